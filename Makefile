@@ -1,0 +1,55 @@
+# `make` sets up the environment and runs the default study. `make help` lists the rest.
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+CORES ?= all
+STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
+BIN = .venv/bin
+export PYTHONDONTWRITEBYTECODE =
+export MPLBACKEND = Agg
+
+.DEFAULT_GOAL := study
+.PHONY: help study plan setup test test-fast lint format snakemake-report mlflow lock clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
+	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores."
+
+study: setup  ## set up, then run the study (the default one, or CONFIG=...)
+	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	@echo "[study] report: results/$(STUDY)/report.html"
+
+plan: setup  ## show the jobs that would run, with threads and resources
+	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)
+
+setup:  ## build the environment from its hashed lock (once)
+	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) envs/build.py .venv 3.11 envs/main.txt
+
+test: setup  ## set up, then run every test
+	@echo "[test] unit, script and workflow tests; about 10 minutes on 2 cores"
+	@$(BIN)/python -m pytest -n auto --dist loadscope
+
+lint: setup  ## ruff, mypy, snakefmt, snakemake --lint
+	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "[lint] mypy"; $(BIN)/mypy
+	@echo "[lint] snakefmt"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check Snakefile rules
+	@echo "[lint] snakemake --lint"; $(BIN)/snakemake --lint
+
+format: setup  ## rewrite the source in the house format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt Snakefile rules
+
+snakemake-report: setup  ## Snakemake's own report, with provenance of every file
+	@$(BIN)/snakemake --configfile $(CONFIG) --report results/$(STUDY)/snakemake-report.html
+
+mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
+	@test -f results/$(STUDY)/mlflow.db || { echo "[mlflow] no results/$(STUDY)/mlflow.db. Next step: run make first"; exit 1; }
+	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
+	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
+
+lock: setup  ## pin the packages of envs/main.in anew (needs the package registry)
+	@.tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --upgrade envs/main.in -o envs/main.txt
+	@echo "[lock] envs/main.txt written; envs/main.yaml has to name the same versions (make test checks)"
+
+clean:  ## remove environments and caches; results stay
+	rm -rf .venv .venv-* .tools .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

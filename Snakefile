@@ -1,0 +1,32 @@
+"""sixgig: from a study file to a report. See README.md; the keys of a study file are in config/schema.yaml."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# Another --configfile replaces the default study; Snakemake by itself would mix the two.
+if "study" not in config:
+
+    configfile: workflow.basedir + "/config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+PLAN = plan_study(config)
+
+
+include: "rules/environments.smk"
+include: "rules/cohorts.smk"
+include: "rules/weights.smk"
+include: "rules/features.smk"
+include: "rules/classify.smk"
+include: "rules/statistics.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        PLAN.targets("report"),

@@ -1,0 +1,91 @@
+"""Build a virtual environment from a hashed lock, with nothing but Python 3.
+
+Called by the Makefile: ``python3 envs/build.py .venv 3.11 envs/main.txt``. The first time, a pinned uv goes to
+``.tools/``. The environment is complete when ``<environment>/.ready`` holds the digest of its lock; a build that was
+killed is begun again. Only the standard library is imported, and Python 3.7 suffices.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / ".tools"
+UV_LOCK = ROOT / "envs" / "uv.txt"
+
+
+def say(text):
+    """Print a line that stands out from what the tools print."""
+    print("[set-up] " + text, flush=True)
+
+
+def fail(reason, next_step):
+    """Stop with the reason and what to do about it."""
+    sys.exit("\n[set-up] failed: {}\n[set-up] next step: {}".format(reason, next_step))
+
+
+def run(command):
+    """Run a command and return whether it succeeded."""
+    return subprocess.call([str(part) for part in command]) == 0
+
+
+def digest(path):
+    """Return the sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def find_uv():
+    """Return the path of the pinned uv, installing it when it is not there."""
+    uv = TOOLS / "bin" / "uv"
+    stamp = TOOLS / ".ready"
+    if uv.exists() and stamp.exists() and stamp.read_text() == digest(UV_LOCK):
+        return uv
+    say("fetching uv, which builds the environments (once, about 20 MB)")
+    if not run([sys.executable, "-m", "venv", "--clear", TOOLS]):
+        fail(
+            "{} cannot make a virtual environment".format(sys.executable),
+            "install its venv module (Debian and Ubuntu: sudo apt-get install python3-venv), then run make again",
+        )
+    pip = [TOOLS / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if not run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", UV_LOCK]):
+        fail("uv could not be installed", "check the network (or pip's proxy and index settings), then run make again")
+    stamp.write_text(digest(UV_LOCK))
+    return uv
+
+
+def build(environment, python, lock):
+    """Build ``environment`` with interpreter version ``python`` from ``lock``, unless it is there already."""
+    stamp = environment / ".ready"
+    wanted = digest(lock)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    started = time.time()
+    uv = find_uv()
+    name = environment.name
+    say("building {} with Python {} from {}".format(name, python, lock.relative_to(ROOT)))
+    if stamp.exists():
+        stamp.unlink()
+    if not (environment / "bin" / "python").exists() and not run(
+        [uv, "venv", "--quiet", "--clear", "--python", python, environment]
+    ):
+        fail("no Python {} was found, and uv could not fetch one".format(python), "install it, then run make again")
+    os.environ.setdefault("UV_HTTP_TIMEOUT", "300")
+    interpreter = environment / "bin" / "python"
+    install = [uv, "pip", "sync", "--require-hashes", "--compile-bytecode", "--python", interpreter, lock]
+    if not run(install):
+        fail(
+            "the packages of {} could not be installed".format(name),
+            "read uv's message above: usually the network, or less than 9 GB of free disk. Then run make again; "
+            "what was downloaded is kept",
+        )
+    stamp.write_text(wanted)
+    say("{} is ready ({:.0f} s)".format(name, time.time() - started))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python3 envs/build.py ENVIRONMENT PYTHON LOCK")
+    build(ROOT / sys.argv[1], sys.argv[2], ROOT / sys.argv[3])

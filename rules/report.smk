@@ -1,0 +1,128 @@
+"""From tables to figures, report.html and MLflow: results/<study>/figures/, report.html, mlflow.db."""
+
+
+report: "../report/workflow.rst"
+
+
+rule report:
+    """Stage target: the report, and MLflow's record when tracking is on."""
+    input:
+        PLAN.targets("report"),
+
+
+rule draw_figures:
+    """Draw the figures of one cohort."""
+    input:
+        metrics="results/{study}/metrics.csv",
+        summary="results/{study}/summary.csv",
+        costs="results/{study}/costs.csv",
+        pairwise="results/{study}/statistics/pairwise.csv",
+        study="results/{study}/study.json",
+    output:
+        scores=report(
+            ensure("results/{study}/figures/{cohort}/scores.svg", non_empty=True),
+            caption="../report/captions/scores.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "scores"},
+        ),
+        intervals=report(
+            ensure("results/{study}/figures/{cohort}/intervals.svg", non_empty=True),
+            caption="../report/captions/intervals.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "intervals"},
+        ),
+        confusion=report(
+            ensure("results/{study}/figures/{cohort}/confusion.svg", non_empty=True),
+            caption="../report/captions/confusion.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "confusion"},
+        ),
+        roc=report(
+            ensure("results/{study}/figures/{cohort}/roc.svg", non_empty=True),
+            caption="../report/captions/roc.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "roc"},
+        ),
+        cost=report(
+            ensure("results/{study}/figures/{cohort}/cost.svg", non_empty=True),
+            caption="../report/captions/cost.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "cost"},
+        ),
+        pairwise=report(
+            ensure("results/{study}/figures/{cohort}/pairwise.svg", non_empty=True),
+            caption="../report/captions/pairwise.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "pairwise"},
+        ),
+        scores_png=ensure("results/{study}/figures/{cohort}/scores.png", non_empty=True),
+        intervals_png=ensure("results/{study}/figures/{cohort}/intervals.png", non_empty=True),
+        confusion_png=ensure("results/{study}/figures/{cohort}/confusion.png", non_empty=True),
+        roc_png=ensure("results/{study}/figures/{cohort}/roc.png", non_empty=True),
+        cost_png=ensure("results/{study}/figures/{cohort}/cost.png", non_empty=True),
+        pairwise_png=ensure("results/{study}/figures/{cohort}/pairwise.png", non_empty=True),
+    log:
+        "results/{study}/logs/draw_figures/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_figures/{cohort}.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        digest=source_digest("sixgig.figures.catalogue"),
+    script:
+        "../scripts/draw_figures.py"
+
+
+rule write_report:
+    """Write the self-contained report."""
+    input:
+        figures=PLAN.figures("svg"),
+        summary="results/{study}/summary.csv",
+        metrics="results/{study}/metrics.csv",
+        costs="results/{study}/costs.csv",
+        pairwise="results/{study}/statistics/pairwise.csv",
+        study="results/{study}/study.json",
+        cohorts=PLAN.targets("cohorts"),
+        features=PLAN.targets("features"),
+    output:
+        report=report(
+            ensure("results/{study}/report.html", non_empty=True),
+            caption="../report/captions/report.rst",
+            category="Report",
+        ),
+    log:
+        "results/{study}/logs/write_report.log",
+    benchmark:
+        "results/{study}/benchmarks/write_report.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        digest=source_digest("sixgig.reporting"),
+        templates=template_digest(),
+    script:
+        "../scripts/write_report.py"
+
+
+rule track_study:
+    """Record parameters, metrics, figures and the report in MLflow's store."""
+    input:
+        report="results/{study}/report.html",
+        figures=PLAN.figures("png"),
+    output:
+        runs=ensure("results/{study}/mlflow.json", non_empty=True),
+    log:
+        "results/{study}/logs/track_study.log",
+    benchmark:
+        "results/{study}/benchmarks/track_study.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        digest=source_digest("sixgig.tracking"),
+    script:
+        "../scripts/track_study.py"

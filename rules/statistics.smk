@@ -1,0 +1,97 @@
+"""From predictions to metrics, intervals, tests and costs: results/<study>/*.csv and statistics/*.csv."""
+
+
+rule statistics:
+    """Stage target: every table."""
+    input:
+        PLAN.targets("statistics"),
+
+
+rule score_predictions:
+    """Metrics of every fold, and 95% subject-level intervals of every method."""
+    input:
+        predictions=PLAN.targets("classify"),
+    output:
+        metrics=report(
+            ensure("results/{study}/metrics.csv", non_empty=True),
+            caption="../report/captions/metrics.rst",
+            category="Tables",
+        ),
+        summary=report(
+            ensure("results/{study}/summary.csv", non_empty=True),
+            caption="../report/captions/summary.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/score_predictions.log",
+    benchmark:
+        "results/{study}/benchmarks/score_predictions.tsv"
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=1500,
+    params:
+        cohorts=PLAN.cohorts,
+        methods=PLAN.methods,
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        seed=PLAN.seed,
+        digest=source_digest("sixgig.scoring"),
+    script:
+        "../scripts/score_predictions.py"
+
+
+rule compare_methods:
+    """Nadeau-Bengio tests between the methods of each cohort, with Holm's correction."""
+    input:
+        metrics="results/{study}/metrics.csv",
+    output:
+        pairwise=report(
+            ensure("results/{study}/statistics/pairwise.csv", non_empty=True),
+            caption="../report/captions/pairwise.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_methods.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_methods.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        metric=PLAN.config["evaluation"]["metric"],
+        folds=PLAN.config["evaluation"]["folds"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        digest=source_digest("sixgig.statistics.pairwise"),
+    script:
+        "../scripts/compare_methods.py"
+
+
+rule collect_costs:
+    """What each cohort, arm and classifier took: time, memory, batch size, device."""
+    input:
+        predictions=PLAN.targets("classify"),
+        features=PLAN.targets("features"),
+        cohorts=PLAN.targets("cohorts"),
+    output:
+        costs=report(
+            ensure("results/{study}/costs.csv", non_empty=True),
+            caption="../report/captions/costs.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/collect_costs.log",
+    benchmark:
+        "results/{study}/benchmarks/collect_costs.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        cohorts=PLAN.cohorts,
+        arms=PLAN.arms,
+        methods=PLAN.methods,
+        digest=source_digest("sixgig.costs"),
+    script:
+        "../scripts/collect_costs.py"

@@ -1,0 +1,36 @@
+"""Fail the study when a subject or an image is on both sides of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sixgig.atomic import write_json
+from sixgig.checkpoints import file_sha256
+from sixgig.jobs import job
+from sixgig.leakage import check_leakage
+from sixgig.tables import MANIFEST, SPLITS
+
+
+def main(
+    manifest: Path,
+    images: Path,
+    splits: Path,
+    output: Path,
+) -> None:
+    """Fail the study when a subject or an image is on both sides of a split."""
+    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"))
+    write_json(output, {**facts, "splits_sha256": file_sha256(splits)})
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.input.manifest),
+            images=Path(snakemake.input.images),
+            splits=Path(snakemake.input.splits),
+            output=Path(snakemake.output.facts),
+        )

@@ -1,0 +1,40 @@
+"""Nested cross-validation of one classifier on one arm's features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.classification import classify_features
+from sixgig.jobs import job
+
+
+def main(
+    features: Path,
+    splits: Path,
+    classifier: str,
+    options: Mapping[str, Any],
+    inner_folds: int,
+    seed: int,
+    threads: int,
+    predictions: Path,
+) -> None:
+    """Nested cross-validation of one classifier on one arm's features."""
+    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            features=Path(snakemake.input.features),
+            splits=Path(snakemake.input.splits),
+            classifier=snakemake.wildcards.classifier,
+            options=snakemake.params.options,
+            inner_folds=snakemake.params.inner_folds,
+            seed=snakemake.params.seed,
+            threads=snakemake.threads,
+            predictions=Path(snakemake.output.predictions),
+        )

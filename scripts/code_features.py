@@ -1,0 +1,43 @@
+"""Compute an arm's features from the image features of another arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.arms.run import transform_cohort
+from sixgig.jobs import job
+from sixgig.splits import pretraining_subjects
+from sixgig.tables import SPLITS
+
+
+def main(
+    arm: str,
+    options: Mapping[str, Any],
+    image_features: Path,
+    manifest: Path,
+    splits: Path,
+    scope: str,
+    features: Path,
+    seed: int,
+) -> None:
+    """Compute an arm's features from the image features of another arm."""
+    learn_from = set(pretraining_subjects(SPLITS.read(splits), scope))
+    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            arm=snakemake.wildcards.arm,
+            options=snakemake.params.options,
+            image_features=Path(snakemake.input.image_features),
+            manifest=Path(snakemake.input.manifest),
+            splits=Path(snakemake.input.splits),
+            scope=snakemake.params.scope,
+            features=Path(snakemake.output.features),
+            seed=snakemake.params.seed,
+        )

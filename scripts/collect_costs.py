@@ -1,0 +1,32 @@
+"""Collect what each cohort, arm and classifier took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sixgig.costs import collect_costs
+from sixgig.jobs import job
+from sixgig.tables import COSTS
+
+
+def main(
+    cohorts: Sequence[str],
+    arms: Sequence[str],
+    methods: Sequence[tuple[str, str]],
+    costs: Path,
+) -> None:
+    """Collect what each cohort, arm and classifier took."""
+    COSTS.write(collect_costs(costs.parent, cohorts, arms, methods), costs)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            cohorts=snakemake.params.cohorts,
+            arms=snakemake.params.arms,
+            methods=snakemake.params.methods,
+            costs=Path(snakemake.output.costs),
+        )

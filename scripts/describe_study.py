@@ -1,0 +1,29 @@
+"""Write down config, versions, machine and source of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.atomic import write_json
+from sixgig.environment import describe_study
+from sixgig.jobs import job
+
+
+def main(
+    config: Mapping[str, Any],
+    output: Path,
+) -> None:
+    """Write down config, versions, machine and source of a study."""
+    write_json(output, describe_study(config))
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            config=snakemake.params.config,
+            output=Path(snakemake.output.study),
+        )

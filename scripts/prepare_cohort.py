@@ -1,0 +1,55 @@
+"""Turn the files of a cohort into a manifest, images and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.atomic import read_json, write_json
+from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.jobs import job
+from sixgig.monitor import CostMeter
+
+
+def main(
+    source: Path,
+    folder: Path,
+    options: Mapping[str, Any],
+    simulated: bool,
+    image_size: int,
+    max_fraction: float,
+    seed: int,
+    workers: int,
+) -> None:
+    """Turn the files of a cohort into a manifest, images and volumes."""
+    with CostMeter("prepare") as meter:
+        prepare_cohort(
+            options["adapter"],
+            Path(read_json(source)["root"]),
+            folder,
+            image_size=image_size,
+            options=options,
+            seed=seed,
+            max_quarantine_fraction=max_fraction,
+            simulated=simulated,
+            workers=workers,
+        )
+    facts = folder / "cohort.json"
+    write_json(facts, read_json(facts) | {"title": options["title"], "cost": meter.cost().as_dict()})
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            source=Path(snakemake.input.source),
+            folder=Path(snakemake.output.manifest).parent,
+            options=snakemake.params.options,
+            simulated=snakemake.params.simulated,
+            image_size=snakemake.params.image_size,
+            max_fraction=snakemake.params.max_fraction,
+            seed=snakemake.params.seed,
+            workers=snakemake.threads,
+        )

@@ -1,0 +1,40 @@
+"""Compute the metrics of every fold, and 95% subject-level intervals of every method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sixgig.jobs import job
+from sixgig.scoring import score_study
+from sixgig.tables import METRICS, SUMMARY
+
+
+def main(
+    cohorts: Sequence[str],
+    methods: Sequence[tuple[str, str]],
+    bootstrap_samples: int,
+    seed: int,
+    threads: int,
+    metrics: Path,
+    summary: Path,
+) -> None:
+    """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
+    metric_rows, summary_rows = score_study(metrics.parent, cohorts, methods, bootstrap_samples, seed, threads)
+    METRICS.write(metric_rows, metrics)
+    SUMMARY.write(summary_rows, summary)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            cohorts=snakemake.params.cohorts,
+            methods=snakemake.params.methods,
+            bootstrap_samples=snakemake.params.bootstrap_samples,
+            seed=snakemake.params.seed,
+            threads=snakemake.threads,
+            metrics=Path(snakemake.output.metrics),
+            summary=Path(snakemake.output.summary),
+        )

@@ -1,0 +1,45 @@
+"""Give every subject a role, and every evaluation subject a fold in each repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixgig.jobs import job
+from sixgig.splits import make_splits
+from sixgig.tables import MANIFEST, SPLITS
+
+
+def main(
+    manifest: Path,
+    output: Path,
+    folds: int,
+    repeats: int,
+    pretraining_fraction: float,
+    scope: str,
+    seed: int,
+) -> None:
+    """Give every subject a role, and every evaluation subject a fold in each repeat."""
+    splits = make_splits(
+        MANIFEST.read(manifest),
+        folds=folds,
+        repeats=repeats,
+        pretraining_fraction=pretraining_fraction,
+        scope=scope,
+        seed=seed,
+    )
+    SPLITS.write(splits, output)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.input.manifest),
+            output=Path(snakemake.output.splits),
+            folds=snakemake.params.folds,
+            repeats=snakemake.params.repeats,
+            pretraining_fraction=snakemake.params.pretraining_fraction,
+            scope=snakemake.params.scope,
+            seed=snakemake.params.seed,
+        )

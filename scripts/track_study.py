@@ -1,0 +1,28 @@
+"""Record the study in MLflow's store; trouble there is noted and fails nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixgig.atomic import write_json
+from sixgig.jobs import job
+from sixgig.study import Study
+from sixgig.tracking import track_study_safely
+
+
+def main(
+    study: Path,
+    output: Path,
+) -> None:
+    """Record the study in MLflow's store; trouble there is noted and fails nothing."""
+    write_json(output, track_study_safely(Study(study), study / "mlflow.db", study / "mlartifacts"))
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            study=Path(f"results/{snakemake.wildcards.study}"),
+            output=Path(snakemake.output.runs),
+        )

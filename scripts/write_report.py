@@ -1,0 +1,27 @@
+"""Write the study's report as one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixgig.jobs import job
+from sixgig.reporting import write_report
+from sixgig.study import Study
+
+
+def main(
+    study: Path,
+    output: Path,
+) -> None:
+    """Write the study's report as one self-contained page."""
+    write_report(Study(study), output)
+
+
+if __name__ == "__main__":
+    from snakemake.script import snakemake
+
+    with job(snakemake.log[0]):
+        main(
+            study=Path(f"results/{snakemake.wildcards.study}"),
+            output=Path(snakemake.output.report),
+        )

@@ -1,0 +1,121 @@
+"""What every arm declares and what it is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sixgig.weights.storage import read_provenance
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Arm(ABC):
+    """Metadata shared by all arms. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+
+    Attributes:
+        name: Name in the config, in file names and tables.
+        title: Name in the report.
+        summary: One sentence for the report.
+        learns: Whether the arm is trained on the pretraining subjects.
+        hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
+        seed_batch_size: Batch size the arm starts with when the config names none.
+        expected_vram_mb: GPU memory that the arm is expected to need on the user's card.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    learns: ClassVar[bool] = False
+    hardware: ClassVar[str] = "gpu"
+    seed_batch_size: ClassVar[int] = 16
+    expected_vram_mb: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network ready to encode, and how it wants its images.
+
+    Attributes:
+        network: In evaluation mode; maps [n, 3, H, W] to features [n, d] through :meth:`ImageArm.features_of`.
+        mean: Per channel, subtracted from images in [0, 1].
+        std: Per channel, divides them.
+        backbone: Name of the architecture in timm.
+        weights: Name, sha256 and source of the weights, for the sidecar.
+    """
+
+    network: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    backbone: str
+    weights: Mapping[str, Any]
+
+
+class ImageArm(Arm):
+    """An arm whose features of an image depend on that image and on weights alone."""
+
+    channels_last: ClassVar[bool] = False
+
+    @abstractmethod
+    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
+        """Build the network.
+
+        Args:
+            weights: File written by the weights stage.
+            image_size: Side of the square images in pixels.
+            options: The arm's stanza in the config.
+            seed: The study's seed.
+        """
+
+    @abstractmethod
+    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
+        """Compute features [n, d] of a normalised batch [n, 3, H, W]."""
+
+
+class FeatureArm(Arm):
+    """An arm that computes its image features from those of another arm.
+
+    Attributes:
+        source_arm: The arm whose image features it reads.
+    """
+
+    source_arm: ClassVar[str]
+    hardware: ClassVar[str] = "cpu"
+
+    @abstractmethod
+    def transform(
+        self, features: Any, may_learn: Any, options: Mapping[str, Any], seed: int
+    ) -> tuple[Any, Mapping[str, Any]]:
+        """Compute image features [n, d'] from another arm's [n, d].
+
+        Args:
+            features: float32 [n_images, d].
+            may_learn: bool [n_images], true for images of subjects the arm may learn from.
+            options: The arm's stanza in the config.
+            seed: The study's seed.
+
+        Returns:
+            Features float32 [n_images, d'], and facts about what was learned, for the sidecar.
+        """
+
+
+def pretrained_encoder(weights: Path, image_size: int) -> Encoder:
+    """Build the network of a weights file, with the normalisation that its weights expect.
+
+    Args:
+        weights: File written by the weights stage.
+        image_size: Side of the square images in pixels.
+
+    Raises:
+        WeightsError: The file is missing, changed, or does not fit the network or the image size.
+    """
+    from sixgig.weights.loading import load_backbone
+
+    facts = read_provenance(weights)
+    config = facts["data_config"]
+    network = load_backbone(weights, image_size)
+    return Encoder(network, tuple(config["mean"]), tuple(config["std"]), facts["model"], facts)

@@ -1,0 +1,154 @@
+"""Run images through a network: prefetch, mixed precision, checkpoints, and the out-of-memory ladder."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sixgig.arms.base import Encoder, ImageArm
+from sixgig.errors import ArmError
+from sixgig.gpu.ladder import Rung
+
+if TYPE_CHECKING:
+    import torch
+
+_SAVE_SECONDS = 60.0
+
+
+def prefetched_batches(
+    images: np.ndarray, first: int, batch_size: int, pin: bool
+) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Yield ``(start, stop, uint8 tensor [n, 3, H, W])``, reading one batch ahead in a thread.
+
+    Args:
+        images: uint8 [n_images, H, W, 3], usually memory-mapped.
+        first: Row to begin with.
+        batch_size: Images per batch; the last one may be smaller.
+        pin: Copy into page-locked memory, from which a GPU reads without waiting.
+    """
+    import torch
+
+    def read(start: int) -> tuple[int, int, torch.Tensor]:
+        stop = min(start + batch_size, len(images))
+        batch = torch.from_numpy(np.array(images[start:stop])).permute(0, 3, 1, 2)
+        return start, stop, batch.pin_memory() if pin else batch
+
+    starts = range(first, len(images), batch_size)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        ahead = None
+        for start in starts:
+            current = ahead
+            ahead = reader.submit(read, start)
+            if current is not None:
+                yield current.result()
+        if ahead is not None:
+            yield ahead.result()
+
+
+class PartialFeatures:
+    """Image features computed so far, kept on disk so that a killed job goes on where it was.
+
+    Args:
+        folder: From :func:`sixgig.checkpoints.checkpoint_folder`.
+        n_images: Number of images in all.
+    """
+
+    def __init__(self, folder: Path, n_images: int) -> None:
+        self._data, self._state, self._n_images = folder / "features.npy", folder / "state.json", n_images
+        self._array: np.ndarray | None = None
+        self.done = 0
+        self._saved = time.monotonic()
+        try:
+            state = json.loads(self._state.read_text())
+            array = np.load(self._data, mmap_mode="r+")
+            if len(array) == n_images and 0 <= state["done"] <= n_images:
+                self._array, self.done = array, int(state["done"])
+        except (OSError, ValueError, KeyError):
+            pass  # no checkpoint, or a torn one: begin again
+
+    def put(self, start: int, stop: int, features: np.ndarray) -> None:
+        """Keep the features of images ``start`` to ``stop``; save about once a minute."""
+        if self._array is None:
+            shape = (self._n_images, features.shape[1])
+            self._array = np.lib.format.open_memmap(self._data, mode="w+", dtype=np.float32, shape=shape)
+        self._array[start:stop] = features
+        self.done = stop
+        if time.monotonic() - self._saved >= _SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is computed: the features first, then how far they reach."""
+        if self._array is None:
+            return
+        self._array.flush()  # type: ignore[attr-defined]
+        partial = self._state.with_suffix(".partial")
+        partial.write_text(json.dumps({"done": self.done}))
+        os.replace(partial, self._state)
+        self._saved = time.monotonic()
+
+    def array(self) -> np.ndarray:
+        """Return all features, float32 [n_images, d]."""
+        if self._array is None or self.done < self._n_images:
+            raise ArmError("features", f"only {self.done} of {self._n_images} images are encoded", "run the job again")
+        return np.array(self._array)
+
+
+def encode(
+    arm: ImageArm,
+    encoder: Encoder,
+    images: np.ndarray,
+    options: Mapping[str, Any],
+    rung: Rung,
+    dtype: str,
+    partial: PartialFeatures,
+    advance: Callable[[int], None],
+) -> np.ndarray:
+    """Encode all images that ``partial`` does not hold yet.
+
+    Args:
+        arm: Says how features are read from the network.
+        encoder: The network and its normalisation.
+        images: uint8 [n_images, H, W, 3].
+        options: The arm's stanza in the config.
+        rung: Batch size and device.
+        dtype: ``float32``, or the type of mixed precision on a GPU.
+        partial: Where features are kept.
+        advance: Called with the number of images after each batch.
+
+    Returns:
+        float32 [n_images, d].
+
+    Raises:
+        ArmError: A feature is not finite.
+    """
+    import torch
+
+    cuda = rung.device == "cuda"
+    mixed = cuda and dtype != "float32"
+    memory_format = torch.channels_last if arm.channels_last else torch.contiguous_format
+    network = encoder.network.to(device=rung.device, memory_format=memory_format).eval()
+    mean = torch.tensor(encoder.mean, device=rung.device).view(1, -1, 1, 1)
+    std = torch.tensor(encoder.std, device=rung.device).view(1, -1, 1, 1)
+    # bfloat16 and float16 lose nothing in the 8-bit images; normalisation happens in float32 on the device.
+    with torch.inference_mode(), torch.autocast(rung.device, dtype=getattr(torch, dtype), enabled=mixed):
+        for start, stop, raw in prefetched_batches(images, partial.done, rung.batch_size, pin=cuda):
+            batch = raw.to(rung.device, non_blocking=True).to(torch.float32).div_(255).sub_(mean).div_(std)
+            batch = batch.contiguous(memory_format=memory_format)
+            features = arm.features_of(network, batch, options).float().cpu().numpy()
+            if not np.isfinite(features).all():
+                row = start + int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
+                raise ArmError(
+                    f"arms.{arm.name}",
+                    f"the features of image {row} are not finite in {dtype}",
+                    "set `precision: float32` for this arm; if it stays, the weights are damaged",
+                )
+            partial.put(start, stop, features)
+            advance(stop - start)
+    return partial.array()

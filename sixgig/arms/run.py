@@ -1,0 +1,247 @@
+"""Run one arm on one cohort and write its features and sidecar."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from sixgig import checkpoints
+from sixgig.arms import get_arm
+from sixgig.arms.base import Encoder, FeatureArm, ImageArm
+from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.atomic import atomic_path, write_json
+from sixgig.errors import SixgigError
+from sixgig.gpu.device import Device, choose_device
+from sixgig.gpu.ladder import Rung, climb_down, rungs
+from sixgig.gpu.lock import hold_gpu, lock_path
+from sixgig.gpu.watch import GpuWatch
+from sixgig.monitor import CostMeter, peak_rss_mb, peak_vram_mb
+from sixgig.pooling import pool_subjects
+from sixgig.progress import Progress
+from sixgig.tables import MANIFEST
+
+_LOG = logging.getLogger(__name__)
+
+
+def write_features(path: Path, features: np.ndarray, subject_ids: np.ndarray) -> None:
+    """Write ``features`` float32 [n_subjects, d] and ``subject_id`` atomically as .npz.
+
+    Entries carry no time stamp, so equal features give equal bytes.
+    """
+    with atomic_path(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, features=features.astype(np.float32), subject_id=subject_ids.astype(str))
+
+
+def read_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read features float32 [n_subjects, d] and subject ids [n_subjects]; no rows when the arm failed."""
+    with np.load(path, allow_pickle=False) as archive:
+        return archive["features"], archive["subject_id"]
+
+
+@dataclass(frozen=True)
+class EncodeJob:
+    """All that decides the features of one arm on one cohort.
+
+    Attributes:
+        cohort: Name of the cohort.
+        arm: Registry name of an :class:`ImageArm`.
+        options: The arm's stanza in the config.
+        weights: File of the weights stage.
+        images: images.npy of the cohort.
+        manifest: manifest.csv of the cohort.
+        checkpoints: ``results/<study>/.checkpoints``.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        memory_limit_mb: GPU memory limit of this process in MiB.
+        seed: The study's seed.
+        threads: CPU threads to compute with.
+        digest: Digest of the source code that computes the features.
+    """
+
+    cohort: str
+    arm: str
+    options: Mapping[str, Any]
+    weights: Path
+    images: Path
+    manifest: Path
+    checkpoints: Path
+    device: str
+    memory_limit_mb: int
+    seed: int
+    threads: int
+    digest: str
+
+
+def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
+    """Encode a cohort's images.
+
+    Writes ``features`` (per subject), ``image_features`` (float32 [n_images, d]) and, beside the first, the sidecar
+    ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status says
+    ``failed: reason``, so that the rest of the study goes on and the report shows it.
+
+    Args:
+        job: What to encode, with what.
+        features: Output .npz.
+        image_features: Output .npy.
+
+    Raises:
+        GpuError: The study asks for a GPU that cannot be used; no arm could run then.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, job.threads))
+    arm = cast("ImageArm", get_arm(job.arm)())
+    asked = int(job.options["batch_size"])
+    device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
+    facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
+    facts |= {"device_name": device.name, "fallbacks": list(device.fallbacks)}
+    images = np.load(job.images, mmap_mode="r")
+    with CostMeter("encode") as meter:
+        try:
+            encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
+            facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
+            rows = _encode_images(job, arm, encoder, images, device, facts)
+            pooled, subject_ids = pool_subjects(rows, MANIFEST.read(job.manifest), job.options["pooling"])
+        except (SixgigError, RuntimeError) as error:
+            rows, pooled, subject_ids = _failed(job.arm, error, facts)
+    with atomic_path(image_features) as partial, partial.open("wb") as stream:
+        np.save(stream, rows)
+    write_features(features, pooled, subject_ids)
+    _write_sidecar(features, arm, asked, len(images), pooled, meter, facts)
+
+
+def _encode_images(
+    job: EncodeJob, arm: ImageArm, encoder: Encoder, images: np.ndarray, device: Device, facts: dict[str, Any]
+) -> np.ndarray:
+    """Encode down the ladder; what was used and given up goes to ``facts``."""
+    import torch
+
+    inputs = {
+        "options": dict(job.options),
+        "weights": checkpoints.file_sha256(job.weights),
+        "images": checkpoints.file_sha256(job.images),
+        "seed": job.seed,
+        "digest": job.digest,
+    }
+
+    def run(rung: Rung) -> np.ndarray:
+        dtype = device.dtype if rung.device == "cuda" else "float32"
+        # A checkpoint is continued only at the same batch size and type: both change the last bits of a feature.
+        key = {**inputs, "batch_size": rung.batch_size, "device": rung.device, "dtype": dtype}
+        folder = checkpoints.checkpoint_folder(job.checkpoints, f"encode-{job.cohort}-{job.arm}", key)
+        partial = PartialFeatures(folder, len(images))
+        if partial.done:
+            _LOG.info("resumed at image %d of %d", partial.done, len(images))
+        label = f"encode {job.cohort} {job.arm} on {rung.device}"
+        with Progress(label, len(images), "images", _memory, partial.done) as progress:
+            rows = encode(arm, encoder, images, job.options, rung, dtype, partial, progress.advance)
+        checkpoints.drop(folder)
+        return rows
+
+    watch = GpuWatch()
+    with ExitStack() as stack:
+        if device.kind == "cuda":
+            card = str(torch.cuda.get_device_properties(0).uuid)
+            stack.enter_context(hold_gpu(lock_path(card), _LOG.info))
+            stack.enter_context(watch)
+        ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
+        rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
+    facts["fallbacks"] += fallbacks
+    facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}
+    facts["dtype"] = device.dtype if rung.device == "cuda" else "float32"
+    return rows
+
+
+def transform_cohort(
+    arm_name: str,
+    options: Mapping[str, Any],
+    source_features: Path,
+    manifest: Path,
+    learn_from: set[str],
+    features: Path,
+    seed: int,
+) -> None:
+    """Compute a cohort's features with a :class:`FeatureArm`.
+
+    Args:
+        arm_name: Registry name.
+        options: The arm's stanza in the config.
+        source_features: Image features (.npy) of the arm's source arm; no rows when that arm failed.
+        manifest: manifest.csv of the cohort.
+        learn_from: Subjects the arm may learn from.
+        features: Output .npz; the sidecar goes beside it.
+        seed: The study's seed.
+    """
+    arm = cast("FeatureArm", get_arm(arm_name)())
+    facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
+    facts |= {"device": "cpu", "device_name": "CPU", "backbone": arm.source_arm, "weights": {}}
+    table = MANIFEST.read(manifest)
+    with CostMeter("encode") as meter:
+        try:
+            rows = np.load(source_features)
+            if len(rows) == 0 and len(table) > 0:
+                raise SixgigError(arm.source_arm, "failed, and this arm needs its features", "see that arm's reason")
+            may_learn = table["subject_id"].isin(learn_from).to_numpy(dtype=bool)
+            coded, learned = arm.transform(rows, may_learn, options, seed)
+            facts["learned"] = dict(learned)
+            pooled, subject_ids = pool_subjects(coded, table, options["pooling"])
+        except (SixgigError, np.linalg.LinAlgError) as error:
+            _, pooled, subject_ids = _failed(arm_name, error, facts)
+    write_features(features, pooled, subject_ids)
+    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, meter, facts)
+
+
+def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    _LOG.exception("arm %s failed", arm_name)
+    if isinstance(error, SixgigError):
+        reason = f"{error.place}: {error.reason}"
+    else:
+        reason = f"{type(error).__name__}: {error}"
+    facts["status"] = "failed: " + " ".join(reason.split())
+    return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str)
+
+
+def _memory() -> str:
+    vram = peak_vram_mb()
+    return f"RAM {peak_rss_mb():.0f} MiB" + (f", VRAM {vram:.0f} MiB" if vram else "")
+
+
+def _write_sidecar(
+    features: Path,
+    arm: ImageArm | FeatureArm,
+    asked: int,
+    n_images: int,
+    pooled: np.ndarray,
+    meter: CostMeter,
+    facts: Mapping[str, Any],
+) -> None:
+    fallbacks = list(facts["fallbacks"])
+    status = facts.get("status") or (f"fallback: {'; '.join(fallbacks)}" if fallbacks else "ok")
+    cost = meter.cost(n_images, facts["batch_size_used"], facts["device"])
+    sidecar = {
+        "backbone": "",
+        "weights": {},
+        "device_name": "",
+        "gpu": {},
+        **facts,
+        "arm": arm.name,
+        "title": arm.title,
+        "summary": arm.summary,
+        "fallbacks": fallbacks,
+        "status": status,
+        "batch_size_asked": asked,
+        "n_images": n_images,
+        "n_subjects": len(pooled),
+        "n_features": int(pooled.shape[1]),
+        "seconds": cost.seconds,
+        "images_per_second": cost.images_per_second if math.isfinite(cost.images_per_second or 0.0) else None,
+        "peak_vram_mb": cost.peak_vram_mb,
+        "peak_rss_mb": cost.peak_rss_mb,
+    }
+    write_json(features.with_suffix(".json"), sidecar)

@@ -1,0 +1,76 @@
+"""One classifier on one arm's features: predictions, and beside them what was chosen and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sixgig.arms.run import read_features
+from sixgig.atomic import write_json
+from sixgig.evaluation import cross_validate
+from sixgig.monitor import CostMeter
+from sixgig.tables import PREDICTIONS, SPLITS
+
+
+def classify_features(
+    features: Path,
+    splits: Path,
+    classifier: str,
+    options: Mapping[str, Any],
+    inner_folds: int,
+    seed: int,
+    threads: int,
+    predictions: Path,
+) -> None:
+    """Cross-validate a classifier and write its predictions, with a ``.json`` of costs and choices beside them.
+
+    Features of an arm that failed have no rows; the predictions then have none either, and the arm's sidecar keeps the
+    reason.
+
+    Args:
+        features: .npz of an arm.
+        splits: splits.csv of the cohort.
+        classifier: Registry name.
+        options: The classifier's stanza in the config.
+        inner_folds: Folds of the search for hyper-parameters.
+        seed: The study's seed.
+        threads: Outer folds computed at a time.
+        predictions: Output .csv.
+    """
+    rows, subject_ids = read_features(features)
+    with CostMeter(f"classify:{classifier}") as meter:
+        if len(rows) == 0:
+            table, chosen = pd.DataFrame(columns=PREDICTIONS.column_names), []
+        else:
+            table, chosen = cross_validate(
+                rows, subject_ids, SPLITS.read(splits), classifier, options,
+                inner_folds=inner_folds, seed=seed, threads=threads,
+            )  # fmt: skip
+    _write(table, chosen, meter, predictions)
+
+
+def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
+    """Write the predictions of the majority-class control, which sees labels of training folds and nothing else.
+
+    Args:
+        splits: splits.csv of the cohort.
+        seed: The study's seed.
+        predictions: Output .csv.
+    """
+    table = SPLITS.read(splits)
+    subject_ids = table["subject_id"].drop_duplicates().to_numpy(dtype=str)
+    nothing = np.zeros((len(subject_ids), 1), dtype=np.float32)
+    with CostMeter("classify:majority_class") as meter:
+        rows, chosen = cross_validate(
+            nothing, subject_ids, table, "majority_class", {}, inner_folds=2, seed=seed, threads=1
+        )
+    _write(rows, chosen, meter, predictions)
+
+
+def _write(table: pd.DataFrame, chosen: Any, meter: CostMeter, predictions: Path) -> None:
+    PREDICTIONS.write(table, predictions)
+    write_json(predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen})

@@ -1,0 +1,94 @@
+"""The inner search: which candidate of a classifier does best inside one training fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import ParameterGrid, StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from sixgig.classifiers import Grid
+
+_PREFIX = "classifier__"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the inner search found.
+
+    Attributes:
+        parameters: The chosen candidate, without the ``classifier__`` prefix.
+        score: Its mean balanced accuracy over the inner folds; NaN when there was nothing to choose.
+        pipeline: The pipeline with these parameters, fitted to the whole training fold.
+    """
+
+    parameters: dict[str, Any]
+    score: float
+    pipeline: Pipeline
+
+
+def search(
+    pipeline: Pipeline, grid: Grid, X: NDArray[np.floating], y: NDArray[Any], *, inner_folds: int, seed: int
+) -> Search:
+    """Choose by inner cross-validation and refit on all of X.
+
+    Chooses as scikit-learn's ``GridSearchCV`` with balanced accuracy does (the first of equal candidates wins), but
+    fits the steps before the classifier once per inner fold instead of once per candidate, and lets a classifier that
+    has ``predict_candidates`` share work between its candidates.
+
+    Args:
+        pipeline: Unfitted pipeline whose last step is called ``classifier``.
+        grid: Candidates; every key starts with ``classifier__``. Empty: nothing to choose.
+        X: Features of the training fold, [n_subjects, n_features].
+        y: Classes, [n_subjects].
+        inner_folds: Inner folds. Every class needs at least as many subjects.
+        seed: Seed of the inner folds.
+
+    Raises:
+        ValueError: A grid key belongs to another step.
+    """
+    candidates = [_classifier_parameters(candidate) for candidate in ParameterGrid(grid)] if grid else []
+    chosen: dict[str, Any] = candidates[0] if candidates else {}
+    score = float("nan")
+    if len(candidates) > 1:
+        folds = StratifiedKFold(inner_folds, shuffle=True, random_state=seed)
+        results = np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y)])
+        best = int(results.mean(axis=0).argmax())
+        chosen, score = candidates[best], float(results.mean(axis=0)[best])
+    fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y)
+    return Search(chosen, score, fitted)
+
+
+def _classifier_parameters(candidate: dict[str, Any]) -> dict[str, Any]:
+    others = [key for key in candidate if not key.startswith(_PREFIX)]
+    if others:
+        raise ValueError(f"the grid can only search parameters of the last step, not {', '.join(others)}")
+    return {key.removeprefix(_PREFIX): value for key, value in candidate.items()}
+
+
+def _fold_scores(
+    pipeline: Pipeline,
+    candidates: Sequence[dict[str, Any]],
+    X: NDArray[np.floating],
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> list[float]:
+    """Return the balanced accuracy of every candidate on one inner fold."""
+    first = clone(pipeline[:-1])
+    X_train = first.fit_transform(X[train], y[train]) if len(first) else X[train]
+    X_test = first.transform(X[test]) if len(first) else X[test]
+    classifier = clone(pipeline[-1])
+    if hasattr(classifier, "predict_candidates"):
+        predicted = classifier.predict_candidates(X_train, y[train], X_test, candidates)
+    else:
+        predicted = [
+            clone(classifier).set_params(**candidate).fit(X_train, y[train]).predict(X_test) for candidate in candidates
+        ]
+    return [float(balanced_accuracy_score(y[test], each)) for each in predicted]

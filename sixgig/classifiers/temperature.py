@@ -1,0 +1,70 @@
+"""Class scores from decision values: a softmax with one temperature, fitted on held-out training subjects.
+
+One number is all that a few hundred subjects can support, and it never changes which class is on top, so the predicted
+class is always the one with the highest score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
+from sklearn.model_selection import StratifiedKFold
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+#: Temperatures considered, as natural logarithms; the upper end is a practically uniform score.
+_LOG_BOUNDS = (np.log(1e-4), np.log(1e3))
+
+
+def fit_temperature(values: Floats, classes: Indices) -> float:
+    """Return the temperature T that makes softmax(values / T) most likely (Guo et al., ICML 2017, section 4.2).
+
+    Args:
+        values: Decision values, [n, n_classes]; higher is more like the class.
+        classes: True class of each row, as a column index, [n].
+    """
+    rows = np.arange(len(classes))
+
+    def loss(log_temperature: float) -> float:
+        logits = values / np.exp(log_temperature)
+        return float(np.mean(logsumexp(logits, axis=1) - logits[rows, classes]))
+
+    return float(np.exp(minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded", options={"xatol": 1e-3}).x))
+
+
+def held_out_temperature(
+    decide: Callable[[Indices, Indices], Floats],
+    classes: Indices,
+    folds: int,
+    random_state: int | np.random.RandomState | None,
+    fallback: float,
+) -> float:
+    """Fit the temperature on decision values that were made without the subject itself.
+
+    Args:
+        decide: Takes training rows and held-out rows; returns the decision values of the latter, [n, n_classes].
+        classes: Class index of every training subject.
+        folds: Folds wanted; fewer are used when a class has fewer subjects.
+        random_state: Seed of the folds.
+        fallback: Returned when ``folds`` is below two, or a class is alone or has a single subject.
+    """
+    counts = np.bincount(classes)
+    folds = min(folds, int(counts.min()))
+    if folds < 2 or len(counts) < 2:
+        return fallback
+    values = np.empty((len(classes), len(counts)))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
+    for train, held_out in splitter.split(np.zeros(len(classes)), classes):
+        values[held_out] = decide(train, held_out)
+    return fit_temperature(values, classes)
+
+
+def scores(values: Floats, temperature: float) -> Floats:
+    """Return softmax(values / temperature), [n, n_classes]; rows add up to one."""
+    result: Floats = softmax(values / temperature, axis=1)
+    return result

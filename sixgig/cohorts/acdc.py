@@ -1,0 +1,108 @@
+"""ACDC: cine cardiac MRI, five groups of 30 patients, end-diastolic (ED) and end-systolic (ES) frames.
+
+Bernard et al., IEEE TMI 2018. The 4D file and the segmentations are never opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
+from sixgig.cohorts.nifti import find_nifti, read_channels
+
+_SUBJECT = re.compile(r"patient\d+")
+_GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
+_FRAMES = ("ED", "ES")
+_PARTS = ("training", "testing")
+
+
+class AcdcAdapter(Adapter):
+    """ACDC: one subject has two volumes, ED then ES; a subject without ``Group`` is unlabelled."""
+
+    name = "acdc"
+    title = "ACDC"
+    dimensions = 3
+    subject_note = "subject-level split: one subject is one patient with two frames"
+    layout = "the folder that holds training/ (and testing/), or one of these, with one folder patient001 per subject"
+    known_modalities = ("cine",)
+    # The short-axis stack is planned around the heart, so it lies near the centre of every slice.
+    crop_mm = 150.0
+
+    def missing(self, root: Path) -> list[str]:
+        """See :meth:`Adapter.missing`."""
+        if not root.is_dir():
+            return [f"{root} does not exist or is no folder"]
+        folders = _subject_folders(root)
+        if not folders:
+            return [f"{root} holds no folder named like training/patient001"]
+        if not any((folder / "Info.cfg").is_file() for folder in folders):
+            return [f"no patient folder in {root} holds Info.cfg (frames and group)"]
+        return []
+
+    def discover(self, root: Path) -> Discovery:
+        """See :meth:`Adapter.discover`."""
+        self.require(root)
+        found = Discovery()
+        seen: set[str] = set()
+        for folder in _subject_folders(root):
+            result = self._subject(root, folder)
+            if folder.name in seen:
+                result = Rejection(
+                    str(folder.relative_to(root)), folder.name, "a second folder has this patient number"
+                )
+            seen.add(folder.name)
+            if isinstance(result, Record):
+                found.records.append(result)
+            else:
+                found.rejections.append(result)
+        return found
+
+    def read(self, record: Record) -> Iterator[Volume]:
+        """See :meth:`Adapter.read`."""
+        for item in record.items:
+            sources = tuple(item.files.values())
+            array, spacing = read_channels([record.root / source for source in sources])
+            yield Volume(array, spacing, item.item_id, item.frame, sources)
+
+    @staticmethod
+    def _subject(root: Path, folder: Path) -> Record | Rejection:
+        subject_id, config = folder.name, folder / "Info.cfg"
+
+        def reject(path: Path, reason: str) -> Rejection:
+            return Rejection(str(path.relative_to(root)), subject_id, reason)
+
+        try:
+            values = _read_info(config)
+        except (OSError, UnicodeDecodeError) as error:
+            return reject(config, f"cannot be read: {error.__class__.__name__}")
+        group = values.get("Group") or None
+        if group is not None and group not in _GROUPS:
+            return reject(config, f"Group is {group!r}, not one of {', '.join(_GROUPS)}")
+        items = []
+        for frame in _FRAMES:
+            number = values.get(frame, "")
+            if not number.isdigit():
+                return reject(config, f"has no frame number for {frame}")
+            stem = f"{subject_id}_frame{int(number):02d}"
+            path = find_nifti(folder, stem)
+            if path is None:
+                return reject(folder / f"{stem}.nii.gz", f"{frame} frame is missing")
+            items.append(Item(f"{subject_id}_{frame}", {"cine": str(path.relative_to(root))}, frame))
+        return Record(root, subject_id, group, tuple(items))
+
+
+def _subject_folders(root: Path) -> list[Path]:
+    """Return the patients' folders of ``root``, or of its training/ and testing/ folders."""
+    parents = [root / part for part in _PARTS if (root / part).is_dir()] or [root]
+    folders = [
+        path for parent in parents for path in parent.iterdir() if _SUBJECT.fullmatch(path.name) and path.is_dir()
+    ]
+    return sorted(folders, key=lambda path: path.name)
+
+
+def _read_info(path: Path) -> dict[str, str]:
+    """Parse lines of ``key: value``."""
+    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}

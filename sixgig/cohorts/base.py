@@ -1,0 +1,154 @@
+"""What every cohort adapter provides: the subjects of a cohort, and their volumes or images one at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sixgig.errors import CohortError, ConfigError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One volume, or one image of a 2D cohort, that was found but not read yet.
+
+    Attributes:
+        item_id: Unique name; becomes the volume_id (3D) or the image_id (2D).
+        files: Channel name -> file, relative to the record's root.
+        frame: ``ED`` or ``ES``, or None.
+    """
+
+    item_id: str
+    files: Mapping[str, str]
+    frame: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One subject that was found: its class (None when unknown) and its items, in the order they are prepared."""
+
+    root: Path
+    subject_id: str
+    label: str | None
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One input left out, with the reason: a row of quarantine.csv."""
+
+    file: str
+    subject_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out at first sight."""
+
+    records: list[Record] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume in memory.
+
+    Attributes:
+        array: float32 [X, Y, Z, M]; X grows to the right, Y to anterior, Z to superior; M channels. Raw intensities.
+        spacing: Voxel size along X, Y, Z in mm.
+        volume_id: Unique name.
+        frame: ``ED`` or ``ES``, or None.
+        sources: One file per channel, relative to the cohort's folder.
+    """
+
+    array: npt.NDArray[np.float32]
+    spacing: tuple[float, float, float]
+    volume_id: str
+    frame: str | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Image2D:
+    """One image of a 2D cohort in memory: uint8 [H, W] (grey) or [H, W, 3] (RGB)."""
+
+    array: npt.NDArray[np.uint8]
+    image_id: str
+    source: str
+
+
+class Adapter(ABC):
+    """Reads one kind of cohort. Subclasses set the class attributes and three methods.
+
+    Args:
+        modalities: Channels to read, in this order; None for all of them in the adapter's own order.
+
+    Raises:
+        ConfigError: A modality is unknown or named twice.
+    """
+
+    #: Name in the config.
+    name: ClassVar[str]
+    #: Name for people.
+    title: ClassVar[str]
+    #: 2 for images, 3 for volumes.
+    dimensions: ClassVar[Literal[2, 3]]
+    #: What a subject is; printed beside every result.
+    subject_note: ClassVar[str]
+    #: What the cohort's path has to be; printed when it is not.
+    layout: ClassVar[str]
+    #: Channels that exist, in the default order; empty for 2D cohorts.
+    known_modalities: ClassVar[tuple[str, ...]] = ()
+    #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
+    zero_background: ClassVar[bool] = False
+    #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
+    crop_mm: ClassVar[float | None] = None
+
+    def __init__(self, modalities: Sequence[str] | None = None) -> None:
+        self.modalities = self.known_modalities if modalities is None else tuple(modalities)
+        unknown = [name for name in self.modalities if name not in self.known_modalities]
+        if (
+            unknown
+            or len(set(self.modalities)) < len(self.modalities)
+            or (self.known_modalities and not self.modalities)
+        ):
+            raise ConfigError(
+                "modalities",
+                f"{list(self.modalities)} cannot be read by adapter {self.name!r}",
+                f"list each of these at most once: {', '.join(self.known_modalities)}"
+                if self.known_modalities
+                else "remove the key: this cohort has no modalities",
+            )
+
+    @abstractmethod
+    def missing(self, root: Path) -> list[str]:
+        """Return what ``root`` lacks to be such a cohort, as sentences; empty when it looks right. Reads no image."""
+
+    @abstractmethod
+    def discover(self, root: Path) -> Discovery:
+        """List the subjects below ``root`` without reading images.
+
+        Raises:
+            CohortError: ``root`` is no such cohort, or the file that holds the labels cannot be read.
+        """
+
+    @abstractmethod
+    def read(self, record: Record) -> Iterator[Volume | Image2D]:
+        """Read a subject's items lazily, one in memory at a time.
+
+        Raises:
+            ImageError: A file of the subject cannot be used; its ``place`` is the file.
+        """
+
+    def require(self, root: Path) -> None:
+        """Raise CohortError when :meth:`missing` finds something."""
+        problems = self.missing(root)
+        if problems:
+            raise CohortError(root, "; ".join(problems), f"the path has to be {self.layout}")

@@ -1,0 +1,74 @@
+"""Inputs left out: collected with their reasons, written as quarantine.csv, and too many of them stop the study."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from sixgig.cohorts.base import Rejection
+from sixgig.errors import CohortError
+from sixgig.tables import QUARANTINE
+
+_SHOWN = 5
+_log = logging.getLogger(__name__)
+
+
+class Quarantine:
+    """The inputs of one cohort that cannot be used.
+
+    Args:
+        cohort: Name of the cohort, for the error message.
+        path: The quarantine.csv to write.
+        max_fraction: Largest fraction of subjects that may be lost.
+    """
+
+    def __init__(self, cohort: str, path: Path, max_fraction: float) -> None:
+        self._cohort, self._path, self._max_fraction = cohort, path, max_fraction
+        self.rejections: list[Rejection] = []
+
+    def add(self, rejections: Iterable[Rejection]) -> None:
+        """Take in further rejections and write each to the log."""
+        for rejection in rejections:
+            _log.warning("quarantine: %s: %s", rejection.file, rejection.reason)
+            self.rejections.append(rejection)
+
+    @property
+    def n_subjects(self) -> int:
+        """Subjects lost. A rejected file that belongs to no known subject counts as one subject."""
+        return len({rejection.subject_id or f"file {rejection.file}" for rejection in self.rejections})
+
+    def write(self) -> None:
+        """Write quarantine.csv, also when it is empty."""
+        frame = pd.DataFrame(
+            [(rejection.file, rejection.subject_id, rejection.reason) for rejection in self.rejections],
+            columns=QUARANTINE.column_names,
+        )
+        QUARANTINE.write(frame, self._path)
+
+    def check(self, lost_fraction: float, n_subjects: int, *, stopped_early: bool = False) -> None:
+        """Stop the study when more subjects were lost than allowed.
+
+        Args:
+            lost_fraction: Fraction of the cohort's subjects that is lost.
+            n_subjects: Subjects looked at, for the message.
+            stopped_early: Further subjects were not read any more.
+
+        Raises:
+            CohortError: ``lost_fraction`` is above the limit. quarantine.csv was written before.
+        """
+        if lost_fraction <= self._max_fraction:
+            return
+        self.write()
+        shown = [f"{rejection.file} ({rejection.reason})" for rejection in self.rejections[:_SHOWN]]
+        more = len(self.rejections) - len(shown)
+        rest = f"; and {more} more" if more > 0 else ""
+        early = ", and the rest was not read any more" if stopped_early else ""
+        raise CohortError(
+            self._path,
+            f"{self.n_subjects} of {n_subjects} subjects of cohort {self._cohort} cannot be used{early}; "
+            f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
+            "repair or remove these files (all of them are in the job's log), or raise quarantine.max_fraction",
+        )

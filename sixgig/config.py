@@ -1,0 +1,164 @@
+"""Read a study's config: schema, defaults, and the checks that a schema cannot express."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.errors import ConfigError
+
+SCHEMA = Path(__file__).resolve().parent.parent / "config" / "schema.yaml"
+#: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
+_PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
+
+
+def load_schema(path: Path = SCHEMA) -> dict[str, Any]:
+    """Read the JSON schema of a study file."""
+    import yaml
+
+    with path.open(encoding="utf-8") as stream:
+        return yaml.safe_load(stream)  # type: ignore[no-any-return]
+
+
+def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Check a study's config and fill in defaults.
+
+    Args:
+        config: What YAML gave.
+        schema: The schema; sixgig's own when None.
+
+    Returns:
+        A new config in which every optional key with a default is present.
+
+    Raises:
+        ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
+    """
+    schema = load_schema() if schema is None else schema
+    completed = copy.deepcopy(dict(config))
+    _fill(completed, schema, schema)
+    _validate(completed, schema)
+    _check_references(completed)
+    return completed
+
+
+def _resolve(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return dict(node)
+    target: Any = root
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        target = target[part]
+    return {**_resolve(target, root), **{key: value for key, value in node.items() if key != "$ref"}}
+
+
+def _fill(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> None:
+    if not isinstance(value, dict):
+        return
+    node = _resolve(node, root)
+    for key, child in node.get("properties", {}).items():
+        child = _resolve(child, root)
+        if key not in value and "default" in child:
+            value[key] = copy.deepcopy(child["default"])
+        if key in value:
+            if value[key] is None and child.get("type") == "object":
+                value[key] = {}  # `svm:` with nothing after it is an empty stanza
+            _fill(value[key], child, root)
+    others = node.get("additionalProperties")
+    if isinstance(others, Mapping):
+        for key in value.keys() - node.get("properties", {}).keys():
+            _fill(value[key], others, root)
+
+
+def _validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.absolute_path)))
+    if not errors:
+        return
+    error = errors[0]
+    path = ".".join(str(part) for part in error.absolute_path)
+    more = f" ({len(errors) - 1} more after this one)" if len(errors) > 1 else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        close = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"did you mean `{close[0]}`? " if close else ""
+        raise ConfigError(
+            f"config key {path + '.' if path else ''}{unknown}",
+            f"is not known{more}",
+            f"{hint}Known here: {', '.join(known) or 'nothing'}. config/schema.yaml explains them",
+        )
+    description = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    raise ConfigError(
+        f"config key {path or '(top level)'}",
+        f"{error.message}{more}",
+        f"correct it in the study file{'. Meaning: ' + description.strip() if description else ''}",
+    )
+
+
+def _check_references(config: Mapping[str, Any]) -> None:
+    arms, weights = config["arms"], config["weights"]
+    for name, options in arms.items():
+        asked = options.get("weights")
+        if asked is not None and asked not in weights:
+            raise ConfigError(
+                f"config key arms.{name}.weights",
+                f"there are no weights {asked!r}",
+                f"use one of {', '.join(weights)}, or add {asked} under `weights`",
+            )
+    for name in ("vit_sparse",):
+        if name in arms and "vit_pure" not in arms:
+            raise ConfigError(
+                f"config key arms.{name}",
+                "needs the features of vit_pure",
+                "add vit_pure to `arms`, or remove this arm",
+            )
+    if config["controls"]["random_vit"] and "vit_pure" not in arms:
+        raise ConfigError(
+            "config key controls.random_vit",
+            "is the ViT of vit_pure with random weights, and vit_pure is not among the arms",
+            "add vit_pure to `arms`, or set controls.random_vit: false",
+        )
+    if "vit_sparse" in arms and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
+        raise ConfigError(
+            "config key evaluation.pretraining_fraction",
+            "is 0, so vit_sparse has no subjects to learn from",
+            "raise it, or remove vit_sparse",
+        )
+    size = config["image"]["size"]
+    for name, options in arms.items():
+        model = weights[options["weights"]]["model"] if "weights" in options else ""
+        patch = next((side for part, side in _PATCHES.items() if f"_{part}" in model), None)
+        if patch and size % patch:
+            raise ConfigError(
+                "config key image.size",
+                f"{size} pixels cannot be cut into patches of {patch} ({model} of arm {name})",
+                f"use {size // patch * patch or patch} or {(size // patch + 1) * patch}",
+            )
+    for name, entry in weights.items():
+        if "wheel" in entry["source"] and "member" not in entry:
+            raise ConfigError(
+                f"config key weights.{name}.member",
+                "is missing",
+                "name the file inside the wheel that holds the weights",
+            )
+    for name, cohort in config["cohorts"].items():
+        adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
+        if phantom and phantom["kind"] != adapter:
+            raise ConfigError(
+                f"config key cohorts.{name}.adapter",
+                f"{adapter} cannot read a {phantom['kind']} phantom",
+                f"use `adapter: {phantom['kind']}`",
+            )
+        for key, adapters in {
+            "modalities": ("brats",),
+            "slices": ("brats", "acdc"),
+            "volume": ("brats", "acdc"),
+        }.items():
+            if key in cohort and adapter not in adapters:
+                raise ConfigError(
+                    f"config key cohorts.{name}.{key}", f"means nothing to the adapter {adapter}", "remove it"
+                )

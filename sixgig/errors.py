@@ -1,0 +1,58 @@
+"""One exception family: every message names the place, the reason and the next step."""
+
+from __future__ import annotations
+
+
+class SixgigError(Exception):
+    """A problem the user can solve.
+
+    Args:
+        place: The file, config key or job where the problem is.
+        reason: What is wrong there.
+        next_step: What to do about it, as an instruction.
+    """
+
+    def __init__(self, place: object, reason: str, next_step: str) -> None:
+        super().__init__(place, reason, next_step)
+        self.place = str(place)
+        self.reason = reason
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}\n  Next step: {self.next_step}"
+
+
+class ConfigError(SixgigError):
+    """The study file asks for something that does not exist or cannot work."""
+
+
+class CohortError(SixgigError):
+    """A cohort cannot be read, prepared or split."""
+
+
+class ImageError(CohortError):
+    """One input file cannot be used; it goes to quarantine, the cohort goes on."""
+
+
+class LeakageError(SixgigError):
+    """A subject or an image would be in training and in test."""
+
+
+class WeightsError(SixgigError):
+    """Pretrained weights cannot be fetched, verified or converted."""
+
+
+class ArmError(SixgigError):
+    """An arm cannot compute its features."""
+
+
+class ClassifierError(SixgigError):
+    """A classifier cannot be fitted to the features it got."""
+
+
+class TableError(SixgigError):
+    """A table does not have the columns or the values that its format promises."""
+
+
+class GpuError(SixgigError):
+    """The GPU that the study asks for cannot be used."""

@@ -1,0 +1,149 @@
+"""Which figures there are, what their captions say, and where their files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sixgig.atomic import atomic_path
+from sixgig.errors import SixgigError
+from sixgig.figures import confusion, cost, intervals, pairwise, roc, scores, style
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of figure: its file name, its title, how to read it, and the function that draws it."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Study, str], Figure]
+
+
+@dataclass(frozen=True)
+class FigureInfo:
+    """One drawn figure: its cohort, kind, words and files."""
+
+    cohort: str
+    kind: str
+    title: str
+    caption: str
+    svg: Path
+    png: Path
+
+
+_KINDS = (
+    Kind(
+        "intervals",
+        "Estimates with 95% intervals",
+        "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
+        "bootstrap interval over subjects; the dotted line is the level of guessing. Overlapping intervals do not by "
+        "themselves mean that two methods are equal: the paired test below decides that.",
+        intervals.draw,
+    ),
+    Kind(
+        "scores",
+        "Scores of the test folds",
+        "One dot per test fold and repeat; box: quartiles and median; whiskers: 1.5 interquartile ranges. Folds of "
+        "one cross-validation share subjects and are not independent, so the width of a box is not an error bar.",
+        scores.draw,
+    ),
+    Kind(
+        "confusion",
+        "Confusion matrices",
+        "Each row is a true class and adds up to 100%; a good method is dark on the diagonal. Out-of-fold "
+        "predictions of all repeats are pooled.",
+        confusion.draw,
+    ),
+    Kind(
+        "roc",
+        "ROC curves",
+        "Out-of-fold scores are pooled within a repeat and the curves averaged over repeats; with more than two "
+        "classes also over the one-versus-rest problems. AUC is the mean of the areas of the single curves. On the "
+        "dotted line a score tells nothing.",
+        roc.draw,
+    ),
+    Kind(
+        "cost",
+        "Accuracy against cost",
+        "Wall time is that of the arm's own stages plus its classifier, without the work that all arms share; an arm that "
+        "transforms another arm's features is charged with those, too. Up and "
+        "to the left is better.",
+        cost.draw,
+    ),
+    Kind(
+        "pairwise",
+        "Differences between methods",
+        "Mean difference of the fold scores, row minus column. A bold number with a star is a difference that the "
+        "corrected resampled t-test finds after Holm's correction; every other difference is within noise.",
+        pairwise.draw,
+    ),
+)
+#: Kinds of figure by name, in the order in which the report shows them.
+KINDS = {kind.name: kind for kind in _KINDS}
+
+
+def figure_list(cohorts: list[str], folder: Path) -> list[FigureInfo]:
+    """Every figure of a study, with the files that :func:`draw_all` writes, without drawing.
+
+    Args:
+        cohorts: Cohort names.
+        folder: The ``figures`` folder of the study.
+    """
+    return [
+        FigureInfo(
+            cohort,
+            kind.name,
+            kind.title,
+            kind.caption,
+            folder / cohort / f"{kind.name}.svg",
+            folder / cohort / f"{kind.name}.png",
+        )
+        for cohort in cohorts
+        for kind in KINDS.values()
+    ]
+
+
+def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
+    """Draw every figure of every cohort as SVG and PNG; equal results give equal bytes.
+
+    Args:
+        study: The study, with metrics, summary, costs, predictions and pairwise statistics written.
+        folder: Where to write ``<cohort>/<kind>.svg`` and ``.png``.
+
+    Returns:
+        What was written.
+
+    Raises:
+        TableError: A table is missing or damaged.
+    """
+    return [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
+
+
+def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
+    """Draw every figure of one cohort; see :func:`draw_all`.
+
+    Raises:
+        SixgigError: The study has no such cohort.
+        TableError: A table is missing or damaged.
+    """
+    if cohort not in study.cohorts:
+        raise SixgigError(
+            study.folder, f"there is no cohort {cohort!r} in summary.csv", f"use one of {', '.join(study.cohorts)}"
+        )
+    figures = figure_list([cohort], Path(folder))
+    for info in figures:
+        figure = KINDS[info.kind].draw(study, info.cohort)
+        with style.style():
+            with atomic_path(info.svg) as partial:
+                # Neither file may carry a date or a version: the same results give the same bytes.
+                figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+            with atomic_path(info.png) as partial:
+                figure.savefig(partial, format="png", metadata={"Software": None})
+    return figures

@@ -1,0 +1,88 @@
+"""Confusion matrices of every method of one cohort, row-normalised, as small multiples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sixgig.figures import style
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def shares(predictions: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    """Share of each true class (rows) that was predicted as each class (columns), over all repeats.
+
+    Args:
+        predictions: Rows of the predictions table.
+        classes: Class names, in order.
+
+    Returns:
+        float64 [n_classes, n_classes]; a row sums to one, or is NaN when its class has no subject.
+    """
+    table = pd.crosstab(predictions["label"], predictions["predicted"]).reindex(index=classes, columns=classes)
+    counts = table.fillna(0).to_numpy(dtype=float)
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw one matrix per arm (columns of panels) and classifier (rows of panels).
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; the majority-class control is left out, because its matrix is known before it is drawn.
+    """
+    title = f"{cohort}: share of each true class predicted as each class"
+    methods = [method for method in study.methods(cohort) if method.classifier != "majority_class"]
+    predictions = {method: study.predictions(cohort, method) for method in methods}
+    frames = [frame for frame in predictions.values() if frame is not None]
+    if not frames:
+        return style.empty_figure(title, "no method of this cohort made predictions")
+    classes = sorted({str(name) for frame in frames for column in ("label", "predicted") for name in frame[column]})
+    arms = list(dict.fromkeys(method.arm for method in methods))
+    classifiers = list(
+        dict.fromkeys(method.classifier for method in sorted(methods, key=lambda m: m.classifier != "svm"))
+    )
+
+    with style.style():
+        side = 1.75 if len(classes) <= 3 else 2.15
+        figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.25) * len(classifiers))
+        panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
+        for method in methods:
+            axes = panels[classifiers.index(method.classifier), arms.index(method.arm)]
+            frame = predictions[method]
+            values = shares(frame, classes) if frame is not None else np.full((len(classes),) * 2, np.nan)
+            axes.imshow(values, vmin=0, vmax=1, cmap="Blues")
+            for i, j in np.ndindex(values.shape):
+                if not np.isnan(values[i, j]):
+                    axes.text(
+                        j,
+                        i,
+                        f"{100 * values[i, j]:.0f}",
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="white" if values[i, j] > 0.55 else "black",
+                    )
+            if frame is None:
+                axes.text(0.5, 0.5, "failed", transform=axes.transAxes, ha="center", va="center", color="#555555")
+        for axes in panels.flat:
+            axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0, fontsize=8)
+            axes.set_yticks(range(len(classes)), classes, fontsize=8)
+            axes.spines[:].set_visible(False)
+            axes.tick_params(length=0)
+        for column, arm in enumerate(arms):
+            panels[0, column].set_title(style.arm_title(arm).replace(" (control)", "\n(control)"), fontsize=9)
+        for row, classifier in enumerate(classifiers):
+            panels[row, 0].set_ylabel(f"{style.classifier_title(classifier)}\ntrue class", fontsize=9)
+        figure.supxlabel("predicted class; the numbers are percent of the row", fontsize=9)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure

@@ -1,0 +1,93 @@
+"""Forest plot: the estimate of every method of one cohort with its 95% interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixgig.figures import style
+from sixgig.reporting import numbers
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def n_classes(study: Study, cohort: str) -> int | None:
+    """The number of classes among the cohort's predictions, or None when no method predicted anything."""
+    for method in study.methods(cohort):
+        predictions = study.predictions(cohort, method)
+        if predictions is not None:
+            return int(predictions["label"].nunique())
+    return None
+
+
+def guessing(metric: str, classes: int | None) -> float | None:
+    """What guessing gives on a metric, or None where that depends on more than the number of classes."""
+    if metric == "balanced_accuracy" and classes:
+        return 1 / classes
+    return {"macro_auc": 0.5, "mcc": 0.0}.get(metric)
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw estimates with 95% intervals, highest first, and the level of guessing.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; failed methods stand at the bottom with the word "failed".
+    """
+    title = f"{cohort}: {style.lower_case(style.metric_title(study.metric))} with 95% interval"
+    rows = study.estimates(cohort)
+    done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
+    if not done:
+        return style.empty_figure(title, "every method of this cohort failed")
+    ranked = sorted(done, key=lambda method: -float(done[method]["estimate"]))
+    failed = [method for method in rows if method not in done]
+
+    with style.style():
+        figure = style.new_figure(7.5, 1.1 + 0.36 * len(rows))
+        axes = figure.add_subplot()
+        for place, method in enumerate(ranked):
+            row = done[method]
+            estimate, low, high = (float(row[name]) for name in ("estimate", "ci_low", "ci_high"))
+            colour = style.arm_colour(method.arm)
+            if not (numbers.is_missing(low) or numbers.is_missing(high)):
+                axes.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(
+                estimate,
+                place,
+                marker=style.marker(method.classifier),
+                color=colour,
+                markersize=8,
+                markeredgecolor="white",
+                zorder=3,
+            )
+            axes.annotate(
+                numbers.with_interval(estimate, low, high),
+                (1.01, place),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=9,
+            )
+        for place, _ in enumerate(failed, start=len(ranked)):
+            axes.annotate("failed", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+        level = guessing(study.metric, n_classes(study, cohort))
+        if level is not None:
+            axes.axvline(level, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
+            axes.annotate(
+                f"guessing {numbers.score(level)}",
+                (level, 1.0),
+                xycoords=("data", "axes fraction"),
+                va="bottom",
+                ha="center",
+                fontsize=8,
+                color="#555555",
+            )
+        axes.set_yticks(range(len(rows)), [style.short_method_title(method) for method in [*ranked, *failed]])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(axis="x")
+        axes.set_xlabel(style.metric_title(study.metric))
+        axes.set_title(title, loc="left", pad=16)
+    return figure

@@ -1,0 +1,65 @@
+"""Matrix of the differences between every two methods of one cohort."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sixgig.figures import style
+from sixgig.reporting import numbers
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw row minus column; a bold cell with a star is a difference that the corrected test finds.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; an empty one that says why when no pair was tested.
+    """
+    title = f"{cohort}: difference in {style.lower_case(style.metric_title(study.metric))}, row minus column"
+    methods = study.methods(cohort)
+    pairs = {(a, b): study.pair(cohort, a, b) for a in methods for b in methods if a != b}
+    tested = {key: row for key, row in pairs.items() if row is not None}
+    if not tested:
+        return style.empty_figure(title, "no two methods of this cohort could be compared")
+    methods = [method for method in methods if any(method in key for key in tested)]
+    values = np.full((len(methods),) * 2, np.nan)
+    for (a, b), row in tested.items():
+        values[methods.index(a), methods.index(b)] = float(row["difference"])
+    limit = max(float(np.nanmax(np.abs(values))), 1e-9)
+
+    with style.style():
+        side = 0.62 * len(methods)
+        figure = style.new_figure(2.6 + side, 2.2 + 0.75 * side)
+        axes = figure.add_subplot()
+        image = axes.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+        for (a, b), row in tested.items():
+            found = row["verdict"] != "within noise"
+            value = float(row["difference"])
+            axes.text(
+                methods.index(b),
+                methods.index(a),
+                numbers.difference(value) + (" *" if found else ""),
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                fontweight="bold" if found else "normal",
+                color="white" if abs(value) > 0.65 * limit else "black",
+            )
+        titles = [style.short_method_title(method) for method in methods]
+        axes.set_xticks(range(len(methods)), titles, rotation=40, ha="right", fontsize=8)
+        axes.set_yticks(range(len(methods)), titles, fontsize=8)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, label="row minus column")
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        axes.set_title(title, loc="left", x=-0.2)
+    return figure

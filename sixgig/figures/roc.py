@@ -1,0 +1,113 @@
+"""ROC curves of every method of one cohort, from out-of-fold scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sixgig.figures import style
+from sixgig.reporting import numbers
+from sixgig.study import Method, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Points of the false-positive axis at which curves are averaged.
+_GRID = np.linspace(0, 1, 401)
+
+
+class Curve(NamedTuple):
+    """A mean ROC curve: false- and true-positive rates, float64 [n_points] each, and the mean area."""
+
+    false_positive: np.ndarray
+    true_positive: np.ndarray
+    area: float
+
+
+def curve(predictions: pd.DataFrame) -> Curve | None:
+    """The mean ROC curve of one method.
+
+    In each repeat all out-of-fold scores are pooled; the curves are then averaged vertically over repeats and, with
+    more than two classes, over the one-versus-rest problems (macro average). With two classes the class that is last
+    in alphabetical order is the positive one. The area is the average of the exact areas of the single curves, which is
+    what the summary's AUC is; the averaged curve has that area up to the width of its grid.
+
+    Args:
+        predictions: Rows of the predictions table with its ``score_<class>`` columns.
+
+    Returns:
+        The curve; None when there is no score column or only one class.
+    """
+    from sklearn.metrics import auc, roc_curve
+
+    classes = sorted(str(name) for name in predictions["label"].unique())
+    if len(classes) < 2 or any(f"score_{name}" not in predictions.columns for name in classes):
+        return None
+    positives = classes[-1:] if len(classes) == 2 else classes
+    curves, areas = [], []
+    for _, repeat in predictions.groupby("repeat"):
+        for name in positives:
+            truth = (repeat["label"] == name).to_numpy(dtype=bool)
+            values = repeat[f"score_{name}"].to_numpy(dtype=float)
+            if truth.all() or not truth.any() or np.isnan(values).any():
+                return None
+            false_positive, true_positive, _ = roc_curve(truth, values)
+            areas.append(auc(false_positive, true_positive))
+            curves.append(np.interp(_GRID, false_positive, true_positive))
+    mean = np.mean(curves, axis=0)
+    return Curve(np.concatenate([[0.0], _GRID]), np.concatenate([[0.0], mean]), float(np.mean(areas)))
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw the mean ROC curve of every method, one panel per classifier.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; the area beside a curve is the mean over repeats, as in the summary.
+    """
+    title = f"{cohort}: ROC curves of out-of-fold scores"
+    curves: dict[Method, Curve] = {}
+    n_classes, positive = 0, ""
+    for method in study.methods(cohort):
+        predictions = study.predictions(cohort, method)
+        points = None if predictions is None or method.classifier == "majority_class" else curve(predictions)
+        if predictions is not None and points is not None:
+            curves[method] = points
+            names = sorted(str(name) for name in predictions["label"].unique())
+            n_classes, positive = len(names), names[-1]
+    if not curves:
+        return style.empty_figure(title, "no method of this cohort has scores for two classes")
+
+    classifiers = list(
+        dict.fromkeys(method.classifier for method in sorted(curves, key=lambda m: m.classifier != "svm"))
+    )
+    with style.style():
+        figure = style.new_figure(max(4.6, 4.1 * len(classifiers)), 4.5)
+        panels = figure.subplots(1, len(classifiers), squeeze=False, sharey=True)[0]
+        for axes, classifier in zip(panels, classifiers, strict=True):
+            axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1)
+            for method, points in curves.items():
+                if method.classifier == classifier:
+                    axes.plot(
+                        points.false_positive,
+                        points.true_positive,
+                        color=style.arm_colour(method.arm),
+                        linestyle="--" if method.is_control else "-",
+                        linewidth=1.7,
+                        label=f"{style.arm_title(method.arm)}, AUC {numbers.score(points.area)}",
+                    )
+            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel="False-positive rate")
+            axes.set_title(style.classifier_title(classifier), fontsize=10)
+            axes.grid()
+            axes.legend(loc="lower right", fontsize=8)
+        panels[0].set_ylabel("True-positive rate")
+        kind = (
+            f"positive class: {positive}" if n_classes == 2 else f"macro average of {n_classes} one-versus-rest curves"
+        )
+        figure.suptitle(f"{title} ({kind})", x=0.01, ha="left", fontsize=11)
+    return figure

@@ -1,0 +1,79 @@
+"""Box plots of the fold scores of every method of one cohort."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sixgig.figures import style
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw one box per arm and classifier over its test-fold scores, with the scores as dots.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; an empty one that says why when no method has a fold score.
+    """
+    title = f"{cohort}: {style.lower_case(style.metric_title(study.metric))} in each test fold"
+    frame = study.metrics
+    frame = frame[(frame["cohort"] == cohort) & (frame["metric"] == study.metric)].dropna(subset=["value"])
+    scores = {}
+    methods = study.methods(cohort)
+    for method in methods:
+        values = frame[(frame["arm"] == method.arm) & (frame["classifier"] == method.classifier)]["value"]
+        if len(values):
+            scores[method] = values.to_numpy(dtype=float)
+    if not scores:
+        return style.empty_figure(title, "no method of this cohort has a fold score")
+
+    with style.style():
+        figure = style.new_figure(7.5, 0.9 + 0.42 * len(methods))
+        axes = figure.add_subplot()
+        jitter = np.random.default_rng(0)  # only spreads the dots; fixed, so that the file is the same every time
+        for row, method in enumerate(methods):
+            values = scores.get(method)
+            if values is None:
+                axes.annotate("failed", (0.01, row), xycoords=("axes fraction", "data"), va="center", color="#555555")
+                continue
+            colour = style.arm_colour(method.arm)
+            axes.boxplot(
+                values,
+                positions=[row],
+                widths=0.6,
+                orientation="horizontal",
+                showfliers=False,
+                patch_artist=True,
+                boxprops={
+                    "facecolor": f"{colour}44",
+                    "edgecolor": colour,
+                    "linestyle": style.line_style(method.classifier),
+                },
+                medianprops={"color": "black", "linewidth": 1.6},
+                whiskerprops={"color": colour},
+                capprops={"color": colour},
+            )
+            axes.scatter(
+                values,
+                row + jitter.uniform(-0.18, 0.18, len(values)),
+                s=14,
+                color=colour,
+                marker=style.marker(method.classifier),
+                edgecolor="white",
+                linewidth=0.4,
+                zorder=3,
+            )
+        axes.set_yticks(range(len(methods)), [style.short_method_title(method) for method in methods])
+        axes.set_ylim(len(methods) - 0.4, -0.6)
+        axes.grid(axis="x")
+        axes.set_xlabel(f"{style.metric_title(study.metric)} on the subjects of one test fold")
+        axes.set_title(title, loc="left")
+    return figure

@@ -1,0 +1,70 @@
+"""Choose the device of a job and hold it to the memory limit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from sixgig.errors import GpuError
+
+_LOG = logging.getLogger(__name__)
+_MIB = 1024 * 1024
+#: Computation types by the name used in the config. ``auto`` is resolved per device.
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device a job runs on.
+
+    Attributes:
+        kind: ``cuda`` or ``cpu``.
+        name: Name of the card, or of the processor type.
+        dtype: Computation type, ``float32``, ``float16`` or ``bfloat16``.
+        fallbacks: What was asked for and could not be had, in words.
+    """
+
+    kind: str
+    name: str
+    dtype: str
+    fallbacks: tuple[str, ...] = ()
+
+
+def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
+    """Choose the device and apply the memory limit to this process.
+
+    On a card the limit is enforced by torch's allocator: a request beyond it raises out-of-memory, although the
+    card may have more. bfloat16 is chosen where the card computes it natively (compute capability 8.0 and later), else
+    float16. A CPU always computes in float32: without native units, emulated bfloat16 is several times slower.
+
+    Args:
+        asked: ``auto`` (GPU when there is one), ``cuda`` or ``cpu``.
+        precision: One of :data:`PRECISIONS`.
+        memory_limit_mb: Most GPU memory this process may reserve, in MiB.
+
+    Raises:
+        GpuError: ``cuda`` was asked for and torch cannot use a GPU.
+    """
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise GpuError(
+            "device: cuda",
+            "torch sees no usable GPU (no card, no driver, or a driver older than CUDA 12.8's minimum, 525)",
+            "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
+        )
+    if asked == "cpu" or not torch.cuda.is_available():
+        fallbacks = ()
+        if precision not in ("auto", "float32"):
+            fallbacks = (f"float32 instead of {precision}: a CPU computes in float32",)
+        return Device("cpu", "CPU", "float32", fallbacks)
+    properties = torch.cuda.get_device_properties(0)
+    total_mb = properties.total_memory / _MIB
+    if memory_limit_mb < total_mb:
+        torch.cuda.set_per_process_memory_fraction(memory_limit_mb / total_mb, 0)
+    torch.backends.cudnn.benchmark = False  # timing-based kernel choice differs between runs
+    torch.backends.cudnn.deterministic = True
+    if precision == "auto":
+        precision = "bfloat16" if properties.major >= 8 else "float16"
+    _LOG.info("GPU %s, %.0f MiB, limit %d MiB, %s", properties.name, total_mb, memory_limit_mb, precision)
+    return Device("cuda", properties.name, precision)

@@ -1,0 +1,133 @@
+"""What a study consists of: the lists and look-ups from which the workflow builds its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.arms import ARMS, get_arm
+from sixgig.arms.base import FeatureArm
+from sixgig.config import complete
+from sixgig.errors import ConfigError
+from sixgig.weights import CONVERTERS
+
+MAJORITY_ARM = "control_majority_class"
+MAJORITY_CLASSIFIER = "majority_class"
+RANDOM_VIT = "control_random_vit"
+#: Figures drawn for every cohort; sixgig.figures draws them under these names.
+FIGURES = ("scores", "intervals", "confusion", "roc", "cost", "pairwise")
+
+
+class Plan:
+    """A checked study file and the names that follow from it.
+
+    Args:
+        config: What YAML gave, before defaults.
+
+    Raises:
+        ConfigError: The study file is wrong, or a folder or file that it names does not exist.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = complete(config)
+        self.study: str = self.config["study"]
+        self.cohorts: list[str] = list(self.config["cohorts"])
+        wanted = set(self.config["arms"])
+        if self.config["controls"]["random_vit"]:
+            wanted.add(RANDOM_VIT)
+        self.arms: list[str] = [name for name in ARMS if name in wanted]
+        self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
+        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
+        self.classifiers: list[str] = list(self.config["classifiers"])
+        self._check_files()
+
+    @property
+    def methods(self) -> list[tuple[str, str]]:
+        """Pairs of arm and classifier, in the order of tables."""
+        pairs = [(arm, classifier) for arm in self.arms for classifier in self.classifiers]
+        if self.config["controls"]["majority_class"]:
+            pairs.append((MAJORITY_ARM, MAJORITY_CLASSIFIER))
+        return pairs
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return int(self.config["seed"])
+
+    def arm_options(self, arm: str) -> dict[str, Any]:
+        """Return an arm's stanza; the random ViT has that of the ViT it is the control of."""
+        return dict(self.config["arms"]["vit_pure" if arm == RANDOM_VIT else arm])
+
+    def source_arm(self, arm: str) -> str:
+        """Return the arm whose image features a feature arm reads."""
+        found = get_arm(arm)
+        assert issubclass(found, FeatureArm)
+        return found.source_arm
+
+    def weights_file(self, arm: str) -> str:
+        """Return the weights file that an image arm reads."""
+        return f"results/{self.study}/weights/{self.arm_options(arm)['weights']}.safetensors"
+
+    def cohort_options(self, cohort: str) -> dict[str, Any]:
+        """Return a cohort's stanza."""
+        return dict(self.config["cohorts"][cohort])
+
+    def simulated(self, cohort: str) -> bool:
+        """Whether sixgig wrote the cohort itself."""
+        return "phantom" in self.config["cohorts"][cohort]["source"]
+
+    def targets(self, stage: str) -> list[str]:
+        """Return the files that a stage ends with.
+
+        Args:
+            stage: cohorts, features, classify, statistics or report.
+        """
+        root = f"results/{self.study}"
+        if stage == "cohorts":
+            return [f"{root}/cohorts/{cohort}/leakage.json" for cohort in self.cohorts]
+        if stage == "features":
+            return [f"{root}/features/{cohort}/{arm}.npz" for cohort in self.cohorts for arm in self.arms]
+        if stage == "classify":
+            return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
+        if stage == "statistics":
+            names = ("metrics.csv", "summary.csv", "costs.csv", "statistics/pairwise.csv")
+            return [f"{root}/{name}" for name in names]
+        if stage == "report":
+            tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
+            return [f"{root}/report.html", *tracking]
+        raise ValueError(f"no stage {stage}")
+
+    def prediction(self, cohort: str, arm: str, classifier: str) -> str:
+        """Return the predictions file of one cohort and method."""
+        return f"results/{self.study}/predictions/{cohort}/{arm}.{classifier}.csv"
+
+    def figures(self, suffix: str) -> list[str]:
+        """Return every figure file of a type, ``svg`` or ``png``."""
+        root = f"results/{self.study}/figures"
+        return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in FIGURES]
+
+    def converter_module(self, weights: str) -> str:
+        """Return the module that converts an entry of ``weights``."""
+        return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def _check_files(self) -> None:
+        from sixgig.cohorts import check_source
+
+        missing = []
+        for name, cohort in self.config["cohorts"].items():
+            path = cohort["source"].get("path")
+            if path is not None:
+                missing += [
+                    f"cohorts.{name}: {problem}" for problem in check_source(cohort["adapter"], Path(path).expanduser())
+                ]
+        for name, weights in self.config["weights"].items():
+            file = weights["source"].get("file")
+            if file is not None and not Path(file["path"]).expanduser().is_file():
+                missing.append(f"weights.{name}: {file['path']} does not exist")
+        if missing:
+            raise ConfigError(
+                f"study {self.study}",
+                "needs files that are not there:\n    " + "\n    ".join(missing),
+                "put the files there, or correct `source` in the study file",
+            )

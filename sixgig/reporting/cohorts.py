@@ -1,0 +1,122 @@
+"""What the report says about a cohort: where it comes from, its subjects, its splits, and what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sixgig.reporting import contact_sheet, numbers, views
+from sixgig.reporting.views import Cell, TableView
+from sixgig.study import Study
+
+
+@dataclass(frozen=True)
+class CohortView:
+    """One cohort for the template."""
+
+    name: str
+    simulated: bool
+    note: str
+    facts: list[tuple[str, str]]
+    leakage_passed: bool | None
+    leakage: str
+    roles: TableView
+    quarantine: TableView
+    strips: list[contact_sheet.Strip]
+    modalities: list[str]
+
+
+def describe(study: Study, cohort: str) -> CohortView:
+    """Collect everything about one cohort.
+
+    Raises:
+        TableError: A file of the cohort is missing or damaged.
+    """
+    info = study.cohort_info(cohort)
+    manifest = study.manifest(cohort)
+    splits = study.splits(cohort)
+    evaluation = splits[splits["role"] == "evaluation"]
+    modalities = [str(name) for name in info.get("modalities") or []]
+    facts = [
+        ("Kind", str(info.get("title") or info.get("adapter") or numbers.MISSING)),
+        ("Dimensions", f"{info.get('dimensions', numbers.MISSING)}D"),
+        ("Subjects", numbers.count(splits["subject_id"].nunique())),
+        ("Images", numbers.count(len(manifest))),
+        ("Cross-validation", _folds(evaluation)),
+        ("Splits SHA-256", study.splits_sha256(cohort)),
+    ]
+    if modalities:
+        facts.insert(2, ("Modalities", ", ".join(modalities)))
+    passed, leakage = leakage_sentence(study.leakage(cohort))
+    return CohortView(
+        name=cohort,
+        simulated=bool(info.get("simulated")),
+        note=str(info.get("subject_note") or ""),
+        facts=facts,
+        leakage_passed=passed,
+        leakage=leakage,
+        roles=_roles(cohort, splits),
+        quarantine=_quarantine(study, cohort),
+        strips=contact_sheet.strips(manifest, study.images(cohort)),
+        modalities=modalities,
+    )
+
+
+def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:
+    """Say what the leakage gate found.
+
+    Args:
+        gate: ``leakage.json``: ``passed``, and counts or lists of what was looked at.
+
+    Returns:
+        Whether it passed (None when the file does not say), and a sentence.
+    """
+    result = gate.get("passed")
+    looked_at = [
+        f"{str(name).removeprefix('n_').replace('_', ' ')}: {_plain(value)}"
+        for name, value in gate.items()
+        if name not in ("passed", "cohort", "cost")
+    ]
+    words = {True: "Leakage gate passed", False: "Leakage gate FAILED", None: "Leakage gate: result not stated"}
+    passed = None if result is None else bool(result)
+    return passed, words[passed] + (f" ({'; '.join(looked_at)})." if looked_at else ".")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return numbers.count(len(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return numbers.count(value) if isinstance(value, int) else str(value)
+
+
+def _folds(evaluation: pd.DataFrame) -> str:
+    folds, repeats = evaluation["fold"].nunique(), evaluation["repeat"].nunique()
+    return f"{numbers.plural(int(folds), 'fold')}, {numbers.plural(int(repeats), 'repeat')}"
+
+
+def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
+    table = TableView(
+        f"roles-{cohort}",
+        f"{cohort}: subjects by class and role.",
+        ["Class", "Evaluation", "Pretraining"],
+        sortable=False,
+    )
+    subjects = splits.drop_duplicates("subject_id")
+    labels = subjects["label"].fillna("no label")
+    for label in sorted(labels.unique(), key=lambda name: (name == "no label", str(name))):
+        roles = subjects[labels == label]["role"]
+        counts = [int((roles == role).sum()) for role in ("evaluation", "pretraining")]
+        table.rows.append([Cell(str(label)), *(views.number(count, numbers.count) for count in counts)])
+    return table
+
+
+def _quarantine(study: Study, cohort: str) -> TableView:
+    table = TableView(
+        f"quarantine-{cohort}", f"{cohort}: inputs left out.", ["File", "Subject", "Reason"], sortable=False
+    )
+    for _, row in study.quarantine(cohort).iterrows():
+        table.rows.append([views.text(row[name]) for name in ("file", "subject_id", "reason")])
+    return table

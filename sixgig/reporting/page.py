@@ -1,0 +1,117 @@
+"""Puts the report together: collects every section, renders the template, writes one HTML file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from sixgig import __version__
+from sixgig.atomic import write_text
+from sixgig.errors import SixgigError
+from sixgig.figures.catalogue import FigureInfo, figure_list
+from sixgig.reporting import cohorts, numbers, results, verdict
+from sixgig.study import Study
+
+_FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(study: Study, output: Path) -> None:
+    """Write the report of a study as one self-contained HTML page.
+
+    Args:
+        study: The study, with every table written and the figures drawn under ``figures/``.
+        output: The HTML file.
+
+    Raises:
+        TableError: A table or sidecar is missing or damaged.
+        SixgigError: A figure has not been drawn.
+    """
+    write_text(output, render(study))
+
+
+def render(study: Study) -> str:
+    """The page's HTML; see :func:`write_report`."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    figures: dict[str, list[tuple[FigureInfo, Markup]]] = {cohort: [] for cohort in study.cohorts}
+    for info in figure_list(study.cohorts, study.folder / "figures"):
+        figures[info.cohort].append((info, inline_svg(info)))
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        version=__version__,
+        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        verdicts=[verdict.judge(study, cohort) for cohort in study.cohorts],
+        over_cohorts=verdict.over_cohorts(len(study.cohorts)),
+        cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
+        results=results.overview(study),
+        all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
+        pairs=[results.pairs(study, cohort) for cohort in study.cohorts],
+        trouble=results.trouble(study),
+        arms=results.arms(study),
+        costs=results.costs(study),
+        figures=figures,
+        environment=environment_facts(study),
+        config=yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True, width=110) if study.config else "",
+        command=str(study.info.get("command") or "snakemake --cores all"),
+    )
+
+
+def inline_svg(info: FigureInfo) -> Markup:
+    """A figure's SVG, ready to stand inside the page.
+
+    The ids inside are given the figure's name, because two figures on one page may not share an id.
+
+    Raises:
+        SixgigError: The file does not exist or is not SVG.
+    """
+    if not info.svg.exists():
+        raise SixgigError(info.svg, "the figure has not been drawn", "run the figures stage before the report")
+    content = info.svg.read_text(encoding="utf-8")
+    start = content.find("<svg")
+    if start < 0:
+        raise SixgigError(info.svg, "is not an SVG file", "delete it and run snakemake again")
+    prefix = re.sub(r"[^A-Za-z0-9]", "-", f"{info.cohort}-{info.kind}-")
+    content = content[start:]
+    content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
+    content = re.sub(r'\bid="', f'id="{prefix}', content)
+    content = re.sub(r"url\(#", f"url(#{prefix}", content)
+    content = re.sub(r'href="#', f'href="#{prefix}', content)
+    label = Markup.escape(f"{info.cohort}: {info.title}")
+    return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))  # noqa: S704
+
+
+def environment_facts(study: Study) -> list[tuple[str, str]]:
+    """Seed, versions, machine and commit, as name and value."""
+    facts = [("Seed", str(study.config.get("seed", numbers.MISSING))), ("sixgig", __version__)]
+    facts += [(str(name), str(value)) for name, value in (study.info.get("versions") or {}).items()]
+    machine = study.info.get("machine") or {}
+    for name, value in (machine if isinstance(machine, dict) else {"machine": machine}).items():
+        facts.append((_FACT_NAMES.get(str(name), str(name).replace("_", " ")), _machine_value(str(name), value)))
+    source = study.info.get("source") or {}
+    commit = str(source.get("commit") or "not known")
+    facts.append(("Git commit", commit + (" with uncommitted changes" if source.get("changed") else "")))
+    return facts
+
+
+def _machine_value(name: str, value: Any) -> str:
+    if isinstance(value, dict):  # the GPU
+        return ", ".join(_machine_value(str(key), item) for key, item in value.items() if key != "reason")
+    if name.endswith("_mb") and isinstance(value, int | float):
+        return numbers.mebibytes(value)
+    if name.endswith("_gb") and isinstance(value, int | float):
+        return f"{value:g} GiB"
+    if name == "driver":
+        return f"driver {value}"
+    return "none" if value is None else str(value)

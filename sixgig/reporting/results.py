@@ -1,0 +1,182 @@
+"""The report's tables of results: estimates, all metrics, pairs, costs, and what went wrong."""
+
+from __future__ import annotations
+
+from sixgig.figures.style import method_title, metric_title
+from sixgig.reporting import numbers, views
+from sixgig.reporting.views import Cell, TableView
+from sixgig.study import Method, Study, is_failed, method_order
+
+
+def _estimate_cell(row: object, strong: bool = False) -> Cell:
+    estimate, low, high, status = (row[name] for name in ("estimate", "ci_low", "ci_high", "status"))  # type: ignore[index]
+    if numbers.is_missing(estimate):
+        return Cell("failed" if is_failed(str(status)) else numbers.MISSING, float("-inf"), numeric=True)
+    note = "" if str(status) == "ok" else " *"
+    return Cell(numbers.with_interval(estimate, low, high) + note, float(estimate), strong=strong, numeric=True)
+
+
+def overview(study: Study) -> TableView:
+    """The study's metric for every method (rows) on every cohort (columns), the highest of a cohort in bold."""
+    by_cohort = {cohort: study.estimates(cohort) for cohort in study.cohorts}
+    methods = sorted({method for rows in by_cohort.values() for method in rows}, key=method_order)
+    table = TableView(
+        "results-table",
+        f"{metric_title(study.metric)} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which by "
+        "itself does not mean better. *: ran with a fallback, listed below.",
+        ["Method", *by_cohort],
+    )
+    for method in methods:
+        cells = [views.method(method)]
+        for rows in by_cohort.values():
+            if method not in rows:
+                cells.append(Cell("not run", float("-inf"), numeric=True))
+                continue
+            top = max(
+                (float(row["estimate"]) for row in rows.values() if not numbers.is_missing(row["estimate"])),
+                default=None,
+            )
+            estimate = rows[method]["estimate"]
+            cells.append(_estimate_cell(rows[method], not numbers.is_missing(estimate) and float(estimate) == top))
+        table.rows.append(cells)
+    return table
+
+
+def all_metrics(study: Study, cohort: str) -> TableView:
+    """Every metric (columns) of every method (rows) of one cohort."""
+    rows = study.summary[study.summary["cohort"] == cohort]
+    names = [name for name in study.metric_names() if name in set(rows["metric"])]
+    table = TableView(
+        f"metrics-{cohort}",
+        f"{cohort}: every metric with its 95% interval. *: ran with a fallback.",
+        ["Method", *(metric_title(name) for name in names)],
+    )
+    estimates = {name: study.estimates(cohort, name) for name in names}
+    for method in study.methods(cohort):
+        table.rows.append([views.method(method), *(_estimate_cell(estimates[name][method]) for name in names)])
+    return table
+
+
+def pairs(study: Study, cohort: str) -> TableView:
+    """Every tested pair of one cohort, smallest corrected p first."""
+    rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
+    table = TableView(
+        f"pairs-{cohort}",
+        f"{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
+        f"{numbers.plural(len(rows), 'comparison')}. Difference is A minus B; its interval is for that pair alone.",
+        ["A", "B", "Difference", "95% interval", "p", "p (Holm)", "Effect size", "Verdict"],
+    )
+    if rows["metric"].nunique() > 1:
+        table.columns.insert(0, "Metric")
+    for _, row in rows.iterrows():
+        a, b = Method(row["arm_a"], row["classifier_a"]), Method(row["arm_b"], row["classifier_b"])
+        verdict = {"a better": f"{method_title(a)} better", "b better": f"{method_title(b)} better"}
+        cells = [
+            views.method(a),
+            views.method(b),
+            views.number(row["difference"], numbers.difference),
+            Cell(numbers.interval(row["ci_low"], row["ci_high"], numbers.difference), numeric=True),
+            views.number(row["p_value"], lambda p: numbers.p_value(p, study.alpha)),
+            views.number(row["p_holm"], lambda p: numbers.p_value(p, study.alpha)),
+            views.number(row["effect_size"], numbers.difference),
+            Cell(verdict.get(row["verdict"], str(row["verdict"])), strong=row["verdict"] != "within noise"),
+        ]
+        table.rows.append([Cell(metric_title(row["metric"])), *cells] if "Metric" in table.columns else cells)
+    return table
+
+
+def costs(study: Study) -> TableView:
+    """What each stage took."""
+    table = TableView(
+        "costs-table",
+        "Wall time, speed and peak memory of every stage.",
+        [
+            "Cohort",
+            "Arm",
+            "Stage",
+            "Time",
+            "Images per second",
+            "Peak GPU memory",
+            "Peak host memory",
+            "Batch",
+            "Device",
+        ],
+    )
+    for _, row in study.costs.iterrows():
+        table.rows.append(
+            [
+                views.text(row["cohort"]),
+                views.arm(row["arm"]),
+                views.text(row["stage"]),
+                views.number(row["seconds"], numbers.seconds),
+                views.number(row["images_per_second"], numbers.rate),
+                views.number(row["peak_vram_mb"], numbers.mebibytes),
+                views.number(row["peak_rss_mb"], numbers.mebibytes),
+                views.number(row["batch_size"], numbers.count),
+                views.text(row["device"]),
+            ]
+        )
+    return table
+
+
+def arms(study: Study) -> TableView:
+    """What computed the features: backbone, weights, device and batch size of every arm on every cohort."""
+    table = TableView(
+        "arms-table",
+        "How each arm computed its features. The checksum is the first 12 digits of the weights' SHA-256.",
+        [
+            "Cohort",
+            "Arm",
+            "Backbone",
+            "Weights",
+            "Checksum",
+            "Features",
+            "Device",
+            "Precision",
+            "Batch asked",
+            "Batch used",
+        ],
+    )
+    for cohort in study.cohorts:
+        for name in dict.fromkeys(method.arm for method in study.methods(cohort)):
+            sidecar = study.sidecar(cohort, name)
+            if sidecar is None:
+                continue
+            weights = sidecar.get("weights") or {}
+            table.rows.append(
+                [
+                    views.text(cohort),
+                    views.arm(name),
+                    views.text(sidecar.get("backbone")),
+                    views.text(weights.get("name")),
+                    views.text((weights.get("sha256") or "none")[:12]),
+                    views.number(sidecar.get("n_features"), numbers.count),
+                    views.text(sidecar.get("device")),
+                    views.text(sidecar.get("dtype")),
+                    views.number(sidecar.get("batch_size_asked"), numbers.count),
+                    views.number(sidecar.get("batch_size_used"), numbers.count),
+                ]
+            )
+    return table
+
+
+def trouble(study: Study) -> TableView:
+    """What fell back or failed, and why; no row when nothing did."""
+    table = TableView(
+        "trouble-table", "Fallbacks and failures.", ["Cohort", "Arm", "What happened", "Why"], sortable=False
+    )
+    for cohort in study.cohorts:
+        seen: dict[tuple[str, str, str], None] = {}
+        for method, row in study.estimates(cohort).items():
+            status = str(row["status"])
+            if status != "ok":
+                kind, _, reason = status.partition(":")
+                seen[method.arm, kind.strip(), reason.strip()] = None
+            for fallback in (study.sidecar(cohort, method.arm) or {}).get("fallbacks") or []:
+                if str(fallback) not in status:
+                    seen[method.arm, "fallback", str(fallback)] = None
+        for arm, kind, reason in seen:
+            table.rows.append(
+                [Cell(cohort), views.arm(arm), Cell(kind, strong=kind == "failed"), Cell(reason or "no reason given")]
+            )
+    return table

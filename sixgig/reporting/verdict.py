@@ -1,0 +1,152 @@
+"""Turns the tables of one cohort into plain sentences that are never more certain than the test behind them.
+
+Only the ``verdict`` column of the pairwise table may say "better"; a higher estimate alone never does. A control is
+never named as the best method. The rules are spelled out in :func:`judge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sixgig.figures.intervals import guessing, n_classes
+from sixgig.figures.style import arm_title, lower_case, method_title, metric_title
+from sixgig.reporting import numbers
+from sixgig.study import Method, Study, is_failed
+
+_RANDOM = "control_random_vit"
+_MAJORITY = "control_majority_class"
+#: Fewer cohorts than this allow no verdict over cohorts (ALGORITHMS.md, Statistics).
+MIN_COHORTS = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one cohort shows: a headline, the sentences under it, and a level for its colour.
+
+    ``level`` is ``better`` (an arm beats every other arm and the random-weight control), ``noise`` (no clear winner),
+    ``control`` (not even better than a control) or ``failed`` (no arm finished).
+    """
+
+    cohort: str
+    level: str
+    headline: str
+    sentences: list[str] = field(default_factory=list)
+
+
+def judge(study: Study, cohort: str) -> Verdict:
+    """Say what one cohort shows.
+
+    Rules, in order: no arm finished -> ``failed``. The best method (highest estimate among the arms, controls apart) is
+    not found better than the best random-weight method, or than the majority class -> ``control``. Some method of
+    another arm is not found worse than the best method -> ``noise``. Otherwise -> ``better``.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The verdict on the study's metric.
+    """
+    rows = study.estimates(cohort)
+    done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
+    ranked = sorted((method for method in done if not method.is_control), key=lambda m: -float(done[m]["estimate"]))
+    if not ranked:
+        return Verdict(cohort, "failed", "No arm finished on this cohort.", _trouble(rows))
+
+    best = ranked[0]
+    others = [method for method in ranked if method.arm != best.arm]
+    pairs = {method: study.pair(cohort, best, method) for method in done if method != best}
+    level, headline = _headline(best, others, pairs)
+    sentences = [_best_sentence(study, cohort, best, done[best])]
+    rivals = others[:1] + [method for method in others[1:] if method.arm == "vit_pure"][:1]
+    if len(rivals) == 2 and rivals[0].arm == "vit_pure":
+        rivals.pop()
+    family = len(study.pairwise[(study.pairwise["cohort"] == cohort) & (study.pairwise["metric"] == study.metric)])
+    for method in [*rivals, *_controls(done)]:
+        sentences.append(_compare(pairs[method], method_title(method), study.alpha, family))
+    return Verdict(cohort, level, headline, sentences + _trouble(rows))
+
+
+def over_cohorts(n_cohorts: int) -> str:
+    """Say what may be concluded over all cohorts together."""
+    if n_cohorts < MIN_COHORTS:
+        return (
+            f"Each cohort stands alone: {numbers.plural(n_cohorts, 'cohort')} "
+            f"{'is' if n_cohorts == 1 else 'are'} not enough for a verdict over cohorts, which needs at least "
+            f"{MIN_COHORTS}."
+        )
+    return "Each cohort is judged on its own; this page holds no verdict over cohorts."
+
+
+def _controls(done: dict[Method, pd.Series]) -> list[Method]:
+    """The best random-weight method and the majority class, where they exist."""
+    random = sorted((method for method in done if method.arm == _RANDOM), key=lambda m: -float(done[m]["estimate"]))
+    return random[:1] + [method for method in done if method.arm == _MAJORITY]
+
+
+def _is_better(row: pd.Series | None) -> bool:
+    return row is not None and row["verdict"] == "a better"
+
+
+def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series | None]) -> tuple[str, str]:
+    for control in (_RANDOM, _MAJORITY):
+        rows = [row for method, row in pairs.items() if method.arm == control]
+        if rows and not all(_is_better(row) for row in rows):
+            name = "the same ViT with random weights" if control == _RANDOM else "always naming the largest class"
+            return "control", f"No arm is shown to be better than {name}."
+    title = method_title(best)
+    if not others:
+        return "noise", f"{title} scored highest, with no other arm to compare it with."
+    level_arms = list(dict.fromkeys(method.arm for method in others if not _is_better(pairs[method])))
+    if level_arms:
+        names = " and ".join(arm_title(arm) for arm in level_arms)
+        return "noise", f"No clear winner: {title} scored highest, but within noise of {names}."
+    return "better", f"{title} is better than every other arm."
+
+
+def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> str:
+    facts = [f"95% interval {numbers.interval(row['ci_low'], row['ci_high'])}"]
+    facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
+    level = guessing(study.metric, n_classes(study, cohort))
+    if level is not None:
+        facts.append(f"guessing gives {numbers.score(level)}")
+    return (
+        f"{method_title(best)} has the highest {lower_case(metric_title(study.metric))}: {numbers.score(row['estimate'])} "
+        f"({', '.join(facts)})."
+    )
+
+
+def _compare(row: pd.Series | None, title: str, alpha: float, family: int) -> str:
+    """One sentence about the best method against another one."""
+    if row is None:
+        return f"It was not tested against {title}."
+    facts = (
+        f"difference {numbers.difference(row['difference'])}, "
+        f"95% interval {numbers.interval(row['ci_low'], row['ci_high'], numbers.difference)}, "
+        f"corrected {numbers.p_equation(row['p_holm'], alpha)}"
+    )
+    if row["verdict"] == "a better":
+        return f"It is better than {title} ({facts})."
+    if row["verdict"] == "b better":
+        return f"The paired test favours {title} over it ({facts}), so its higher estimate cannot be trusted."
+    if not numbers.is_missing(row["p_value"]) and float(row["p_value"]) < alpha:
+        facts += f"; {numbers.p_equation(row['p_value'], alpha)} before correction for {family} comparisons"
+    return f"It is within noise of {title} ({facts}): this study does not show which of the two is better."
+
+
+def _trouble(rows: dict[Method, pd.Series]) -> list[str]:
+    """Sentences on arms that failed or fell back, one per arm and status."""
+    seen: dict[tuple[str, str], None] = {}
+    for method, row in rows.items():
+        if str(row["status"]) != "ok":
+            seen[method.arm, str(row["status"])] = None
+    sentences = []
+    for arm, status in seen:
+        reason = status.partition(":")[2].strip() or "no reason given"
+        if is_failed(status):
+            sentences.append(f"{arm_title(arm)} failed and has no result: {reason.rstrip('.')}.")
+        else:
+            sentences.append(f"{arm_title(arm)} ran with a fallback: {reason.rstrip('.')}.")
+    return sentences

@@ -1,0 +1,60 @@
+"""What a template needs to know about a table, so that every table looks and sorts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sixgig.figures.style import arm_colour, arm_title, classifier_title, method_title
+from sixgig.reporting import numbers
+from sixgig.study import Method
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, the value it sorts by (its text when None), a colour dot, and whether it stands out."""
+
+    text: str
+    sort: float | None = None
+    colour: str = ""
+    strong: bool = False
+    numeric: bool = False
+
+
+@dataclass
+class TableView:
+    """One table: a caption, column titles and rows of cells; ``name`` is its id on the page."""
+
+    name: str
+    caption: str
+    columns: list[str]
+    rows: list[list[Cell]] = field(default_factory=list)
+    sortable: bool = True
+
+
+def text(value: Any) -> Cell:
+    """A cell of text; ``n/a`` when the value is missing."""
+    return Cell(numbers.MISSING if numbers.is_missing(value) else str(value))
+
+
+def number(value: Any, form: Callable[[Any], str], strong: bool = False) -> Cell:
+    """A cell of a number, shown by one of the formats in :mod:`sixgig.reporting.numbers`."""
+    return Cell(form(value), None if numbers.is_missing(value) else float(value), strong=strong, numeric=True)
+
+
+def method(value: Method) -> Cell:
+    """A cell that names a method, with its arm's colour."""
+    return Cell(method_title(value), colour=arm_colour(value.arm))
+
+
+def arm(name: Any) -> Cell:
+    """A cell that names an arm, with its colour; work without an arm is shared by all."""
+    if numbers.is_missing(name):
+        return Cell("shared by all arms")
+    return Cell(arm_title(str(name)), colour=arm_colour(str(name)))
+
+
+def classifier(name: str) -> Cell:
+    """A cell that names a classifier."""
+    return Cell(classifier_title(name))

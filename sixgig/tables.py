@@ -1,0 +1,222 @@
+"""The tables a user may rely on: columns documented once, checked on every write and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from sixgig.atomic import atomic_path
+from sixgig.errors import TableError
+
+#: pandas types by the name used in a specification. The capital ``Int64`` allows missing values.
+_TYPES = {"string": "string", "integer": "Int64", "number": "float64"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, type (``string``, ``integer``, ``number``) and meaning."""
+
+    name: str
+    type: str
+    description: str
+    required: bool = True  # a required column holds no missing value
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table format: file name, columns in order, and what it holds.
+
+    ``extra_prefix`` allows further number columns whose names start with it (class scores).
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    extra_prefix: str = field(default="")
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the fixed columns, in file order."""
+        return [column.name for column in self.columns]
+
+    def check(self, frame: pd.DataFrame, place: object) -> pd.DataFrame:
+        """Return ``frame`` with this table's columns, order and types.
+
+        Args:
+            frame: The rows.
+            place: The file, for the error message.
+
+        Raises:
+            TableError: A column is missing, unknown, of another type, or empty where a value is required.
+        """
+        extra = [name for name in frame.columns if name not in self.column_names]
+        unknown = [name for name in extra if not (self.extra_prefix and name.startswith(self.extra_prefix))]
+        missing = [name for name in self.column_names if name not in frame.columns]
+        if missing or unknown:
+            raise TableError(
+                place,
+                f"{self.name} needs the columns {', '.join(self.column_names)}; "
+                f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
+                "delete the file and run snakemake again, or correct its header if you wrote it yourself",
+            )
+        checked = frame[self.column_names + extra].copy()
+        kinds = {column.name: column.type for column in self.columns} | dict.fromkeys(extra, "number")
+        for name, kind in kinds.items():
+            try:
+                checked[name] = checked[name].astype(_TYPES[kind])  # type: ignore[call-overload]
+            except (ValueError, TypeError) as error:
+                raise TableError(
+                    place, f"column {name!r} is not of type {kind}: {error}", "correct the values in that column"
+                ) from error
+        for column in self.columns:
+            if column.required and checked[column.name].isna().any():
+                row = int(checked[column.name].isna().to_numpy().argmax())
+                raise TableError(
+                    place, f"column {column.name!r} is empty in data row {row + 1}", "fill in the missing value"
+                )
+        return checked
+
+    def write(self, frame: pd.DataFrame, path: str | PathLike[str]) -> None:
+        """Check ``frame`` and write it atomically as CSV with ten significant digits."""
+        checked = self.check(frame, path)
+        with atomic_path(path) as partial:
+            checked.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
+
+    def read(self, path: str | PathLike[str]) -> pd.DataFrame:
+        """Read and check a CSV file of this format.
+
+        Raises:
+            TableError: The file is missing, is not CSV, or does not hold these columns.
+        """
+        text = {column.name: "string" for column in self.columns if column.type == "string"}
+        try:
+            # Class names such as "NA" or "None" are text, not missing values.
+            frame = pd.read_csv(Path(path), dtype=text, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError, pd.errors.ParserError) as error:
+            raise TableError(path, f"cannot be read as CSV: {error}", "run snakemake to write it again") from error
+        return self.check(frame, path)
+
+
+_COHORT = Column("cohort", "string", "cohort name from the config")
+_ARM = Column("arm", "string", "arm or control that computed the features")
+_CLASSIFIER = Column("classifier", "string", "classifier fitted to the features")
+_METRIC = Column("metric", "string", "metric name, see sixgig.metrics")
+_SUBJECT = Column("subject_id", "string", "subject (patient)")
+
+MANIFEST = Table(
+    "manifest.csv",
+    "one row per image; row i describes row i of images.npy",
+    (
+        Column("image_id", "string", "unique name of the image"),
+        _SUBJECT,
+        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column("volume_id", "string", "volume the slice was cut from; empty for 2D cohorts", required=False),
+        Column("frame", "string", "cardiac frame, ED or ES; empty when there is none", required=False),
+        Column("slice", "integer", "axial index in the prepared volume, from 0; empty for 2D cohorts", required=False),
+        Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
+        Column("source", "string", "input file, relative to the cohort's folder"),
+    ),
+)
+SPLITS = Table(
+    "splits.csv",
+    "one row per subject and repeat; pretraining subjects have one row without repeat and fold",
+    (
+        _SUBJECT,
+        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column("role", "string", "pretraining or evaluation"),
+        Column("repeat", "integer", "repeat of the cross-validation, from 0", required=False),
+        Column("fold", "integer", "fold in which the subject is tested, from 0", required=False),
+    ),
+)
+QUARANTINE = Table(
+    "quarantine.csv",
+    "inputs left out",
+    (
+        Column("file", "string", "input file, relative to the cohort's folder"),
+        Column("subject_id", "string", "subject (patient)", required=False),
+        Column("reason", "string", "why the input cannot be used"),
+    ),
+)
+PREDICTIONS = Table(
+    "predictions",
+    "out-of-fold predictions, one row per evaluation subject and repeat",
+    (
+        _SUBJECT,
+        Column("repeat", "integer", "repeat of the cross-validation, from 0"),
+        Column("fold", "integer", "fold in which the subject was tested, from 0"),
+        Column("label", "string", "true class"),
+        Column("predicted", "string", "predicted class"),
+    ),
+    extra_prefix="score_",
+)
+METRICS = Table(
+    "metrics.csv",
+    "one value per metric and test fold",
+    (
+        _COHORT,
+        _ARM,
+        _CLASSIFIER,
+        _METRIC,
+        Column("repeat", "integer", "repeat of the cross-validation, from 0"),
+        Column("fold", "integer", "fold, from 0"),
+        Column("value", "number", "metric on that fold's test subjects; empty when undefined", required=False),
+    ),
+)
+SUMMARY = Table(
+    "summary.csv",
+    "one row per cohort, arm, classifier and metric, over pooled out-of-fold predictions",
+    (
+        _COHORT,
+        _ARM,
+        _CLASSIFIER,
+        _METRIC,
+        Column("estimate", "number", "mean over repeats of the metric on all evaluation subjects", required=False),
+        Column("ci_low", "number", "lower end of the 95% subject-level bootstrap interval", required=False),
+        Column("ci_high", "number", "upper end of the 95% subject-level bootstrap interval", required=False),
+        Column("n_subjects", "integer", "evaluation subjects"),
+        Column("status", "string", "ok, 'fallback: what', or 'failed: reason'"),
+    ),
+)
+COSTS = Table(
+    "costs.csv",
+    "what each stage took",
+    (
+        _COHORT,
+        Column("arm", "string", "arm; empty for work shared by all arms", required=False),
+        Column("stage", "string", "prepare, encode, or classify:<classifier>"),
+        Column("seconds", "number", "wall time"),
+        Column("images_per_second", "number", "images over seconds; empty when no images were encoded", required=False),
+        Column("peak_vram_mb", "number", "peak GPU memory in MiB; 0 on a CPU"),
+        Column("peak_rss_mb", "number", "peak resident host memory of the process in MiB"),
+        Column("batch_size", "integer", "batch size used; empty when there is none", required=False),
+        Column("device", "string", "cuda or cpu"),
+    ),
+)
+PAIRWISE = Table(
+    "pairwise.csv",
+    "Nadeau-Bengio corrected resampled t-tests between two methods (arm and classifier) of one cohort",
+    (
+        _COHORT,
+        _METRIC,
+        Column("arm_a", "string", "first arm"),
+        Column("classifier_a", "string", "first classifier"),
+        Column("arm_b", "string", "second arm"),
+        Column("classifier_b", "string", "second classifier"),
+        Column("difference", "number", "mean over folds of a minus b"),
+        Column("ci_low", "number", "lower end of the corrected 95% interval of the difference"),
+        Column("ci_high", "number", "upper end of the corrected 95% interval of the difference"),
+        Column("t", "number", "corrected t statistic; empty when every fold has the same difference", required=False),
+        Column("df", "integer", "degrees of freedom, folds x repeats - 1"),
+        Column("p_value", "number", "two-sided p value, uncorrected for multiplicity"),
+        Column("p_holm", "number", "p value after Holm's correction over the cohort's family"),
+        Column("effect_size", "number", "difference over its standard deviation across folds", required=False),
+        Column("n_scores", "integer", "paired fold scores compared"),
+        Column("verdict", "string", "a better, b better, or within noise, at the study's alpha"),
+    ),
+)
+
+#: Every table format, for the documentation in results/README.md and the tests.
+ALL_TABLES = (MANIFEST, SPLITS, QUARANTINE, PREDICTIONS, METRICS, SUMMARY, COSTS, PAIRWISE)

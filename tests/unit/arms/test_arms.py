@@ -1,0 +1,272 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sixgig.arms import ARMS, get_arm
+from sixgig.arms.base import Encoder, FeatureArm, ImageArm
+from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
+from sixgig.arms.run import EncodeJob, encode_cohort, read_features, transform_cohort
+from sixgig.arms.vit_pure import token_features
+from sixgig.arms.vit_sparse import SparseViT
+from sixgig.errors import ArmError, ConfigError, GpuError
+from sixgig.gpu.ladder import Rung
+from sixgig.tables import MANIFEST
+from sixgig.weights import build_weights
+from sixgig.wheels import file_sha256
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights files of timm's smallest ViT and CNN, built from files with random values."""
+    import timm
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("weights")
+    built = {}
+    for name, model in (("vit", "test_vit"), ("cnn", "test_efficientnet")):
+        torch.manual_seed(1)
+        network = timm.create_model(model, num_classes=0)
+        path = folder / f"{name}.pth.safetensors"
+        save_file(network.state_dict(), path)
+        spec = {
+            "source": {"file": {"path": str(path), "sha256": file_sha256(path)}},
+            "converter": "timm",
+            "model": model,
+        }
+        built[name] = folder / f"{name}.safetensors"
+        build_weights(name, spec, built[name], folder, SIZE)
+    return built
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cohorts" / "tiny"
+    folder.mkdir(parents=True)
+    images = rng.integers(0, 256, (10, SIZE, SIZE, 3), dtype=np.uint8)
+    np.save(folder / "images.npy", images)
+    table = pd.DataFrame(
+        {
+            "image_id": [f"i{row}" for row in range(10)],
+            "subject_id": [f"s{row // 2}" for row in range(10)],
+            "label": "x",
+            "volume_id": None,
+            "frame": None,
+            "slice": None,
+            "partition": None,
+            "source": "f",
+        }
+    )
+    MANIFEST.write(table, folder / "manifest.csv")
+    return folder
+
+
+def job(cohort, arm, weights, **changes):
+    options = {"batch_size": 4, "precision": "auto", "pooling": "mean", "token": "cls"} | changes.pop("options", {})
+    fields = {
+        "cohort": "tiny", "arm": arm, "options": options, "weights": weights, "images": cohort / "images.npy",
+        "manifest": cohort / "manifest.csv", "checkpoints": cohort.parent / ".checkpoints", "device": "cpu",
+        "memory_limit_mb": 6144, "seed": 1, "threads": 1, "digest": "d",
+    }  # fmt: skip
+    return EncodeJob(**fields | changes)
+
+
+def run(encode_job, folder):
+    encode_cohort(encode_job, folder / "arm.npz", folder / "arm.images.npy")
+    return (*read_features(folder / "arm.npz"), json.loads((folder / "arm.json").read_text()))
+
+
+def test_registry_holds_arms_with_complete_metadata():
+    for name in ARMS:
+        arm = get_arm(name)
+        assert arm.name == name
+        assert arm.title
+        assert arm.summary.endswith(".")
+        assert issubclass(arm, ImageArm | FeatureArm)
+        assert arm.hardware in ("gpu", "cpu")
+    with pytest.raises(ConfigError, match="there is no such arm"):
+        get_arm("vit_future")
+
+
+@pytest.mark.parametrize(
+    ("arm", "network", "width"),
+    [("baseline_cnn", "cnn", 256), ("vit_pure", "vit", 64), ("control_random_vit", "vit", 64)],
+)
+def test_image_arms_write_features_and_sidecar(cohort, tmp_path, weights, arm, network, width):
+    features, subjects, sidecar = run(job(cohort, arm, weights[network]), tmp_path)
+    assert features.shape == (5, width)
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+    assert features.std(axis=0).max() > 0
+    assert subjects.tolist() == ["s0", "s1", "s2", "s3", "s4"]
+    assert sidecar["status"] == "ok"
+    assert (sidecar["n_images"], sidecar["n_subjects"], sidecar["n_features"]) == (10, 5, width)
+    assert (sidecar["batch_size_asked"], sidecar["batch_size_used"], sidecar["device"]) == (4, 4, "cpu")
+    assert sidecar["images_per_second"] > 0
+    assert len(sidecar["weights"]["sha256"]) == (0 if arm == "control_random_vit" else 64)
+    rows = np.load(tmp_path / "arm.images.npy")
+    np.testing.assert_allclose(features[0], rows[:2].mean(axis=0), rtol=1e-5)
+
+
+def test_features_are_those_of_the_network_one_image_at_a_time(cohort, tmp_path, weights):
+    run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    encoder = get_arm("vit_pure")().load(weights["vit"], SIZE, {}, 0)
+    image = torch.from_numpy(np.load(cohort / "images.npy")[7]).permute(2, 0, 1).float()[None] / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (encoder.mean, encoder.std))
+    with torch.inference_mode():
+        expected = encoder.network.forward_features((image - mean) / std)[0, 0].numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "arm.images.npy")[7], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_control_differs_from_the_pretrained_vit_and_follows_the_seed(cohort, tmp_path, weights):
+    pure = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    one = run(job(cohort, "control_random_vit", weights["vit"], seed=1), tmp_path)[0]
+    same = run(job(cohort, "control_random_vit", weights["vit"], seed=1), tmp_path)[0]
+    other = run(job(cohort, "control_random_vit", weights["vit"], seed=2), tmp_path)[0]
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+    assert np.abs(one - pure).max() > 1e-3
+
+
+def test_a_failed_arm_says_so_and_leaves_no_features(cohort, tmp_path, weights):
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(weights["vit"].read_bytes()[:-4] + b"\0\0\0\1")
+    damaged.with_suffix(".json").write_text(weights["vit"].with_suffix(".json").read_text())
+    features, subjects, sidecar = run(job(cohort, "vit_pure", damaged), tmp_path)
+    assert len(features) == len(subjects) == 0
+    assert sidecar["status"].startswith("failed: ")
+    assert "sha256" in sidecar["status"]
+    assert np.load(tmp_path / "arm.images.npy").shape == (0, 0)
+
+
+def test_precision_fallback_reaches_the_status(cohort, tmp_path, weights):
+    sidecar = run(job(cohort, "vit_pure", weights["vit"], options={"precision": "float16"}), tmp_path)[2]
+    assert sidecar["status"] == "fallback: float32 instead of float16: a CPU computes in float32"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+def test_asking_for_a_missing_gpu_stops_the_job(cohort, tmp_path, weights):
+    with pytest.raises(GpuError, match="no usable GPU"):
+        run(job(cohort, "vit_pure", weights["vit"], device="cuda"), tmp_path)
+
+
+def test_killed_job_goes_on_where_it_was(cohort, tmp_path, weights, monkeypatch):
+    whole = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    arm = get_arm("vit_pure")
+    original, seen = arm.features_of, []
+
+    def dies(self, network, batch, options):
+        seen.append(len(batch))
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return original(self, network, batch, options)
+
+    monkeypatch.setattr("sixgig.arms.encoding._SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(arm, "features_of", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    again = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    assert seen == [4, 4, 4, 2]  # the first four images are not encoded again
+    np.testing.assert_array_equal(again, whole)
+    assert not (cohort.parent / ".checkpoints").exists()
+
+
+def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3)))
+    partial.save()
+    assert PartialFeatures(tmp_path, 4).done == 2
+    assert PartialFeatures(tmp_path, 5).done == 0
+    (tmp_path / "state.json").write_text("{")
+    assert PartialFeatures(tmp_path, 4).done == 0
+
+
+def test_unfinished_features_are_not_handed_out(tmp_path):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3)))
+    with pytest.raises(ArmError, match="only 2 of 4 images are encoded"):
+        partial.array()
+
+
+@pytest.mark.parametrize(("first", "batch_size"), [(0, 3), (3, 3), (0, 100), (10, 3)])
+def test_prefetch_yields_every_image_once_in_order(first, batch_size):
+    images = np.arange(10 * 2 * 2 * 3, dtype=np.uint8).reshape(10, 2, 2, 3)
+    batches = list(prefetched_batches(images, first, batch_size, pin=False))
+    rows = [row for start, stop, _ in batches for row in range(start, stop)]
+    assert rows == list(range(first, 10))
+    for start, stop, batch in batches:
+        np.testing.assert_array_equal(batch.numpy(), images[start:stop].transpose(0, 3, 1, 2))
+
+
+def test_features_that_are_not_finite_name_the_image(tmp_path):
+    class Broken(get_arm("vit_pure")):
+        def features_of(self, network, batch, options):
+            return torch.where(batch[:, :1, 0, 0] > 0.5, torch.inf, 1.0)
+
+    images = np.zeros((6, 8, 8, 3), np.uint8)
+    images[4] = 255
+    encoder = Encoder(torch.nn.Identity(), (0.0,) * 3, (1.0,) * 3, "x", {})
+    partial = PartialFeatures(tmp_path, 6)
+    with pytest.raises(ArmError, match=r"image 4 are not finite(.|\n)*precision: float32"):
+        encode(Broken(), encoder, images, {}, Rung(3, "cpu"), "float32", partial, lambda count: None)
+
+
+def test_token_features():
+    tokens = torch.arange(2 * 5 * 3, dtype=torch.float32).view(2, 5, 3)
+    assert torch.equal(token_features(tokens, 1, "cls"), tokens[:, 0])
+    assert torch.equal(token_features(tokens, 1, "mean"), tokens[:, 1:].mean(1))
+    assert token_features(tokens, 1, "cls_mean").shape == (2, 6)
+    assert torch.equal(token_features(tokens, 0, "cls"), tokens.mean(1))
+
+
+SPARSE = {"atoms": 8, "nonzeros": 3, "alpha": 0.1, "epochs": 5, "batch_size": 8, "pooling": "mean"}
+
+
+def test_sparse_codes_have_few_entries_and_explain_the_features():
+    rng = np.random.default_rng(0)
+    atoms = rng.normal(size=(8, 20))
+    codes = np.zeros((60, 8))
+    for row in codes:
+        row[rng.choice(8, 2, replace=False)] = rng.normal(size=2) + 2
+    features = (codes @ atoms).astype(np.float32)
+    may_learn = np.arange(60) < 40
+    coded, learned = SparseViT().transform(features, may_learn, SPARSE, seed=0)
+    assert coded.shape == (60, 8)
+    assert ((coded != 0).sum(axis=1) <= 3).all()
+    assert learned["learning_images"] == 40
+    assert learned["relative_error_others"] < 0.8
+
+
+def test_sparse_dictionary_does_not_see_other_subjects():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40, 12)).astype(np.float32)
+    may_learn = np.arange(40) < 20
+    changed = features.copy()
+    changed[30:] = rng.normal(size=(10, 12)) * 50
+    one = SparseViT().transform(features, may_learn, SPARSE, seed=0)[0]
+    other = SparseViT().transform(changed, may_learn, SPARSE, seed=0)[0]
+    np.testing.assert_array_equal(one[:30], other[:30])
+
+
+def test_sparse_arm_through_files(cohort, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(10, 12)).astype(np.float32)
+    np.save(tmp_path / "source.npy", rows)
+    options = SPARSE | {"atoms": 4, "nonzeros": 2}
+    arguments = ("vit_sparse", options, tmp_path / "source.npy", cohort / "manifest.csv")
+    transform_cohort(*arguments, {"s0", "s1", "s2"}, tmp_path / "arm.npz", 0)
+    features, _ = read_features(tmp_path / "arm.npz")
+    assert features.shape == (5, 4)
+    assert json.loads((tmp_path / "arm.json").read_text())["learned"]["learning_images"] == 6
+    transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
+    status = json.loads((tmp_path / "arm.json").read_text())["status"]
+    assert status == "failed: arms.vit_sparse.atoms: 4 atoms cannot be learned from 2 images of pretraining subjects"
+    np.save(tmp_path / "source.npy", np.zeros((0, 0), np.float32))
+    transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
+    assert (
+        "vit_pure: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
+    )
