@@ -1,5 +1,7 @@
 """sixgig: from a study file to a report. See README.md; the keys of a study file are in config/schema.yaml."""
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -8,7 +10,7 @@ min_version("9.27")
 # Another --configfile replaces the default study; Snakemake by itself would mix the two.
 if "study" not in config:
 
-    configfile: workflow.basedir + "/config/config.yaml"
+    configfile: Path(workflow.basedir, "config", "config.yaml")
 
 
 include: "rules/common.smk"

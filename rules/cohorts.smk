@@ -33,13 +33,16 @@ rule obtain_cohort:
 
 
 rule prepare_cohort:
-    """Turn the files of a cohort into a manifest, images and volumes."""
+    """Turn the files of a cohort into a manifest, images and volumes.
+
+    quarantine.csv is written too, but not declared: Snakemake deletes the outputs of a job that failed, and the list of
+    bad files is what the user needs then. volumes.npy exists only for 3D cohorts whose config asks for it.
+    """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
     output:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
-        quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",

@@ -35,8 +35,9 @@ def main(
             simulated=simulated,
             workers=workers,
         )
-    facts = folder / "cohort.json"
-    write_json(facts, read_json(facts) | {"title": options["title"], "cost": meter.cost().as_dict()})
+    facts = read_json(folder / "cohort.json")
+    title = options["title"] or facts["title"]
+    write_json(folder / "cohort.json", {**facts, "title": title, "cost": meter.cost().as_dict()})
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
             )
         for key, adapters in {
             "modalities": ("brats",),
+            "crop_mm": ("acdc",),
             "slices": ("brats", "acdc"),
             "volume": ("brats", "acdc"),
         }.items():

@@ -149,7 +149,7 @@ def _rows(
     if features.ndim != 2 or features.shape[1] == 0 or len(features) != len(index) or len(index) != len(subject_ids):
         raise ClassifierError(
             place,
-            f"features of shape {features.shape} do not match {len(subject_ids)} subjects, {len(index)} of them different",
+            f"features of shape {features.shape} do not match {len(subject_ids)} names of {len(index)} subjects",
             again,
         )
     missing = [subject for subject in subjects if subject not in index]

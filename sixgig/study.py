@@ -32,6 +32,7 @@ CLASSIFIER_ORDER = ("svm", "src", "majority_class")
 #: The metric of verdicts and figures when the study file names no other.
 MAIN_METRIC = "balanced_accuracy"
 
+_LAST_ARM = ARM_ORDER.index("vit_sparse")
 _RUN_AGAIN = "run `snakemake --cores all` with this study's config file and wait for it to end"
 
 
@@ -47,7 +48,7 @@ class Method(NamedTuple):
         return self.arm.startswith("control_")
 
 
-def method_order(method: Method) -> tuple[int, str, int, str]:
+def method_order(method: Method) -> tuple[float, str, int, str]:
     """Sort key that puts methods in display order."""
 
     def place(name: str, names: tuple[str, ...]) -> int:
@@ -55,7 +56,7 @@ def method_order(method: Method) -> tuple[int, str, int, str]:
 
     return (
         # An unknown arm stands before the controls, which always come last.
-        place(method.arm, ARM_ORDER) if method.arm in ARM_ORDER or method.is_control else len(ARM_ORDER) - 2,
+        place(method.arm, ARM_ORDER) if method.arm in ARM_ORDER or method.is_control else _LAST_ARM + 0.5,
         method.arm,
         place(method.classifier, CLASSIFIER_ORDER),
         method.classifier,
@@ -203,7 +204,7 @@ class Study:
         return found
 
     def pair(self, cohort: str, a: Method, b: Method) -> pd.Series | None:
-        """The pairwise row, on the study's metric, of ``a`` against ``b``, turned round when the file holds ``b`` against ``a``.
+        """The pairwise row of ``a`` against ``b`` on the study's metric, turned round when the file holds it so.
 
         Returns:
             The row with ``difference``, ``ci_low``, ``ci_high``, ``t``, ``effect_size`` and ``verdict`` read as

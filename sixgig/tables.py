@@ -115,7 +115,12 @@ MANIFEST = Table(
         Column("label", "string", "class of the subject; empty when unknown", required=False),
         Column("volume_id", "string", "volume the slice was cut from; empty for 2D cohorts", required=False),
         Column("frame", "string", "cardiac frame, ED or ES; empty when there is none", required=False),
-        Column("slice", "integer", "axial index in the prepared volume, from 0; empty for 2D cohorts", required=False),
+        Column(
+            "slice",
+            "integer",
+            "axial index in the volume in RAS orientation, from 0; empty for 2D cohorts",
+            required=False,
+        ),
         Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
         Column("source", "string", "input file, relative to the cohort's folder"),
     ),

@@ -25,6 +25,7 @@ class Reduction(TransformerMixin, BaseEstimator):
     Args:
         keep: A float is the share of the variance to keep, above 0 and up to 1; an integer is the most components to
             keep.
+        constant: Value of one further component that is the same for all subjects; 0 adds none.
 
     Attributes:
         mean_: Training mean, [n_features].
@@ -32,8 +33,9 @@ class Reduction(TransformerMixin, BaseEstimator):
         n_components_: Components kept.
     """
 
-    def __init__(self, keep: float | int = 0.95) -> None:
+    def __init__(self, keep: float | int = 0.95, constant: float = 0.0) -> None:
         self.keep = keep
+        self.constant = constant
 
     def fit(self, X: Any, y: Any = None) -> Reduction:
         """Learn the components of X, [n_subjects, n_features]."""
@@ -62,16 +64,20 @@ class Reduction(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Return the scaled components of X, [n_subjects, n_components]."""
+        """Return the scaled components of X, [n_subjects, n_components (+ 1 with a constant)]."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        return (X - self.mean_) @ self.components_.T
+        components = (X - self.mean_) @ self.components_.T
+        if not self.constant:
+            return components
+        return np.column_stack([components, np.full(len(X), self.constant)])
 
 
-def first_steps(keep: float | int) -> list[tuple[str, Any]]:
+def first_steps(keep: float | int, constant: float = 0.0) -> list[tuple[str, Any]]:
     """Return the pipeline steps before the classifier; constant features become zeros, not NaN.
 
     Args:
         keep: See :class:`Reduction`.
+        constant: See :class:`Reduction`.
     """
-    return [("scale", StandardScaler()), ("pca", Reduction(keep))]
+    return [("scale", StandardScaler()), ("pca", Reduction(keep, constant))]

@@ -72,9 +72,8 @@ _KINDS = (
     Kind(
         "cost",
         "Accuracy against cost",
-        "Wall time is that of the arm's own stages plus its classifier, without the work that all arms share; an arm that "
-        "transforms another arm's features is charged with those, too. Up and "
-        "to the left is better.",
+        "Wall time is that of the arm's own stages plus its classifier, without the work that all arms share; an arm "
+        "that transforms another arm's features is charged with those, too. Up and to the left is better.",
         cost.draw,
     ),
     Kind(
@@ -139,11 +138,17 @@ def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
         )
     figures = figure_list([cohort], Path(folder))
     for info in figures:
-        figure = KINDS[info.kind].draw(study, info.cohort)
-        with style.style():
-            with atomic_path(info.svg) as partial:
-                # Neither file may carry a date or a version: the same results give the same bytes.
-                figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
-            with atomic_path(info.png) as partial:
-                figure.savefig(partial, format="png", metadata={"Software": None})
+        write_figure(study, info)
     return figures
+
+
+def write_figure(study: Study, info: FigureInfo) -> None:
+    """Draw one figure and write its two files."""
+    figure = KINDS[info.kind].draw(study, info.cohort)
+    with style.style():
+        with atomic_path(info.svg) as partial:
+            # Neither file may carry a date or a version: the same results give the same bytes.
+            figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+        figure.set_layout_engine("none")  # the layout stands; working it out again would take as long as drawing
+        with atomic_path(info.png) as partial:
+            figure.savefig(partial, format="png", metadata={"Software": None})

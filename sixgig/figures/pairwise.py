@@ -60,6 +60,6 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         bar = figure.colorbar(image, ax=axes, shrink=0.8, label="row minus column")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         axes.set_title(title, loc="left", x=-0.2)
     return figure

@@ -40,13 +40,13 @@ def draw(study: Study, cohort: str) -> Figure:
         axes = figure.add_subplot()
         jitter = np.random.default_rng(0)  # only spreads the dots; fixed, so that the file is the same every time
         for row, method in enumerate(methods):
-            values = scores.get(method)
-            if values is None:
+            if method not in scores:
                 axes.annotate("failed", (0.01, row), xycoords=("axes fraction", "data"), va="center", color="#555555")
                 continue
+            folds = scores[method]
             colour = style.arm_colour(method.arm)
             axes.boxplot(
-                values,
+                folds,
                 positions=[row],
                 widths=0.6,
                 orientation="horizontal",
@@ -62,8 +62,8 @@ def draw(study: Study, cohort: str) -> Figure:
                 capprops={"color": colour},
             )
             axes.scatter(
-                values,
-                row + jitter.uniform(-0.18, 0.18, len(values)),
+                folds,
+                row + jitter.uniform(-0.18, 0.18, len(folds)),
                 s=14,
                 color=colour,
                 marker=style.marker(method.classifier),

@@ -6,7 +6,8 @@ blindness can tell apart; controls are grey and black. Nothing here imports matp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, cast
 
 from sixgig.metrics import METRICS
 from sixgig.study import Method
@@ -119,21 +120,20 @@ def new_figure(width: float, height: float) -> Figure:
         width: Inches.
         height: Inches.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_RC):
+    with style():
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
     return figure
 
 
-def style() -> Any:
+def style() -> AbstractContextManager[None]:
     """Context manager under which figures are drawn and saved."""
     import matplotlib as mpl
 
-    return mpl.rc_context(_RC)
+    return mpl.rc_context(cast("Any", _RC))  # its stubs list the names of all settings as literals
 
 
 def empty_figure(title: str, reason: str) -> Figure:

@@ -215,7 +215,7 @@ def _draw_scanner(rng: np.random.Generator, core: Tissue, agent: float) -> _Scan
     return _Scanner(
         # Scanners store arbitrary units: white matter lands anywhere between 150 and 900.
         scale=tuple(float(rng.uniform(150, 900)) / level for level in white),
-        noise=tuple(float(rng.uniform(0.02, 0.07)) * level for level in white),
+        noise=tuple(float(rng.uniform(0.015, 0.05)) * level for level in white),
         signals=signals,
     )
 

@@ -71,7 +71,8 @@ def render(study: Study) -> str:
 def inline_svg(info: FigureInfo) -> Markup:
     """A figure's SVG, ready to stand inside the page.
 
-    The ids inside are given the figure's name, because two figures on one page may not share an id.
+    Ids that something refers to are given the figure's name, because two figures on one page may not share an id; the
+    others are dropped.
 
     Raises:
         SixgigError: The file does not exist or is not SVG.
@@ -85,11 +86,17 @@ def inline_svg(info: FigureInfo) -> Markup:
     prefix = re.sub(r"[^A-Za-z0-9]", "-", f"{info.cohort}-{info.kind}-")
     content = content[start:]
     content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
-    content = re.sub(r'\bid="', f'id="{prefix}', content)
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', content))
+
+    def rename(match: re.Match[str]) -> str:
+        # matplotlib also names what nothing refers to, and gives two equal images one name.
+        return f' id="{prefix}{match[1]}"' if match[1] in used else ""
+
+    content = re.sub(r'\sid="([^"]*)"', rename, content)
     content = re.sub(r"url\(#", f"url(#{prefix}", content)
     content = re.sub(r'href="#', f'href="#{prefix}', content)
     label = Markup.escape(f"{info.cohort}: {info.title}")
-    return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))  # noqa: S704
+    return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))
 
 
 def environment_facts(study: Study) -> list[tuple[str, str]]:

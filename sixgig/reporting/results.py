@@ -22,8 +22,8 @@ def overview(study: Study) -> TableView:
     methods = sorted({method for rows in by_cohort.values() for method in rows}, key=method_order)
     table = TableView(
         "results-table",
-        f"{metric_title(study.metric)} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which by "
-        "itself does not mean better. *: ran with a fallback, listed below.",
+        f"{metric_title(study.metric)} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which "
+        "by itself does not mean better. *: ran with a fallback, listed below.",
         ["Method", *by_cohort],
     )
     for method in methods:

@@ -112,10 +112,8 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
     level = guessing(study.metric, n_classes(study, cohort))
     if level is not None:
         facts.append(f"guessing gives {numbers.score(level)}")
-    return (
-        f"{method_title(best)} has the highest {lower_case(metric_title(study.metric))}: {numbers.score(row['estimate'])} "
-        f"({', '.join(facts)})."
-    )
+    metric = lower_case(metric_title(study.metric))
+    return f"{method_title(best)} has the highest {metric}: {numbers.score(row['estimate'])} ({', '.join(facts)})."
 
 
 def _compare(row: pd.Series | None, title: str, alpha: float, family: int) -> str:

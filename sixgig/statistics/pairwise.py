@@ -56,7 +56,7 @@ def _family(cohort: str, rows: pd.DataFrame, metric: str, ratio: float, alpha: f
     }
     family: list[dict[str, Any]] = []
     for a, b in combinations(scores, 2):
-        difference = (scores[a] - scores[b]).dropna().sort_index().to_numpy(dtype=np.float64)
+        difference = np.asarray((scores[a] - scores[b]).dropna().sort_index(), dtype=np.float64)
         if len(difference) < 2:
             logging.getLogger(__name__).warning(
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared",

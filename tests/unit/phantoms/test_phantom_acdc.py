@@ -14,7 +14,7 @@ from sixgig.phantoms import write_phantom
 from sixgig.phantoms.acdc import Person, draw_plan, group_of
 from sixgig.phantoms.heart import Heart, contraction_curve
 
-SUBJECTS, SEED = 30, 8
+SUBJECTS, SEED = 25, 8
 SECTORS = 12
 
 

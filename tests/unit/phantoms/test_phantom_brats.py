@@ -41,7 +41,9 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
 
 @pytest.mark.parametrize("sign", ["t1ce_peak", "enhancing", "oedema"])
 def test_signs_follow_the_grade_with_overlap(table: dict[str, dict[str, np.ndarray]], sign: str) -> None:
-    assert 0.65 < _auc(table["HGG"][sign], table["LGG"][sign]) < 0.995
+    high, low = table["HGG"][sign], table["LGG"][sign]
+    assert _auc(high, low) > 0.75
+    assert low.max() > high.min()  # no threshold on one sign tells every subject's grade
 
 
 def test_confounds_do_not_follow_the_grade(table: dict[str, dict[str, np.ndarray]]) -> None:
@@ -56,7 +58,7 @@ def test_tumours_are_bright_in_flair_and_of_plausible_size(table: dict[str, dict
     for rows in table.values():
         assert np.median(rows["flair"]) > 1.15
         assert rows["volume_ml"].min() > 5
-        assert rows["volume_ml"].max() < 260
+        assert rows["volume_ml"].max() < 350
 
 
 @pytest.mark.parametrize("slab", [1, 7 * 50 * 50])

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import Lasso, orthogonal_mp
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sixgig.classifiers import build_classifier
+from sixgig.classifiers.src import SRC
+
+
+@parametrize_with_checks([SRC(), SRC(coding="lasso")])
+def test_scikit_learn_estimator_contract(estimator, check):
+    check(estimator)
+
+
+def digits(n_train=200, n_test=80):
+    X, y = load_digits(return_X_y=True)
+    return X[:n_train], y[:n_train], X[n_train : n_train + n_test], y[n_train : n_train + n_test]
+
+
+@pytest.mark.parametrize(("coding", "least"), [("omp", 0.9), ("lasso", 0.9)])
+def test_agrees_with_the_definition_on_digits(coding, least):
+    X, y, X_test, y_test = digits()
+    model = SRC(coding=coding, n_nonzero=6, alpha=0.05).fit(X, y)
+    atoms = X.T / np.linalg.norm(X, axis=1)
+    expected = np.empty((len(X_test), 10))
+    for row, image in enumerate(X_test):
+        vector = image / np.linalg.norm(image)
+        if coding == "omp":
+            code = orthogonal_mp(atoms, vector, n_nonzero_coefs=6)
+        else:
+            code = Lasso(0.05 / len(vector), fit_intercept=False, tol=1e-8, max_iter=50_000).fit(atoms, vector).coef_
+        for digit in range(10):
+            expected[row, digit] = np.linalg.norm(vector - atoms @ np.where(y == digit, code, 0.0))
+    np.testing.assert_allclose(model.residuals(X_test), expected, atol=1e-4)
+    assert (model.predict(X_test) == expected.argmin(axis=1)).mean() > 0.98
+    assert model.score(X_test, y_test) > least
+
+
+def test_scores_order_classes_by_residual_and_add_up_to_one():
+    X, y, X_test, _ = digits()
+    model = SRC(random_state=0).fit(X, y)
+    scores = model.predict_proba(X_test)
+    np.testing.assert_allclose(scores.sum(axis=1), 1.0)
+    assert np.array_equal(model.classes_[scores.argmax(axis=1)], model.predict(X_test))
+    assert model.scale_ != 0.1
+    assert SRC(calibration_folds=0).fit(X, y).scale_ == 0.1
+
+
+def test_a_vector_of_zeros_gets_the_class_shares():
+    X, y, *_ = digits()
+    y = np.where(y == 3, "three", "other")
+    model = SRC().fit(X, y)
+    zeros = np.zeros((1, X.shape[1]))
+    np.testing.assert_allclose(model.predict_proba(zeros)[0], [np.mean(y == "other"), np.mean(y == "three")])
+    assert model.predict(zeros).tolist() == ["other"]
+    assert model.sci(zeros).tolist() == [0.0]
+
+
+def test_zero_and_duplicate_training_vectors_do_no_harm():
+    X, y, X_test, y_test = digits()
+    X, y = np.vstack([X, X[:50], np.zeros((2, 64))]), np.concatenate([y, y[:50], [0, 1]])
+    for coding in ("omp", "lasso"):
+        model = SRC(coding=coding).fit(X, y)
+        assert np.isfinite(model.predict_proba(X_test)).all()
+        assert model.score(X_test, y_test) > 0.85
+
+
+def test_sci_is_one_for_a_pure_code_and_zero_for_an_even_one():
+    model = SRC(n_nonzero=2, calibration_folds=0).fit(np.eye(3), ["a", "b", "c"])
+    assert model.sci([[0.0, 5.0, 0.0]])[0] == pytest.approx(1.0)
+    # Shares 1/2, 1/2, 0 of three classes: (3 * 1/2 - 1) / 2.
+    assert model.sci([[1.0, 1.0, 0.0]])[0] == pytest.approx(0.25)
+    assert model.set_params(n_nonzero=3).sci([[1.0, 1.0, 1.0]])[0] == pytest.approx(0.0)
+
+
+def test_the_size_of_a_vector_does_not_matter():
+    X, y, X_test, _ = digits()
+    model = SRC().fit(X, y)
+    np.testing.assert_allclose(model.residuals(X_test * 1e-200), model.residuals(X_test), atol=1e-9)
+
+
+def test_works_in_a_pipeline_inside_a_grid_search():
+    X, y, X_test, y_test = digits()
+    pipeline = make_pipeline(StandardScaler(with_mean=False), SRC())
+    found = GridSearchCV(pipeline, {"src__n_nonzero": [1, 5], "src__coding": ["omp", "lasso"]}, cv=3).fit(X, y)
+    assert found.score(X_test, y_test) > 0.85
+
+
+def test_candidates_share_work_but_not_results():
+    X, y, X_test, _ = digits()
+    candidates = [
+        {"coding": "omp", "n_nonzero": 8},
+        {"coding": "lasso", "alpha": 0.02},
+        {"coding": "omp", "n_nonzero": 2},
+        {"coding": "lasso", "alpha": 0.2},
+    ]
+    shared = SRC().predict_candidates(X, y, X_test, candidates)
+    for predicted, candidate in zip(shared, candidates, strict=True):
+        assert np.array_equal(predicted, SRC(**candidate).fit(X, y).predict(X_test))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"coding": "ksvd"}, "'omp' or 'lasso'"), ({"n_nonzero": 0}, "at least 1"), ({"alpha": 0.0}, "above zero")],
+)
+def test_wrong_parameters_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        SRC(**parameters).fit(np.eye(2), [0, 1])
+
+
+def test_two_classes_on_either_side_of_the_mean_are_told_apart():
+    """Centred features alone cannot: a code with negative coefficients explains the mirrored class as well."""
+    generator = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    X = generator.normal(size=(200, 40)) + np.where(y == 1, 0.5, -0.5)[:, None]
+    pipeline, _ = build_classifier("src", {}, seed=0)
+    with_constant = pipeline.fit(X[:120], y[:120]).score(X[120:], y[120:])
+    pipeline.set_params(pca__constant=0.0)
+    without = pipeline.fit(X[:120], y[:120]).score(X[120:], y[120:])
+    assert with_constant > 0.9
+    assert without < 0.75

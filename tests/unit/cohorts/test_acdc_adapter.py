@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sixgig.cohorts import check_source
+from sixgig.cohorts.acdc import AcdcAdapter
+from sixgig.cohorts.base import Volume
+
+
+@pytest.mark.parametrize("below", ["", "training"])
+def test_two_frames_of_a_subject(make_acdc: Callable[..., Path], below: str) -> None:
+    root = make_acdc(["NOR", "DCM", None]) / below
+    assert check_source("acdc", root) == []
+    adapter = AcdcAdapter()
+    found = adapter.discover(root)
+    assert [record.label for record in found.records] == ["NOR", "DCM", None]
+    volumes = list(adapter.read(found.records[0]))
+    assert all(isinstance(volume, Volume) for volume in volumes)
+    assert [(volume.volume_id, volume.frame) for volume in volumes] == [
+        ("patient001_ED", "ED"),
+        ("patient001_ES", "ES"),
+    ]
+    assert Path(volumes[1].sources[0]).name == "patient001_frame07.nii.gz"
+    # pixdim counts, not the unit scale of the released files' sform; the voxels are turned from LPS to RAS.
+    assert volumes[0].spacing == (1.5, 1.5, 10.0)
+    stored = np.random.default_rng(1).integers(0, 500, (20, 24, 6))
+    assert np.array_equal(volumes[0].array[..., 0], stored[::-1, ::-1])
+
+
+def test_testing_part_is_included(make_acdc: Callable[..., Path]) -> None:
+    make_acdc(["NOR"])
+    root = make_acdc(["RV"], part="testing", first=101)
+    assert [record.subject_id for record in AcdcAdapter().discover(root).records] == ["patient001", "patient101"]
+
+
+def test_one_patient_number_in_both_parts_is_used_once(make_acdc: Callable[..., Path]) -> None:
+    make_acdc(["NOR"])
+    root = make_acdc(["NOR"], part="testing")
+    found = AcdcAdapter().discover(root)
+    assert len(found.records) == 1
+    assert found.rejections[0].reason == "a second folder has this patient number"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: FileNotFoundError"),
+        ("ED: 1\nES: 7\nGroup: XYZ\n", "Group is 'XYZ', not one of NOR, MINF, DCM, HCM, RV"),
+        ("ED: 1\nGroup: NOR\n", "has no frame number for ES"),
+        ("ED: 1\nES: 9\nGroup: NOR\n", "ES frame is missing"),
+    ],
+)
+def test_a_bad_patient_is_left_out(make_acdc: Callable[..., Path], content: str | None, reason: str) -> None:
+    root = make_acdc(["NOR", "RV"])
+    config = root / "training" / "patient002" / "Info.cfg"
+    config.unlink()
+    if content is not None:
+        config.write_text(content)
+    found = AcdcAdapter().discover(root)
+    assert [record.subject_id for record in found.records] == ["patient001"]
+    assert [(rejection.subject_id, rejection.reason) for rejection in found.rejections] == [("patient002", reason)]
+
+
+def test_what_is_missing(tmp_path: Path) -> None:
+    assert check_source("acdc", tmp_path) == [f"{tmp_path} holds no folder named like training/patient001"]
+    (tmp_path / "training" / "patient001").mkdir(parents=True)
+    assert check_source("acdc", tmp_path) == [f"no patient folder in {tmp_path} holds Info.cfg (frames and group)"]

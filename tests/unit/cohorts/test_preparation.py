@@ -1,0 +1,171 @@
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sixgig.atomic import read_json
+from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.errors import CohortError, ConfigError
+from sixgig.tables import MANIFEST, QUARANTINE
+
+
+def _prepare(adapter: str, root: Path, output: Path, options: dict[str, Any] | None = None, **more: Any) -> None:
+    arguments = {"image_size": 16, "seed": 5, "max_quarantine_fraction": 0.3} | more
+    prepare_cohort(adapter, root, output, options=options or {}, **arguments)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def test_images_of_a_2d_cohort(make_elpv: Callable[..., Path], tmp_path: Path) -> None:
+    stanza = {"adapter": "elpv", "source": {}, "title": "Cells", "partitions": 4, "modalities": None}
+    _prepare("elpv", make_elpv([1, 0, 0, 1], size=16), tmp_path / "cells", stanza)
+    manifest = MANIFEST.read(tmp_path / "cells" / "manifest.csv")
+    images = np.load(tmp_path / "cells" / "images.npy")
+    assert manifest["label"].tolist() == ["defect", "functional", "functional", "defect"]
+    assert manifest[["volume_id", "frame", "slice", "partition"]].isna().all(axis=None)
+    expected = np.random.default_rng(3).integers(0, 256, (16, 16), dtype=np.uint8)
+    assert np.array_equal(images[2], np.stack([expected] * 3, axis=2))
+    facts = read_json(tmp_path / "cells" / "cohort.json")
+    assert facts["classes"] == {"defect": 2, "functional": 2}
+    assert facts["subject_note"] == "image-level split: no subject ids exist"
+    assert facts["bytes"] == images.nbytes
+    assert not facts["simulated"]
+    assert sorted(_digests(tmp_path / "cells")) == ["cohort.json", "images.npy", "manifest.csv", "quarantine.csv"]
+    assert QUARANTINE.read(tmp_path / "cells" / "quarantine.csv").empty
+
+
+def test_files_of_a_3d_cohort(make_brats: Callable[..., Path], tmp_path: Path) -> None:
+    options = {"modalities": ["flair", "t1ce", "t2"], "slices": {"count": 4}, "volume": {"size": [6, 8, 10]}}
+    _prepare("brats", make_brats(["HGG", "LGG", None]), tmp_path / "b", options, simulated=True)
+    manifest = MANIFEST.read(tmp_path / "b" / "manifest.csv")
+    assert len(manifest) == 12
+    assert manifest["partition"].tolist() == [0, 1, 2, 3] * 3
+    assert manifest["label"].fillna("?").tolist() == ["HGG"] * 4 + ["LGG"] * 4 + ["?"] * 4
+    assert manifest["image_id"].is_unique
+    # 20 axial voxels, of which the ellipsoid fills 2 to 17.
+    assert manifest["slice"].iloc[:4].tolist() == [4, 8, 12, 16]
+    volumes = np.load(tmp_path / "b" / "volumes.npy")
+    assert volumes.shape == (3, 6, 8, 10, 3)
+    assert volumes.dtype == np.float16
+    images = np.load(tmp_path / "b" / "images.npy", mmap_mode="r")
+    assert images.shape == (12, 16, 16, 3)
+    assert len({images[i].tobytes() for i in range(12)}) == 12
+    facts = read_json(tmp_path / "b" / "cohort.json")
+    assert facts["simulated"]
+    assert (facts["n_subjects"], facts["n_unlabelled"], facts["n_volumes"]) == (3, 1, 3)
+    assert facts["bytes"] == images.nbytes + volumes.nbytes
+
+
+def test_volumes_follow_the_manifest_and_frames_are_kept(make_acdc: Callable[..., Path], tmp_path: Path) -> None:
+    options = {"slices": {"every": 2}, "volume": {"size": [6, 24, 20]}}
+    _prepare("acdc", make_acdc(["NOR", "DCM"]), tmp_path / "a", options, image_size=24)
+    manifest = MANIFEST.read(tmp_path / "a" / "manifest.csv")
+    volume_ids = list(dict.fromkeys(manifest["volume_id"]))
+    assert volume_ids == ["patient001_ED", "patient001_ES", "patient002_ED", "patient002_ES"]
+    assert manifest["frame"].tolist() == (["ED"] * 3 + ["ES"] * 3) * 2
+    images, volumes = (np.load(tmp_path / "a" / f"{name}.npy") for name in ("images", "volumes"))
+    assert (images == images[..., :1]).all()
+    # Without resizing, a slice of the volume is the picture of that slice.
+    for row, volume_id, index in zip(images, manifest["volume_id"], manifest["slice"], strict=True):
+        plane = volumes[volume_ids.index(volume_id), index, :, :, 0].astype(float) * 255
+        assert np.abs(row[:, 2:-2, 0] - plane).max() < 1
+
+
+def test_the_result_depends_neither_on_workers_nor_on_the_run(make_brats: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_brats(["HGG", "LGG", "HGG", "LGG", "HGG"])
+    options = {"modalities": ["t2"], "slices": "all", "volume": {"size": [4, 4, 4]}, "limit": 4}
+    for run, workers in (("1", 1), ("2", 1), ("3", 2)):
+        _prepare("brats", root, tmp_path / run / "b", options, workers=workers)
+    assert _digests(tmp_path / "1" / "b") == _digests(tmp_path / "2" / "b") == _digests(tmp_path / "3" / "b")
+
+
+def test_limit_keeps_the_mix(make_elpv: Callable[..., Path], tmp_path: Path) -> None:
+    _prepare("elpv", make_elpv([1] * 10 + [0] * 20), tmp_path / "cells", {"limit": 9})
+    assert read_json(tmp_path / "cells" / "cohort.json")["classes"] == {"defect": 3, "functional": 6}
+
+
+def test_one_bad_image_goes_to_quarantine(make_elpv: Callable[..., Path], tmp_path: Path) -> None:
+    _prepare("elpv", make_elpv([1, 0, 1, 0, 1], damage={2: b"noise"}), tmp_path / "cells")
+    quarantine = QUARANTINE.read(tmp_path / "cells" / "quarantine.csv")
+    assert quarantine.values.tolist() == [["elpv_dataset/data/images/cell0002.png", "cell0002", "is not an image"]]
+    manifest = MANIFEST.read(tmp_path / "cells" / "manifest.csv")
+    assert manifest["subject_id"].tolist() == ["cell0001", "cell0003", "cell0004", "cell0005"]
+    assert read_json(tmp_path / "cells" / "cohort.json")["n_quarantined"] == 1
+
+
+def test_a_subject_that_loses_a_volume_is_left_out_whole(make_acdc: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_acdc(["NOR", "DCM", "RV", "NOR"])
+    bad = root / "training" / "patient002" / "patient002_frame07.nii.gz"
+    bad.write_bytes(bad.read_bytes()[:-100])
+    _prepare("acdc", root, tmp_path / "a", {"volume": {"size": [4, 4, 4]}})
+    manifest = MANIFEST.read(tmp_path / "a" / "manifest.csv")
+    assert set(manifest["subject_id"]) == {"patient001", "patient003", "patient004"}
+    assert len(np.load(tmp_path / "a" / "volumes.npy")) == 6
+    assert len(np.load(tmp_path / "a" / "images.npy")) == len(manifest)
+    quarantine = QUARANTINE.read(tmp_path / "a" / "quarantine.csv")
+    assert quarantine["file"].tolist() == ["training/patient002/patient002_frame07.nii.gz"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_too_many_bad_inputs_stop_the_study(make_elpv: Callable[..., Path], tmp_path: Path, workers: int) -> None:
+    root = make_elpv([1, "x", 0, 1, 0], damage={1: b"noise"})
+    output = tmp_path / "cells"
+    with pytest.raises(CohortError) as caught:
+        _prepare("elpv", root, output, workers=workers)
+    message = str(caught.value)
+    assert "2 of 5 subjects of cohort cells cannot be used, and the rest was not read any more" in message
+    assert "quarantine.max_fraction allows 30%" in message
+    assert "cell0001.png (is not an image)" in message
+    assert "raise quarantine.max_fraction" in message
+    assert [path.name for path in output.iterdir()] == ["quarantine.csv"]
+    assert len(QUARANTINE.read(output / "quarantine.csv")) == 2
+
+
+def test_a_missing_source_names_its_key(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match=r"cohorts\.heart\.source: .*nowhere does not exist.*\n.*set this key"):
+        _prepare("acdc", tmp_path / "nowhere", tmp_path / "heart")
+    assert not (tmp_path / "heart").exists()
+
+
+def test_an_earlier_volumes_file_does_not_stay(make_acdc: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_acdc(["NOR", "DCM"])
+    _prepare("acdc", root, tmp_path / "a", {"volume": {"size": [4, 4, 4]}})
+    _prepare("acdc", root, tmp_path / "a")
+    assert not (tmp_path / "a" / "volumes.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "message"),
+    [
+        ("brats", {}, r"cohorts\.c\.modalities: is needed: BraTS 2020 has 4 modalities"),
+        ("brats", {"modalities": ["t3"]}, r"cohorts\.c\.modalities: \['t3'\] cannot be read"),
+        ("elpv", {"modalities": ["t1"]}, r"cohorts\.c\.modalities: .*\n.*this cohort has no modalities"),
+        ("acdc", {"slice": "all"}, r"cohorts\.c\.slice: is no option of a cohort"),
+        ("acdc", {"slices": {"count": 0}}, r"cohorts\.c\.slices\.count: is 0"),
+        ("acdc", {"slices": "some"}, r"cohorts\.c\.slices: is 'some'\n.*\{every: n\}"),
+        ("acdc", {"volume": {"size": [4, 4]}}, r"cohorts\.c\.volume: .*\n.*\[depth, height, width\]"),
+        ("acdc", {"limit": 1.5}, r"cohorts\.c\.limit: is 1\.5"),
+        ("acdc", {"crop_mm": -1}, r"cohorts\.c\.crop_mm: is -1"),
+        ("kits", {}, r"cohorts\.c\.adapter: is not a cohort adapter"),
+    ],
+)
+def test_wrong_options_name_their_key(adapter: str, options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _prepare(adapter, tmp_path, tmp_path / "c", options)
+
+
+def test_planning_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from sixgig.cohorts import ADAPTERS, check_source\n"
+        "for name in ADAPTERS: check_source(name, '/nonexistent')\n"
+        "print([m for m in ('torch', 'timm', 'sklearn', 'pandas', 'mlflow', 'joblib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

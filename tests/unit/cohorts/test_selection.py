@@ -1,0 +1,28 @@
+from collections import Counter
+
+import pytest
+
+from sixgig.cohorts.selection import stratified_subset
+
+LABELS = ["a"] * 60 + ["b"] * 30 + [None] * 10
+
+
+def test_shares_are_kept_and_the_draw_is_seeded() -> None:
+    chosen = stratified_subset(LABELS, 20, seed=3)
+    assert Counter(LABELS[index] for index in chosen) == {"a": 12, "b": 6, None: 2}
+    assert chosen == sorted(set(chosen))
+    assert chosen == stratified_subset(LABELS, 20, seed=3)
+    assert chosen != stratified_subset(LABELS, 20, seed=4)
+
+
+@pytest.mark.parametrize("limit", [100, 1000])
+def test_all_when_there_are_no_more(limit: int) -> None:
+    assert stratified_subset(LABELS, limit, seed=0) == list(range(100))
+
+
+@pytest.mark.parametrize("limit", range(1, 20))
+def test_the_number_is_exact_and_rare_classes_stay(limit: int) -> None:
+    labels = ["a"] * 500 + ["b"] * 2 + ["c"]
+    chosen = [labels[index] for index in stratified_subset(labels, limit, seed=1)]
+    assert len(chosen) == limit
+    assert limit < 3 or set(chosen) == {"a", "b", "c"}

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from sixgig import tables
+from sixgig.errors import SixgigError
+from sixgig.figures import KINDS, catalogue, confusion, cost, draw_cohort, figure_list, intervals, roc, style
+from sixgig.plan import FIGURES
+from sixgig.study import Method, Study
+from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study
+
+CONFUSED = pd.DataFrame(
+    [("a", 0, 0, "x", "x"), ("b", 0, 0, "x", "y"), ("c", 0, 1, "y", "y")], columns=tables.PREDICTIONS.column_names
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return Study(write_fake_study(tmp_path_factory.mktemp("results") / "fake"))
+
+
+@pytest.fixture(scope="module")
+def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of one cohort whose only arm failed: nothing but empty tables."""
+    folder = tmp_path_factory.mktemp("results") / "failed"
+    rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE)]
+    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
+    for table, name in (
+        (tables.METRICS, "metrics.csv"),
+        (tables.COSTS, "costs.csv"),
+        (tables.PAIRWISE, "statistics/pairwise.csv"),
+    ):
+        table.write(pd.DataFrame(columns=table.column_names), folder / name)
+    empty = pd.DataFrame(columns=tables.PREDICTIONS.column_names)
+    tables.PREDICTIONS.write(empty, folder / "predictions" / "c" / "vit_pure.svm.csv")
+    (folder / "study.json").write_text("{}")
+    return Study(folder)
+
+
+def words(figure: Figure) -> list[str]:
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_the_workflow_declares_the_same_figures():
+    assert set(KINDS) == set(FIGURES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cohort", ["brats_phantom", "acdc_phantom"])
+def test_each_figure_names_its_cohort(study, kind, cohort):
+    assert any(text.startswith(f"{cohort}: ") for text in words(KINDS[kind].draw(study, cohort)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_figure_says_why(failed_study, kind):
+    assert any("Nothing to draw: " in text for text in words(KINDS[kind].draw(failed_study, "c")))
+
+
+@pytest.mark.parametrize("kind", ["scores", "intervals", "confusion"])
+def test_a_failed_arm_is_shown_as_failed(study, kind):
+    assert words(KINDS[kind].draw(study, "brats_phantom")).count("failed") == 2
+    assert "failed" not in words(KINDS[kind].draw(study, "elpv"))
+
+
+def test_files_are_named_as_the_workflow_expects_and_always_equal(study, tmp_path):
+    first = draw_cohort(study, "brats_phantom", tmp_path / "a")
+    for info in figure_list(["brats_phantom"], tmp_path / "b")[:3]:  # twice is slow; three kinds will do
+        catalogue.write_figure(study, info)
+    assert {info.svg.relative_to(tmp_path / "a").as_posix() for info in first} == {
+        f"brats_phantom/{kind}.svg" for kind in KINDS
+    }
+    for path in (tmp_path / "b").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "a" / path.relative_to(tmp_path / "b")).read_bytes()
+    assert len(list((tmp_path / "b").rglob("*.*"))) == 6
+    for info in first:
+        text = info.svg.read_text()
+        assert "<dc:date>" not in text
+        assert "<text" in text  # text stays text: small, and found by the browser's search
+        with Image.open(info.png) as picture:
+            assert picture.width > 600
+
+
+def test_an_unknown_cohort_is_refused(study, tmp_path):
+    with pytest.raises(SixgigError, match=r"no cohort 'xyz' in summary.csv\n  Next step: use one of elpv"):
+        draw_cohort(study, "xyz", tmp_path)
+
+
+def test_the_list_of_figures_needs_no_drawing(tmp_path):
+    assert [(info.cohort, info.kind) for info in figure_list(["a", "b"], tmp_path)] == [
+        (cohort, kind) for cohort in ("a", "b") for kind in KINDS
+    ]
+    assert catalogue.KINDS["roc"].caption
+
+
+def test_confusion_rows_add_up_to_one():
+    assert confusion.shares(CONFUSED, ["x", "y"]).tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    assert np.isnan(confusion.shares(CONFUSED, ["x", "y", "z"])[2]).all()
+
+
+@pytest.mark.parametrize("cohort", COHORTS)
+def test_roc_area_is_the_mean_over_repeats_and_classes(study, cohort):
+    predictions = study.predictions(cohort, Method("vit_pure", "svm"))
+    classes = sorted(predictions["label"].unique())
+    expected = np.mean(
+        [
+            roc_auc_score(part["label"] == name, part[f"score_{name}"])
+            for _, part in predictions.groupby("repeat")
+            for name in (classes[-1:] if len(classes) == 2 else classes)
+        ]
+    )
+    found = roc.curve(predictions)
+    assert found.area == pytest.approx(expected, abs=1e-12)
+    assert np.trapezoid(found.true_positive, found.false_positive) == pytest.approx(expected, abs=0.01)
+    assert (np.diff(found.true_positive) >= 0).all()
+
+
+def test_roc_needs_scores_and_two_classes():
+    assert roc.curve(CONFUSED) is None
+    assert roc.curve(CONFUSED[CONFUSED["label"] == "x"].assign(score_x=0.5)) is None
+
+
+def test_the_cost_of_a_method_is_its_own():
+    rows = [
+        ("c", None, "prepare", 100.0),
+        ("c", "vit_pure", "encode", 10.0),
+        ("c", "vit_pure", "classify:svm", 1.0),
+        ("c", "vit_pure", "classify:src", 5.0),
+        ("c", "vit_sparse", "encode", 2.0),
+        ("c", "vit_sparse", "classify:svm", 0.5),
+        ("d", "vit_pure", "encode", 1000.0),
+    ]
+    costs = pd.DataFrame(rows, columns=["cohort", "arm", "stage", "seconds"])
+    assert cost.method_seconds(costs, "c", Method("vit_pure", "svm")) == 11.0
+    assert cost.method_seconds(costs, "c", Method("vit_pure", "src")) == 15.0
+    assert cost.method_seconds(costs, "c", Method("vit_sparse", "svm"), "vit_pure") == 12.5
+    assert cost.method_seconds(costs, "c", Method("vit_sparse", "svm"), "resnet50") == 2.5
+    assert cost.method_seconds(costs, "c", Method("baseline_cnn", "svm")) is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "classes", "level"),
+    [
+        ("balanced_accuracy", 4, 0.25),
+        ("balanced_accuracy", None, None),
+        ("macro_auc", 4, 0.5),
+        ("mcc", 2, 0),
+        ("accuracy", 2, None),
+    ],
+)
+def test_the_level_of_guessing(metric, classes, level):
+    assert intervals.guessing(metric, classes) == level
+
+
+def test_arms_never_share_a_colour():
+    names = [
+        "baseline_cnn",
+        "vit_pure",
+        "vit_contrastive",
+        "vit_mim",
+        "vit_sparse",
+        "control_random_vit",
+        "control_majority_class",
+    ]
+    assert len({style.arm_colour(name) for name in names}) == len(names)
+    assert style.arm_colour("an_arm_of_next_year") not in {style.arm_colour(name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("method", "title"),
+    [
+        (Method("vit_pure", "svm"), "Pure ViT + SVM"),
+        (Method("control_random_vit", "src"), "Random ViT + SRC (control)"),
+        (Method("control_majority_class", "majority_class"), "Majority class (control)"),
+        (Method("my_new_arm", "knn"), "my new arm + knn"),
+    ],
+)
+def test_titles(method, title):
+    assert style.method_title(method) == title
+
+
+@pytest.mark.parametrize(
+    ("metric", "title"),
+    [("balanced_accuracy", "balanced accuracy"), ("macro_auc", "area under the ROC curve"), ("macro_f1", "macro F1")],
+)
+def test_metric_titles_inside_a_sentence(metric, title):
+    assert style.lower_case(style.metric_title(metric)) == title

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sixgig.errors import SixgigError, TableError
+from sixgig.reporting import cohorts, numbers, results, write_report
+from sixgig.study import Method, Study
+from tests.unit.reporting.fake_study import COHORTS, write_fake_study
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Checker(HTMLParser):
+    """Collects ids and text, and checks that tags close in order (SVG's self-closing tags included)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.urls: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "action", "data"):
+                self.urls.append(value)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] not in (["script"], ["style"]):
+            self.text += data
+
+
+def parse(html: str) -> Checker:
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    return checker
+
+
+@pytest.fixture(scope="module")
+def html(drawn_study: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    output = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(Study(drawn_study), output)
+    return output.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Checker:
+    return parse(html)
+
+
+def test_the_page_is_whole_and_small(html, page):
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert len(html.encode()) < 5_000_000
+
+
+def test_nothing_is_loaded_from_elsewhere(html, page):
+    assert page.urls
+    assert {url for url in page.urls if not url.startswith(("#", "data:"))} == set()
+    assert not re.search(r"""(@import|url\(\s*["']?(?!["']?(#|data:)))""", html)
+    assert "default-src 'none'" in html
+
+
+def test_every_link_inside_the_page_leads_somewhere(page):
+    assert {url[1:] for url in page.urls if url.startswith("#")} <= set(page.ids)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Verdict",
+        "Each cohort stands alone: 3 cohorts are not enough",
+        "Simulated cohorts (brats_phantom, acdc_phantom)",
+        "image-level split",
+        "Leakage gate passed",
+        "duplicates within fold: 1",
+        "the file ends early: 1,204 of 9,600 bytes",
+        "batch size 16 -> 8 after running out of GPU memory",
+        "snakemake --cores 2",
+        "0123456789abcdef with uncommitted changes",
+        "7.8 GiB",
+        "90a0b02effff",
+        "red, green and blue hold flair, t1ce, t2",
+    ],
+)
+def test_what_a_reader_must_find(page, words):
+    assert words in page.text
+
+
+def test_the_splits_are_identified(page, drawn_study):
+    study = Study(drawn_study)
+    assert all(study.splits_sha256(cohort) in page.text for cohort in COHORTS)
+
+
+def test_simulated_cohorts_are_marked_and_real_ones_are_not(html):
+    verdict = html[html.index('id="verdict"') : html.index('id="results"')]
+    cards = dict(re.findall(r"<h3>(\w+) <span class=\"chip[^\"]*\">([^<]+)</span>", verdict))
+    assert cards == {"elpv": "real images", "brats_phantom": "SIMULATED", "acdc_phantom": "SIMULATED"}
+
+
+def test_text_table_and_figure_show_the_same_number(html, drawn_study):
+    study = Study(drawn_study)
+    for cohort in COHORTS:
+        rows = study.estimates(cohort)
+        done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
+        best = max((m for m in done if not m.is_control), key=lambda m: done[m]["estimate"])
+        text = numbers.with_interval(*(done[best][name] for name in ("estimate", "ci_low", "ci_high")))
+        figure = (drawn_study / "figures" / cohort / "intervals.svg").read_text()
+        assert f"<strong>{text}</strong>" in html
+        assert text in figure
+        assert f"the highest balanced accuracy: {numbers.score(done[best]['estimate'])} (" in html
+
+
+def test_a_failed_arm_stays_in_every_table(drawn_study):
+    study = Study(drawn_study)
+    overview = results.overview(study)
+    column = overview.columns.index("brats_phantom")
+    cells = {row[0].text: row[column].text for row in overview.rows}
+    assert cells["Sparse ViT + SVM"] == cells["Sparse ViT + SRC"] == "failed"
+    metrics = results.all_metrics(study, "brats_phantom")
+    assert ["failed"] * 4 in [[cell.text for cell in row[1:]] for row in metrics.rows]
+    assert [[cell.text for cell in row] for row in results.trouble(study).rows] == [
+        [
+            "brats_phantom",
+            "Sparse ViT",
+            "failed",
+            "the dictionary has 128 atoms, but only 24 pretraining images exist <lower atoms>",
+        ],
+        ["acdc_phantom", "Pure ViT", "fallback", "batch size 16 -> 8 after running out of GPU memory"],
+    ]
+
+
+def test_one_estimate_per_cohort_is_bold(drawn_study):
+    overview = results.overview(Study(drawn_study))
+    for column in range(1, len(overview.columns)):
+        assert sum(row[column].strong for row in overview.rows) == 1
+
+
+def test_text_of_users_is_escaped(tmp_path, drawn_study):
+    folder = tmp_path / "fake"
+    shutil.copytree(drawn_study, folder)
+    study = Study(folder)
+    study.info["config"]["title"] = "<script>alert('title')</script> & more"
+    write_report(study, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(&#39;title&#39;)&lt;/script&gt; &amp; more" in html
+    assert "exist &lt;lower atoms&gt;" in html
+    assert "<lower atoms>" not in html
+
+
+def test_every_table_of_a_transductive_study_is_stamped(html, drawn_study, tmp_path):
+    study = Study(drawn_study)
+    study.info["config"]["scope"] = "transductive"
+    write_report(study, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    tables = page.count("<table ")
+    assert tables == html.count("<table ") > 10
+    assert len(re.findall(r'<p class="caption" id="[^"]+"><span class="chip warn">TRANSDUCTIVE</span>', page)) == tables
+    assert "TRANSDUCTIVE" not in html
+
+
+def test_the_same_study_gives_the_same_page(html, drawn_study, tmp_path):
+    write_report(Study(drawn_study), tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == html
+
+
+def test_a_missing_figure_is_named(tmp_path):
+    study = Study(write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",)))
+    with pytest.raises(
+        SixgigError, match=r"intervals\.svg: the figure has not been drawn\n  Next step: run the figures"
+    ):
+        write_report(study, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_missing_cohort_file_is_named(tmp_path, drawn_study):
+    shutil.copytree(drawn_study, tmp_path / "fake")
+    (tmp_path / "fake" / "cohorts" / "elpv" / "cohort.json").unlink()
+    with pytest.raises(TableError, match=r"cohort\.json: the study has not written this file yet"):
+        write_report(Study(tmp_path / "fake"), tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed", "words"),
+    [
+        ({"passed": True, "n_images": 1200}, True, "Leakage gate passed (images: 1,200)."),
+        ({"passed": False}, False, "Leakage gate FAILED."),
+        ({}, None, "Leakage gate: result not stated."),
+    ],
+)
+def test_leakage_sentence(gate, passed, words):
+    assert cohorts.leakage_sentence(gate) == (passed, words)
+
+
+def test_pairs_are_sorted_by_corrected_p(drawn_study):
+    study = Study(drawn_study)
+    table = results.pairs(study, "elpv")
+    column = table.columns.index("p (Holm)")
+    values = [row[column].sort for row in table.rows]
+    assert values == sorted(values)
+    assert len(values) == 36
+    first = table.rows[0]
+    assert first[-1].text.endswith(" better")
+    assert first[-1].strong
+
+
+def test_method_titles_in_tables(drawn_study):
+    names = [row[0].text for row in results.overview(Study(drawn_study)).rows]
+    assert names[0] == "Baseline CNN + SVM"
+    assert names[-1] == "Majority class (control)"
+    assert Method("control_random_vit", "svm").is_control

@@ -1,0 +1,169 @@
+"""The sentences of the verdict, case by case, from tables of a few rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sixgig import tables
+from sixgig.atomic import write_json
+from sixgig.reporting import verdict
+from sixgig.study import Study
+
+BEST = {"baseline_cnn": 0.70, "vit_pure": 0.80, "control_random_vit": 0.60, "control_majority_class": 0.50}
+
+
+def classifier_of(arm: str) -> str:
+    return "majority_class" if arm == "control_majority_class" else "svm"
+
+
+def make(
+    folder: Path,
+    estimates: dict[str, float] = BEST,
+    better: tuple[tuple[str, str], ...] = (),
+    status: dict[str, str] | None = None,
+    p_value: float = 0.2,
+    skip: tuple[str, str] | None = None,
+) -> Study:
+    """A study of one cohort; ``better`` names the pairs (winner, loser) that the test tells apart."""
+    rows = []
+    for arm, value in estimates.items():
+        given = (status or {}).get(arm, "ok")
+        low, high = (None, None) if np.isnan(value) else (value - 0.05, value + 0.05)
+        rows.append(
+            (
+                "c",
+                arm,
+                classifier_of(arm),
+                "balanced_accuracy",
+                None if np.isnan(value) else value,
+                low,
+                high,
+                40,
+                given,
+            )
+        )
+    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
+    pairs = []
+    arms = [arm for arm in estimates if not np.isnan(estimates[arm])]
+    for i, a in enumerate(arms):
+        for b in arms[i + 1 :]:
+            if (a, b) == skip:
+                continue
+            d = estimates[a] - estimates[b]
+            word = "a better" if (a, b) in better else "b better" if (b, a) in better else "within noise"
+            p = (p_value, 0.6) if word == "within noise" else (0.001, 0.012)
+            methods = (a, classifier_of(a), b, classifier_of(b))
+            pairs.append(("c", "balanced_accuracy", *methods, d, d - 0.1, d + 0.1, 1.0, 14, *p, 0.5, 15, word))
+    tables.PAIRWISE.write(
+        pd.DataFrame(pairs, columns=tables.PAIRWISE.column_names), folder / "statistics" / "pairwise.csv"
+    )
+    write_json(folder / "study.json", {"config": {"study": "s", "evaluation": {"alpha": 0.05}}})
+    predictions = pd.DataFrame([("a", 0, 0, "x", "x"), ("b", 0, 0, "y", "x")], columns=tables.PREDICTIONS.column_names)
+    tables.PREDICTIONS.write(predictions, folder / "predictions" / "c" / "vit_pure.svm.csv")
+    return Study(folder)
+
+
+CONTROLS = (("vit_pure", "control_random_vit"), ("vit_pure", "control_majority_class"))
+
+
+def test_a_winner_needs_the_test_against_every_arm_and_control(tmp_path):
+    found = verdict.judge(make(tmp_path, better=(("vit_pure", "baseline_cnn"), *CONTROLS)), "c")
+    assert found.level == "better"
+    assert found.headline == "Pure ViT + SVM is better than every other arm."
+    assert found.sentences[0] == (
+        "Pure ViT + SVM has the highest balanced accuracy: 0.800 (95% interval 0.750 to 0.850, 40 subjects, guessing "
+        "gives 0.500)."
+    )
+    assert found.sentences[1] == (
+        "It is better than Baseline CNN + SVM (difference +0.100, 95% interval 0.000 to +0.200, corrected p = 0.012)."
+    )
+    assert len(found.sentences) == 4
+
+
+def test_a_higher_estimate_alone_is_noise(tmp_path):
+    found = verdict.judge(make(tmp_path, better=CONTROLS), "c")
+    assert found.level == "noise"
+    assert found.headline == "No clear winner: Pure ViT + SVM scored highest, but within noise of Baseline CNN."
+    assert "within noise of Baseline CNN + SVM" in found.sentences[1]
+    assert "does not show which of the two is better" in found.sentences[1]
+    assert "before correction" not in found.sentences[1]
+
+
+def test_what_only_correction_undid_is_said(tmp_path):
+    found = verdict.judge(make(tmp_path, better=CONTROLS, p_value=0.01), "c")
+    assert "p = 0.010 before correction for 6 comparisons" in found.sentences[1]
+
+
+def test_an_arm_that_does_not_beat_the_random_vit_wins_nothing(tmp_path):
+    better = (("vit_pure", "baseline_cnn"), ("vit_pure", "control_majority_class"))
+    found = verdict.judge(make(tmp_path, better=better), "c")
+    assert (found.level, found.headline) == (
+        "control",
+        "No arm is shown to be better than the same ViT with random weights.",
+    )
+    assert any("within noise of Random ViT + SVM (control)" in sentence for sentence in found.sentences)
+
+
+def test_an_arm_that_does_not_beat_the_majority_class_wins_nothing(tmp_path):
+    better = (("vit_pure", "baseline_cnn"), ("vit_pure", "control_random_vit"))
+    found = verdict.judge(make(tmp_path, better=better), "c")
+    assert (found.level, found.headline) == (
+        "control",
+        "No arm is shown to be better than always naming the largest class.",
+    )
+
+
+def test_a_control_is_never_the_best(tmp_path):
+    found = verdict.judge(make(tmp_path, estimates=BEST | {"control_random_vit": 0.95}), "c")
+    assert found.level == "control"
+    assert found.sentences[0].startswith("Pure ViT + SVM has the highest")
+
+
+def test_the_test_may_contradict_the_estimate(tmp_path):
+    found = verdict.judge(make(tmp_path, better=(("baseline_cnn", "vit_pure"), *CONTROLS)), "c")
+    assert found.level == "noise"
+    assert found.sentences[1].startswith("The paired test favours Baseline CNN + SVM over it")
+
+
+def test_an_untested_pair_is_no_win(tmp_path):
+    study = make(tmp_path, better=(("vit_pure", "baseline_cnn"), *CONTROLS), skip=("baseline_cnn", "vit_pure"))
+    found = verdict.judge(study, "c")
+    assert found.level == "noise"
+    assert "It was not tested against Baseline CNN + SVM." in found.sentences
+
+
+def test_the_pure_vit_is_compared_even_when_it_is_third(tmp_path):
+    estimates = {"baseline_cnn": 0.8, "vit_pure": 0.6, "vit_sparse": 0.7, "control_random_vit": 0.5}
+    found = verdict.judge(make(tmp_path, estimates=estimates), "c")
+    assert ["Sparse ViT" in found.sentences[1], "Pure ViT" in found.sentences[2]] == [True, True]
+
+
+def test_failures_and_fallbacks_are_named(tmp_path):
+    estimates = BEST | {"vit_sparse": float("nan")}
+    status = {"vit_sparse": "failed: too few images.", "vit_pure": "fallback: batch size 16 -> 8"}
+    found = verdict.judge(make(tmp_path, estimates=estimates, status=status), "c")
+    assert "Sparse ViT failed and has no result: too few images." in found.sentences
+    assert "Pure ViT ran with a fallback: batch size 16 -> 8." in found.sentences
+
+
+def test_no_arm_finished(tmp_path):
+    estimates = {"vit_pure": float("nan"), "control_majority_class": 0.5}
+    found = verdict.judge(make(tmp_path, estimates=estimates, status={"vit_pure": "failed: no weights"}), "c")
+    assert (found.level, found.headline) == ("failed", "No arm finished on this cohort.")
+    assert found.sentences == ["Pure ViT failed and has no result: no weights."]
+
+
+def test_a_single_arm_has_nothing_to_win_against(tmp_path):
+    found = verdict.judge(make(tmp_path, estimates={"vit_pure": 0.8}), "c")
+    assert found.headline == "Pure ViT + SVM scored highest, with no other arm to compare it with."
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(1, "1 cohort is not enough"), (4, "4 cohorts are not enough"), (5, "no verdict over")]
+)
+def test_over_cohorts(n, words):
+    assert words in verdict.over_cohorts(n)

@@ -1,0 +1,209 @@
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sixgig.errors import CohortError, ConfigError, LeakageError, SixgigError
+from sixgig.splits import check_splits, evaluation_subjects, make_splits, pretraining_subjects, splits_sha256
+from sixgig.tables import MANIFEST, SPLITS
+
+
+def _manifest(counts: dict[str | None, int], images: int = 2) -> pd.DataFrame:
+    rows = [
+        {"image_id": f"{label}{number}_{image}", "subject_id": f"{label}{number}", "label": label, "source": "f"}
+        for label, count in counts.items()
+        for number in range(count)
+        for image in range(images)
+    ]
+    return MANIFEST.check(pd.DataFrame(rows, columns=MANIFEST.column_names), "manifest")
+
+
+def _split(manifest: pd.DataFrame, **more: object) -> pd.DataFrame:
+    arguments = {"folds": 3, "repeats": 2, "pretraining_fraction": 0.25, "scope": "inductive", "seed": 1} | more
+    return make_splits(manifest, **arguments)  # type: ignore[arg-type]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.integers(4, 25), min_size=2, max_size=4),
+    unlabelled=st.integers(0, 5),
+    folds=st.integers(2, 4),
+    seed=st.integers(0, 2**32),
+)
+def test_every_subject_has_one_place(sizes: list[int], unlabelled: int, folds: int, seed: int) -> None:
+    counts: dict[str | None, int] = {f"c{i}": size for i, size in enumerate(sizes)} | {None: unlabelled}
+    manifest = _manifest(counts)
+    splits = _split(manifest, folds=folds, pretraining_fraction=0.0, seed=seed)
+    assert set(splits["subject_id"]) == set(manifest["subject_id"])
+    pretraining = splits[splits["role"] == "pretraining"]
+    assert len(pretraining) == unlabelled
+    assert pretraining[["label", "repeat", "fold"]].isna().all(axis=None)
+    evaluation = splits[splits["role"] == "evaluation"]
+    assert not evaluation.duplicated(["subject_id", "repeat"]).any()
+    table = evaluation.groupby(["repeat", "label", "fold"]).size().unstack(fill_value=0)
+    assert table.shape == (2 * len(sizes), folds)
+    assert (table.max(axis=1) - table.min(axis=1)).max() <= 1
+    totals = evaluation.groupby(["repeat", "fold"]).size()
+    assert totals.max() - totals.min() <= 1
+    pd.testing.assert_frame_equal(check_splits(splits, manifest), splits)
+
+
+@pytest.mark.parametrize(("fraction", "expected"), [(0.0, [0, 0]), (0.25, [5, 3]), (0.5, [10, 5])])
+def test_the_pretraining_fraction_is_stratified(fraction: float, expected: list[int]) -> None:
+    splits = _split(_manifest({"a": 20, "b": 10, None: 4}), pretraining_fraction=fraction)
+    pretraining = splits[splits["role"] == "pretraining"]
+    assert [(pretraining["label"] == name).sum() for name in "ab"] == expected
+    assert pretraining["label"].isna().sum() == 4
+    assert len(evaluation_subjects(splits)) == 30 - sum(expected)
+
+
+def test_the_draw_depends_on_the_seed_and_not_on_row_order() -> None:
+    manifest = _manifest({"a": 20, "b": 12})
+    splits = _split(manifest)
+    pd.testing.assert_frame_equal(splits, _split(manifest.sample(frac=1, random_state=0)))
+    assert not splits.equals(_split(manifest, seed=2))
+    folds = splits[splits["role"] == "evaluation"].pivot(index="subject_id", columns="repeat", values="fold")
+    assert (folds[0] != folds[1]).any()
+    # A further repeat leaves the roles and the earlier repeats as they are.
+    longer = _split(manifest, repeats=3)
+    pd.testing.assert_frame_equal(longer[longer["repeat"].fillna(-1) < 2].reset_index(drop=True), splits)
+
+
+def test_what_an_arm_may_learn_from() -> None:
+    manifest = _manifest({"a": 8, "b": 8, None: 2})
+    splits = _split(manifest)
+    inductive, transductive = (pretraining_subjects(splits, scope) for scope in ("inductive", "transductive"))
+    assert not set(inductive) & set(evaluation_subjects(splits))
+    assert len(inductive) == 2 + 2 + 2
+    assert transductive == sorted(set(manifest["subject_id"]))
+    pd.testing.assert_frame_equal(splits, _split(manifest, scope="transductive"))
+    with pytest.raises(ConfigError, match="scope: is 'all'"):
+        pretraining_subjects(splits, "all")
+
+
+def test_a_class_with_fewer_subjects_than_folds() -> None:
+    with pytest.raises(CohortError) as caught:
+        _split(_manifest({"a": 20, "rare": 4}), folds=5)
+    assert str(caught.value) == (
+        "class 'rare': has 3 evaluation subjects (and 1 for pretraining), fewer than the 5 folds\n"
+        "  Next step: set evaluation.folds to at most 3, or add subjects of this class (or raise the cohort's limit), "
+        "or make evaluation.pretraining_fraction (now 0.25) smaller"
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "more", "message"),
+    [
+        ({"a": 9}, {}, r"labels: 1 class found \(a\), and a classifier needs two"),
+        ({None: 9}, {}, r"labels: 0 class found \(none\)"),
+        ({"a": 9, "b": 9}, {"folds": 1}, "evaluation.folds: is 1"),
+        ({"a": 9, "b": 9}, {"repeats": 0}, "evaluation.repeats: is 0"),
+        ({"a": 9, "b": 9}, {"pretraining_fraction": 1.0}, "evaluation.pretraining_fraction: is 1.0"),
+        ({"a": 9, "b": 9}, {"scope": "both"}, "write inductive or transductive"),
+    ],
+)
+def test_what_cannot_be_split(counts: dict[str | None, int], more: dict[str, object], message: str) -> None:
+    with pytest.raises(SixgigError, match=message):
+        _split(_manifest(counts), **more)
+
+
+def test_a_subject_with_two_labels() -> None:
+    manifest = _manifest({"a": 9, "b": 9})
+    manifest.loc[0, "label"] = "b"
+    with pytest.raises(CohortError, match="subject a0: has several labels: a, b"):
+        _split(manifest)
+
+
+def test_sha256_is_that_of_the_file(tmp_path: Path) -> None:
+    SPLITS.write(_split(_manifest({"a": 9, "b": 9})), tmp_path / "splits.csv")
+    digest = splits_sha256(tmp_path / "splits.csv")
+    assert digest == hashlib.sha256((tmp_path / "splits.csv").read_bytes()).hexdigest()
+
+
+def _first(splits: pd.DataFrame, role: str) -> int:
+    return int(splits.index[splits["role"] == role][0])
+
+
+def _two_folds(splits: pd.DataFrame) -> None:
+    splits.loc[len(splits)] = splits.loc[_first(splits, "evaluation")]
+    splits.loc[len(splits) - 1, "fold"] = (splits.loc[len(splits) - 1, "fold"] + 1) % 3
+
+
+def _wrong_label(splits: pd.DataFrame) -> None:
+    splits.loc[splits["subject_id"] == "a0", "label"] = "b"
+
+
+def _one_missing(splits: pd.DataFrame) -> None:
+    splits.drop(splits.index[splits["subject_id"] == "b3"], inplace=True)
+
+
+def _one_repeat_missing(splits: pd.DataFrame) -> None:
+    splits.drop(splits.index[-1], inplace=True)
+
+
+def _unlabelled_evaluated(splits: pd.DataFrame) -> None:
+    row = splits.index[splits["label"].isna()][0]
+    splits.loc[row, ["role", "repeat", "fold"]] = ["evaluation", 0, 0]
+
+
+def _no_fold(splits: pd.DataFrame) -> None:
+    splits.loc[_first(splits, "evaluation"), "fold"] = pd.NA
+
+
+def _unknown_role(splits: pd.DataFrame) -> None:
+    splits.loc[0, "role"] = "test"
+
+
+def _fold_gap(splits: pd.DataFrame) -> None:
+    splits.loc[splits["fold"] == 2, "fold"] = 5
+
+
+def _repeat_gap(splits: pd.DataFrame) -> None:
+    splits.loc[splits["repeat"] == 1, "repeat"] = 2
+
+
+def _class_in_one_fold(splits: pd.DataFrame) -> None:
+    splits.loc[(splits["role"] == "evaluation") & (splits["label"] == "b"), "fold"] = 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (_two_folds, LeakageError, "in two folds .* within a repeat: "),
+        (_wrong_label, CohortError, "subject a0 has label b, in the manifest a"),
+        (_one_missing, CohortError, "subjects of the cohort have no row: b3"),
+        (_one_repeat_missing, CohortError, "repeat 1 lacks evaluation subjects: "),
+        (_unlabelled_evaluated, CohortError, "is for evaluation and has no label"),
+        (_no_fold, CohortError, "evaluation rows need repeat and fold"),
+        (_unknown_role, CohortError, "unknown roles: test"),
+        (_fold_gap, CohortError, r"folds of repeat 0 are \[0, 1, 5\], not 0 to 2"),
+        (_repeat_gap, CohortError, r"repeats are \[0, 2\]"),
+        (_class_in_one_fold, CohortError, "repeat 0: all subjects of class b are in fold 1"),
+    ],
+)
+def test_a_wrong_splits_file(spoil: object, kind: type[SixgigError], message: str) -> None:
+    manifest = _manifest({"a": 12, "b": 12, None: 2})
+    splits = _split(manifest)
+    spoil(splits)  # type: ignore[operator]
+    with pytest.raises(kind, match=message):
+        check_splits(splits.reset_index(drop=True), manifest)
+
+
+def test_two_roles_are_leakage() -> None:
+    manifest = _manifest({"a": 12, "b": 12})
+    splits = _split(manifest)
+    row = splits.loc[_first(splits, "evaluation")].copy()
+    row[["role", "repeat", "fold"]] = ["pretraining", pd.NA, pd.NA]
+    with pytest.raises(LeakageError, match=f"both pretraining and evaluation: {row['subject_id']}"):
+        check_splits(pd.concat([splits, row.to_frame().T]), manifest)
+
+
+def test_subjects_in_quarantine_are_dropped_from_a_users_file() -> None:
+    manifest = _manifest({"a": 12, "b": 12})
+    splits = _split(manifest)
+    lost = evaluation_subjects(splits)[0]
+    checked = check_splits(splits, manifest[manifest["subject_id"] != lost])
+    assert set(splits["subject_id"]) - set(checked["subject_id"]) == {lost}

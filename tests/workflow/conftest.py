@@ -1,0 +1,85 @@
+"""A tiny study: 32-pixel images, timm's smallest networks with random weights, phantoms of a few subjects."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The environment's own programs first, as `make` has it.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+
+def snakemake(folder, *arguments, check=True):
+    """Run Snakemake on the repository's Snakefile with ``folder`` as working directory."""
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        "--configfile", str(folder / "study.yaml"), *arguments,
+    ]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, check=False)
+    if check:
+        assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-8000:]
+    return result
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """Files of timm's smallest ViT and CNN with random values."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("tiny_weights")
+    torch.manual_seed(5)
+    for model in ("test_vit", "test_efficientnet"):
+        save_file(timm.create_model(model, num_classes=0).state_dict(), folder / f"{model}.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_weights):
+    from sixgig.checkpoints import file_sha256
+
+    def entry(model):
+        path = tiny_weights / f"{model}.safetensors"
+        file = {"path": str(path), "sha256": file_sha256(path)}
+        return {"source": {"file": file}, "converter": "timm", "model": model}
+
+    def phantom(kind, shape, spacing, subjects):
+        size = {"kind": kind, "subjects": subjects, "shape": shape, "spacing": spacing, "seed": 3}
+        return {"adapter": kind, "source": {"phantom": size}, "slices": {"count": 2}}
+
+    return {
+        "study": "tiny",
+        "seed": 7,
+        "device": "cpu",
+        "image": {"size": 32},
+        "cohorts": {
+            "brats_phantom": phantom("brats", [32, 32, 24], 6.0, 16) | {"volume": {"size": [8, 16, 16]}},
+            "acdc_phantom": phantom("acdc", [48, 48, 8], 3.0, 20),
+        },
+        "weights": {"vit": entry("test_vit"), "cnn": entry("test_efficientnet")},
+        "arms": {
+            "baseline_cnn": {"weights": "cnn", "batch_size": 8},
+            "vit_pure": {"weights": "vit", "batch_size": 8},
+            "vit_sparse": {"atoms": 6, "nonzeros": 2, "epochs": 2},
+        },
+        "classifiers": {"svm": {"kernels": ["linear"], "C": [1.0]}, "src": {"coding": ["omp"], "n_nonzero": [2]}},
+        "evaluation": {"folds": 2, "repeats": 2, "inner_folds": 2, "bootstrap_samples": 100},
+    }
+
+
+@pytest.fixture
+def study(tmp_path, tiny_config):
+    """A working directory with ``study.yaml``; call it with changes to write another config."""
+
+    def write(config=tiny_config):
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        return tmp_path
+
+    write()
+    write.folder = tmp_path
+    return write

@@ -1,0 +1,200 @@
+"""The real DAG on a tiny study."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ENVIRONMENT, ROOT, snakemake
+
+from sixgig.plan import FIGURES
+from sixgig.tables import COSTS, MANIFEST, METRICS, PAIRWISE, PREDICTIONS, QUARANTINE, SPLITS, SUMMARY
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tiny_config):
+    """The tiny study, run once for all tests that only look at it."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "study.yaml").write_text(yaml.safe_dump(tiny_config, sort_keys=False))
+    snakemake(folder, "--cores", "2")
+    return folder
+
+
+def test_every_promised_file_is_there_and_has_its_format(finished):
+    root = finished / "results/tiny"
+    for cohort in ("brats_phantom", "acdc_phantom"):
+        folder = root / "cohorts" / cohort
+        manifest = MANIFEST.read(folder / "manifest.csv")
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        assert images.shape == (len(manifest), 32, 32, 3)
+        SPLITS.read(folder / "splits.csv")
+        QUARANTINE.read(folder / "quarantine.csv")
+        for arm in ("baseline_cnn", "vit_pure", "vit_sparse", "control_random_vit"):
+            with np.load(root / "features" / cohort / f"{arm}.npz") as archive:
+                assert len(archive["features"]) == manifest["subject_id"].nunique()
+            assert json.loads((root / "features" / cohort / f"{arm}.json").read_text())["status"] == "ok"
+            for classifier in ("svm", "src"):
+                PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
+        for figure in FIGURES:
+            for suffix in ("svg", "png"):
+                assert (root / "figures" / cohort / f"{figure}.{suffix}").stat().st_size > 1000
+    volumes = np.load(root / "cohorts/brats_phantom/volumes.npy", mmap_mode="r")
+    assert volumes.shape == (16, 8, 16, 16, 3)
+    METRICS.read(root / "metrics.csv")
+    summary = SUMMARY.read(root / "summary.csv")
+    assert set(summary["status"]) == {"ok"}
+    assert (root / "report.html").read_text().startswith("<!doctype html>")
+    assert COSTS.read(root / "costs.csv")["stage"].nunique() == 5
+    assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 36  # 9 methods, 36 pairs a cohort
+    assert (root / "mlflow.db").exists()
+    for log in (root / "logs").rglob("*.log"):
+        assert "Traceback" not in log.read_text(), log
+
+
+def test_majority_class_is_at_chance(finished):
+    summary = SUMMARY.read(finished / "results/tiny/summary.csv")
+    rows = summary[(summary["arm"] == "control_majority_class") & (summary["metric"] == "balanced_accuracy")]
+    assert rows.set_index("cohort")["estimate"].to_dict() == {"brats_phantom": 0.5, "acdc_phantom": 0.2}
+
+
+def test_second_run_elsewhere_gives_the_same_metrics(finished, study):
+    snakemake(study.folder, "--cores", "2")
+    for name in ("metrics.csv", "summary.csv", "statistics/pairwise.csv", "cohorts/acdc_phantom/splits.csv"):
+        first, second = (folder / "results/tiny" / name for folder in (finished, study.folder))
+        assert first.read_bytes() == second.read_bytes(), name
+
+
+def test_nothing_is_left_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished, "--cores", "2", "-n").stdout
+
+
+def test_dry_run_shows_threads_and_resources(study):
+    started = time.monotonic()
+    shown = snakemake(study.folder, "-n", "--cores", "4").stdout
+    assert shown.count("rule encode_images:") == 6
+    assert "threads: 4" in shown
+    assert "gpu=1" in shown
+    assert "mem_mb=2500" in shown
+    assert not (study.folder / "results").exists()
+    print(f"dry run: {time.monotonic() - started:.1f} s")
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "others"),
+    [
+        ("cohorts", {"check_leakage"}, {"encode_images", "build_weights"}),
+        ("features", {"encode_images", "code_features"}, {"classify_subjects"}),
+        ("classify", {"classify_subjects", "predict_majority"}, {"score_predictions"}),
+        ("statistics", {"score_predictions", "compare_methods", "collect_costs"}, {"draw_figures"}),
+        ("report", {"write_report", "track_study"}, set()),
+        ("results/tiny/features/acdc_phantom/vit_pure.npz", {"encode_images"}, {"code_features", "classify_subjects"}),
+    ],
+)
+def test_stage_targets_and_files(study, target, rules, others):
+    shown = snakemake(study.folder, "-n", "--cores", "2", target).stdout
+    planned = {line.split()[1].rstrip(":") for line in shown.splitlines() if line.startswith(("rule ", "localrule "))}
+    assert rules <= planned
+    assert not others & planned
+
+
+def test_editing_the_package_reruns_what_uses_it(finished):
+    """A changed module is seen through the digest; the seed stands in for it here, as another parameter of the rules."""
+    config = yaml.safe_load((finished / "study.yaml").read_text())
+    config["evaluation"]["alpha"] = 0.01
+    (finished / "other.yaml").write_text(yaml.safe_dump(config))
+    shown = snakemake(finished, "-n", "--cores", "2", "--configfile", str(finished / "other.yaml"), "statistics").stdout
+    assert "rule compare_methods" in shown
+    assert "rule encode_images" not in shown
+    assert "rule score_predictions" not in shown
+
+
+def test_killed_study_resumes_to_the_same_metrics(finished, study):
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "--configfile",
+        "study.yaml",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    features = study.folder / "results/tiny/features"
+    deadline = time.monotonic() + 120
+    while not list(features.rglob("*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (study.folder / "results/tiny/metrics.csv").exists()
+    snakemake(study.folder, "--unlock")
+    snakemake(study.folder, "--cores", "2")
+    again = study.folder / "results/tiny/metrics.csv"
+    assert again.read_bytes() == (finished / "results/tiny/metrics.csv").read_bytes()
+
+
+def test_mistakes_stop_the_dry_run(study, tiny_config):
+    config = copy.deepcopy(tiny_config)
+    config["evaluation"]["fold"] = 3
+    result = snakemake(study(config), "-n", check=False)
+    assert result.returncode != 0
+    assert "config key evaluation.fold: is not known" in result.stderr + result.stdout
+    assert "did you mean `folds`" in result.stderr + result.stdout
+
+
+def test_missing_cohort_folder_is_named_in_the_dry_run(study, tiny_config):
+    config = copy.deepcopy(tiny_config)
+    config["cohorts"]["brats_phantom"]["source"] = {"path": str(study.folder / "nowhere")}
+    result = snakemake(study(config), "-n", check=False)
+    assert result.returncode != 0
+    assert "nowhere" in result.stderr + result.stdout
+    assert "cohorts.brats_phantom" in result.stderr + result.stdout
+
+
+def test_laptop_study_says_what_is_missing(tmp_path):
+    (tmp_path / "study.yaml").write_text((ROOT / "config/laptop.yaml").read_text())
+    result = snakemake(tmp_path, "-n", check=False)
+    assert result.returncode != 0
+    text = result.stderr + result.stdout
+    assert "cohorts.brats2020" in text
+    assert "cohorts.acdc" in text
+
+
+def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tiny_config, finished):
+    """The user's own folder, with one truncated volume among sixteen subjects."""
+    raw = next((finished / "results/tiny/raw").glob("brats_phantom-*"))
+    copied = study.folder / "mine"
+    subprocess.run(["cp", "-r", str(raw), str(copied)], check=True)
+    broken = sorted(copied.rglob("*_t1ce.nii.gz"))[3]
+    broken.write_bytes(broken.read_bytes()[:200])
+    config = copy.deepcopy(tiny_config)
+    config["cohorts"] = {"mine": {"adapter": "brats", "source": {"path": str(copied)}, "slices": {"count": 2}}}
+    config["quarantine"] = {"max_fraction": 0.02}
+    result = snakemake(study(config), "--cores", "2", "cohorts", check=False)
+    assert result.returncode != 0
+    assert broken.parent.name in result.stderr + result.stdout
+    config["quarantine"] = {"max_fraction": 0.1}
+    snakemake(study(config), "--cores", "2", "cohorts")
+    rows = QUARANTINE.read(study.folder / "results/tiny/cohorts/mine/quarantine.csv")
+    assert rows["subject_id"].tolist() == [broken.parent.name]
+    subjects = pd.unique(MANIFEST.read(study.folder / "results/tiny/cohorts/mine/manifest.csv")["subject_id"])
+    assert len(subjects) == 15
+    assert nibabel.load(sorted(copied.rglob("*_t1ce.nii.gz"))[0]).shape == (32, 32, 24)
+
+
+def test_failed_arm_is_reported_and_the_study_ends(study, tiny_config):
+    config = copy.deepcopy(tiny_config)
+    del config["cohorts"]["acdc_phantom"]
+    config["arms"]["vit_sparse"]["atoms"] = 500
+    snakemake(study(config), "--cores", "2")
+    root = study.folder / "results/tiny"
+    summary = SUMMARY.read(root / "summary.csv")
+    failed = summary[summary["arm"] == "vit_sparse"]
+    assert failed["status"].str.startswith("failed: arms.vit_sparse.atoms: 500 atoms cannot be learned").all()
+    assert failed["estimate"].isna().all()
+    assert "500 atoms cannot be learned" in (root / "report.html").read_text()
