@@ -1,8 +1,7 @@
 """Fail the study when a subject or an image is on both sides of a split."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -1,7 +1,5 @@
 """Compute an arm's features from the image features of another arm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -1,9 +1,8 @@
 """Collect what each cohort, arm and classifier took."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sixgig.costs import collect_costs
 from sixgig.jobs import job
@@ -21,7 +20,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -1,8 +1,7 @@
 """Compare the methods of each cohort by Nadeau-Bengio tests with Holm's correction."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 from sixgig.jobs import job
 from sixgig.statistics.pairwise import compare_pairs
@@ -21,7 +20,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -1,8 +1,7 @@
 """Draw the figures of one cohort as SVG and PNG."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 from sixgig.figures.catalogue import draw_cohort
 from sixgig.jobs import job
@@ -18,7 +17,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

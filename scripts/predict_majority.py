@@ -1,8 +1,7 @@
 """Predict the most frequent class of the training folds."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 from sixgig.classification import predict_majority
 from sixgig.jobs import job
@@ -18,7 +17,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

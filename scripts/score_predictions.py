@@ -1,9 +1,8 @@
 """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sixgig.jobs import job
 from sixgig.scoring import score_study
@@ -26,7 +25,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -1,8 +1,7 @@
 """Give every subject a role, and every evaluation subject a fold in each repeat."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 from sixgig.jobs import job
 from sixgig.splits import make_splits
@@ -31,7 +30,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

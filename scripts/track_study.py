@@ -1,8 +1,7 @@
 """Record the study in MLflow's store; trouble there is noted and fails nothing."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 from sixgig.atomic import write_json
 from sixgig.jobs import job
@@ -19,7 +18,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from snakemake.script import snakemake
+    snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
         main(

@@ -44,11 +44,11 @@ def classify_features(
     rows, subject_ids = read_features(features)
     with CostMeter(f"classify:{classifier}") as meter:
         if len(rows) == 0:
-            table, chosen = pd.DataFrame(columns=PREDICTIONS.column_names), []
+            table, chosen = pd.DataFrame(columns=PREDICTIONS.column_names), pd.DataFrame()
         else:
             table, chosen = cross_validate(
-                rows, subject_ids, SPLITS.read(splits), classifier, options,
-                inner_folds=inner_folds, seed=seed, threads=threads,
+                rows, subject_ids.tolist(), SPLITS.read(splits), classifier, options,
+                inner_folds=inner_folds, seed=seed, threads=threads, place=features, label=predictions.stem,
             )  # fmt: skip
     _write(table, chosen, meter, predictions)
 
@@ -66,11 +66,11 @@ def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
     nothing = np.zeros((len(subject_ids), 1), dtype=np.float32)
     with CostMeter("classify:majority_class") as meter:
         rows, chosen = cross_validate(
-            nothing, subject_ids, table, "majority_class", {}, inner_folds=2, seed=seed, threads=1
+            nothing, subject_ids.tolist(), table, "majority_class", {}, inner_folds=2, seed=seed, threads=1
         )
     _write(rows, chosen, meter, predictions)
 
 
-def _write(table: pd.DataFrame, chosen: Any, meter: CostMeter, predictions: Path) -> None:
+def _write(table: pd.DataFrame, chosen: pd.DataFrame, meter: CostMeter, predictions: Path) -> None:
     PREDICTIONS.write(table, predictions)
-    write_json(predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen})
+    write_json(predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen.to_dict(orient="records")})

@@ -20,7 +20,7 @@ def load_schema(path: Path = SCHEMA) -> dict[str, Any]:
     import yaml
 
     with path.open(encoding="utf-8") as stream:
-        return yaml.safe_load(stream)  # type: ignore[no-any-return]
+        return yaml.safe_load(stream)
 
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -153,13 +153,3 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"{adapter} cannot read a {phantom['kind']} phantom",
                 f"use `adapter: {phantom['kind']}`",
             )
-        for key, adapters in {
-            "modalities": ("brats",),
-            "crop_mm": ("acdc",),
-            "slices": ("brats", "acdc"),
-            "volume": ("brats", "acdc"),
-        }.items():
-            if key in cohort and adapter not in adapters:
-                raise ConfigError(
-                    f"config key cohorts.{name}.{key}", f"means nothing to the adapter {adapter}", "remove it"
-                )

@@ -135,7 +135,9 @@ def _evaluation_subjects(splits: pd.DataFrame, place: object) -> tuple[NDArray[A
         raise ClassifierError(place, f"subject {twice!r} has two labels in splits.csv", "keep one of them")
     if len(set(labels)) < 2:
         raise ClassifierError(
-            place, f"all evaluation subjects have the label {labels[0]!r}", "use a cohort with at least two classes"
+            place,
+            f"all evaluation subjects have the label {str(labels[0])!r}",
+            "use a cohort with at least two classes",
         )
     return subjects, labels
 
@@ -155,7 +157,7 @@ def _rows(
     missing = [subject for subject in subjects if subject not in index]
     if missing:
         raise ClassifierError(
-            place, f"subject {missing[0]!r} is evaluated but has no features ({len(missing)} such subjects)", again
+            place, f"subject {str(missing[0])!r} is evaluated but has no features ({len(missing)} such subjects)", again
         )
     X = features[[index[subject] for subject in subjects]].astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(X).all(axis=1))

@@ -113,9 +113,11 @@ class Plan:
 
     def _check_files(self) -> None:
         from sixgig.cohorts import check_source
+        from sixgig.cohorts.options import read_options
 
         missing = []
         for name, cohort in self.config["cohorts"].items():
+            read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
             path = cohort["source"].get("path")
             if path is not None:
                 missing += [

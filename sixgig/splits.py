@@ -7,6 +7,7 @@ Under both scopes the roles and folds are the same. The scope says what arms tha
 from __future__ import annotations
 
 import hashlib
+import math
 import logging
 from pathlib import Path
 
@@ -89,8 +90,10 @@ def make_splits(
         n_pretraining = int(pretraining_fraction * len(members) + 0.5)
         pretraining.update(order[:n_pretraining])
         evaluation[name] = sorted(order[n_pretraining:])
-        if len(evaluation[name]) < folds:
-            raise _too_few(name, len(evaluation[name]), n_pretraining, folds, pretraining_fraction)
+        # Every fold tests the class, and every training set keeps two of it: the inner search needs one on either side.
+        needed = max(folds, math.ceil(2 * folds / (folds - 1)))
+        if len(evaluation[name]) < needed:
+            raise _too_few(name, len(evaluation[name]), n_pretraining, folds, needed, pretraining_fraction)
     rows: list[tuple[str, str | None, str, int | None, int | None]] = [
         (subject_id, labels[subject_id], PRETRAINING, None, None) for subject_id in sorted(pretraining)
     ]
@@ -224,15 +227,15 @@ def _check_folds(evaluation: pd.DataFrame) -> None:
                 raise _wrong(f"repeat {repeat}: all subjects of class {_some(sorted(lacking))} are in fold {fold}")
 
 
-def _too_few(name: str, n_evaluation: int, n_pretraining: int, folds: int, fraction: float) -> CohortError:
+def _too_few(name: str, n_evaluation: int, n_pretraining: int, folds: int, needed: int, fraction: float) -> CohortError:
     steps = ["add subjects of this class (or raise the cohort's limit)"]
-    if n_evaluation >= 2:
+    if 3 <= n_evaluation < folds:
         steps.insert(0, f"set evaluation.folds to at most {n_evaluation}")
     if n_pretraining:
         steps.append(f"make evaluation.pretraining_fraction (now {fraction:g}) smaller")
     return CohortError(
         f"class {name!r}",
-        f"has {n_evaluation} evaluation subjects (and {n_pretraining} for pretraining), fewer than the {folds} folds",
+        f"has {n_evaluation} evaluation subjects (and {n_pretraining} for pretraining); {folds} folds need {needed}",
         ", or ".join(steps),
     )
 

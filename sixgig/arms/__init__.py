@@ -22,4 +22,4 @@ def get_arm(name: str) -> type[Arm]:
     """
     if name not in ARMS:
         raise ConfigError(f"arms.{name}", "there is no such arm", f"choose from {', '.join(ARMS)}")
-    return import_module(f"sixgig.arms.{name}").ARM  # type: ignore[no-any-return]
+    return import_module(f"sixgig.arms.{name}").ARM

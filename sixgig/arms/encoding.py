@@ -133,7 +133,7 @@ def encode(
     cuda = rung.device == "cuda"
     mixed = cuda and dtype != "float32"
     memory_format = torch.channels_last if arm.channels_last else torch.contiguous_format
-    network = encoder.network.to(device=rung.device, memory_format=memory_format).eval()
+    network = encoder.network.to(rung.device).to(memory_format=memory_format).eval()  # type: ignore[call-overload]
     mean = torch.tensor(encoder.mean, device=rung.device).view(1, -1, 1, 1)
     std = torch.tensor(encoder.std, device=rung.device).view(1, -1, 1, 1)
     # bfloat16 and float16 lose nothing in the 8-bit images; normalisation happens in float32 on the device.

@@ -124,7 +124,7 @@ CLASSIFIERS: dict[str, ClassifierInfo] = {
                     "numbers of training subjects per OMP code searched",
                 ),
                 "alpha": _positive_numbers(
-                    [0.02, 0.1], "l1 penalties of the lasso code searched, on unit-norm features"
+                    [0.05, 0.2], "l1 penalties of the lasso code searched, on unit-norm features"
                 ),
             },
         ),

@@ -120,8 +120,9 @@ class _Walk:
                 self.level[here] += 1
         going = self.level < len(self._alphas)
         if not going.all():
-            for name in "vectors codes correlations penalty level atoms signs inverse barred left".split():
-                setattr(self, name, getattr(self, name)[going])
+            for name, array in vars(self).items():
+                if not name.startswith("_"):  # the Gram matrix and the alphas belong to no vector
+                    setattr(self, name, array[going])
         return arrived
 
     def advance(self) -> None:

@@ -17,6 +17,9 @@ from sixgig.classifiers import Grid
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.temperature import held_out_temperature, scores
 
+#: libsvm can take minutes over a penalty that is far too large for the scale of the features; it warns when stopped.
+_MAX_ITERATIONS = 200_000
+
 
 class ScoredSVC(ClassifierMixin, BaseEstimator):
     """scikit-learn's SVC, with class scores that agree with its predictions.
@@ -56,7 +59,14 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def _machine(self) -> SVC:
-        return SVC(kernel=self.kernel, C=self.C, gamma=self.gamma, class_weight=self.class_weight, break_ties=True)
+        return SVC(
+            kernel=self.kernel,
+            C=self.C,
+            gamma=self.gamma,
+            class_weight=self.class_weight,
+            break_ties=True,
+            max_iter=_MAX_ITERATIONS,
+        )
 
     def fit(self, X: Any, y: Any) -> ScoredSVC:
         """Fit the machine and the temperature on X, [n_subjects, n_features]."""

@@ -54,7 +54,7 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
             "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
         )
     if asked == "cpu" or not torch.cuda.is_available():
-        fallbacks = ()
+        fallbacks: tuple[str, ...] = ()
         if precision not in ("auto", "float32"):
             fallbacks = (f"float32 instead of {precision}: a CPU computes in float32",)
         return Device("cpu", "CPU", "float32", fallbacks)

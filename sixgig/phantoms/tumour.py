@@ -12,14 +12,17 @@ from sixgig.phantoms.signal import Tissue
 
 # ---- Difficulty: the only numbers that decide how well HGG and LGG can be told apart --------------------------------
 #: Distance between the grades' means of the latent aggressiveness, in its standard deviations. A reader who saw the
-#: latent value itself would reach the accuracy Phi(SEPARATION / 2): 2.5 gives 0.89, 3.5 gives 0.96, 4.5 gives 0.99. Features of a
-#: pretrained network see it through few slices, noise and coil bias, and stay far below.
+#: latent value itself would reach the accuracy Phi(SEPARATION / 2): 2.5 gives 0.89, 3.5 gives 0.96, 4.5 gives 0.99.
+#: Features of a pretrained network see it through a few slices, noise and coil bias, and stay far below.
 SEPARATION = 4.6
+#: Share of tumours of either grade that do not look like it: their latent value is drawn halfway between the grades.
+#: Half of these look more like the other grade, so this share over two bounds every method's error from below.
+ATYPICAL = 0.07
 #: Standard deviation of what each visible sign adds to the latent value by itself. More makes single signs unreliable
 #: (some LGG enhance a little, some HGG have no ring), so that several must be combined.
-SIGN_SPREAD = 0.6
+SIGN_SPREAD = 0.7
 #: Steepness of the signs: small values keep all tumours alike, large ones push them to the two extremes.
-SIGN_STEEPNESS = 1.3
+SIGN_STEEPNESS = 1.6
 # ---------------------------------------------------------------------------------------------------------------------
 
 #: Tumour tissues at 1.5 T in the order of the fractions' first axis; times lengthened by water, from the ranges in
@@ -85,7 +88,8 @@ def draw_tumour(rng: np.random.Generator, brain: Brain, grade: str, lengths: tup
         grade: ``HGG`` or ``LGG``.
         lengths: Field of view along the array's axes (x, y, z) in mm.
     """
-    latent = (0.5 if grade == "HGG" else -0.5) * SEPARATION + rng.standard_normal()
+    typical = 0.0 if rng.random() < ATYPICAL else (0.5 if grade == "HGG" else -0.5)
+    latent = typical * SEPARATION + rng.standard_normal()
 
     def sign() -> float:
         value = latent + SIGN_SPREAD * rng.standard_normal()
@@ -104,7 +108,7 @@ def draw_tumour(rng: np.random.Generator, brain: Brain, grade: str, lengths: tup
         edge=1.0 + 2.5 * edge + float(rng.uniform(0.0, 1.5)),
         ring=ring,
         coverage=float(np.clip(1.15 * coverage - 0.12, 0.0, 1.0)),
-        agent=0.1 + 1.1 * agent,
+        agent=0.1 + 1.4 * agent,
         necrosis=necrosis,
         texture=0.04 + 0.12 * texture,
         oedema=(3.0 + 13.0 * oedema) * float(np.exp(0.3 * rng.standard_normal())),

@@ -90,7 +90,6 @@ def change(config, path, value):
         ("arms.vit_pure.weights", "resnet", r"there are no weights 'resnet'(.|\n)*dinov2_vits14"),
         ("image.size", 100, r"100 pixels cannot be cut into patches of 14(.|\n)*use 98 or 112"),
         ("evaluation.pretraining_fraction", 0, r"is 0, so vit_sparse has no subjects to learn from"),
-        ("cohorts.elpv.modalities", ["t1"], r"cohorts.elpv.modalities: means nothing to the adapter elpv"),
         ("cohorts.acdc_phantom.adapter", "brats", r"brats cannot read a acdc phantom"),
         ("study", "two words", r"config key study"),
         ("study", "downloads", r"config key study"),

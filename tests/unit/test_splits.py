@@ -88,10 +88,16 @@ def test_a_class_with_fewer_subjects_than_folds() -> None:
     with pytest.raises(CohortError) as caught:
         _split(_manifest({"a": 20, "rare": 4}), folds=5)
     assert str(caught.value) == (
-        "class 'rare': has 3 evaluation subjects (and 1 for pretraining), fewer than the 5 folds\n"
+        "class 'rare': has 3 evaluation subjects (and 1 for pretraining); 5 folds need 5\n"
         "  Next step: set evaluation.folds to at most 3, or add subjects of this class (or raise the cohort's limit), "
         "or make evaluation.pretraining_fraction (now 0.25) smaller"
     )
+
+
+def test_two_folds_leave_two_subjects_of_a_class_to_train_on() -> None:
+    with pytest.raises(CohortError, match=r"has 3 evaluation subjects \(and 1 for pretraining\); 2 folds need 4"):
+        _split(_manifest({"a": 20, "rare": 4}), folds=2)
+    _split(_manifest({"a": 20, "rare": 5}), folds=2)
 
 
 @pytest.mark.parametrize(

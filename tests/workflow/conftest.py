@@ -50,7 +50,8 @@ def tiny_config(tiny_weights):
 
     def phantom(kind, shape, spacing, subjects):
         size = {"kind": kind, "subjects": subjects, "shape": shape, "spacing": spacing, "seed": 3}
-        return {"adapter": kind, "source": {"phantom": size}, "slices": {"count": 2}}
+        modalities = {"modalities": ["flair", "t1ce", "t2"]} if kind == "brats" else {}
+        return {"adapter": kind, "source": {"phantom": size}, "slices": {"count": 2}, **modalities}
 
     return {
         "study": "tiny",
@@ -59,7 +60,7 @@ def tiny_config(tiny_weights):
         "image": {"size": 32},
         "cohorts": {
             "brats_phantom": phantom("brats", [32, 32, 24], 6.0, 16) | {"volume": {"size": [8, 16, 16]}},
-            "acdc_phantom": phantom("acdc", [48, 48, 8], 3.0, 20),
+            "acdc_phantom": phantom("acdc", [40, 40, 10], 4.0, 25),
         },
         "weights": {"vit": entry("test_vit"), "cnn": entry("test_efficientnet")},
         "arms": {
@@ -70,6 +71,14 @@ def tiny_config(tiny_weights):
         "classifiers": {"svm": {"kernels": ["linear"], "C": [1.0]}, "src": {"coding": ["omp"], "n_nonzero": [2]}},
         "evaluation": {"folds": 2, "repeats": 2, "inner_folds": 2, "bootstrap_samples": 100},
     }
+
+
+@pytest.fixture(scope="session")
+def small_config(tiny_config):
+    """One cohort and the ViT's arms only, for tests that run a study of their own."""
+    arms = {arm: options for arm, options in tiny_config["arms"].items() if arm != "baseline_cnn"}
+    cohorts = {"brats_phantom": tiny_config["cohorts"]["brats_phantom"]}
+    return {**tiny_config, "arms": arms, "cohorts": cohorts, "tracking": {"mlflow": False}}
 
 
 @pytest.fixture

@@ -105,8 +105,7 @@ def test_stage_targets_and_files(study, target, rules, others):
     assert not others & planned
 
 
-def test_editing_the_package_reruns_what_uses_it(finished):
-    """A changed module is seen through the digest; the seed stands in for it here, as another parameter of the rules."""
+def test_changed_option_reruns_only_what_depends_on_it(finished):
     config = yaml.safe_load((finished / "study.yaml").read_text())
     config["evaluation"]["alpha"] = 0.01
     (finished / "other.yaml").write_text(yaml.safe_dump(config))
@@ -116,7 +115,8 @@ def test_editing_the_package_reruns_what_uses_it(finished):
     assert "rule score_predictions" not in shown
 
 
-def test_killed_study_resumes_to_the_same_metrics(finished, study):
+def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config):
+    study(small_config)
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "--configfile",
         "study.yaml",
@@ -134,8 +134,10 @@ def test_killed_study_resumes_to_the_same_metrics(finished, study):
     assert not (study.folder / "results/tiny/metrics.csv").exists()
     snakemake(study.folder, "--unlock")
     snakemake(study.folder, "--cores", "2")
-    again = study.folder / "results/tiny/metrics.csv"
-    assert again.read_bytes() == (finished / "results/tiny/metrics.csv").read_bytes()
+    again = (study.folder / "results/tiny/metrics.csv").read_text().splitlines()
+    whole = (finished / "results/tiny/metrics.csv").read_text().splitlines()
+    assert len(again) > 100
+    assert again == [line for line in whole if "acdc_phantom" not in line and "baseline_cnn" not in line]
 
 
 def test_mistakes_stop_the_dry_run(study, tiny_config):
@@ -173,7 +175,7 @@ def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tin
     broken = sorted(copied.rglob("*_t1ce.nii.gz"))[3]
     broken.write_bytes(broken.read_bytes()[:200])
     config = copy.deepcopy(tiny_config)
-    config["cohorts"] = {"mine": {"adapter": "brats", "source": {"path": str(copied)}, "slices": {"count": 2}}}
+    config["cohorts"] = {"mine": {**tiny_config["cohorts"]["brats_phantom"], "source": {"path": str(copied)}}}
     config["quarantine"] = {"max_fraction": 0.02}
     result = snakemake(study(config), "--cores", "2", "cohorts", check=False)
     assert result.returncode != 0
@@ -187,9 +189,8 @@ def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tin
     assert nibabel.load(sorted(copied.rglob("*_t1ce.nii.gz"))[0]).shape == (32, 32, 24)
 
 
-def test_failed_arm_is_reported_and_the_study_ends(study, tiny_config):
-    config = copy.deepcopy(tiny_config)
-    del config["cohorts"]["acdc_phantom"]
+def test_failed_arm_is_reported_and_the_study_ends(study, small_config):
+    config = copy.deepcopy(small_config)
     config["arms"]["vit_sparse"]["atoms"] = 500
     snakemake(study(config), "--cores", "2")
     root = study.folder / "results/tiny"

@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from sixgig import tables
+from sixgig.errors import ConfigError
+from sixgig.statistics.pairwise import compare_pairs
+from sixgig.statistics.resampled import corrected_resampled_t_test
+
+
+def scores(means, cohort="elpv", metric="balanced_accuracy", noise=0.02, seed=0):
+    """Return fold scores of one method per mean, 3 repeats of 5 folds; a mean of None is a failed arm."""
+    generator = np.random.default_rng(seed)
+    rows = [
+        (cohort, arm, "svm", metric, repeat, fold, np.nan if mean is None else mean + noise * generator.normal())
+        for arm, mean in means.items()
+        for repeat in range(3)
+        for fold in range(5)
+    ]
+    return pd.DataFrame(rows, columns=tables.METRICS.column_names)
+
+
+def test_all_pairs_of_a_cohort_with_holm_over_them():
+    table = scores({"vit_pure": 0.8, "baseline_cnn": 0.79, "vit_sparse": 0.6, "majority_class": 0.5})
+    pairs = compare_pairs(
+        table.sample(frac=1, random_state=1).sort_values("arm", kind="stable"), "balanced_accuracy", 0.25
+    )
+    assert len(pairs) == 6
+    row = pairs[(pairs["arm_a"] == "baseline_cnn") & (pairs["arm_b"] == "vit_pure")].iloc[0]
+    wide = table.pivot(index=["repeat", "fold"], columns="arm", values="value")
+    expected = corrected_resampled_t_test((wide["baseline_cnn"] - wide["vit_pure"]).to_numpy(), 0.25)
+    assert (row["t"], row["p_value"], row["ci_low"]) == pytest.approx((expected.t, expected.p_value, expected.ci_low))
+    assert pairs["p_holm"].to_numpy() == pytest.approx(multipletests(pairs["p_value"], method="holm")[1])
+    assert (pairs["df"] == 14).all()
+    assert (pairs["n_scores"] == 15).all()
+    verdicts = pairs.set_index(["arm_a", "arm_b"])["verdict"]
+    assert verdicts["baseline_cnn", "vit_pure"] == "within noise"
+    assert verdicts["majority_class", "vit_pure"] == "b better"
+    assert verdicts["vit_pure", "vit_sparse"] == "a better"
+
+
+def test_holm_by_hand():
+    pairs = compare_pairs(scores({"a": 0.60, "b": 0.61, "c": 0.64}, seed=3), "balanced_accuracy", 0.25)
+    ordered = pairs.sort_values("p_value")
+    raw = ordered["p_value"].to_numpy()
+    by_hand = np.minimum(np.maximum.accumulate(raw * [3, 2, 1]), 1.0)
+    np.testing.assert_allclose(ordered["p_holm"], by_hand)
+    assert raw[1] < by_hand[1]
+
+
+def test_each_cohort_is_a_family_of_its_own():
+    one = scores({"a": 0.60, "b": 0.62})
+    both = pd.concat([one, scores({"a": 0.5, "b": 0.6, "c": 0.7}, cohort="acdc", seed=1)])
+    pairs = compare_pairs(both, "balanced_accuracy", 0.25)
+    assert pairs["cohort"].tolist() == ["elpv", "acdc", "acdc", "acdc"]
+    assert pairs["p_holm"][0] == pairs["p_value"][0]
+
+
+def test_a_lower_brier_score_is_better():
+    pairs = compare_pairs(scores({"good": 0.2, "bad": 0.5}, metric="brier"), "brier", 0.25)
+    assert pairs["difference"][0] < 0
+    assert pairs["verdict"].tolist() == ["a better"]
+
+
+def test_classifiers_of_one_arm_are_methods_too():
+    table = pd.concat([scores({"a": 0.6}), scores({"a": 0.9}, seed=1).assign(classifier="src")])
+    row = compare_pairs(table, "balanced_accuracy", 0.25).iloc[0]
+    assert (row["classifier_a"], row["classifier_b"], row["verdict"]) == ("svm", "src", "b better")
+
+
+def test_failed_methods_are_left_out_and_undefined_folds_are_not_paired():
+    table = scores({"a": 0.6, "b": 0.7, "failed": None})
+    table.loc[(table["arm"] == "a") & (table["fold"] == 0), "value"] = np.nan
+    pairs = compare_pairs(table, "balanced_accuracy", 0.25)
+    assert pairs[["arm_a", "arm_b", "n_scores", "df"]].to_numpy().tolist() == [["a", "b", 12, 11]]
+
+
+def test_a_pair_without_shared_folds_is_reported(caplog):
+    table = scores({"a": 0.6, "b": 0.7})
+    table.loc[(table["arm"] == "a") == (table["fold"] < 3), "value"] = np.nan
+    assert len(compare_pairs(table, "balanced_accuracy", 0.25)) == 0
+    assert "share fewer than two folds" in caplog.text
+
+
+def test_the_same_scores_twice_are_within_noise():
+    one = scores({"a": 0.6})
+    row = compare_pairs(pd.concat([one, one.assign(arm="copy")]), "balanced_accuracy", 0.25).iloc[0]
+    assert (row["p_holm"], row["verdict"]) == (1.0, "within noise")
+    assert pd.isna(row["t"])
+
+
+def test_alpha_decides_the_verdict():
+    table = scores({"a": 0.60, "b": 0.62}, seed=2)
+    p_value = compare_pairs(table, "balanced_accuracy", 0.25)["p_holm"][0]
+    for factor, verdict in ((0.9, "within noise"), (1.1, "b better")):
+        assert compare_pairs(table, "balanced_accuracy", 0.25, alpha=p_value * factor)["verdict"][0] == verdict
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(ConfigError, match=r"metric 'auc'.*\n.*macro_auc"):
+        compare_pairs(scores({"a": 0.6}), "auc", 0.25)

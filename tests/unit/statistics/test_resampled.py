@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from sixgig.statistics.resampled import corrected_resampled_t_test
+
+
+def test_worked_by_hand():
+    # Differences 1, 2, 3, 4, 5 (%): mean 3, variance 2.5. With 5 folds n_test/n_train = 1/4, so
+    # t = 3 / sqrt((1/5 + 1/4) * 2.5) = 3 / sqrt(1.125) = 2.828427; 4 degrees of freedom: p = 0.047421.
+    # The 97.5% point of t with 4 degrees of freedom is 2.776445: 3 +- 2.776445 * 1.060660 = 3 +- 2.944864.
+    result = corrected_resampled_t_test(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 0.25)
+    assert result.difference == pytest.approx(3.0)
+    assert result.t == pytest.approx(2.828427, abs=1e-6)
+    assert result.df == 4
+    assert result.p_value == pytest.approx(0.047421, abs=1e-6)
+    assert (result.ci_low, result.ci_high) == pytest.approx((0.055136, 5.944864), abs=1e-5)
+    assert result.effect_size == pytest.approx(3 / np.sqrt(2.5))
+
+
+def test_without_the_correction_it_is_the_paired_t_test():
+    differences = np.random.default_rng(0).normal(0.1, 1, 15)
+    plain = stats.ttest_1samp(differences, 0)
+    result = corrected_resampled_t_test(differences, 1e-12)
+    assert (result.t, result.p_value) == pytest.approx((plain.statistic, plain.pvalue))
+    assert (result.ci_low, result.ci_high) == pytest.approx(tuple(plain.confidence_interval()))
+    corrected = corrected_resampled_t_test(differences, 0.25)
+    assert corrected.p_value > result.p_value
+    assert corrected.ci_low < result.ci_low
+
+
+def test_keeps_its_level_on_dependent_folds_where_the_plain_test_does_not():
+    """Ten repeats of 5 folds, two equally good methods: the differences correlate by n_test/n, here 1/5."""
+    generator = np.random.default_rng(1)
+    n, correlation, studies = 50, 0.2, 2000
+    shared = generator.normal(size=(studies, 1)) * np.sqrt(correlation)
+    differences = shared + generator.normal(size=(studies, n)) * np.sqrt(1 - correlation)
+    corrected = np.mean([corrected_resampled_t_test(row, 0.25).p_value < 0.05 for row in differences])
+    plain = np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05)
+    assert 0.03 < corrected < 0.07
+    assert plain > 0.4
+
+
+def test_keeps_its_level_on_real_cross_validation_scores():
+    """Two useless predictors, compared on repeated folds of the same few subjects."""
+    generator = np.random.default_rng(2)
+    rejected = {"corrected": 0, "plain": 0}
+    studies, n, folds, repeats = 300, 60, 5, 4
+    for _ in range(studies):
+        y, X = generator.normal(size=n), generator.normal(size=(n, 2))
+        differences = []
+        for _ in range(repeats):
+            for test in np.array_split(generator.permutation(n), folds):
+                train = np.setdiff1d(np.arange(n), test)
+                errors = []
+                for column in (0, 1):
+                    slope, intercept = np.polyfit(X[train, column], y[train], 1)
+                    errors.append(np.mean((y[test] - slope * X[test, column] - intercept) ** 2))
+                differences.append(errors[0] - errors[1])
+        rejected["corrected"] += corrected_resampled_t_test(np.array(differences), 1 / (folds - 1)).p_value < 0.05
+        rejected["plain"] += stats.ttest_1samp(differences, 0).pvalue < 0.05
+    assert rejected["corrected"] / studies < 0.09
+    assert rejected["plain"] / studies > 0.15
+
+
+@pytest.mark.parametrize(("value", "p_value"), [(0.0, 1.0), (0.25, 0.0), (-0.1, 0.0)])
+def test_equal_differences_have_no_t(value, p_value):
+    result = corrected_resampled_t_test(np.full(15, value), 0.25)
+    assert np.isnan(result.t)
+    assert np.isnan(result.effect_size)
+    assert result.p_value == p_value
+    assert result.ci_low == result.ci_high == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("differences", "ratio", "message"),
+    [([1.0], 0.25, "at least two"), ([1.0, np.nan], 0.25, "finite"), ([1.0, 2.0], 0.0, "above zero")],
+)
+def test_wrong_input_is_refused(differences, ratio, message):
+    with pytest.raises(ValueError, match=message):
+        corrected_resampled_t_test(np.array(differences), ratio)

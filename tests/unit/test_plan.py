@@ -1,0 +1,73 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sixgig.errors import ConfigError
+from sixgig.figures.catalogue import KINDS
+from sixgig.plan import FIGURES, Plan
+from sixgig.weights import CONVERTERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def test_default_study(config):
+    plan = Plan(config)
+    assert plan.image_arms == ["baseline_cnn", "vit_pure", "control_random_vit"]
+    assert plan.feature_arms == ["vit_sparse"]
+    assert len(plan.methods) == 4 * 2 + 1
+    assert ("control_majority_class", "majority_class") in plan.methods
+    assert len(plan.targets("classify")) == 3 * 9
+    assert plan.targets("report") == ["results/default/report.html", "results/default/mlflow.json"]
+    assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
+    assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
+
+
+def test_arms_without_controls_and_tracking(config):
+    config["arms"] = {"baseline_cnn": config["arms"]["baseline_cnn"]}
+    config["controls"] = {"majority_class": False, "random_vit": False}
+    config["tracking"] = {"mlflow": False}
+    plan = Plan(config)
+    assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
+    assert plan.feature_arms == []
+    assert plan.targets("report") == ["results/default/report.html"]
+
+
+def test_figures_and_converters_are_those_of_the_package():
+    assert set(FIGURES) == set(KINDS)
+    for module in CONVERTERS.values():
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+
+
+def test_options_that_do_not_fit_the_adapter_are_named(config):
+    config["cohorts"]["elpv"]["modalities"] = ["t1"]
+    with pytest.raises(ConfigError, match=re.escape("cohorts.elpv.modalities")):
+        Plan(config)
+    del config["cohorts"]["elpv"]["modalities"]
+    del config["cohorts"]["brats_phantom"]["modalities"]
+    with pytest.raises(ConfigError, match=re.escape("cohorts.brats_phantom.modalities: is needed")):
+        Plan(config)
+
+
+def test_every_missing_file_is_listed_at_once(config, tmp_path):
+    config["cohorts"]["brats_phantom"]["source"] = {"path": str(tmp_path / "brats")}
+    config["cohorts"]["acdc_phantom"]["source"] = {"path": str(tmp_path / "acdc")}
+    config["weights"]["efficientnet_lite0"] = {
+        "source": {"file": {"path": str(tmp_path / "w.pth"), "sha256": "0" * 64}}, "converter": "timm",
+        "model": "resnet50",
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        Plan(config)
+    for part in ("cohorts.brats_phantom", "cohorts.acdc_phantom", f"weights.efficientnet_lite0: {tmp_path}/w.pth"):
+        assert part in str(caught.value)
+
+
+def test_unknown_stage(config):
+    with pytest.raises(ValueError, match="no stage everything"):
+        Plan(config).targets("everything")
