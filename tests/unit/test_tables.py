@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,3 +78,13 @@ def test_undefined_metric_survives(tmp_path):
     row = {"cohort": "c", "arm": "a", "classifier": "s", "metric": "m", "repeat": 0, "fold": 0, "value": np.nan}
     METRICS.write(pd.DataFrame([row]), tmp_path / "metrics.csv")
     assert METRICS.read(tmp_path / "metrics.csv")["value"].isna().all()
+
+
+def test_results_page_documents_every_column():
+    page = (Path(__file__).resolve().parents[2] / "results/README.md").read_text()
+    for table in ALL_TABLES:
+        section = page.split(f"{table.name}`\n" if table.name != "predictions" else "<classifier>.csv`\n")[1].split(
+            "\n### "
+        )[0]
+        for column in table.columns:
+            assert f"| `{column.name}` | {column.type} | {column.description} |" in section

@@ -51,7 +51,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     METRICS.read(root / "metrics.csv")
     summary = SUMMARY.read(root / "summary.csv")
     assert set(summary["status"]) == {"ok"}
-    assert (root / "report.html").read_text().startswith("<!doctype html>")
+    assert (root / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert COSTS.read(root / "costs.csv")["stage"].nunique() == 5
     assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 36  # 9 methods, 36 pairs a cohort
     assert (root / "mlflow.db").exists()

@@ -1,0 +1,40 @@
+import pytest
+
+from sixgig import sources
+from sixgig.errors import CohortError
+from sixgig.sources import obtain_cohort
+
+PHANTOM = {"kind": "brats", "subjects": 5, "shape": [32, 32, 24], "spacing": 6.0, "frames": 12, "seed": 1}
+
+
+def obtain(source, tmp_path):
+    return obtain_cohort("mine", source, tmp_path / "raw", tmp_path / "downloads", workers=1)
+
+
+def test_folder_of_the_user_is_only_looked_up(tmp_path):
+    (tmp_path / "data").mkdir()
+    assert obtain({"path": str(tmp_path / "data")}, tmp_path) == {"kind": "path", "root": str(tmp_path / "data")}
+    with pytest.raises(CohortError, match=r"cohorts.mine.source.path: .*nowhere does not exist"):
+        obtain({"path": str(tmp_path / "nowhere")}, tmp_path)
+
+
+def test_wheel_is_fetched_with_its_pin(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sources, "fetch_wheel", lambda *pin: asked.append(pin) or tmp_path / "x.whl")
+    pin = {"package": "p", "version": "1", "sha256": "0" * 64}
+    facts = obtain({"wheel": pin}, tmp_path)
+    assert asked == [("p", "1", "0" * 64, tmp_path / "downloads")]
+    assert facts == {"kind": "wheel", "root": str(tmp_path / "x.whl"), **pin}
+
+
+def test_phantom_goes_to_a_folder_of_its_own_parameters(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(sources, "write_phantom", lambda kind, root, **values: written.append((kind, root, values)))
+    first = obtain({"phantom": PHANTOM}, tmp_path)
+    again = obtain({"phantom": PHANTOM}, tmp_path)
+    other = obtain({"phantom": PHANTOM | {"seed": 2}}, tmp_path)
+    assert first == again
+    assert first["root"] != other["root"]
+    assert written[0][2]["shape"] == (32, 32, 24)
+    monkeypatch.setattr(sources, "source_digest", lambda *modules: "changed")
+    assert obtain({"phantom": PHANTOM}, tmp_path)["root"] != first["root"]
