@@ -24,7 +24,7 @@ def say(text):
 
 def fail(reason, next_step):
     """Stop with the reason and what to do about it."""
-    sys.exit("\n[set-up] failed: {}\n[set-up] next step: {}".format(reason, next_step))
+    sys.exit(f"\n[set-up] failed: {reason}\n[set-up] next step: {next_step}")
 
 
 def run(command):
@@ -46,7 +46,7 @@ def find_uv():
     say("fetching uv, which builds the environments (once, about 20 MB)")
     if not run([sys.executable, "-m", "venv", "--clear", TOOLS]):
         fail(
-            "{} cannot make a virtual environment".format(sys.executable),
+            f"{sys.executable} cannot make a virtual environment",
             "install its venv module (Debian and Ubuntu: sudo apt-get install python3-venv), then run make again",
         )
     pip = [TOOLS / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -65,24 +65,24 @@ def build(environment, python, lock):
     started = time.time()
     uv = find_uv()
     name = environment.name
-    say("building {} with Python {} from {}".format(name, python, lock.relative_to(ROOT)))
+    say(f"building {name} with Python {python} from {lock.relative_to(ROOT)}")
     if stamp.exists():
         stamp.unlink()
     if not (environment / "bin" / "python").exists() and not run(
         [uv, "venv", "--quiet", "--clear", "--python", python, environment]
     ):
-        fail("no Python {} was found, and uv could not fetch one".format(python), "install it, then run make again")
+        fail(f"no Python {python} was found, and uv could not fetch one", "install it, then run make again")
     os.environ.setdefault("UV_HTTP_TIMEOUT", "300")
     interpreter = environment / "bin" / "python"
     install = [uv, "pip", "sync", "--require-hashes", "--compile-bytecode", "--python", interpreter, lock]
     if not run(install):
         fail(
-            "the packages of {} could not be installed".format(name),
+            f"the packages of {name} could not be installed",
             "read uv's message above: usually the network, or less than 9 GB of free disk. Then run make again; "
             "what was downloaded is kept",
         )
     stamp.write_text(wanted)
-    say("{} is ready ({:.0f} s)".format(name, time.time() - started))
+    say(f"{name} is ready ({time.time() - started:.0f} s)")
 
 
 if __name__ == "__main__":

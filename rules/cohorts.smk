@@ -86,7 +86,8 @@ rule split_cohort:
         pretraining_fraction=PLAN.config["evaluation"]["pretraining_fraction"],
         scope=PLAN.config["scope"],
         seed=PLAN.seed,
-        digest=source_digest("sixgig.splits"),
+        positive=lambda wildcards: PLAN.positives[wildcards.cohort],
+        digest=source_digest("sixgig.splits", "sixgig.metrics"),
     script:
         "../scripts/split_cohort.py"
 

@@ -32,7 +32,7 @@ rule score_predictions:
     resources:
         mem_mb=1500,
     params:
-        cohorts=PLAN.cohorts,
+        positives=PLAN.positives,
         methods=PLAN.methods,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,

@@ -1,6 +1,6 @@
 """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from sixgig.tables import METRICS, SUMMARY
 
 
 def main(
-    cohorts: Sequence[str],
+    positives: Mapping[str, str | None],
     methods: Sequence[tuple[str, str]],
     bootstrap_samples: int,
     seed: int,
@@ -19,7 +19,7 @@ def main(
     summary: Path,
 ) -> None:
     """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
-    metric_rows, summary_rows = score_study(metrics.parent, cohorts, methods, bootstrap_samples, seed, threads)
+    metric_rows, summary_rows = score_study(metrics.parent, positives, methods, bootstrap_samples, seed, threads)
     METRICS.write(metric_rows, metrics)
     SUMMARY.write(summary_rows, summary)
 
@@ -29,7 +29,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            cohorts=snakemake.params.cohorts,
+            positives=snakemake.params.positives,
             methods=snakemake.params.methods,
             bootstrap_samples=snakemake.params.bootstrap_samples,
             seed=snakemake.params.seed,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.jobs import job
+from sixgig.metrics import positive_class
 from sixgig.splits import make_splits
 from sixgig.tables import MANIFEST, SPLITS
 
@@ -16,10 +17,14 @@ def main(
     pretraining_fraction: float,
     scope: str,
     seed: int,
+    positive: str | None,
 ) -> None:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
+    images = MANIFEST.read(manifest)
+    if positive is not None:  # a misspelt class stops the study here and not after all arms have run
+        positive_class(tuple(images["label"].dropna().unique()), positive)
     splits = make_splits(
-        MANIFEST.read(manifest),
+        images,
         folds=folds,
         repeats=repeats,
         pretraining_fraction=pretraining_fraction,
@@ -41,4 +46,5 @@ if __name__ == "__main__":
             pretraining_fraction=snakemake.params.pretraining_fraction,
             scope=snakemake.params.scope,
             seed=snakemake.params.seed,
+            positive=snakemake.params.positive,
         )

@@ -73,4 +73,6 @@ def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
 
 def _write(table: pd.DataFrame, chosen: pd.DataFrame, meter: CostMeter, predictions: Path) -> None:
     PREDICTIONS.write(table, predictions)
-    write_json(predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen.to_dict(orient="records")})
+    write_json(
+        predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen.to_dict(orient="records")}
+    )

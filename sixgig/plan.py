@@ -73,6 +73,11 @@ class Plan:
         """Return a cohort's stanza."""
         return dict(self.config["cohorts"][cohort])
 
+    @property
+    def positives(self) -> dict[str, str | None]:
+        """The positive class of every cohort, None for the default."""
+        return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
+
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
         return "phantom" in self.config["cohorts"][cohort]["source"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ from sixgig.tables import METRICS, PREDICTIONS, SPLITS, SUMMARY
 
 def score_study(
     root: Path,
-    cohorts: Sequence[str],
+    positives: Mapping[str, str | None],
     methods: Sequence[tuple[str, str]],
     bootstrap_samples: int,
     seed: int,
@@ -27,7 +27,7 @@ def score_study(
 
     Args:
         root: ``results/<study>``.
-        cohorts: Names of cohorts.
+        positives: Cohorts, each with its positive class or None; see :func:`sixgig.metrics.positive_class`.
         methods: Pairs of arm and classifier.
         bootstrap_samples: Resamples of subjects behind each interval.
         seed: The study's seed; all methods of a cohort are resampled alike.
@@ -37,8 +37,8 @@ def score_study(
         Rows of :data:`sixgig.tables.METRICS` and of :data:`sixgig.tables.SUMMARY`. An arm that failed has rows in the
         summary only, with its reason as status.
     """
-    jobs = [(cohort, arm, classifier) for cohort in cohorts for arm, classifier in methods]
-    tasks = (delayed(_score_method)(root, *job, bootstrap_samples, seed) for job in jobs)
+    jobs = [(cohort, arm, classifier) for cohort in positives for arm, classifier in methods]
+    tasks = (delayed(_score_method)(root, *job, positives[job[0]], bootstrap_samples, seed) for job in jobs)
     metrics, summaries = [], []
     with Progress("score", len(jobs), "methods") as progress:
         for metric_rows, summary_rows in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
@@ -50,7 +50,7 @@ def score_study(
 
 
 def _score_method(
-    root: Path, cohort: str, arm: str, classifier: str, bootstrap_samples: int, seed: int
+    root: Path, cohort: str, arm: str, classifier: str, positive: str | None, bootstrap_samples: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     predictions = PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
     splits = SPLITS.read(root / "cohorts" / cohort / "splits.csv")
@@ -59,9 +59,9 @@ def _score_method(
     failed = len(predictions) == 0
     metrics = METRICS.check(pd.DataFrame(columns=METRICS.column_names), "no metrics")
     if not failed:
-        metrics = fold_metrics(predictions, cohort, arm, classifier)
+        metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)
     summary = summarise(
         None if failed else predictions, cohort, arm, classifier, status,
-        splits=splits, n_resamples=bootstrap_samples, seed=seed,
+        splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive,
     )  # fmt: skip
     return metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}")

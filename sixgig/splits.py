@@ -7,8 +7,8 @@ Under both scopes the roles and folds are the same. The scope says what arms tha
 from __future__ import annotations
 
 import hashlib
-import math
 import logging
+import math
 from pathlib import Path
 
 import numpy as np

@@ -114,6 +114,11 @@ class Study:
         """``inductive`` or ``transductive``."""
         return str(self.config.get("scope") or "inductive")
 
+    def positive(self, cohort: str) -> str | None:
+        """The positive class that the config names for a cohort; None for the default."""
+        named = ((self.config.get("cohorts") or {}).get(cohort) or {}).get("positive")
+        return None if named is None else str(named)
+
     @property
     def alpha(self) -> float:
         """The significance level of the pairwise verdicts."""

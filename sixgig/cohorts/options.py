@@ -13,7 +13,7 @@ from sixgig.errors import ConfigError
 
 _KEYS = ("modalities", "slices", "volume", "limit", "partitions", "crop_mm")
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title")
+_OTHER_KEYS = ("adapter", "source", "title", "positive")
 _DEFAULT_PARTITIONS = 4
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.metrics import positive_class
 from sixgig.reporting import numbers
 from sixgig.study import Method, Study
 
@@ -26,16 +27,17 @@ class Curve(NamedTuple):
     area: float
 
 
-def curve(predictions: pd.DataFrame) -> Curve | None:
+def curve(predictions: pd.DataFrame, positive: str | None = None) -> Curve | None:
     """The mean ROC curve of one method.
 
     In each repeat all out-of-fold scores are pooled; the curves are then averaged vertically over repeats and, with
-    more than two classes, over the one-versus-rest problems (macro average). With two classes the class that is last
-    in alphabetical order is the positive one. The area is the average of the exact areas of the single curves, which is
-    what the summary's AUC is; the averaged curve has that area up to the width of its grid.
+    more than two classes, over the one-versus-rest problems (macro average). The area is the average of the exact areas
+    of the single curves, which is what the summary's AUC is; the averaged curve has that area up to the width of its
+    grid.
 
     Args:
         predictions: Rows of the predictions table with its ``score_<class>`` columns.
+        positive: The positive one of two classes; see :func:`sixgig.metrics.positive_class`.
 
     Returns:
         The curve; None when there is no score column or only one class.
@@ -45,7 +47,7 @@ def curve(predictions: pd.DataFrame) -> Curve | None:
     classes = sorted(str(name) for name in predictions["label"].unique())
     if len(classes) < 2 or any(f"score_{name}" not in predictions.columns for name in classes):
         return None
-    positives = classes[-1:] if len(classes) == 2 else classes
+    positives = [positive_class(tuple(classes), positive)] if len(classes) == 2 else classes
     curves, areas = [], []
     for _, repeat in predictions.groupby("repeat"):
         for name in positives:
@@ -72,14 +74,14 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     title = f"{cohort}: ROC curves of out-of-fold scores"
     curves: dict[Method, Curve] = {}
-    n_classes, positive = 0, ""
+    n_classes, asked = 0, study.positive(cohort)
     for method in study.methods(cohort):
         predictions = study.predictions(cohort, method)
-        points = None if predictions is None or method.classifier == "majority_class" else curve(predictions)
+        points = None if predictions is None or method.classifier == "majority_class" else curve(predictions, asked)
         if predictions is not None and points is not None:
             curves[method] = points
-            names = sorted(str(name) for name in predictions["label"].unique())
-            n_classes, positive = len(names), names[-1]
+            names = tuple(str(name) for name in predictions["label"].unique())
+            n_classes, positive = len(names), positive_class(names, asked)
     if not curves:
         return style.empty_figure(title, "no method of this cohort has scores for two classes")
 

@@ -10,6 +10,7 @@ from sixgig.arms.run import write_features
 from sixgig.atomic import write_json
 from sixgig.classification import classify_features, predict_majority
 from sixgig.costs import collect_costs
+from sixgig.errors import ConfigError
 from sixgig.scoring import score_study
 from sixgig.splits import make_splits
 from sixgig.tables import COSTS, METRICS, PREDICTIONS, SPLITS, SUMMARY
@@ -62,7 +63,7 @@ def test_predictions_cover_evaluation_subjects_once_a_repeat(root):
 
 def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
     assert len(PREDICTIONS.read(root / "predictions/c/broken.svm.csv")) == 0
-    metrics, summary = score_study(root, ["c"], METHODS, 100, 0, 1)
+    metrics, summary = score_study(root, {"c": None}, METHODS, 100, 0, 1)
     METRICS.check(metrics, "metrics")
     SUMMARY.check(summary, "summary")
     assert "broken" not in set(metrics["arm"])
@@ -72,14 +73,25 @@ def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
 
 
 def test_scores_tell_a_good_arm_from_the_majority_class(root):
-    _, summary = score_study(root, ["c"], METHODS, 100, 0, 2)
+    _, summary = score_study(root, {"c": None}, METHODS, 100, 0, 2)
     estimates = summary[summary["metric"] == "balanced_accuracy"].set_index("arm")["estimate"]
     assert estimates["good"] > 0.9
     assert estimates["control_majority_class"] == 0.5
 
 
+def test_positive_class_decides_which_recall_is_sensitivity(root):
+    def recalls(positive):
+        _, summary = score_study(root, {"c": positive}, METHODS[:1], 100, 0, 1)
+        return summary.set_index("metric")["estimate"][["sensitivity", "specificity"]].tolist()
+
+    assert recalls("a") == recalls("b")[::-1]
+    assert recalls(None) == recalls("b")
+    with pytest.raises(ConfigError, match="there is no class 'c'"):
+        recalls("c")
+
+
 def test_threads_do_not_change_the_scores(root):
-    for one, two in zip(*(score_study(root, ["c"], METHODS, 100, 0, threads) for threads in (1, 2)), strict=True):
+    for one, two in zip(*(score_study(root, {"c": None}, METHODS, 100, 0, threads) for threads in (1, 2)), strict=True):
         pd.testing.assert_frame_equal(one, two)
 
 

