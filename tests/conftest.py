@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Set before anything imports torch: workers that each use every core wait for each other most of the time.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ matched by order; every shape is checked.
 from __future__ import annotations
 
 import io
-import pickle
 from typing import TYPE_CHECKING
 
 from sixgig.errors import WeightsError
@@ -54,8 +53,9 @@ def complete_state_dict(data: bytes, place: str) -> dict[str, Tensor]:
     advice = "name the checkpoint of an EfficientNet-Lite0 in PyTorch, or another converter"
     try:
         theirs = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(place, f"is not a PyTorch checkpoint: {str(error).splitlines()[0]}", advice) from error
+    except Exception as error:  # on data of another kind PyTorch's restricted unpickler raises whatever comes
+        reason = (str(error).splitlines() or [""])[0]
+        raise WeightsError(place, f"is not a PyTorch checkpoint: {type(error).__name__}: {reason}", advice) from error
     with torch.device("meta"):  # names and shapes are all that is needed
         ours = timm.create_model(MODEL, pretrained=False).state_dict()
     if not isinstance(theirs, dict) or len(theirs) != len(ours):
