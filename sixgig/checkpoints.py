@@ -6,24 +6,12 @@ Snakemake deletes a job's declared outputs before it runs the job again, so chec
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
-def digest(content: Mapping[str, Any]) -> str:
-    """Return 16 hexadecimal digits that stand for JSON-like content, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the sha256 of a file, read in blocks."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+from sixgig.digests import settings_digest
 
 
 def checkpoint_folder(root: Path, job: str, key: Mapping[str, Any]) -> Path:
@@ -34,7 +22,7 @@ def checkpoint_folder(root: Path, job: str, key: Mapping[str, Any]) -> Path:
         job: Name of the job, such as ``encode-elpv-vit_pure``.
         key: All that would change the result: input hashes, options, source digest.
     """
-    folder = root / job / digest(key)
+    folder = root / job / settings_digest(key)
     if folder.parent.exists():
         for stale in folder.parent.iterdir():
             if stale != folder:

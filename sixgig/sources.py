@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.checkpoints import digest
+from sixgig.digests import settings_digest
 from sixgig.errors import CohortError
 from sixgig.phantoms import write_phantom
 from sixgig.progress import Progress
@@ -45,7 +45,7 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
     phantom = dict(source["phantom"])
     kind, subjects = phantom["kind"], int(phantom["subjects"])
     generator = source_digest("sixgig.phantoms", f"sixgig.phantoms.{kind}")
-    root = raw / f"{cohort}-{digest({**phantom, 'generator': generator})}"
+    root = raw / f"{cohort}-{settings_digest({**phantom, 'generator': generator})}"
     with Progress(f"write {cohort}", subjects, "subjects") as progress:
         write_phantom(
             kind,

@@ -6,10 +6,8 @@ Under both scopes the roles and folds are the same. The scope says what arms tha
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -133,11 +131,6 @@ def pretraining_subjects(splits: pd.DataFrame, scope: str) -> list[str]:
 def evaluation_subjects(splits: pd.DataFrame) -> list[str]:
     """Return the subjects that every arm is evaluated on, sorted."""
     return sorted(splits.loc[splits["role"] == EVALUATION, "subject_id"].astype(str).unique())
-
-
-def splits_sha256(path: Path) -> str:
-    """Return the sha256 of a splits file, as the report shows it."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

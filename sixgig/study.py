@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 
 from sixgig import tables
 from sixgig.atomic import read_json
+from sixgig.digests import file_sha256
 from sixgig.errors import SixgigError, TableError
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Study:
 
     def splits_sha256(self, cohort: str) -> str:
         """SHA-256 of ``splits.csv``, in hexadecimal."""
-        return hashlib.sha256(self._existing(self.cohort_folder(cohort) / "splits.csv").read_bytes()).hexdigest()
+        return file_sha256(self._existing(self.cohort_folder(cohort) / "splits.csv"))
 
     def images(self, cohort: str) -> np.ndarray | None:
         """``images.npy`` memory-mapped, uint8 [n_images, H, W, 3]; None when it was deleted to save space."""

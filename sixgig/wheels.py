@@ -6,7 +6,6 @@ A wheel is only ever read here. It is never installed and nothing in it is impor
 from __future__ import annotations
 
 import difflib
-import hashlib
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.digests import file_sha256
 from sixgig.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,6 @@ _NETWORK_TROUBLE = re.compile(
     r"Network is unreachable|ProxyError|IncompleteRead|ProtocolError|SSLError|\b50[0234] Server Error",
     re.IGNORECASE,
 )
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file's content as 64 lower-case hexadecimal digits."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fetch_wheel(package: str, version: str, sha256: str, folder: Path, *, pip: Sequence[str] | None = None) -> Path:

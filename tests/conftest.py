@@ -38,8 +38,8 @@ def lite0_weights(downloads):
 
 def _weights(name, downloads):
     from sixgig.atomic import read_json
+    from sixgig.digests import file_sha256
     from sixgig.weights import build_weights
-    from sixgig.wheels import file_sha256
 
     spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
     # The key makes an edit of the converters or of the stanza build the file again.

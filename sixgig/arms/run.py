@@ -17,6 +17,7 @@ from sixgig.arms import get_arm
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.atomic import atomic_path, write_json
+from sixgig.digests import file_sha256
 from sixgig.errors import SixgigError
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
@@ -124,8 +125,8 @@ def _encode_images(
 
     inputs = {
         "options": dict(job.options),
-        "weights": checkpoints.file_sha256(job.weights),
-        "images": checkpoints.file_sha256(job.images),
+        "weights": file_sha256(job.weights),
+        "images": file_sha256(job.images),
         "seed": job.seed,
         "digest": job.digest,
     }

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.atomic import atomic_path, read_json, write_json
+from sixgig.digests import file_sha256
 from sixgig.errors import WeightsError
-from sixgig.wheels import file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor

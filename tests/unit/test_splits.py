@@ -1,14 +1,11 @@
-import hashlib
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sixgig.errors import CohortError, ConfigError, LeakageError, SixgigError
-from sixgig.splits import check_splits, evaluation_subjects, make_splits, pretraining_subjects, splits_sha256
-from sixgig.tables import MANIFEST, SPLITS
+from sixgig.splits import check_splits, evaluation_subjects, make_splits, pretraining_subjects
+from sixgig.tables import MANIFEST
 
 
 def _manifest(counts: dict[str | None, int], images: int = 2) -> pd.DataFrame:
@@ -121,12 +118,6 @@ def test_a_subject_with_two_labels() -> None:
     manifest.loc[0, "label"] = "b"
     with pytest.raises(CohortError, match="subject a0: has several labels: a, b"):
         _split(manifest)
-
-
-def test_sha256_is_that_of_the_file(tmp_path: Path) -> None:
-    SPLITS.write(_split(_manifest({"a": 9, "b": 9})), tmp_path / "splits.csv")
-    digest = splits_sha256(tmp_path / "splits.csv")
-    assert digest == hashlib.sha256((tmp_path / "splits.csv").read_bytes()).hexdigest()
 
 
 def _first(splits: pd.DataFrame, role: str) -> int:

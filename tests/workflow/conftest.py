@@ -41,7 +41,7 @@ def tiny_weights(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_config(tiny_weights):
-    from sixgig.checkpoints import file_sha256
+    from sixgig.digests import file_sha256
 
     def entry(model):
         path = tiny_weights / f"{model}.safetensors"

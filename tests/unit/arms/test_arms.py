@@ -11,11 +11,11 @@ from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.run import EncodeJob, encode_cohort, read_features, transform_cohort
 from sixgig.arms.vit_pure import token_features
 from sixgig.arms.vit_sparse import SparseViT
+from sixgig.digests import file_sha256
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.ladder import Rung
 from sixgig.tables import MANIFEST
 from sixgig.weights import build_weights
-from sixgig.wheels import file_sha256
 
 SIZE = 32
 

@@ -15,7 +15,7 @@ from sixgig.atomic import write_json
 
 REPOSITORY = Path(__file__).parents[3]
 COHORTS = {
-    "elpv": {"classes": {"defective": 30, "functional": 60}, "adapter": "elpv", "simulated": False, "dimensions": 2},
+    "elpv": {"classes": {"defect": 30, "functional": 60}, "adapter": "elpv", "simulated": False, "dimensions": 2},
     "brats_phantom": {"classes": {"HGG": 26, "LGG": 22}, "adapter": "brats", "simulated": True, "dimensions": 3},
     "acdc_phantom": {
         "classes": dict.fromkeys(["DCM", "HCM", "MINF", "NOR", "RV"], 12),

@@ -1,0 +1,21 @@
+"""Digests of files and of settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file's content as 64 lower-case hexadecimal digits, read in blocks."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that stand for JSON-like settings, whatever the order of their keys."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
