@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan setup test test-fast lint format snakemake-report mlflow lock clean
+.PHONY: help study plan unlock setup test test-fast lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -16,11 +16,16 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
+	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
+	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
 	@echo "[study] report: results/$(STUDY)/report.html"
 
 plan: setup  ## show the jobs that would run, with threads and resources
 	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)
+
+unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
+	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
 setup:  ## build the environment from its hashed lock (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
@@ -28,7 +33,7 @@ setup:  ## build the environment from its hashed lock (once)
 
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 10 minutes on 2 cores"
-	@$(BIN)/python -m pytest -n auto --dist loadscope
+	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
 
 lint: setup  ## ruff, mypy, snakefmt, snakemake --lint
 	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
-from sixgig.progress import TERMINAL_FD, terminal
+from sixgig.progress import TERMINAL_FD, tell
 
 
 @contextmanager
@@ -22,7 +22,8 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
     print land there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
-    other exception with its last line and the log's name. Either ends the process with exit code 1.
+    other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
+    terminal says when the work is done.
 
     Args:
         log: The rule's log file.
@@ -44,17 +45,13 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except SixgigError as error:
         traceback.print_exc()
-        _tell(f"{type(error).__name__}: {error}")
+        tell(f"\n{type(error).__name__}: {error}")
         sys.exit(1)
     except Exception as error:
         traceback.print_exc()
-        _tell(f"{type(error).__name__}: {error}\n  The traceback is in {path}")
+        tell(f"\n{type(error).__name__}: {error}\n  The traceback is in {path}")
         sys.exit(1)
-    logging.getLogger("sixgig").info("done in %.1f s", time.perf_counter() - started)
-
-
-def _tell(text: str) -> None:
-    stream = terminal()
-    if stream is not None:
-        with stream:
-            stream.write(f"\n{text}\n")
+    seconds = time.perf_counter() - started
+    logging.getLogger("sixgig").info("done in %.1f s", seconds)
+    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
+    tell(f"[{name}] done in {seconds:.1f} s")

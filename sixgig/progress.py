@@ -27,6 +27,14 @@ def terminal() -> TextIO | None:
         return None
 
 
+def tell(text: str) -> None:
+    """Write a line to the terminal, when there is one."""
+    stream = terminal()
+    if stream is not None:
+        with stream:
+            stream.write(f"{text}\n")
+
+
 class Progress:
     """Counts finished items of a job and tells a person how far it is.
 

@@ -25,7 +25,7 @@ from sixgig.gpu.lock import hold_gpu, lock_path
 from sixgig.gpu.watch import GpuWatch
 from sixgig.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.pooling import pool_subjects
-from sixgig.progress import Progress
+from sixgig.progress import Progress, tell
 from sixgig.tables import MANIFEST
 
 _LOG = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def _encode_images(
     with ExitStack() as stack:
         if device.kind == "cuda":
             card = str(torch.cuda.get_device_properties(0).uuid)
-            stack.enter_context(hold_gpu(lock_path(card), _LOG.info))
+            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[encode {job.cohort} {job.arm}] {text}")))
             stack.enter_context(watch)
         ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)

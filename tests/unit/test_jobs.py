@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def test_python_and_c_output_land_in_the_log(tmp_path):
     )
     result, log = run(code, tmp_path)
     assert result.returncode == 0
-    assert result.stdout == result.stderr == ""
+    assert result.stdout == ""
+    assert re.fullmatch(r"\[\S+ job\] done in \d+\.\d s\n", result.stderr)
     assert all(text in log for text in ("from python", "from C", "child", "done in"))
 
 

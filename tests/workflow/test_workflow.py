@@ -100,7 +100,7 @@ def test_dry_run_shows_threads_and_resources(study):
 )
 def test_stage_targets_and_files(study, target, rules, others):
     shown = snakemake(study.folder, "-n", "--cores", "2", target).stdout
-    planned = {line.split()[1].rstrip(":") for line in shown.splitlines() if line.startswith(("rule ", "localrule "))}
+    planned = planned_rules(shown)
     assert rules <= planned
     assert not others & planned
 
@@ -138,6 +138,30 @@ def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config)
     whole = (finished / "results/tiny/metrics.csv").read_text().splitlines()
     assert len(again) > 100
     assert again == [line for line in whole if "acdc_phantom" not in line and "baseline_cnn" not in line]
+
+
+def planned_rules(text):
+    return {line.split()[1].rstrip(":") for line in text.splitlines() if line.startswith(("rule ", "localrule "))}
+
+
+def test_until_and_forcerun(finished, study):
+    until = planned_rules(snakemake(study.folder, "-n", "--until", "split_cohort").stdout)
+    assert until == {"obtain_cohort", "prepare_cohort", "split_cohort"}
+    forced = planned_rules(snakemake(finished, "-n", "--forcerun", "compare_methods").stdout)
+    assert {"compare_methods", "draw_figures", "write_report"} <= forced
+    assert not {"score_predictions", "classify_subjects", "encode_images"} & forced
+
+
+def test_laptop_study_is_planned_when_its_folders_exist(finished, tmp_path):
+    (tmp_path / "study.yaml").write_text((ROOT / "config/laptop.yaml").read_text())
+    (tmp_path / "data").mkdir()
+    raw = finished / "results/tiny/raw"
+    (tmp_path / "data/ACDC").symlink_to(next(raw.glob("acdc_phantom-*")))
+    brats = next(raw.glob("brats_phantom-*")) / "MICCAI_BraTS2020_TrainingData"
+    (tmp_path / "data/MICCAI_BraTS2020_TrainingData").symlink_to(brats)
+    shown = snakemake(tmp_path, "-n", "--cores", "12").stdout
+    assert {"encode_images", "code_features", "write_report"} <= planned_rules(shown)
+    assert "total                   " in shown
 
 
 def test_mistakes_stop_the_dry_run(study, tiny_config):

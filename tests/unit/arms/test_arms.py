@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sixgig.arms.vit_pure import token_features
 from sixgig.arms.vit_sparse import SparseViT
 from sixgig.digests import file_sha256
 from sixgig.errors import ArmError, ConfigError, GpuError
+from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.tables import MANIFEST
 from sixgig.weights import build_weights
@@ -174,6 +176,30 @@ def test_killed_job_goes_on_where_it_was(cohort, tmp_path, weights, monkeypatch)
     assert seen == [4, 4, 4, 2]  # the first four images are not encoded again
     np.testing.assert_array_equal(again, whole)
     assert not (cohort.parent / ".checkpoints").exists()
+
+
+def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, monkeypatch):
+    """The card is pretended: every attempt on it runs out of memory."""
+    on_cpu = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    tried = []
+
+    def full(arm, encoder, images, options, rung, *rest):
+        tried.append((rung.device, rung.batch_size))
+        if rung.device == "cuda":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return encode(arm, encoder, images, options, rung, *rest)
+
+    monkeypatch.setattr("sixgig.arms.run.encode", full)
+    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *arguments: Device("cuda", "RTX", "float16"))
+    monkeypatch.setattr("sixgig.arms.run.lock_path", lambda card: tmp_path / f"{card}.lock")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid="GPU-1"))
+    features, _, sidecar = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    assert tried == [("cuda", 4), ("cuda", 2), ("cuda", 1), ("cpu", 4)]
+    assert sidecar["status"].startswith("fallback: out of GPU memory at batch size 4: batch size 2; ")
+    assert sidecar["status"].endswith("out of GPU memory at batch size 1: ran on the CPU")
+    assert (sidecar["device"], sidecar["dtype"], sidecar["batch_size_used"]) == ("cpu", "float32", 4)
+    assert (tmp_path / "GPU-1.lock").exists()
+    np.testing.assert_array_equal(features, on_cpu)
 
 
 def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
