@@ -31,7 +31,9 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
         schema: The schema; sixgig's own when None.
 
     Returns:
-        A new config in which every optional key with a default is present.
+        A new config in which every optional key with a default is present, and keys stand in the schema's order:
+        Snakemake compares parameters as text, and a study file whose keys were only moved must not rerun anything.
+        Names that the user chose (cohorts, weights) keep the user's order.
 
     Raises:
         ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
@@ -41,7 +43,8 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
     _fill(completed, schema, schema)
     _validate(completed, schema)
     _check_references(completed)
-    return completed
+    ordered: dict[str, Any] = _ordered(completed, schema, schema)
+    return ordered
 
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +72,17 @@ def _fill(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> None:
     if isinstance(others, Mapping):
         for key in value.keys() - node.get("properties", {}).keys():
             _fill(value[key], others, root)
+
+
+def _ordered(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    node = _resolve(node, root)
+    known = node.get("properties", {})
+    ordered = {key: _ordered(value[key], child, root) for key, child in known.items() if key in value}
+    others = node.get("additionalProperties")
+    child = others if isinstance(others, Mapping) else {}
+    return ordered | {key: _ordered(entry, child, root) for key, entry in value.items() if key not in known}
 
 
 def _validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:

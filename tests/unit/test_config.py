@@ -56,6 +56,18 @@ def test_defaults_agree_with_the_schema(config):
     assert complete(completed) == completed
 
 
+def test_order_of_keys_does_not_matter_and_names_keep_theirs(config):
+    def turned(value):
+        return {key: turned(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    completed, other = complete(config), complete(turned(config))
+    assert list(completed["cohorts"]) == list(config["cohorts"]) == list(reversed(other["cohorts"]))
+    for section in ("arms", "evaluation", "classifiers"):
+        assert str(completed[section]) == str(other[section])
+    for cohort in config["cohorts"]:
+        assert str(completed["cohorts"][cohort]) == str(other["cohorts"][cohort])
+
+
 def test_completing_leaves_the_input_alone(config):
     before = copy.deepcopy(config)
     complete(config)

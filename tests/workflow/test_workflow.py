@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ENVIRONMENT, ROOT, snakemake
+from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
 from sixgig.plan import FIGURES
 from sixgig.tables import COSTS, MANIFEST, METRICS, PAIRWISE, PREDICTIONS, QUARANTINE, SPLITS, SUMMARY
@@ -24,7 +25,7 @@ def finished(tmp_path_factory, tiny_config):
     """The tiny study, run once for all tests that only look at it."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "study.yaml").write_text(yaml.safe_dump(tiny_config, sort_keys=False))
-    snakemake(folder, "--cores", "2")
+    snakemake(folder, *RUN)
     return folder
 
 
@@ -65,11 +66,18 @@ def test_majority_class_is_at_chance(finished):
     assert rows.set_index("cohort")["estimate"].to_dict() == {"brats_phantom": 0.5, "acdc_phantom": 0.2}
 
 
-def test_second_run_elsewhere_gives_the_same_metrics(finished, study):
-    snakemake(study.folder, "--cores", "2")
-    for name in ("metrics.csv", "summary.csv", "statistics/pairwise.csv", "cohorts/acdc_phantom/splits.csv"):
-        first, second = (folder / "results/tiny" / name for folder in (finished, study.folder))
-        assert first.read_bytes() == second.read_bytes(), name
+def shared_lines(folder, name):
+    """Lines of a table that a study of the small config shares with the tiny one."""
+    lines = (folder / "results/tiny" / name).read_text().splitlines()
+    return [line for line in lines if "acdc_phantom" not in line and "baseline_cnn" not in line]
+
+
+def test_second_run_elsewhere_gives_the_same_tables(finished, study, small_config):
+    folder = study(small_config)
+    snakemake(folder, *RUN)
+    for name in ("metrics.csv", "summary.csv", "cohorts/brats_phantom/splits.csv"):
+        assert len(shared_lines(folder, name)) > 20
+        assert shared_lines(folder, name) == shared_lines(finished, name), name
 
 
 def test_nothing_is_left_to_do(finished):
@@ -108,7 +116,7 @@ def test_stage_targets_and_files(study, target, rules, others):
 def test_changed_option_reruns_only_what_depends_on_it(finished):
     config = yaml.safe_load((finished / "study.yaml").read_text())
     config["evaluation"]["alpha"] = 0.01
-    (finished / "other.yaml").write_text(yaml.safe_dump(config))
+    (finished / "other.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     shown = snakemake(finished, "statistics", "-n", "--configfile", str(finished / "other.yaml")).stdout
     assert "rule compare_methods" in shown
     assert "rule encode_images" not in shown
@@ -118,8 +126,7 @@ def test_changed_option_reruns_only_what_depends_on_it(finished):
 def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config):
     study(small_config)
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "--configfile",
-        "study.yaml",
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml", *RUN,
     ]  # fmt: skip
     process = subprocess.Popen(
         command, cwd=study.folder, env=ENVIRONMENT, start_new_session=True,
@@ -133,11 +140,8 @@ def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config)
     process.wait()
     assert not (study.folder / "results/tiny/metrics.csv").exists()
     snakemake(study.folder, "--unlock")
-    snakemake(study.folder, "--cores", "2")
-    again = (study.folder / "results/tiny/metrics.csv").read_text().splitlines()
-    whole = (finished / "results/tiny/metrics.csv").read_text().splitlines()
-    assert len(again) > 100
-    assert again == [line for line in whole if "acdc_phantom" not in line and "baseline_cnn" not in line]
+    snakemake(study.folder, *RUN)
+    assert shared_lines(study.folder, "metrics.csv") == shared_lines(finished, "metrics.csv")
 
 
 def planned_rules(text):
@@ -161,7 +165,7 @@ def test_laptop_study_is_planned_when_its_folders_exist(finished, tmp_path):
     (tmp_path / "data/MICCAI_BraTS2020_TrainingData").symlink_to(brats)
     shown = snakemake(tmp_path, "-n", "--cores", "12").stdout
     assert {"encode_images", "code_features", "write_report"} <= planned_rules(shown)
-    assert "total                   " in shown
+    assert re.search(r"^total +\d+$", shown, re.MULTILINE)
 
 
 def test_mistakes_stop_the_dry_run(study, tiny_config):
@@ -216,7 +220,7 @@ def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tin
 def test_failed_arm_is_reported_and_the_study_ends(study, small_config):
     config = copy.deepcopy(small_config)
     config["arms"]["vit_sparse"]["atoms"] = 500
-    snakemake(study(config), "--cores", "2")
+    snakemake(study(config), *RUN)
     root = study.folder / "results/tiny"
     summary = SUMMARY.read(root / "summary.csv")
     failed = summary[summary["arm"] == "vit_sparse"]
