@@ -151,8 +151,8 @@ def test_precision_fallback_reaches_the_status(cohort, tmp_path, weights):
     assert sidecar["status"] == "fallback: float32 instead of float16: a CPU computes in float32"
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
-def test_asking_for_a_missing_gpu_stops_the_job(cohort, tmp_path, weights):
+def test_asking_for_a_missing_gpu_stops_the_job(cohort, tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(GpuError, match="no usable GPU"):
         run(job(cohort, "vit_pure", weights["vit"], device="cuda"), tmp_path)
 
