@@ -58,7 +58,7 @@ def judge(study: Study, cohort: str) -> Verdict:
     best = ranked[0]
     others = [method for method in ranked if method.arm != best.arm]
     pairs = {method: study.pair(cohort, best, method) for method in done if method != best}
-    level, headline = _headline(best, others, pairs)
+    level, headline = _below_control(study, cohort, ranked, list(done)) or _headline(best, others, pairs)
     sentences = [_best_sentence(study, cohort, best, done[best])]
     rivals = others[:1] + [method for method in others[1:] if method.arm == "vit_pure"][:1]
     if len(rivals) == 2 and rivals[0].arm == "vit_pure":
@@ -90,12 +90,22 @@ def _is_better(row: pd.Series | None) -> bool:
     return row is not None and row["verdict"] == "a better"
 
 
-def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series | None]) -> tuple[str, str]:
-    for control in (_RANDOM, _MAJORITY):
-        rows = [row for method, row in pairs.items() if method.arm == control]
-        if rows and not all(_is_better(row) for row in rows):
-            name = "the same ViT with random weights" if control == _RANDOM else "always naming the largest class"
+def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
+    """Level and headline when the best method is not found better than a control; None when it is."""
+    for control, name in (
+        (_RANDOM, "the same ViT with random weights"),
+        (_MAJORITY, "always naming the largest class"),
+    ):
+        floors = [method for method in done if method.arm == control]
+        beaten = [all(_is_better(study.pair(cohort, method, floor)) for floor in floors) for method in ranked]
+        if not any(beaten):
             return "control", f"No arm is shown to be better than {name}."
+        if not beaten[0]:
+            return "control", f"{method_title(ranked[0])} scored highest, but is not shown to be better than {name}."
+    return None
+
+
+def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series | None]) -> tuple[str, str]:
     title = method_title(best)
     if not others:
         return "noise", f"{title} scored highest, with no other arm to compare it with."

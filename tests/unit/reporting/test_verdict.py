@@ -117,6 +117,15 @@ def test_an_arm_that_does_not_beat_the_majority_class_wins_nothing(tmp_path):
     )
 
 
+def test_only_the_best_method_fails_against_the_random_vit(tmp_path):
+    better = (("baseline_cnn", "control_random_vit"), *((arm, "control_majority_class") for arm in BEST))
+    found = verdict.judge(make(tmp_path, better=better), "c")
+    assert found.level == "control"
+    assert found.headline == (
+        "Pure ViT + SVM scored highest, but is not shown to be better than the same ViT with random weights."
+    )
+
+
 def test_a_control_is_never_the_best(tmp_path):
     found = verdict.judge(make(tmp_path, estimates=BEST | {"control_random_vit": 0.95}), "c")
     assert found.level == "control"
