@@ -10,6 +10,7 @@ from sixgig.tables import MANIFEST, SPLITS
 
 
 def main(
+    cohort: str,
     manifest: Path,
     output: Path,
     folds: int,
@@ -22,7 +23,7 @@ def main(
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
     images = MANIFEST.read(manifest)
     if positive is not None:  # a misspelt class stops the study here and not after all arms have run
-        positive_class(tuple(images["label"].dropna().unique()), positive)
+        positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
     splits = make_splits(
         images,
         folds=folds,
@@ -39,6 +40,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
+            cohort=snakemake.wildcards.cohort,
             manifest=Path(snakemake.input.manifest),
             output=Path(snakemake.output.splits),
             folds=snakemake.params.folds,

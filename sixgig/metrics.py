@@ -73,8 +73,13 @@ def metric_names(n_classes: int) -> list[str]:
     return [name for name, metric in METRICS.items() if n_classes == 2 or not metric.binary_only]
 
 
-def positive_class(classes: tuple[str, ...], positive: str | None) -> str:
+def positive_class(classes: tuple[str, ...], positive: str | None, place: str = "positive") -> str:
     """Return the positive class: the one asked for, else the alphabetically last.
+
+    Args:
+        classes: The classes that exist.
+        positive: The class asked for.
+        place: Where it was asked for, for the error message.
 
     Raises:
         ConfigError: The class asked for does not exist.
@@ -83,7 +88,7 @@ def positive_class(classes: tuple[str, ...], positive: str | None) -> str:
         return max(classes)
     if positive not in classes:
         raise ConfigError(
-            "positive", f"there is no class {positive!r}", f"write one of {', '.join(sorted(classes))}, or leave it out"
+            place, f"there is no class {positive!r}", f"write one of {', '.join(sorted(classes))}, or leave it out"
         )
     return positive
 

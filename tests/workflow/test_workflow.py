@@ -177,6 +177,15 @@ def test_mistakes_stop_the_dry_run(study, tiny_config):
     assert "did you mean `folds`" in result.stderr + result.stdout
 
 
+def test_misspelt_positive_class_stops_the_study_at_the_splits(study, small_config):
+    config = copy.deepcopy(small_config)
+    config["cohorts"]["brats_phantom"]["positive"] = "HGB"
+    result = snakemake(study(config), "--cores", "2", "cohorts", check=False)
+    assert result.returncode != 0
+    assert "cohorts.brats_phantom.positive: there is no class 'HGB'" in result.stderr
+    assert "write one of HGG, LGG" in result.stderr
+
+
 def test_missing_cohort_folder_is_named_in_the_dry_run(study, tiny_config):
     config = copy.deepcopy(tiny_config)
     config["cohorts"]["brats_phantom"]["source"] = {"path": str(study.folder / "nowhere")}

@@ -16,6 +16,7 @@ from sixgig.digests import file_sha256
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
+from sixgig.study import ARM_ORDER
 from sixgig.tables import MANIFEST
 from sixgig.weights import build_weights
 
@@ -91,6 +92,7 @@ def test_registry_holds_arms_with_complete_metadata():
         assert arm.summary.endswith(".")
         assert issubclass(arm, ImageArm | FeatureArm)
         assert arm.hardware in ("gpu", "cpu")
+    assert [name for name in ARM_ORDER if name in ARMS] == list(ARMS)  # shown in the registry's order
     with pytest.raises(ConfigError, match="there is no such arm"):
         get_arm("vit_future")
 
