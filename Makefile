@@ -2,8 +2,10 @@
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
+TENSORFLOW1 ?= yes
 STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
 BIN = .venv/bin
+LOCK = .tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade
 export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
@@ -12,7 +14,7 @@ export MPLBACKEND = Agg
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
-	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores."
+	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1."
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
@@ -27,9 +29,12 @@ plan: setup  ## show the jobs that would run, with threads and resources
 unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
 	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
-setup:  ## build the environment from its hashed lock (once)
+setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) envs/build.py .venv 3.11 envs/main.txt
+	@if [ "$(TENSORFLOW1)" != no ]; then $(PYTHON) envs/build.py .venv-tf1 3.7 envs/tensorflow1.txt || { \
+	echo "[set-up] .venv-tf1 serves the arm vit_contrastive alone. To go on without it: make TENSORFLOW1=no, with"; \
+	echo "[set-up] arms.vit_contrastive.on_missing_environment: torch (or skip) in the study file"; exit 1; }; fi
 
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 10 minutes on 2 cores"
@@ -52,9 +57,10 @@ mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
 	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
 
-lock: setup  ## pin the packages of envs/main.in anew (needs the package registry)
-	@.tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --upgrade envs/main.in -o envs/main.txt
-	@echo "[lock] envs/main.txt written; envs/main.yaml has to name the same versions (make test checks)"
+lock: setup  ## pin the packages of envs/*.in anew (needs the package registry)
+	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
+	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
+	@echo "[lock] envs/*.txt written; envs/*.yaml have to name the same versions (make test checks)"
 
 clean:  ## remove environments and caches; results stay
 	rm -rf .venv .venv-* .tools .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,6 +1,6 @@
 """Build a virtual environment from a hashed lock, with nothing but Python 3.
 
-Called by the Makefile: ``python3 envs/build.py .venv 3.11 envs/main.txt``. The first time, a pinned uv goes to
+Called by the Makefile: ``python3 envs/build.py .venv 3.11 envs/main.txt``, and again for ``.venv-tf1``. The first time, a pinned uv goes to
 ``.tools/``. The environment is complete when ``<environment>/.ready`` holds the digest of its lock; a build that was
 killed is begun again. Only the standard library is imported, and Python 3.7 suffices.
 """
@@ -56,6 +56,17 @@ def find_uv():
     return uv
 
 
+def find_python(python):
+    """Return pyenv's interpreter of version ``python``, or the version itself, which uv finds or fetches.
+
+    pyenv puts stand-ins on PATH for versions that are installed but not selected; those fail when uv asks them.
+    """
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = list((root / "versions").glob(python + ".*/bin/python"))
+    found.sort(key=lambda path: [int(part) for part in path.parts[-3].split(".") if part.isdigit()])
+    return str(found[-1]) if found else python
+
+
 def build(environment, python, lock):
     """Build ``environment`` with interpreter version ``python`` from ``lock``, unless it is there already."""
     stamp = environment / ".ready"
@@ -69,9 +80,12 @@ def build(environment, python, lock):
     if stamp.exists():
         stamp.unlink()
     if not (environment / "bin" / "python").exists() and not run(
-        [uv, "venv", "--quiet", "--clear", "--python", python, environment]
+        [uv, "venv", "--quiet", "--clear", "--python", find_python(python), environment]
     ):
-        fail(f"no Python {python} was found, and uv could not fetch one", "install it, then run make again")
+        fail(
+            f"no Python {python} was found, and uv could not fetch one",
+            f"install it (for example with pyenv install {python}), then run make again",
+        )
     os.environ.setdefault("UV_HTTP_TIMEOUT", "300")
     interpreter = environment / "bin" / "python"
     install = [uv, "pip", "sync", "--require-hashes", "--compile-bytecode", "--python", interpreter, lock]

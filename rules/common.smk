@@ -1,6 +1,7 @@
 """Helpers that the rules share. No rules here."""
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.plan import Plan
@@ -10,7 +11,7 @@ from sixgig.provenance import source_digest, template_digest
 def plan_study(study_config):
     """Check the study file; a mistake stops Snakemake with a message that names the key."""
     try:
-        return Plan(study_config)
+        return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
 

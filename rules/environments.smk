@@ -1,4 +1,4 @@
-"""What the study runs on: results/<study>/study.json."""
+"""What the study runs on: results/<study>/study.json and tensorflow1.json."""
 
 
 rule describe_study:
@@ -18,3 +18,42 @@ rule describe_study:
         digest=source_digest("sixgig.environment"),
     script:
         "../scripts/describe_study.py"
+
+
+if PLAN.tensorflow1:
+    # Not params: the path differs between machines, and results must not.
+    TENSORFLOW1_PYTHON = PLAN.tensorflow1.python
+
+    rule check_tensorflow1:
+        """Check Python, TensorFlow and device of the TensorFlow 1 environment, and let it prove that it computes.
+
+        The rule runs in that environment, so it is a command and not a script. When the environment cannot be used, the
+        job fails, or leaves a file that says so when the study file has another way out for the arm.
+        """
+        output:
+            facts=ensure("results/{study}/tensorflow1.json", non_empty=True),
+            python=ensure("results/{study}/tensorflow1.python", non_empty=True),
+        log:
+            "results/{study}/logs/check_tensorflow1.log",
+        benchmark:
+            "results/{study}/benchmarks/check_tensorflow1.tsv"
+        conda:
+            "../envs/tensorflow1.yaml"
+        resources:
+            gpu=1,
+            mem_mb=1500,
+        params:
+            gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
+            missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
+            interpreter=PLAN.tensorflow1_state(),
+            digest=source_digest("sixgig.contrastive.tensorflow1.environment"),
+        shell:
+            "{{ command -v {TENSORFLOW1_PYTHON:q} || echo missing; }} > {output.python:q};"
+            " PYTHONPATH={workflow.basedir:q} PYTHONNOUSERSITE=1 {TENSORFLOW1_PYTHON:q} -m sixgig.contrastive check"
+            " --output {output.facts:q}"
+            " --log {log:q}"
+            " {params.gpu}"
+            " || {{ echo '[check_tensorflow1] the environment cannot be used: see {log}, or run make setup' >&2;"
+            " test {params.missing} != fail; }}"
+            " && {{ test -s {output.facts:q}"
+            ' || printf \'%s\' \'{{"usable": false, "reason": "its interpreter cannot be started"}}\' > {output.facts:q}; }}'

@@ -11,13 +11,54 @@ rule features:
         PLAN.targets("features"),
 
 
+if PLAN.pretrained_arms:
+
+    rule pretrain_arm:
+        """Train an arm on the pretraining subjects of a cohort: results/<study>/pretraining/<cohort>/<arm>.*"""
+        input:
+            images="results/{study}/cohorts/{cohort}/images.npy",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            splits="results/{study}/cohorts/{cohort}/splits.csv",
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
+            weights=lambda wildcards: PLAN.weights_file(wildcards.arm),
+            environment=lambda wildcards: PLAN.environment_check(wildcards.arm),
+            python=lambda wildcards: ancient(PLAN.environment_python(wildcards.arm)),
+        output:
+            weights=ensure("results/{study}/pretraining/{cohort}/{arm}.safetensors", non_empty=True),
+            facts=ensure("results/{study}/pretraining/{cohort}/{arm}.json", non_empty=True),
+            curve=ensure("results/{study}/pretraining/{cohort}/{arm}.csv", non_empty=True),
+        log:
+            "results/{study}/logs/pretrain_arm/{cohort}.{arm}.log",
+        benchmark:
+            "results/{study}/benchmarks/pretrain_arm/{cohort}.{arm}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.pretrained_arms),
+        conda:
+            "../envs/main.yaml"
+        threads: 4
+        resources:
+            gpu=1,
+            mem_mb=4000,
+        params:
+            options=lambda wildcards: PLAN.arm_options(wildcards.arm),
+            cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
+            scope=PLAN.config["scope"],
+            device=PLAN.config["device"],
+            memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
+            mlflow=PLAN.config["tracking"]["mlflow"],
+            seed=PLAN.seed,
+            digest=lambda wildcards: source_digest("sixgig.arms.pretraining", *PLAN.training_modules(wildcards.arm)),
+        script:
+            "../scripts/pretrain_arm.py"
+
+
 rule encode_images:
     """Run the images of a cohort through an arm's network."""
     input:
         images="results/{study}/cohorts/{cohort}/images.npy",
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
-        weights=lambda wildcards: PLAN.weights_file(wildcards.arm),
+        weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
     output:
         features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
         sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),

@@ -75,6 +75,34 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
+if PLAN.pretrained_arms:
+
+    rule draw_training:
+        """Draw the loss curves of one cohort."""
+        input:
+            curves=lambda wildcards: PLAN.training_files(wildcards.cohort),
+        output:
+            training=report(
+                ensure("results/{study}/figures/{cohort}/training.svg", non_empty=True),
+                caption="../report/captions/training.rst",
+                category="Figures",
+                labels={"cohort": "{cohort}", "figure": "training"},
+            ),
+            training_png=ensure("results/{study}/figures/{cohort}/training.png", non_empty=True),
+        log:
+            "results/{study}/logs/draw_training/{cohort}.log",
+        benchmark:
+            "results/{study}/benchmarks/draw_training/{cohort}.tsv"
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=800,
+        params:
+            digest=source_digest("sixgig.figures.catalogue"),
+        script:
+            "../scripts/draw_training.py"
+
+
 rule write_report:
     """Write the self-contained report."""
     input:

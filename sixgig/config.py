@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sixgig.arms import get_arm
+from sixgig.cohorts import load_adapter
 from sixgig.errors import ConfigError
 
 SCHEMA = Path(__file__).resolve().parent.parent / "config" / "schema.yaml"
@@ -113,6 +115,22 @@ def _validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     )
 
 
+def _check_contrastive(config: Mapping[str, Any]) -> None:
+    """What can be known about the contrastive arm's batches before any cohort is prepared."""
+    options = config["arms"].get("vit_contrastive")
+    if options is None or options["loss"] == "g_r":
+        return
+    size = options["batch_size"]
+    for name, cohort in config["cohorts"].items():
+        parts = cohort["partitions"]
+        if load_adapter(cohort["adapter"]).dimensions == 3 and size % parts:
+            raise ConfigError(
+                "config key arms.vit_contrastive.batch_size",
+                f"is {size}, and cohort {name} has {parts} partitions, of which every volume gives one slice each",
+                f"use a multiple of {parts}, such as {max(size // parts, 1) * parts}",
+            )
+
+
 def _check_references(config: Mapping[str, Any]) -> None:
     arms, weights = config["arms"], config["weights"]
     for name, options in arms.items():
@@ -136,12 +154,14 @@ def _check_references(config: Mapping[str, Any]) -> None:
             "is the ViT of vit_pure with random weights, and vit_pure is not among the arms",
             "add vit_pure to `arms`, or set controls.random_vit: false",
         )
-    if "vit_sparse" in arms and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
+    learning = [name for name in arms if get_arm(name).learns]
+    if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
         raise ConfigError(
             "config key evaluation.pretraining_fraction",
-            "is 0, so vit_sparse has no subjects to learn from",
-            "raise it, or remove vit_sparse",
+            f"is 0, so {' and '.join(learning)} would have no subjects to learn from",
+            f"raise it, or remove {' and '.join(learning)}",
         )
+    _check_contrastive(config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

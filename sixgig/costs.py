@@ -24,13 +24,16 @@ def collect_costs(
         methods: Pairs of arm and classifier.
 
     Returns:
-        Rows of :data:`sixgig.tables.COSTS`: one per cohort for its preparation, one per arm for encoding, one per
-        method for classification.
+        Rows of :data:`sixgig.tables.COSTS`: one per cohort for its preparation, one per arm for its training
+        (when it has one) and for encoding, one per method for classification.
     """
     rows: list[dict[str, Any]] = []
     for cohort in cohorts:
         rows.append({"cohort": cohort, "arm": None, **read_json(root / "cohorts" / cohort / "cohort.json")["cost"]})
         for arm in arms:
+            training = root / "pretraining" / cohort / f"{arm}.json"
+            if training.exists():
+                rows.append({"cohort": cohort, "arm": arm, **read_json(training)["pretraining"]["cost"]})
             sidecar = read_json(root / "features" / cohort / f"{arm}.json")
             same = ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb", "device")
             row = {name: sidecar[name] for name in same} | {"batch_size": sidecar["batch_size_used"]}

@@ -56,3 +56,7 @@ class TableError(SixgigError):
 
 class GpuError(SixgigError):
     """The GPU that the study asks for cannot be used."""
+
+
+class EnvironmentMissingError(SixgigError):
+    """An environment that the study needs is not there, or is not the one it should be."""

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms import ARMS, get_arm
-from sixgig.arms.base import FeatureArm
+from sixgig.arms.base import FeatureArm, PretrainedArm
+from sixgig.atomic import read_json
 from sixgig.config import complete
 from sixgig.errors import ConfigError
+from sixgig.interpreters import Interpreter, tensorflow1_interpreter
 from sixgig.weights import CONVERTERS
 
 MAJORITY_ARM = "control_majority_class"
@@ -17,6 +19,8 @@ MAJORITY_CLASSIFIER = "majority_class"
 RANDOM_VIT = "control_random_vit"
 #: Figures drawn for every cohort; sixgig.figures draws them under these names.
 FIGURES = ("scores", "intervals", "confusion", "roc", "cost", "pairwise")
+#: Drawn beside them when an arm was trained.
+TRAINING_FIGURES = ("training",)
 
 
 class Plan:
@@ -24,12 +28,14 @@ class Plan:
 
     Args:
         config: What YAML gave, before defaults.
+        conda: Whether Snakemake builds the environments with conda.
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
+        EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], conda: bool = False) -> None:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
@@ -39,7 +45,9 @@ class Plan:
         self.arms: list[str] = [name for name in ARMS if name in wanted]
         self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
         self.feature_arms = [name for name in self.arms if name not in self.image_arms]
+        self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
+        self.tensorflow1 = self._tensorflow1(conda)
         self._check_files()
 
     @property
@@ -66,12 +74,38 @@ class Plan:
         return found.source_arm
 
     def weights_file(self, arm: str) -> str:
-        """Return the weights file that an image arm reads."""
+        """Return the file of the weights stage that an image arm encodes with or begins its training with."""
         return f"results/{self.study}/weights/{self.arm_options(arm)['weights']}.safetensors"
+
+    def encoder_file(self, cohort: str, arm: str) -> str:
+        """Return the weights file that an image arm encodes a cohort with."""
+        if arm in self.pretrained_arms:
+            return f"results/{self.study}/pretraining/{cohort}/{arm}.safetensors"
+        return self.weights_file(arm)
+
+    def environment_check(self, arm: str) -> list[str]:
+        """Return the file that says what an arm's own environment can do; none for most arms."""
+        return [f"results/{self.study}/tensorflow1.json"] if arm == "vit_contrastive" and self.tensorflow1 else []
+
+    def environment_python(self, arm: str) -> list[str]:
+        """Return the file that holds the path of that environment's interpreter; none for most arms."""
+        return [path.replace(".json", ".python") for path in self.environment_check(arm)]
+
+    def tensorflow1_state(self) -> str:
+        """Return what makes the check of the TensorFlow 1 environment run again; always, while it is unusable."""
+        assert self.tensorflow1 is not None
+        found = Path(self.environment_check("vit_contrastive")[0])
+        if found.exists() and not read_json(found).get("usable"):
+            return f"{self.tensorflow1.state}, unusable at {found.stat().st_mtime_ns}"
+        return self.tensorflow1.state
 
     def cohort_options(self, cohort: str) -> dict[str, Any]:
         """Return a cohort's stanza."""
         return dict(self.config["cohorts"][cohort])
+
+    def training_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that training depends on."""
+        return {name: self.config["cohorts"][cohort][name] for name in ("partitions",)}
 
     @property
     def positives(self) -> dict[str, str | None]:
@@ -110,11 +144,32 @@ class Plan:
     def figures(self, suffix: str) -> list[str]:
         """Return every figure file of a type, ``svg`` or ``png``."""
         root = f"results/{self.study}/figures"
-        return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in FIGURES]
+        names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
+        return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
+
+    def training_modules(self, arm: str) -> list[str]:
+        """Return the modules that train an arm."""
+        found = get_arm(arm)
+        return [f"sixgig.arms.{arm}", *(found.process_modules if issubclass(found, PretrainedArm) else ())]
+
+    def training_files(self, cohort: str) -> list[str]:
+        """Return what the arms that are trained leave about it for one cohort."""
+        root = f"results/{self.study}/pretraining/{cohort}"
+        return [f"{root}/{arm}.{suffix}" for arm in self.pretrained_arms for suffix in ("csv", "json")]
 
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def _tensorflow1(self, conda: bool) -> Interpreter | None:
+        """The interpreter of the TensorFlow 1 environment, when an arm needs it."""
+        options = self.config["arms"].get("vit_contrastive", {"backend": "torch"})
+        if options["backend"] != "tensorflow1":
+            return None
+        interpreter = tensorflow1_interpreter(options["interpreter"], conda)
+        if options["on_missing_environment"] == "fail":
+            interpreter.require()
+        return interpreter
 
     def _check_files(self) -> None:
         from sixgig.cohorts import check_source

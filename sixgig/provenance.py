@@ -16,6 +16,8 @@ PACKAGE = Path(__file__).resolve().parent
 _WITHOUT_RESULT = frozenset(
     f"sixgig.{name}" for name in ("arms", "cohorts", "errors", "jobs", "monitor", "progress", "provenance")
 )
+#: Modules that only watch. What they import does not matter either.
+_ONLY_WATCHING = frozenset({"sixgig.arms.following", "sixgig.live_tracking"})
 
 
 def source_digest(*modules: str) -> str:
@@ -34,7 +36,7 @@ def source_digest(*modules: str) -> str:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in found:
+        if module in found or module in _ONLY_WATCHING:
             continue
         found.add(module)
         waiting += _imports(module)

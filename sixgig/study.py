@@ -273,6 +273,20 @@ class Study:
         path = self.folder / "features" / cohort / f"{arm}.json"
         return self._json(path) if path.exists() else None
 
+    def trained_arms(self, cohort: str) -> list[str]:
+        """Arms that were trained on one cohort, failed ones included, in display order."""
+        folder = self.folder / "pretraining" / cohort
+        found = {path.stem for path in folder.glob("*.json")}
+        return [arm for arm in ARM_ORDER if arm in found] + sorted(found - set(ARM_ORDER))
+
+    def training(self, cohort: str, arm: str) -> dict[str, Any]:
+        """What ``pretraining/<cohort>/<arm>.json`` says about the training."""
+        return dict(self._json(self.folder / "pretraining" / cohort / f"{arm}.json").get("pretraining") or {})
+
+    def training_curve(self, cohort: str, arm: str) -> pd.DataFrame:
+        """``pretraining/<cohort>/<arm>.csv``: the loss of every step; no row when training failed."""
+        return self._table(tables.TRAINING, self.folder / "pretraining" / cohort / f"{arm}.csv")
+
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method; None when it made none because its arm failed."""
         path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"

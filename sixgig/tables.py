@@ -191,13 +191,23 @@ COSTS = Table(
     (
         _COHORT,
         Column("arm", "string", "arm; empty for work shared by all arms", required=False),
-        Column("stage", "string", "prepare, encode, or classify:<classifier>"),
+        Column("stage", "string", "prepare, pretrain, encode, or classify:<classifier>"),
         Column("seconds", "number", "wall time"),
         Column("images_per_second", "number", "images over seconds; empty when no images were encoded", required=False),
         Column("peak_vram_mb", "number", "peak GPU memory in MiB; 0 on a CPU"),
         Column("peak_rss_mb", "number", "peak resident host memory of the process in MiB"),
         Column("batch_size", "integer", "batch size used; empty when there is none", required=False),
         Column("device", "string", "cuda or cpu"),
+    ),
+)
+TRAINING = Table(
+    "training.csv",
+    "loss of every step while an arm learned from the pretraining subjects",
+    (
+        Column("step", "integer", "step, from 1"),
+        Column("stage", "string", "part of the training, such as global or local"),
+        Column("loss", "number", "loss of the step's batch"),
+        Column("learning_rate", "number", "learning rate of the step"),
     ),
 )
 PAIRWISE = Table(
@@ -224,4 +234,4 @@ PAIRWISE = Table(
 )
 
 #: Every table format, for the documentation in results/README.md and the tests.
-ALL_TABLES = (MANIFEST, SPLITS, QUARANTINE, PREDICTIONS, METRICS, SUMMARY, COSTS, PAIRWISE)
+ALL_TABLES = (MANIFEST, SPLITS, QUARANTINE, PREDICTIONS, METRICS, SUMMARY, COSTS, TRAINING, PAIRWISE)

@@ -58,19 +58,12 @@ def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
     Returns:
         Run id by key: ``study`` for the parent run, ``<cohort>/<arm>/<classifier>`` for the nested ones.
     """
-    # Before mlflow is imported, because it reads them then.
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["DO_NOT_TRACK"] = "true"
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # one line per migration of a new store otherwise
-    from mlflow.tracking import MlflowClient
-
-    store.parent.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
-    experiment = _experiment(client, study.name, artifacts.resolve().as_uri())
-    known = _known_runs(client, experiment)
+    client = open_store(store)
+    experiment = open_experiment(client, study.name, artifacts.resolve().as_uri())
+    known = known_runs(client, experiment)
     ids = {}
 
-    parent = _run(client, experiment, known, _WHOLE_STUDY, study.title, {_STUDY: study.name})
+    parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {_STUDY: study.name})
     _log(client, parent, _study_params(study), _study_metrics(study), {})
     ids[_WHOLE_STUDY] = str(parent.info.run_id)
     for cohort in study.cohorts:
@@ -79,7 +72,7 @@ def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
             key = f"{cohort}/{method.arm}/{method.classifier}"
             status = str(statuses[method]["status"])
             tags = {_STUDY: study.name, _PARENT: ids[_WHOLE_STUDY], "sixgig.status": status}
-            run = _run(client, experiment, known, key, key, tags)
+            run = open_run(client, experiment, known, key, key, tags)
             _log(client, run, _method_params(study, cohort, method), _method_metrics(study, cohort, method), tags)
             client.set_terminated(run.info.run_id, "FAILED" if is_failed(status) else "FINISHED")
             ids[key] = str(run.info.run_id)
@@ -88,7 +81,19 @@ def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
     return ids
 
 
-def _experiment(client: MlflowClient, name: str, location: str) -> str:
+def open_store(store: Path) -> MlflowClient:
+    """Open an SQLite store, making it when it does not exist; MLflow is told to send nothing anywhere."""
+    # Before mlflow is imported, because it reads them then.
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # one line per migration of a new store otherwise
+    from mlflow.tracking import MlflowClient
+
+    store.parent.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=f"sqlite:///{store.resolve()}")
+
+
+def open_experiment(client: MlflowClient, name: str, location: str) -> str:
     """The id of the study's experiment, whose artifacts lie at ``location``."""
     found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
@@ -102,7 +107,8 @@ def _experiment(client: MlflowClient, name: str, location: str) -> str:
     return str(found.experiment_id)
 
 
-def _known_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
+def known_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
+    """The runs of an experiment by their key."""
     runs: dict[str, Run] = {}
     token = None
     while True:
@@ -115,9 +121,10 @@ def _known_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
             return runs
 
 
-def _run(
+def open_run(
     client: MlflowClient, experiment: str, known: dict[str, Run], key: str, name: str, tags: dict[str, str]
 ) -> Run:
+    """The run of a key, made when there is none."""
     if key in known:
         return known[key]
     return client.create_run(experiment, tags={**_short(tags, _TAG_LENGTH), _KEY: key}, run_name=name)

@@ -36,6 +36,14 @@ def lite0_weights(downloads):
     return _weights("efficientnet_lite0", downloads)
 
 
+@pytest.fixture(scope="session")
+def tensorflow1():
+    """The interpreter of the TensorFlow 1 environment. Without it tests fail; none is skipped."""
+    python = REPOSITORY / ".venv-tf1" / "bin" / "python"
+    assert python.exists(), f"{python} is missing. Next step: run `make setup`, which builds it"
+    return python
+
+
 def _weights(name, downloads):
     from sixgig.atomic import read_json
     from sixgig.digests import file_sha256

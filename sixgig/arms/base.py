@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sixgig.errors import ArmError
 from sixgig.weights.storage import read_provenance
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from sixgig.arms.pretraining import PretrainJob
 
 
 class Arm(ABC):
@@ -74,6 +77,55 @@ class ImageArm(Arm):
     @abstractmethod
     def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
         """Compute features [n, d] of a normalised batch [n, 3, H, W]."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What an arm learned from a cohort.
+
+    Attributes:
+        state: Tensors under the network's own names.
+        facts: What the sidecar tells about the training: ``device``, ``dtype``, ``batch_size_used``, ``fallbacks``
+            (list of sentences) and whatever else the arm has to say, all JSON.
+        history: Rows of :data:`sixgig.tables.TRAINING`.
+        checkpoints: Folder of checkpoints that may go once the outputs are written.
+    """
+
+    state: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    history: Sequence[tuple[int, str, float, float]]
+    checkpoints: Path | None = None
+
+
+class PretrainedArm(ImageArm):
+    """An arm whose network is first trained further on a cohort's pretraining subjects, and then encodes as it is.
+
+    Attributes:
+        process_modules: Modules that training runs in a process of its own, which no import shows.
+    """
+
+    learns = True
+    process_modules: ClassVar[tuple[str, ...]] = ()
+
+    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
+        """See :meth:`ImageArm.load`; the weights are those that :meth:`pretrain` led to.
+
+        Raises:
+            ArmError: Training failed.
+        """
+        training = read_provenance(weights).get("pretraining", {})
+        status = str(training.get("status", "failed: no training is recorded"))
+        if status.startswith("failed"):
+            raise ArmError("training", status.removeprefix("failed: "), f"read {weights.with_suffix('.json')}")
+        return pretrained_encoder(weights, image_size)
+
+    @abstractmethod
+    def pretrain(self, job: PretrainJob) -> Trained:
+        """Train the network.
+
+        Raises:
+            ArmError: The arm cannot be trained on this cohort, or training failed.
+        """
 
 
 class FeatureArm(Arm):

@@ -107,6 +107,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         try:
             encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
             facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
+            facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
             rows = _encode_images(job, arm, encoder, images, device, facts)
             pooled, subject_ids = pool_subjects(rows, MANIFEST.read(job.manifest), job.options["pooling"])
         except (SixgigError, RuntimeError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
-from sixgig.figures import confusion, cost, intervals, pairwise, roc, scores, style
+from sixgig.figures import confusion, cost, intervals, pairwise, roc, scores, style, training
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -86,14 +86,25 @@ _KINDS = (
 )
 #: Kinds of figure by name, in the order in which the report shows them.
 KINDS = {kind.name: kind for kind in _KINDS}
+#: Further kinds, for studies with an arm that was trained.
+TRAINING_KINDS = {
+    "training": Kind(
+        "training",
+        "Loss while the arms learned",
+        "Pale: the loss of each step's batch; bold: its moving average. Two arms minimise two different losses, so "
+        "their curves cannot be compared with each other.",
+        training.draw,
+    )
+}
 
 
-def figure_list(cohorts: list[str], folder: Path) -> list[FigureInfo]:
+def figure_list(cohorts: list[str], folder: Path, trained: bool = False) -> list[FigureInfo]:
     """Every figure of a study, with the files that :func:`draw_all` writes, without drawing.
 
     Args:
         cohorts: Cohort names.
         folder: The ``figures`` folder of the study.
+        trained: Whether the study has an arm that was trained.
     """
     return [
         FigureInfo(
@@ -105,7 +116,7 @@ def figure_list(cohorts: list[str], folder: Path) -> list[FigureInfo]:
             folder / cohort / f"{kind.name}.png",
         )
         for cohort in cohorts
-        for kind in KINDS.values()
+        for kind in (KINDS | TRAINING_KINDS if trained else KINDS).values()
     ]
 
 
@@ -122,11 +133,13 @@ def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
     Raises:
         TableError: A table is missing or damaged.
     """
-    return [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
+    drawn = [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
+    trained = [cohort for cohort in study.cohorts if study.trained_arms(cohort)]
+    return drawn + [info for cohort in trained for info in draw_training(study, cohort, folder)]
 
 
 def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
-    """Draw every figure of one cohort; see :func:`draw_all`.
+    """Draw the figures of one cohort's results; see :func:`draw_all`.
 
     Raises:
         SixgigError: The study has no such cohort.
@@ -142,9 +155,17 @@ def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
     return figures
 
 
+def draw_training(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
+    """Draw the figures of one cohort that only need its arms to be trained, before anything is scored."""
+    figures = [info for info in figure_list([cohort], Path(folder), trained=True) if info.kind in TRAINING_KINDS]
+    for info in figures:
+        write_figure(study, info)
+    return figures
+
+
 def write_figure(study: Study, info: FigureInfo) -> None:
     """Draw one figure and write its two files."""
-    figure = KINDS[info.kind].draw(study, info.cohort)
+    figure = (KINDS | TRAINING_KINDS)[info.kind].draw(study, info.cohort)
     with style.style():
         with atomic_path(info.svg) as partial:
             # Neither file may carry a date or a version: the same results give the same bytes.

@@ -14,7 +14,7 @@ from sixgig import __version__
 from sixgig.atomic import write_text
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list
-from sixgig.reporting import cohorts, numbers, results, verdict
+from sixgig.reporting import cohorts, numbers, results, training, verdict
 from sixgig.study import Study
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
@@ -45,7 +45,8 @@ def render(study: Study) -> str:
         lstrip_blocks=True,
     )
     figures: dict[str, list[tuple[FigureInfo, Markup]]] = {cohort: [] for cohort in study.cohorts}
-    for info in figure_list(study.cohorts, study.folder / "figures"):
+    trained = any(study.trained_arms(cohort) for cohort in study.cohorts)
+    for info in figure_list(study.cohorts, study.folder / "figures", trained):
         figures[info.cohort].append((info, inline_svg(info)))
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -60,6 +61,8 @@ def render(study: Study) -> str:
         pairs=[results.pairs(study, cohort) for cohort in study.cohorts],
         trouble=results.trouble(study),
         arms=results.arms(study),
+        training=training.training(study),
+        training_notes=training.notes(study),
         costs=results.costs(study),
         figures=figures,
         environment=environment_facts(study),

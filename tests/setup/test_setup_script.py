@@ -20,6 +20,7 @@ def build(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TOOLS", tmp_path / ".tools")
     (tmp_path / "lock.txt").write_text("lock")
     (tmp_path / ".tools").mkdir()
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     return module
 
 
@@ -64,6 +65,24 @@ def test_failures_say_what_to_do_and_leave_nothing_ready(build, tmp_path, monkey
     with pytest.raises(SystemExit, match=message):
         build.build(tmp_path / ".venv", "3.11", tmp_path / "lock.txt")
     assert not (tmp_path / ".venv" / ".ready").exists()
+
+
+def test_newest_interpreter_of_pyenv_is_taken_by_its_own_path(build, tmp_path):
+    assert build.find_python("3.7") == "3.7"
+    for version in ("3.7.9", "3.7.16", "3.11.7"):
+        python = tmp_path / "pyenv" / "versions" / version / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("")
+    assert build.find_python("3.7") == str(tmp_path / "pyenv/versions/3.7.16/bin/python")
+
+
+def test_setup_builds_both_environments_unless_told_otherwise():
+    def planned(*arguments):
+        command = ["make", "-n", "setup", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "envs/build.py .venv-tf1 3.7 envs/tensorflow1.txt" in planned()
+    assert '[ "no" != no ]' in planned("TENSORFLOW1=no")
 
 
 def test_script_runs_on_old_pythons():

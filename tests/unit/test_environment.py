@@ -11,14 +11,15 @@ from sixgig.environment import describe_study
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def locked_versions():
-    """Versions of envs/main.txt that apply to Python 3.11 on Linux."""
+def locked_versions(lock="main.txt", python="3.11"):
+    """Versions of a lock that apply to a Python on Linux."""
     versions = {}
-    for line in (ROOT / "envs/main.txt").read_text().splitlines():
+    for line in (ROOT / "envs" / lock).read_text().splitlines():
         if re.match(r"[A-Za-z0-9]", line):
             requirement = Requirement(line.rstrip(" \\"))
             marker = requirement.marker or Marker("python_version > '0'")
-            if marker.evaluate({"python_full_version": "3.11.9", "python_version": "3.11", "sys_platform": "linux"}):
+            here = {"python_full_version": f"{python}.9", "python_version": python, "sys_platform": "linux"}
+            if marker.evaluate(here):
                 versions[requirement.name.lower()] = next(iter(requirement.specifier)).version
     return versions
 
@@ -40,6 +41,17 @@ def test_conda_environment_agrees_with_the_lock():
     wanted = (ROOT / "envs/main.in").read_text().split("# Tests")[0]
     names = {re.split(r"[=<>]", line)[0] for line in wanted.splitlines() if line and not line.startswith("#")}
     assert set(named) == names - {"pip"}
+
+
+def test_conda_environment_of_tensorflow1_agrees_with_its_lock():
+    conda = yaml.safe_load((ROOT / "envs/tensorflow1.yaml").read_text())
+    pins = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    named = dict(pin.split("==") for pin in pins)
+    locked = locked_versions("tensorflow1.txt", "3.7")
+    assert named.pop("nvidia-tensorflow").split("+")[0] == locked["tensorflow"] == "1.15.5"
+    assert named == {name: locked[name] for name in named}
+    assert int(locked["protobuf"].split(".")[1]) < 21
+    assert "python=3.8" in conda["dependencies"]  # the only one that NVIDIA built for
 
 
 def test_torch_is_the_build_for_cuda_12():

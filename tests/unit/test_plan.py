@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sixgig.errors import ConfigError
-from sixgig.figures.catalogue import KINDS
-from sixgig.plan import FIGURES, Plan
+from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.figures.catalogue import KINDS, TRAINING_KINDS
+from sixgig.plan import FIGURES, TRAINING_FIGURES, Plan
 from sixgig.weights import CONVERTERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,11 +19,12 @@ def config():
 
 def test_default_study(config):
     plan = Plan(config)
-    assert plan.image_arms == ["baseline_cnn", "vit_pure", "control_random_vit"]
+    assert plan.image_arms == ["baseline_cnn", "vit_pure", "vit_contrastive", "control_random_vit"]
     assert plan.feature_arms == ["vit_sparse"]
-    assert len(plan.methods) == 4 * 2 + 1
+    assert plan.pretrained_arms == ["vit_contrastive"]
+    assert len(plan.methods) == 5 * 2 + 1
     assert ("control_majority_class", "majority_class") in plan.methods
-    assert len(plan.targets("classify")) == 3 * 9
+    assert len(plan.targets("classify")) == 3 * 11
     assert plan.targets("report") == ["results/default/report.html", "results/default/mlflow.json"]
     assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
     assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
@@ -39,8 +40,52 @@ def test_arms_without_controls_and_tracking(config):
     assert plan.targets("report") == ["results/default/report.html"]
 
 
+def test_trained_arms_encode_with_what_they_learned(config):
+    plan = Plan(config)
+    trained = "results/default/pretraining/elpv/vit_contrastive.safetensors"
+    assert plan.encoder_file("elpv", "vit_contrastive") == trained
+    assert plan.encoder_file("elpv", "vit_pure") == plan.weights_file("vit_contrastive")
+    assert plan.environment_check("vit_contrastive") == ["results/default/tensorflow1.json"]
+    assert plan.environment_check("vit_pure") == []
+    assert "results/default/figures/elpv/training.svg" in plan.figures("svg")
+    del config["arms"]["vit_contrastive"]
+    assert not any("training" in file for file in Plan(config).figures("svg"))
+
+
+def test_missing_tensorflow_environment_stops_the_plan_or_takes_the_way_out(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = config["arms"]["vit_contrastive"]
+    options["interpreter"] = str(tmp_path / "no-python")
+    with pytest.raises(EnvironmentMissingError, match="no-python: the TensorFlow 1 environment is missing"):
+        Plan(config)
+    options["on_missing_environment"] = "torch"
+    assert Plan(config).tensorflow1_state() == "missing"
+    options["backend"] = "torch"
+    plan = Plan(config)
+    assert plan.tensorflow1 is None
+    assert plan.environment_check("vit_contrastive") == []
+
+
+def test_an_unusable_environment_is_checked_again(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    usable = Plan(config).tensorflow1_state()
+    found = tmp_path / "results/default/tensorflow1.json"
+    found.parent.mkdir(parents=True)
+    found.write_text('{"usable": true}')
+    assert Plan(config).tensorflow1_state() == usable
+    found.write_text('{"usable": false, "reason": "wrong TensorFlow"}')
+    assert Plan(config).tensorflow1_state() != usable
+
+
+def test_digest_of_training_covers_the_other_process(config):
+    modules = Plan(config).training_modules("vit_contrastive")
+    assert modules == ["sixgig.arms.vit_contrastive", "sixgig.contrastive.__main__"]
+    assert Plan(config).training_modules("vit_pure") == ["sixgig.arms.vit_pure"]
+
+
 def test_figures_and_converters_are_those_of_the_package():
     assert set(FIGURES) == set(KINDS)
+    assert set(TRAINING_FIGURES) == set(TRAINING_KINDS)
     for module in CONVERTERS.values():
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
 

@@ -14,7 +14,7 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ[
 #: How studies are run here: jobs of a tiny study mostly import packages, so two at a time beat one on two threads.
 RUN = (
     "--cores", "2", "--set-threads", "encode_images=1", "code_features=1", "obtain_cohort=1", "prepare_cohort=1",
-    "score_predictions=1",
+    "score_predictions=1", "pretrain_arm=1",
 )  # fmt: skip
 
 
@@ -32,14 +32,14 @@ def snakemake(folder, *arguments, check=True):
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory):
-    """Files of timm's smallest ViT and CNN with random values."""
+    """Files of timm's smallest ViTs and CNN with random values. The contrastive arm needs a plain ViT."""
     import timm
     import torch
     from safetensors.torch import save_file
 
     folder = tmp_path_factory.mktemp("tiny_weights")
     torch.manual_seed(5)
-    for model in ("test_vit", "test_efficientnet"):
+    for model in ("test_vit", "test_efficientnet", "vit_tiny_patch16_224"):
         save_file(timm.create_model(model, num_classes=0).state_dict(), folder / f"{model}.safetensors")
     return folder
 
@@ -56,7 +56,8 @@ def tiny_config(tiny_weights):
     def phantom(kind, shape, spacing, subjects):
         size = {"kind": kind, "subjects": subjects, "shape": shape, "spacing": spacing, "seed": 3}
         modalities = {"modalities": ["flair", "t1ce", "t2"]} if kind == "brats" else {}
-        return {"adapter": kind, "source": {"phantom": size}, "slices": {"count": 2}, **modalities}
+        slices = {"slices": {"count": 2}, "partitions": 2}
+        return {"adapter": kind, "source": {"phantom": size}, **slices, **modalities}
 
     return {
         "study": "tiny",
@@ -67,10 +68,15 @@ def tiny_config(tiny_weights):
             "brats_phantom": phantom("brats", [32, 32, 24], 6.0, 16) | {"volume": {"size": [8, 16, 16]}},
             "acdc_phantom": phantom("acdc", [40, 40, 10], 4.0, 25),
         },
-        "weights": {"vit": entry("test_vit"), "cnn": entry("test_efficientnet")},
+        "weights": {
+            "vit": entry("test_vit"), "cnn": entry("test_efficientnet"), "plain_vit": entry("vit_tiny_patch16_224"),
+        },
         "arms": {
             "baseline_cnn": {"weights": "cnn", "batch_size": 8},
             "vit_pure": {"weights": "vit", "batch_size": 8},
+            "vit_contrastive": {
+                "weights": "plain_vit", "batch_size": 4, "steps": 3, "warmup_steps": 1, "frozen_blocks": 6,
+            },
             "vit_sparse": {"atoms": 6, "nonzeros": 2, "epochs": 2},
         },
         "classifiers": {"svm": {"kernels": ["linear"], "C": [1.0]}, "src": {"coding": ["omp"], "n_nonzero": [2]}},
@@ -80,10 +86,14 @@ def tiny_config(tiny_weights):
 
 @pytest.fixture(scope="session")
 def small_config(tiny_config):
-    """One cohort and the ViT's arms only, for tests that run a study of their own."""
-    arms = {arm: options for arm, options in tiny_config["arms"].items() if arm != "baseline_cnn"}
-    cohorts = {"brats_phantom": tiny_config["cohorts"]["brats_phantom"]}
-    return {**tiny_config, "arms": arms, "cohorts": cohorts, "tracking": {"mlflow": False}}
+    """One cohort and two of the ViT's arms, for tests that run a study of their own."""
+    return {
+        **tiny_config,
+        "arms": {arm: tiny_config["arms"][arm] for arm in ("vit_pure", "vit_sparse")},
+        "cohorts": {"brats_phantom": tiny_config["cohorts"]["brats_phantom"]},
+        "weights": {"vit": tiny_config["weights"]["vit"]},
+        "tracking": {"mlflow": False},
+    }
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan import FIGURES
+from sixgig.plan import FIGURES, TRAINING_FIGURES
 from sixgig.tables import COSTS, MANIFEST, METRICS, PAIRWISE, PREDICTIONS, QUARANTINE, SPLITS, SUMMARY
 
 
@@ -38,13 +38,13 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
         assert images.shape == (len(manifest), 32, 32, 3)
         SPLITS.read(folder / "splits.csv")
         QUARANTINE.read(folder / "quarantine.csv")
-        for arm in ("baseline_cnn", "vit_pure", "vit_sparse", "control_random_vit"):
+        for arm in ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_sparse", "control_random_vit"):
             with np.load(root / "features" / cohort / f"{arm}.npz") as archive:
                 assert len(archive["features"]) == manifest["subject_id"].nunique()
             assert json.loads((root / "features" / cohort / f"{arm}.json").read_text())["status"] == "ok"
             for classifier in ("svm", "src"):
                 PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
-        for figure in FIGURES:
+        for figure in (*FIGURES, *TRAINING_FIGURES):
             for suffix in ("svg", "png"):
                 assert (root / "figures" / cohort / f"{figure}.{suffix}").stat().st_size > 1000
     volumes = np.load(root / "cohorts/brats_phantom/volumes.npy", mmap_mode="r")
@@ -53,8 +53,8 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     summary = SUMMARY.read(root / "summary.csv")
     assert set(summary["status"]) == {"ok"}
     assert (root / "report.html").read_text().startswith("<!DOCTYPE html>")
-    assert COSTS.read(root / "costs.csv")["stage"].nunique() == 5
-    assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 36  # 9 methods, 36 pairs a cohort
+    assert COSTS.read(root / "costs.csv")["stage"].nunique() == 6
+    assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 55  # 11 methods, 55 pairs a cohort
     assert (root / "mlflow.db").exists()
     for log in (root / "logs").rglob("*.log"):
         assert "Traceback" not in log.read_text(), log
@@ -69,7 +69,7 @@ def test_majority_class_is_at_chance(finished):
 def shared_lines(folder, name):
     """Lines of a table that a study of the small config shares with the tiny one."""
     lines = (folder / "results/tiny" / name).read_text().splitlines()
-    return [line for line in lines if "acdc_phantom" not in line and "baseline_cnn" not in line]
+    return [line for line in lines if not {"acdc_phantom", "baseline_cnn", "vit_contrastive"} & set(line.split(","))]
 
 
 def test_second_run_elsewhere_gives_the_same_tables(finished, study, small_config):
@@ -87,7 +87,8 @@ def test_nothing_is_left_to_do(finished):
 def test_dry_run_shows_threads_and_resources(study):
     started = time.monotonic()
     shown = snakemake(study.folder, "-n", "--cores", "4").stdout
-    assert shown.count("rule encode_images:") == 6
+    assert shown.count("rule encode_images:") == 8
+    assert shown.count("rule pretrain_arm:") == 2
     assert "threads: 4" in shown
     assert "gpu=1" in shown
     assert "mem_mb=2500" in shown

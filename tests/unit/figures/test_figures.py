@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from sixgig import tables
 from sixgig.errors import SixgigError
-from sixgig.figures import KINDS, catalogue, confusion, cost, draw_cohort, figure_list, intervals, roc, style
+from sixgig.figures import KINDS, catalogue, confusion, cost, draw_cohort, figure_list, intervals, roc, style, training
 from sixgig.plan import FIGURES
 from sixgig.study import Method, Study
 from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study
@@ -191,3 +191,14 @@ def test_titles(method, title):
 )
 def test_metric_titles_inside_a_sentence(metric, title):
     assert style.lower_case(style.metric_title(metric)) == title
+
+
+def test_training_curves_are_drawn_for_trained_arms_only(study, tmp_path):
+    (info,) = catalogue.draw_training(study, "acdc_phantom", tmp_path)
+    assert info.svg.read_text().count("local loss") == 1  # a line and a word where the second stage begins
+    assert info.png.stat().st_size > 1000
+    assert "Nothing to draw: no arm of this cohort was trained to its end" in words(training.draw(study, "brats_phantom"))
+
+
+def test_moving_average_keeps_the_start_and_smooths_the_rest():
+    assert training.moving_average(np.array([4.0, 2.0, 0.0, 1.0])).tolist() == [4.0, 3.0, 2.0, 1.0]

@@ -88,6 +88,7 @@ def write_fake_study(
                         "cpu",
                     )
                 )
+        _write_training(folder, cohort)
         costs.append((cohort, None, "prepare", 12.4, None, 0.0, 350.0, None, "cpu"))
         pairwise += _compare(cohort, scores)
     _table(tables.METRICS, metrics, folder / "metrics.csv")
@@ -247,6 +248,37 @@ def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
             "n_features": 384,
         },
     )
+
+
+def _write_training(folder: Path, cohort: str) -> None:
+    """A contrastive arm that was trained with partitions (acdc), on single images (elpv), or failed (brats)."""
+    failed = cohort == "brats_phantom"
+    measure = "view" if cohort == "elpv" else "partition"
+    facts = {
+        "status": "failed: the loss is not finite at step 17" if failed else "ok",
+        "fallbacks": [],
+        "cost": {"seconds": 75.0},
+    }
+    if not failed:
+        facts |= {
+            "framework": "TensorFlow 1.15.5",
+            "device": "cpu",
+            "dtype": "float32",
+            "loss": "g_r" if cohort == "elpv" else "g_d",
+            "steps": 40,
+            "stopped_early": cohort == "elpv",
+            "heldout_loss": {
+                "before": 2.61,
+                "after": 1.9,
+                "subjects": "pretraining" if cohort == "elpv" else "evaluation",
+            },
+            "evidence": {"measure": measure, "before": 0.41, "after": 0.66, "chance": 0.25, "n_images": 200},
+            "notes": ["the cohort has no volumes: G^R instead of G^D"] if cohort == "elpv" else [],
+        }
+    own = folder / "pretraining" / cohort
+    write_json(own / "vit_contrastive.json", {"model": "vit_small_patch14_dinov2", "pretraining": facts})
+    curve = [] if failed else [(i + 1, "global" if i < 30 else "local", 3 - 0.02 * i, 1e-5) for i in range(40)]
+    _table(tables.TRAINING, curve, own / "vit_contrastive.csv")
 
 
 def _predict(splits: pd.DataFrame, skill: float, arm: str, rng: np.random.Generator) -> pd.DataFrame:

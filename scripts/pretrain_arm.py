@@ -1,0 +1,48 @@
+"""Train an arm on the pretraining subjects of a cohort."""
+
+from pathlib import Path
+from typing import Any
+
+from sixgig.arms.pretraining import PretrainJob, pretrain_cohort
+from sixgig.jobs import job
+
+
+def main(
+    pretrain_job: PretrainJob,
+    weights: Path,
+    curve: Path,
+) -> None:
+    """Train an arm on the pretraining subjects of a cohort."""
+    pretrain_cohort(pretrain_job, weights, curve)
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    with job(snakemake.log[0]):
+        results = Path(f"results/{snakemake.wildcards.study}")
+        main(
+            PretrainJob(
+                study=snakemake.wildcards.study,
+                cohort=snakemake.wildcards.cohort,
+                arm=snakemake.wildcards.arm,
+                options=snakemake.params.options,
+                cohort_options=snakemake.params.cohort_options,
+                scope=snakemake.params.scope,
+                weights=Path(snakemake.input.weights),
+                images=Path(snakemake.input.images),
+                manifest=Path(snakemake.input.manifest),
+                splits=Path(snakemake.input.splits),
+                environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
+                python=Path(snakemake.input.python[0]) if snakemake.input.python else None,
+                checkpoints=results / ".checkpoints",
+                tracking=results / "mlflow.db" if snakemake.params.mlflow else None,
+                device=snakemake.params.device,
+                memory_limit_mb=snakemake.params.memory_limit_mb,
+                seed=snakemake.params.seed,
+                threads=snakemake.threads,
+                digest=snakemake.params.digest,
+            ),
+            weights=Path(snakemake.output.weights),
+            curve=Path(snakemake.output.curve),
+        )

@@ -1,0 +1,244 @@
+"""Command line of the TensorFlow 1 environment: check it, or train in it.
+
+``python -m sixgig.contrastive check --output FACTS.json [--gpu] [--memory-fraction F] [--log LOG]``
+    writes what the environment is and whether it can be used.
+``python -m sixgig.contrastive train --job JOB.json``
+    trains as the job file says. ``settings`` (see :class:`sixgig.contrastive.settings.Settings`), ``weights`` (.npz of
+    :func:`sixgig.contrastive.arrays.write_arrays`), ``pools`` (the same, with arrays such as ``pretraining_row``),
+    ``images`` (.npy), ``checkpoints`` (folder), ``output`` (.npz), ``facts`` (.json), ``use_gpu``, ``memory_fraction``.
+    ``handover`` (.npz) gets the features that this environment computes for a few images with the trained weights, so
+    that the other environment can prove that it computes the same.
+
+Events go to standard output, one JSON object a line, everything else to standard error. Exit codes: 0; 3 after an
+``error`` event, whose next step the user can take; 4 after an ``out_of_memory`` event, upon which the same job may be
+started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import IO, Any, Callable, Mapping, Sequence
+
+from sixgig.contrastive.errors import ContrastiveError
+
+KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
+#: Images whose features are handed over for comparison.
+HANDOVER_IMAGES = 8
+
+_JOB_TYPES: Mapping[str, tuple] = {
+    "settings": (dict,),
+    "weights": (str,),
+    "pools": (str,),
+    "images": (str,),
+    "checkpoints": (str,),
+    "output": (str,),
+    "handover": (str,),
+    "facts": (str,),
+    "use_gpu": (bool,),
+    "memory_fraction": (int, float),
+}
+_SIGKILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    # Whatever the libraries print, in Python or in C, must not stand between the events.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _end_with_parent()
+
+    def report(event: Mapping[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+        events.flush()
+
+    try:
+        if options.command == "check":
+            return _check(options, report)
+        return _train(_read_job(Path(options.job)), report)
+    except BrokenPipeError:
+        sys.stderr.write("nobody reads the events any more: ended\n")
+        return BROKEN_PIPE
+    except ContrastiveError as error:
+        traceback.print_exc()
+        kind = type(error).__name__
+        found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
+        report({"event": "error", "kind": kind, **found})
+        return KNOWN_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sixgig.contrastive", description="The contrastive arm's training.")
+    commands = parser.add_subparsers(dest="command")
+    commands.required = True
+    check = commands.add_parser("check", help="check versions and devices")
+    check.add_argument("--output", required=True, help="JSON file to write")
+    check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes rightly")
+    check.add_argument("--memory-fraction", type=float, default=1.0, help="share of the GPU's memory to take")
+    check.add_argument("--log", help="file that messages are added to; standard error without it")
+    train = commands.add_parser("train", help="train as a job file says")
+    train.add_argument("--job", required=True, help="JSON file, see the module's documentation")
+    return parser
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process when the thread that started it ends; elsewhere a broken pipe has to do."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+    import signal
+
+    try:
+        ctypes.CDLL(None).prctl(_SIGKILL_WITH_PARENT, int(signal.SIGKILL))
+    except (OSError, AttributeError) as error:
+        sys.stderr.write(f"prctl is not to be had: {error}\n")
+
+
+def _check(options: argparse.Namespace, report: Callable[[Mapping[str, Any]], None]) -> int:
+    """Check the environment; its trouble is a finding too, written to the same file."""
+    if options.log:
+        with open(options.log, "a", encoding="utf-8") as log:
+            os.dup2(log.fileno(), 2)
+            os.dup2(log.fileno(), 1)
+    output = Path(options.output)
+    try:
+        from sixgig.contrastive.tensorflow1.environment import check
+
+        facts = check(options.gpu, options.memory_fraction)
+    except ContrastiveError as error:
+        found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
+        _write_json(output, {"usable": False, **found})
+        raise
+    _write_json(output, facts)
+    report({"event": "phase", "text": _in_words(facts)})
+    return 0
+
+
+def _in_words(facts: Mapping[str, Any]) -> str:
+    versions = facts["versions"]
+    words = "Python {python}, TensorFlow {tensorflow}, NumPy {numpy}".format(**versions)
+    return "; ".join(["{} on {}".format(words, facts["device_name"]), *facts["fallbacks"]])
+
+
+def _train(job: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> int:
+    from sixgig.contrastive.backend import OutOfMemoryError
+    from sixgig.contrastive.checkpoints import CheckpointStore, hold
+    from sixgig.contrastive.settings import Settings
+
+    settings = Settings.from_dict(job["settings"], "settings of the job")
+    folder = Path(job["checkpoints"])
+    waiting = {"event": "note", "text": "another process trains with the same checkpoints: waiting for it"}
+    with hold(folder, lambda: report(waiting)):
+        try:
+            _train_alone(job, settings, CheckpointStore(folder), report)
+        except OutOfMemoryError as error:
+            traceback.print_exc()
+            report({"event": "out_of_memory", "micro_batch_size": settings.micro_batch_size, "text": error.reason})
+            return OUT_OF_MEMORY
+    return 0
+
+
+def _train_alone(job: Mapping[str, Any], settings: Any, store: Any, report: Callable[[dict], None]) -> None:
+    """Train while no other process uses the checkpoints."""
+    from sixgig.contrastive.tensorflow1.environment import check
+
+    environment = check(job["use_gpu"], job["memory_fraction"])
+    report({"event": "phase", "text": _in_words(environment)})
+
+    import numpy as np
+
+    from sixgig.contrastive.arrays import read_arrays, write_arrays
+    from sixgig.contrastive.augmentation import prepare_batch
+    from sixgig.contrastive.measurement import TrainingData
+    from sixgig.contrastive.sampling import Batch
+    from sixgig.contrastive.tensorflow1.backend import TensorFlowBackend
+    from sixgig.contrastive.training import train
+
+    arrays, architecture = read_arrays(job["weights"])
+    pretraining, evaluation = _read_pools(job["pools"])
+    data = TrainingData(_read_images(job["images"]), pretraining, evaluation, architecture["mean"], architecture["std"])
+    backend = TensorFlowBackend(arrays, architecture, settings, environment["device"], job["memory_fraction"])
+    try:
+        facts = train(backend, data, settings, store, report)
+        write_arrays(job["output"], backend.arrays(), architecture)
+        rows = pretraining.row[:HANDOVER_IMAGES]
+        plain = Batch(rows, np.zeros(len(rows), dtype=bool))
+        features = backend.features(prepare_batch(data.images, plain, data.mean, data.std, settings, 0, 0))
+        write_arrays(job["handover"], {"rows": rows, "features": features}, {})
+    finally:
+        backend.close()
+    facts["fallbacks"] = [*environment["fallbacks"], *facts["fallbacks"]]
+    found = {"backend": backend.name, "version": backend.version, "device": backend.device, "dtype": backend.dtype}
+    found["peak_rss_mb"] = _peak_rss_mb()
+    _write_json(Path(job["facts"]), {**environment, **found, **facts})
+
+
+def _peak_rss_mb() -> float:
+    """Peak resident memory of this process in MiB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
+    return peak / 1024 ** (2 if sys.platform == "darwin" else 1)
+
+
+def _read_job(path: Path) -> dict[str, Any]:
+    place = f"job {path}"
+    try:
+        job = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ContrastiveError(place, f"cannot be read: {error}", "start the training through the workflow") from error
+    wrong = sorted(set(_JOB_TYPES) ^ set(job)) or [
+        name for name, types in _JOB_TYPES.items() if not isinstance(job[name], types)
+    ]
+    if wrong:
+        reason = "missing, unknown or of another type: {}".format(", ".join(wrong))
+        raise ContrastiveError(place, reason, "correct these entries, see sixgig/contrastive/__main__.py")
+    return dict(job)
+
+
+def _read_pools(path: str) -> tuple[Any, Any]:
+    """Return the pretraining and the evaluation pool."""
+    from sixgig.contrastive.arrays import read_arrays
+    from sixgig.contrastive.sampling import Pool
+
+    arrays, _ = read_arrays(path)
+    try:
+        pretraining, evaluation = (
+            Pool(*[arrays[f"{role}_{field}"] for field in Pool._fields]) for role in ("pretraining", "evaluation")
+        )
+    except KeyError as error:
+        raise ContrastiveError(path, f"has no array {error}", "start the training through the workflow") from error
+    return pretraining, evaluation
+
+
+def _read_images(path: str) -> Any:
+    import numpy as np
+
+    try:
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ContrastiveError(path, f"cannot be read as images: {error}", "delete it and run again") from error
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        reason = f"holds {images.dtype} {list(images.shape)}, must hold uint8 [n, height, width, 3]"
+        raise ContrastiveError(path, reason, "delete it and run again")
+    return images
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file that appears whole or not at all."""
+    partial = path.with_name(f".partial-{path.name}")
+    stream: IO[str]
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(str(partial), str(path))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""PyTorch backend: the same method where TensorFlow 1 cannot use the card."""

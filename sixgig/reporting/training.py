@@ -1,0 +1,77 @@
+"""What the report says about arms that were trained: with what, for how long, and whether they learned something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sixgig.reporting import numbers, views
+from sixgig.reporting.views import Cell, TableView
+from sixgig.study import Study
+
+#: What is measured on evaluation subjects before and after training, in words.
+MEASURES = {
+    "partition": "partition of a slice, by its nearest neighbour among other subjects",
+    "view": "second view of an image, by its nearest neighbour",
+}
+
+
+def training(study: Study) -> TableView:
+    """One row per cohort and trained arm; no row when the study has no such arm."""
+    table = TableView(
+        "training-table",
+        "How the arms that learn were trained, on pretraining subjects. Held-out loss: on batches of subjects that "
+        "were not trained on, unless the row says otherwise. Told apart: share of evaluation images of which the "
+        "features tell what the last column names.",
+        ["Cohort", "Arm", "Trained with", "Steps", "Time", "Held-out loss", "Told apart", "Chance", "What is told"],
+    )
+    for cohort in study.cohorts:
+        for arm in study.trained_arms(cohort):
+            facts = study.training(cohort, arm)
+            if str(facts.get("status", "")).startswith("failed"):
+                table.rows.append([Cell(cohort), views.arm(arm), Cell("failed", strong=True), *[views.text(None)] * 6])
+                continue
+            evidence = facts.get("evidence") or {}
+            measure = str(evidence.get("measure"))
+            table.rows.append(
+                [
+                    Cell(cohort),
+                    views.arm(arm),
+                    Cell(_with(facts)),
+                    Cell(_steps(facts), float(facts.get("steps") or 0), numeric=True),
+                    views.number((facts.get("cost") or {}).get("seconds"), numbers.seconds),
+                    Cell(_before_after(facts.get("heldout_loss") or {}) + _on(facts), numeric=True),
+                    Cell(_before_after(evidence), numeric=True),
+                    views.number(evidence.get("chance"), numbers.score),
+                    Cell(MEASURES.get(measure, measure) if evidence else numbers.MISSING),
+                ]
+            )
+    return table
+
+
+def notes(study: Study) -> list[str]:
+    """What the trainings have to say beside their numbers, such as a loss that the cohort called for."""
+    return [
+        f"{cohort}, {views.arm(arm).text}: {note}"
+        for cohort in study.cohorts
+        for arm in study.trained_arms(cohort)
+        for note in study.training(cohort, arm).get("notes") or []
+    ]
+
+
+def _with(facts: dict[str, Any]) -> str:
+    loss = {"g_d": "G^D", "g_d_minus": "G^D-", "g_r": "G^R"}.get(str(facts.get("loss")), facts.get("loss"))
+    parts = (facts.get("framework"), facts.get("device"), facts.get("dtype"), loss and f"loss {loss}")
+    return ", ".join(str(part) for part in parts if part) or numbers.MISSING
+
+
+def _steps(facts: dict[str, Any]) -> str:
+    return numbers.count(facts.get("steps")) + (" (stopped early)" if facts.get("stopped_early") else "")
+
+
+def _before_after(values: dict[str, Any]) -> str:
+    return f"{numbers.score(values.get('before'))} to {numbers.score(values.get('after'))}"
+
+
+def _on(facts: dict[str, Any]) -> str:
+    subjects = (facts.get("heldout_loss") or {}).get("subjects")
+    return " (pretraining subjects)" if subjects == "pretraining" else ""

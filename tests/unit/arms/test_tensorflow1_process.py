@@ -1,0 +1,94 @@
+"""The launcher of the other environment, with stand-ins for its process that are told how to end."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from sixgig.arms.tensorflow1 import CardFullError, Tensorflow1Process, environment
+from sixgig.errors import ArmError
+
+ERROR = '{"event": "error", "place": "step 7", "reason": "the loss is nan", "next_step": "lower it"}'
+
+
+def process(tmp_path, body, events=None):
+    """A process whose interpreter is a script that runs ``body`` in Python instead of what it is asked for."""
+    script = tmp_path / "body.py"
+    script.write_text(body)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    python.chmod(0o755)
+    return Tensorflow1Process(str(python), tmp_path, 3, (events if events is not None else []).append)
+
+
+def test_events_are_reported_and_other_lines_kept_apart(tmp_path):
+    events = []
+    body = (
+        "import json, sys\n"
+        "print('WARNING: something')\nprint('[1, 2]')\n"
+        "print(json.dumps({'event': 'step', 'step': 1}))\n"
+        "assert sys.argv[1:4] == ['-m', 'sixgig.contrastive', 'train'], sys.argv\n"
+        "assert json.load(open(sys.argv[5])) == {'settings': {'steps': 4}}\n"
+    )
+    process(tmp_path, body, events).train({"settings": {"steps": 4}})
+    assert events == [{"event": "step", "step": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        (
+            f"print({ERROR!r})\nraise SystemExit(3)\n",
+            ArmError,
+            r"step 7: the loss is nan\n  Next step: lower it",
+        ),
+        ("raise SystemExit(4)\n", CardFullError, ""),
+        ("raise SystemExit(1)\n", ArmError, "ended with exit code 1 and gave no reason"),
+        ("import os; os.kill(os.getpid(), 9)\n", ArmError, "ended by signal 9 and gave no reason.*last checkpoint"),
+    ],
+)
+def test_every_way_to_end_badly_has_its_error(tmp_path, body, error, message):
+    with pytest.raises(error, match=f"(?s){message}"):
+        process(tmp_path, body).train({})
+
+
+def test_missing_interpreter(tmp_path):
+    missing = Tensorflow1Process(str(tmp_path / "nowhere"), tmp_path, 1, print)
+    with pytest.raises(ArmError, match=r"cannot be started: No such file.*\n  Next step: run `make setup`"):
+        missing.train({})
+
+
+def test_the_process_ends_when_its_watcher_fails(tmp_path):
+    def stop(event):
+        raise KeyboardInterrupt
+
+    body = "import os, time\nprint('{\"event\": \"step\", \"pid\": %d}' % os.getpid(), flush=True)\ntime.sleep(60)\n"
+    child = process(tmp_path, body)
+    events = []
+    watched = Tensorflow1Process(child.python, child.folder, 1, lambda event: (events.append(event), stop(event)))
+    with pytest.raises(KeyboardInterrupt):
+        watched.train({})
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _alive(events[0]["pid"]):
+        time.sleep(0.05)
+    assert not _alive(events[0]["pid"])
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_packages_of_this_environment_stay_out(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.setenv("PYTHONHOME", "/elsewhere")
+    monkeypatch.setenv("VIRTUAL_ENV", "/here")
+    variables = environment(3)
+    assert variables["PYTHONPATH"] != "/somewhere"
+    assert (variables["PYTHONNOUSERSITE"], variables["OMP_NUM_THREADS"]) == ("1", "3")
+    assert not {"PYTHONHOME", "VIRTUAL_ENV"} & variables.keys()
+    assert "CUDA_VISIBLE_DEVICES" not in variables.keys() - os.environ.keys()
