@@ -1,6 +1,6 @@
 """Build a virtual environment from a hashed lock, with nothing but Python 3.
 
-Called by the Makefile: ``python3 envs/build.py .venv 3.11 envs/main.txt``, and again for ``.venv-tf1``. The first time, a pinned uv goes to
+Called by the Makefile, as in ``python3 envs/build.py .venv 3.11 envs/main.txt``. The first time, a pinned uv goes to
 ``.tools/``. The environment is complete when ``<environment>/.ready`` holds the digest of its lock; a build that was
 killed is begun again. Only the standard library is imported, and Python 3.7 suffices.
 """

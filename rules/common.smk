@@ -1,5 +1,7 @@
 """Helpers that the rules share. No rules here."""
 
+import os
+
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
@@ -14,6 +16,12 @@ def plan_study(study_config):
         return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
+
+
+def relative_to_here(path):
+    """Write a path of the repository from the working directory, so that a moved clone has nothing to run again."""
+    inside = os.path.commonpath([os.path.abspath(path), workflow.basedir]) == str(workflow.basedir)
+    return os.path.relpath(path) if inside else path
 
 
 def source_features(wildcards):

@@ -21,8 +21,6 @@ rule describe_study:
 
 
 if PLAN.tensorflow1:
-    # Not params: the path differs between machines, and results must not.
-    TENSORFLOW1_PYTHON = PLAN.tensorflow1.python
 
     rule check_tensorflow1:
         """Check Python, TensorFlow and device of the TensorFlow 1 environment, and let it prove that it computes.
@@ -43,13 +41,15 @@ if PLAN.tensorflow1:
             gpu=1,
             mem_mb=1500,
         params:
+            python=relative_to_here(PLAN.tensorflow1.python),
+            package=relative_to_here(workflow.basedir),
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
             missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
             interpreter=PLAN.tensorflow1_state(),
             digest=source_digest("sixgig.contrastive.tensorflow1.environment"),
         shell:
-            "{{ command -v {TENSORFLOW1_PYTHON:q} || echo missing; }} > {output.python:q};"
-            " PYTHONPATH={workflow.basedir:q} PYTHONNOUSERSITE=1 {TENSORFLOW1_PYTHON:q} -m sixgig.contrastive check"
+            "{{ command -v {params.python:q} || echo missing; }} > {output.python:q};"
+            " PYTHONPATH={params.package:q} PYTHONNOUSERSITE=1 {params.python:q} -m sixgig.contrastive check"
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"

@@ -9,9 +9,9 @@
     ``handover`` (.npz) gets the features that this environment computes for a few images with the trained weights, so
     that the other environment can prove that it computes the same.
 
-Events go to standard output, one JSON object a line, everything else to standard error. Exit codes: 0; 3 after an
-``error`` event, whose next step the user can take; 4 after an ``out_of_memory`` event, upon which the same job may be
-started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent.
+Events of a training go to standard output, one JSON object a line, everything else to standard error. Exit codes: 0; 3
+after an ``error`` event, whose next step the user can take; 4 after an ``out_of_memory`` event, upon which the same job
+may be started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         if options.command == "check":
-            return _check(options, report)
+            return _check(options, lambda text: print(text, file=events, flush=True))
         return _train(_read_job(Path(options.job)), report)
     except BrokenPipeError:
         sys.stderr.write("nobody reads the events any more: ended\n")
@@ -68,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         kind = type(error).__name__
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
-        report({"event": "error", "kind": kind, **found})
+        if options.command == "check":
+            print(f"[check_tensorflow1] {error}", file=events, flush=True)
+        else:
+            report({"event": "error", "kind": kind, **found})
         return KNOWN_ERROR
 
 
@@ -99,7 +102,7 @@ def _end_with_parent() -> None:
         sys.stderr.write(f"prctl is not to be had: {error}\n")
 
 
-def _check(options: argparse.Namespace, report: Callable[[Mapping[str, Any]], None]) -> int:
+def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
     """Check the environment; its trouble is a finding too, written to the same file."""
     if options.log:
         with open(options.log, "a", encoding="utf-8") as log:
@@ -115,7 +118,7 @@ def _check(options: argparse.Namespace, report: Callable[[Mapping[str, Any]], No
         _write_json(output, {"usable": False, **found})
         raise
     _write_json(output, facts)
-    report({"event": "phase", "text": _in_words(facts)})
+    tell("[check_tensorflow1] " + _in_words(facts))
     return 0
 
 

@@ -158,12 +158,12 @@ class Backend(ABC):
 
     def loss(self, images: np.ndarray, target: Target) -> float:
         """Return the loss of a batch; nothing is trained."""
-        return self._loss_gradient(self._embed_parts(images, _stage(target)), target)[0]
+        return self._loss_gradient(self._embed_parts(images, stage_of(target)), target)[0]
 
     def gradients(self, images: np.ndarray, target: Target) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its gradient by name, for every array that is trained; nothing is trained."""
         loss = self._accumulate(images, target)
-        return loss, {name: value / self._scale.value for name, value in self._gradient(_stage(target)).items()}
+        return loss, {name: value / self._scale.value for name, value in self._gradient(stage_of(target)).items()}
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Return the features float32 [n, d] that the settings' ``token`` names."""
@@ -228,7 +228,7 @@ class Backend(ABC):
         parts = list(self._parts(len(images)))
         if len(parts) == 1:
             return self._accumulate_whole(images, target, self._scale.value)
-        stage = _stage(target)
+        stage = stage_of(target)
         loss, gradient = self._loss_gradient(self._embed_parts(images, stage), target)
         for part in parts:
             self._pull_back(images[part], stage, gradient[part] * np.float32(self._scale.value), part.start == 0)
@@ -292,7 +292,8 @@ def check_restored(wanted: Mapping[str, Any], found: Mapping[str, Any], folder: 
         raise ContrastiveError(folder, reason, "remove the checkpoint folder, then run again")
 
 
-def _stage(target: Target) -> str:
+def stage_of(target: Target) -> str:
+    """Return the stage that a target belongs to."""
     return LOCAL if isinstance(target, LocalTarget) else GLOBAL
 
 

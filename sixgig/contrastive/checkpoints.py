@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from sixgig.contrastive.errors import ContrastiveError
 
@@ -146,7 +146,7 @@ def _synchronise(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold(folder: Path, wait: Callable[[], None]) -> Any:
+def hold(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
     """Let one process at a time use a checkpoint folder; the lock ends with the process, however it ends.
 
     Args:

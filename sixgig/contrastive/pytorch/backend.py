@@ -14,12 +14,12 @@ from torch.nn import functional
 from sixgig.contrastive.backend import (
     ADAM,
     GLOBAL,
-    LOCAL,
     Backend,
     LocalTarget,
     Target,
     check_restored,
     initial_heads,
+    stage_of,
     trains,
 )
 from sixgig.contrastive.errors import ContrastiveError
@@ -175,7 +175,7 @@ class TorchBackend(Backend):
 
     def _accumulate_whole(self, images: np.ndarray, target: Target, scale: float) -> float:
         self._clear()
-        loss = self._loss(self._embedding(images, LOCAL if isinstance(target, LocalTarget) else GLOBAL), target)
+        loss = self._loss(self._embedding(images, stage_of(target)), target)
         (loss * scale).backward()
         return loss.item()
 

@@ -19,6 +19,7 @@ from sixgig.contrastive.backend import (
     OutOfMemoryError,
     Target,
     initial_heads,
+    stage_of,
     trains,
 )
 from sixgig.contrastive.errors import ContrastiveError
@@ -217,7 +218,7 @@ class TensorFlowBackend(Backend):
         return embedding
 
     def _loss_gradient(self, embeddings: np.ndarray, target: Target) -> tuple[float, np.ndarray]:
-        graph = self._of(LOCAL if isinstance(target, LocalTarget) else GLOBAL)
+        graph = self._of(stage_of(target))
         loss, gradient = self._run(
             [graph.loss, graph.at_embedding], {graph.embedding: embeddings, **self._target(target)}
         )
@@ -229,7 +230,7 @@ class TensorFlowBackend(Backend):
         self._run(graph.store if first else graph.add, {self._images: images, graph.seed: gradient})
 
     def _accumulate_whole(self, images: np.ndarray, target: Target, scale: float) -> float:
-        graph = self._of(LOCAL if isinstance(target, LocalTarget) else GLOBAL)
+        graph = self._of(stage_of(target))
         self._current = graph
         feed = {self._images: images, self._scale_input: scale, **self._target(target)}
         loss, _ = self._run([graph.loss, graph.store], feed)

@@ -235,8 +235,11 @@ def test_both_backends_take_the_same_steps(case, tensorflow):
 def test_micro_batches_give_the_gradient_of_the_whole_batch(case, tensorflow):
     for whole, parts in ((tensorflow[case, 0], tensorflow[case, 3]), (computed(case, 0), computed(case, 3))):
         np.testing.assert_allclose(parts["loss"], whole["loss"], rtol=1e-5)
-        for name, wanted in gradients_in(whole).items():
-            assert relative_error(parts[name], wanted) < 1e-5, name
+        names = sorted(gradients_in(whole))
+        every = [np.concatenate([found[name].ravel() for name in names]) for found in (parts, whole)]
+        assert relative_error(*every) < 1e-5
+        # Single arrays may be small differences of large numbers.
+        assert max(relative_error(parts[name], whole[name]) for name in names) < 1e-4
 
 
 @pytest.mark.parametrize("micro_batch", MICRO_BATCHES)
