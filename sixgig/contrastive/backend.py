@@ -282,11 +282,8 @@ def check_restored(wanted: Mapping[str, Any], found: Mapping[str, Any], folder: 
     Raises:
         ContrastiveError: They differ.
     """
-    differ = sorted(
-        name
-        for name in set(wanted) | set(found)
-        if name not in wanted or name not in found or tuple(wanted[name].shape) != tuple(found[name].shape)
-    )
+    shapes = [{(name, tuple(array.shape)) for name, array in arrays.items()} for arrays in (wanted, found)]
+    differ = sorted({name for name, _ in shapes[0] ^ shapes[1]})
     if differ:
         reason = f"the checkpoint is of another training: {len(differ)} arrays differ (first: {differ[0]})"
         raise ContrastiveError(folder, reason, "remove the checkpoint folder, then run again")

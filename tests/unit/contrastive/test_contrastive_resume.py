@@ -242,6 +242,29 @@ def test_a_job_that_cannot_be_read_is_an_error_event(tensorflow1, tmp_path):
     assert "settings" not in names.split(", ")
 
 
+def checked(python, folder):
+    """Check an environment; returns the exit code, the facts written and what people read."""
+    command = [python, "-m", "sixgig.contrastive", "check", "--output", folder / "facts.json", "--log", folder / "log"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    return done.returncode, json.loads((folder / "facts.json").read_text()), done.stdout
+
+
+def test_the_environment_is_checked(tensorflow1, tmp_path):
+    code, facts, told = checked(tensorflow1, tmp_path)
+    assert (code, facts["usable"], facts["device"]) == (0, True, "cpu")
+    assert facts["versions"]["tensorflow"].startswith("1.15.")
+    assert f"Python {facts['versions']['python']}, TensorFlow 1.15." in told
+
+
+def test_an_environment_that_cannot_be_used_says_why_in_the_file_and_the_log(tmp_path):
+    code, facts, told = checked(sys.executable, tmp_path)
+    assert (code, facts["usable"]) == (3, False)
+    assert "has no TensorFlow 1.15" in facts["reason"]
+    for text in (told, (tmp_path / "log").read_text()):
+        assert facts["reason"] in text
+        assert facts["next_step"] in text
+
+
 # Stands in for the part of the command that needs TensorFlow.
 STUB = """
 import sys
