@@ -69,13 +69,19 @@ def tiny_config(tiny_weights):
             "acdc_phantom": phantom("acdc", [40, 40, 10], 4.0, 25),
         },
         "weights": {
-            "vit": entry("test_vit"), "cnn": entry("test_efficientnet"), "plain_vit": entry("vit_tiny_patch16_224"),
+            "vit": entry("test_vit"),
+            "cnn": entry("test_efficientnet"),
+            "plain_vit": entry("vit_tiny_patch16_224"),
         },
         "arms": {
             "baseline_cnn": {"weights": "cnn", "batch_size": 8},
             "vit_pure": {"weights": "vit", "batch_size": 8},
             "vit_contrastive": {
-                "weights": "plain_vit", "batch_size": 4, "steps": 3, "warmup_steps": 1, "frozen_blocks": 6,
+                "weights": "plain_vit",
+                "batch_size": 4,
+                "steps": 3,
+                "warmup_steps": 1,
+                "frozen_blocks": 6,
             },
             "vit_sparse": {"atoms": 6, "nonzeros": 2, "epochs": 2},
         },

@@ -63,7 +63,7 @@ def test_the_process_ends_when_its_watcher_fails(tmp_path):
     def stop(event):
         raise KeyboardInterrupt
 
-    body = "import os, time\nprint('{\"event\": \"step\", \"pid\": %d}' % os.getpid(), flush=True)\ntime.sleep(60)\n"
+    body = 'import os, time\nprint(\'{"event": "step", "pid": %d}\' % os.getpid(), flush=True)\ntime.sleep(60)\n'
     child = process(tmp_path, body)
     events = []
     watched = Tensorflow1Process(child.python, child.folder, 1, lambda event: (events.append(event), stop(event)))
