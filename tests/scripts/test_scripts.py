@@ -20,7 +20,7 @@ def load(path):
 
 
 def test_rules_and_scripts_have_the_same_names():
-    named = re.findall(r'rule (\w+):(?:(?!\nrule ).)*?script:\s+"\.\./scripts/(\w+)\.py"', RULES, re.DOTALL)
+    named = re.findall(r'rule (\w+):(?:(?!\n *rule ).)*?script:\s+"\.\./scripts/(\w+)\.py"', RULES, re.DOTALL)
     assert [rule for rule, _ in named] == [script for _, script in named]
     assert {script for _, script in named} == {path.stem for path in SCRIPTS}
 
