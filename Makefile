@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test test-fast lint format snakemake-report mlflow lock clean
+.PHONY: help study plan unlock setup test bench lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -39,6 +39,11 @@ setup:  ## build both environments from their hashed locks (once)
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 10 minutes on 2 cores"
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
+
+bench: setup  ## measure speed against plain implementations, alternating in one run
+	@echo "[bench] about 2 minutes on 2 cores; nothing else should run meanwhile"
+	@$(BIN)/python -m bench.contrastive_step
+	@$(BIN)/python -m bench.mim_step
 
 lint: setup  ## ruff, mypy, snakefmt, snakemake --lint
 	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -36,13 +36,14 @@ rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes.
 
     quarantine.csv is written too, but not declared: Snakemake deletes the outputs of a job that failed, and the list of
-    bad files is what the user needs then. volumes.npy exists only for 3D cohorts whose config asks for it.
+    bad files is what the user needs then. volumes.npy has no rows when the config asks for no volumes.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
     output:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
+        volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",

@@ -17,6 +17,7 @@ if PLAN.pretrained_arms:
         """Train an arm on the pretraining subjects of a cohort: results/<study>/pretraining/<cohort>/<arm>.*"""
         input:
             images="results/{study}/cohorts/{cohort}/images.npy",
+            volumes=lambda wildcards: PLAN.volumes_file(wildcards.cohort, wildcards.arm),
             manifest="results/{study}/cohorts/{cohort}/manifest.csv",
             splits="results/{study}/cohorts/{cohort}/splits.csv",
             gate="results/{study}/cohorts/{cohort}/leakage.json",
@@ -27,6 +28,7 @@ if PLAN.pretrained_arms:
             weights=ensure("results/{study}/pretraining/{cohort}/{arm}.safetensors", non_empty=True),
             facts=ensure("results/{study}/pretraining/{cohort}/{arm}.json", non_empty=True),
             curve=ensure("results/{study}/pretraining/{cohort}/{arm}.csv", non_empty=True),
+            pictures=ensure("results/{study}/pretraining/{cohort}/{arm}.npz", non_empty=True),
         log:
             "results/{study}/logs/pretrain_arm/{cohort}.{arm}.log",
         benchmark:
@@ -40,7 +42,7 @@ if PLAN.pretrained_arms:
             gpu=1,
             mem_mb=4000,
         params:
-            options=lambda wildcards: PLAN.arm_options(wildcards.arm),
+            options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
             scope=PLAN.config["scope"],
             device=PLAN.config["device"],
@@ -56,6 +58,7 @@ rule encode_images:
     """Run the images of a cohort through an arm's network."""
     input:
         images="results/{study}/cohorts/{cohort}/images.npy",
+        volumes=lambda wildcards: PLAN.volumes_file(wildcards.cohort, wildcards.arm),
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
         weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
@@ -76,7 +79,7 @@ rule encode_images:
         gpu=1,
         mem_mb=2500,
     params:
-        options=lambda wildcards: PLAN.arm_options(wildcards.arm),
+        options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
         seed=PLAN.seed,

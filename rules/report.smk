@@ -103,6 +103,34 @@ if PLAN.pretrained_arms:
             "../scripts/draw_training.py"
 
 
+if "vit_mim" in PLAN.pretrained_arms:
+
+    rule draw_reconstructions:
+        """Draw what masked image modelling made of masked evaluation volumes or images of one cohort."""
+        input:
+            pictures="results/{study}/pretraining/{cohort}/vit_mim.npz",
+        output:
+            reconstruction=report(
+                ensure("results/{study}/figures/{cohort}/reconstruction.svg", non_empty=True),
+                caption="../report/captions/reconstruction.rst",
+                category="Figures",
+                labels={"cohort": "{cohort}", "figure": "reconstruction"},
+            ),
+            reconstruction_png=ensure("results/{study}/figures/{cohort}/reconstruction.png", non_empty=True),
+        log:
+            "results/{study}/logs/draw_reconstructions/{cohort}.log",
+        benchmark:
+            "results/{study}/benchmarks/draw_reconstructions/{cohort}.tsv"
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=800,
+        params:
+            digest=source_digest("sixgig.figures.catalogue"),
+        script:
+            "../scripts/draw_reconstructions.py"
+
+
 rule write_report:
     """Write the self-contained report."""
     input:

@@ -27,6 +27,7 @@ if __name__ == "__main__":
                 options=snakemake.params.options,
                 weights=Path(snakemake.input.weights),
                 images=Path(snakemake.input.images),
+                volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
                 checkpoints=Path(f"results/{snakemake.wildcards.study}/.checkpoints"),
                 device=snakemake.params.device,

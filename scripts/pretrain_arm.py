@@ -11,9 +11,10 @@ def main(
     pretrain_job: PretrainJob,
     weights: Path,
     curve: Path,
+    pictures: Path,
 ) -> None:
     """Train an arm on the pretraining subjects of a cohort."""
-    pretrain_cohort(pretrain_job, weights, curve)
+    pretrain_cohort(pretrain_job, weights, curve, pictures)
 
 
 if __name__ == "__main__":
@@ -31,6 +32,7 @@ if __name__ == "__main__":
                 scope=snakemake.params.scope,
                 weights=Path(snakemake.input.weights),
                 images=Path(snakemake.input.images),
+                volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
                 splits=Path(snakemake.input.splits),
                 environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
@@ -45,4 +47,5 @@ if __name__ == "__main__":
             ),
             weights=Path(snakemake.output.weights),
             curve=Path(snakemake.output.curve),
+            pictures=Path(snakemake.output.pictures),
         )

@@ -115,6 +115,54 @@ def _validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     )
 
 
+def options_for(options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stanza of vit_mim as it applies to one cohort: crop, patch, and the mode that auto stands for."""
+    own = {name: value for name, value in options.items() if name != "per_cohort"} | options["per_cohort"].get(
+        cohort, {}
+    )
+    if own["mode"] == "auto":
+        own["mode"] = "volume" if "volume" in cohort_options else "slices"
+    return own
+
+
+def _check_masked(config: Mapping[str, Any]) -> None:
+    """What can be known about the crops of masked image modelling before any cohort is prepared."""
+    options = config["arms"].get("vit_mim")
+    if options is None:
+        return
+    place = "config key arms.vit_mim"
+    unknown = sorted(set(options["per_cohort"]) - set(config["cohorts"]))
+    if unknown:
+        names = ", ".join(config["cohorts"])
+        raise ConfigError(f"{place}.per_cohort.{unknown[0]}", "is no cohort of this study", f"use one of {names}")
+    if (options["init"] == "file") != ("init_file" in options):
+        raise ConfigError(f"{place}.init_file", "goes with `init: file`, and only with it", "give both or none")
+    if options["encoder"] and options["init"] != "scratch":
+        raise ConfigError(f"{place}.encoder", "sizes go with `init: scratch` alone", "remove them, or change init")
+    for name, cohort in config["cohorts"].items():
+        own = options_for(options, name, cohort)
+        if own["mode"] != "volume":
+            continue
+        if "volume" not in cohort:
+            raise ConfigError(
+                f"{place}.mode",
+                f"is volume, and cohort {name} has no volumes",
+                f"set it to auto or slices, or add `volume: {{size: [z, y, x]}}` to cohorts.{name} (3D cohorts)",
+            )
+        crop, patch, size = own["crop"], own["patch"], cohort["volume"]["size"]
+        if any(part % side for part, side in zip(crop, patch, strict=True)):
+            fits = [max(part // side, 1) * side for part, side in zip(crop, patch, strict=True)]
+            raise ConfigError(
+                f"{place}.patch", f"{patch} does not divide the crop {crop} of cohort {name}", f"use a crop of {fits}"
+            )
+        if any(part > whole for part, whole in zip(crop, size, strict=True)):
+            raise ConfigError(
+                f"{place}.crop",
+                f"{crop} is larger than the volumes of cohort {name}, {size}",
+                f"raise cohorts.{name}.volume.size, or set arms.vit_mim.per_cohort.{name}.crop",
+            )
+
+
 def _check_contrastive(config: Mapping[str, Any]) -> None:
     """What can be known about the contrastive arm's batches before any cohort is prepared."""
     options = config["arms"].get("vit_contrastive")
@@ -162,6 +210,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"raise it, or remove {' and '.join(learning)}",
         )
     _check_contrastive(config)
+    _check_masked(config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

@@ -9,7 +9,7 @@ from typing import Any
 from sixgig.arms import ARMS, get_arm
 from sixgig.arms.base import FeatureArm, PretrainedArm
 from sixgig.atomic import read_json
-from sixgig.config import complete
+from sixgig.config import complete, options_for
 from sixgig.errors import ConfigError
 from sixgig.interpreters import Interpreter, tensorflow1_interpreter
 from sixgig.weights import CONVERTERS
@@ -21,6 +21,8 @@ RANDOM_VIT = "control_random_vit"
 FIGURES = ("scores", "intervals", "confusion", "roc", "cost", "pairwise")
 #: Drawn beside them when an arm was trained.
 TRAINING_FIGURES = ("training",)
+#: Drawn when an arm was trained to fill in masked patches.
+RECONSTRUCTION_FIGURES = ("reconstruction",)
 
 
 class Plan:
@@ -63,9 +65,17 @@ class Plan:
         """The study's seed."""
         return int(self.config["seed"])
 
-    def arm_options(self, arm: str) -> dict[str, Any]:
-        """Return an arm's stanza; the random ViT has that of the ViT it is the control of."""
-        return dict(self.config["arms"]["vit_pure" if arm == RANDOM_VIT else arm])
+    def arm_options(self, arm: str, cohort: str | None = None) -> dict[str, Any]:
+        """Return an arm's stanza, as it applies to one cohort; the random ViT has that of its ViT."""
+        options = dict(self.config["arms"]["vit_pure" if arm == RANDOM_VIT else arm])
+        if cohort is None or "per_cohort" not in options:
+            return options
+        return options_for(options, cohort, self.config["cohorts"][cohort])
+
+    def volumes_file(self, cohort: str, arm: str) -> list[str]:
+        """Return the volumes that an arm trains on and encodes; none for arms that see images."""
+        takes = self.arm_options(arm, cohort).get("mode") == "volume"
+        return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
@@ -145,6 +155,7 @@ class Plan:
         """Return every figure file of a type, ``svg`` or ``png``."""
         root = f"results/{self.study}/figures"
         names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
+        names += RECONSTRUCTION_FIGURES if "vit_mim" in self.pretrained_arms else ()
         return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
 
     def training_modules(self, arm: str) -> list[str]:

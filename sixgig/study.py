@@ -287,6 +287,20 @@ class Study:
         """``pretraining/<cohort>/<arm>.csv``: the loss of every step; no row when training failed."""
         return self._table(tables.TRAINING, self.folder / "pretraining" / cohort / f"{arm}.csv")
 
+    def pictures(self, cohort: str, arm: str) -> dict[str, np.ndarray]:
+        """``pretraining/<cohort>/<arm>.npz``: planes by name, uint8 [items, c, rows, columns]; none for most arms."""
+        import numpy as np
+
+        path = self.folder / "pretraining" / cohort / f"{arm}.npz"
+        if not path.exists():
+            return {}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    def has_pictures(self, cohort: str) -> bool:
+        """Whether an arm of the cohort was trained to fill in masked patches, failed ones included."""
+        return "vit_mim" in self.trained_arms(cohort)
+
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method; None when it made none because its arm failed."""
         path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sixgig.arms.base import Arm
 
 #: Arms and feature controls in the order in which tables and figures show them.
-ARMS = ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_sparse", "control_random_vit")
+ARMS = ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "vit_sparse", "control_random_vit")
 
 
 def get_arm(name: str) -> type[Arm]:

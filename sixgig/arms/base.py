@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -58,13 +58,30 @@ class Encoder:
     weights: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class VolumeEncoder:
+    """A network ready to encode volumes.
+
+    Attributes:
+        encode: Maps volumes [n_volumes, D, H, W, M], a :class:`sixgig.gpu.ladder.Rung`, a computation type, the
+            features kept so far (:class:`sixgig.arms.encoding.PartialFeatures`), a function that counts volumes done,
+            and the volumes' names to features float32 [n_volumes, d].
+        backbone: Name of the architecture.
+        weights: Name, sha256 and source of the weights, for the sidecar.
+    """
+
+    encode: Callable[..., Any]
+    backbone: str
+    weights: Mapping[str, Any]
+
+
 class ImageArm(Arm):
     """An arm whose features of an image depend on that image and on weights alone."""
 
     channels_last: ClassVar[bool] = False
 
     @abstractmethod
-    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
+    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
         """Build the network.
 
         Args:
@@ -89,12 +106,14 @@ class Trained:
             (list of sentences) and whatever else the arm has to say, all JSON.
         history: Rows of :data:`sixgig.tables.TRAINING`.
         checkpoints: Folder of checkpoints that may go once the outputs are written.
+        pictures: Arrays that show what was learned, for the report; see :func:`sixgig.arms.mim.pretrain`.
     """
 
     state: Mapping[str, Any]
     facts: Mapping[str, Any]
     history: Sequence[tuple[int, str, float, float]]
     checkpoints: Path | None = None
+    pictures: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PretrainedArm(ImageArm):
@@ -107,16 +126,13 @@ class PretrainedArm(ImageArm):
     learns = True
     process_modules: ClassVar[tuple[str, ...]] = ()
 
-    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
+    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
         """See :meth:`ImageArm.load`; the weights are those that :meth:`pretrain` led to.
 
         Raises:
             ArmError: Training failed.
         """
-        training = read_provenance(weights).get("pretraining", {})
-        status = str(training.get("status", "failed: no training is recorded"))
-        if status.startswith("failed"):
-            raise ArmError("training", status.removeprefix("failed: "), f"read {weights.with_suffix('.json')}")
+        training_facts(weights)
         return pretrained_encoder(weights, image_size)
 
     @abstractmethod
@@ -153,6 +169,19 @@ class FeatureArm(Arm):
         Returns:
             Features float32 [n_images, d'], and facts about what was learned, for the sidecar.
         """
+
+
+def training_facts(weights: Path) -> dict[str, Any]:
+    """Return what is recorded about the training that led to a weights file.
+
+    Raises:
+        ArmError: Training failed.
+    """
+    facts: dict[str, Any] = read_provenance(weights).get("pretraining", {})
+    status = str(facts.get("status", "failed: no training is recorded"))
+    if status.startswith("failed"):
+        raise ArmError("training", status.removeprefix("failed: "), f"read {weights.with_suffix('.json')}")
+    return facts
 
 
 def pretrained_encoder(weights: Path, image_size: int) -> Encoder:

@@ -14,7 +14,7 @@ import pandas as pd
 from sixgig import checkpoints
 from sixgig.arms import get_arm
 from sixgig.arms.base import PretrainedArm, Trained
-from sixgig.atomic import write_json
+from sixgig.atomic import atomic_path, write_json
 from sixgig.digests import file_sha256
 from sixgig.errors import EnvironmentMissingError, GpuError, SixgigError
 from sixgig.monitor import CostMeter
@@ -39,6 +39,7 @@ class PretrainJob:
         scope: ``inductive`` or ``transductive``.
         weights: File of the weights stage that training begins with.
         images: images.npy of the cohort.
+        volumes: volumes.npy of the cohort, for an arm that trains on them; else None.
         manifest: manifest.csv of the cohort.
         splits: splits.csv of the cohort.
         environment: What the check of another environment found (JSON), for arms that need one.
@@ -60,6 +61,7 @@ class PretrainJob:
     scope: str
     weights: Path
     images: Path
+    volumes: Path | None
     manifest: Path
     splits: Path
     environment: Path | None
@@ -82,6 +84,10 @@ class PretrainJob:
         images: np.ndarray = np.load(self.images, mmap_mode="r")
         return images
 
+    def volume_names(self) -> list[str]:
+        """Return the volume_id of every row of volumes.npy."""
+        return list(MANIFEST.read(self.manifest)["volume_id"].dropna().unique())
+
     def pools(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the manifest's rows the arm may learn from, and those of the evaluation subjects, without labels."""
         manifest, splits = MANIFEST.read(self.manifest).drop(columns="label"), SPLITS.read(self.splits)
@@ -95,13 +101,14 @@ class PretrainJob:
         Args:
             settings: What changes the result beside the job's inputs, such as the backend.
         """
-        inputs = {name: file_sha256(getattr(self, name)) for name in ("weights", "images", "manifest", "splits")}
+        names = ("weights", "images", "manifest", "splits", *(("volumes",) if self.volumes is not None else ()))
+        inputs = {name: file_sha256(getattr(self, name)) for name in names}
         key = {**inputs, "seed": self.seed, "scope": self.scope, "digest": self.digest, **settings}
         return checkpoints.checkpoint_folder(self.checkpoints, f"pretrain-{self.cohort}-{self.arm}", key)
 
 
-def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path) -> None:
-    """Train an arm and write its weights, their provenance (``weights`` as ``.json``) and the loss curve.
+def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path) -> None:
+    """Train an arm and write its weights, their provenance (``weights`` as ``.json``), loss curve and pictures.
 
     When training fails with a known reason, the weights file holds no tensors and the provenance says
     ``failed: reason``; encoding then fails with it, the study goes on and the report shows it.
@@ -110,6 +117,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path) -> None:
         job: What to train, on what.
         weights: Output ``.safetensors``.
         curve: Output ``.csv``, see :data:`sixgig.tables.TRAINING`.
+        pictures: Output ``.npz``: arrays that show what was learned; none for most arms.
 
     Raises:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
@@ -137,6 +145,8 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path) -> None:
     provenance = write_weights(weights, dict(trained.state), {**metadata, "position_resampling": TIMM})
     history = pd.DataFrame([tuple(row) for row in trained.history], columns=TRAINING.column_names)
     TRAINING.write(history, curve)
+    with atomic_path(pictures) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, **trained.pictures)
     fallbacks = list(trained.facts.get("fallbacks", []))
     status = f"failed: {' '.join(failure.split())}" if failure else "fallback" if fallbacks else "ok"
     device = str(trained.facts.get("device", "cpu"))

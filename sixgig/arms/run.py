@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 
 from sixgig import checkpoints
 from sixgig.arms import get_arm
-from sixgig.arms.base import Encoder, FeatureArm, ImageArm
+from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.atomic import atomic_path, write_json
 from sixgig.digests import file_sha256
@@ -29,6 +30,8 @@ from sixgig.progress import Progress, tell
 from sixgig.tables import MANIFEST
 
 _LOG = logging.getLogger(__name__)
+#: Encodes with a rung, in a type, keeping features as they come and counting what is done.
+Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
 
 
 def write_features(path: Path, features: np.ndarray, subject_ids: np.ndarray) -> None:
@@ -56,6 +59,7 @@ class EncodeJob:
         options: The arm's stanza in the config.
         weights: File of the weights stage.
         images: images.npy of the cohort.
+        volumes: volumes.npy of the cohort, for an arm that encodes them; else None.
         manifest: manifest.csv of the cohort.
         checkpoints: ``results/<study>/.checkpoints``.
         device: ``auto``, ``cuda`` or ``cpu``.
@@ -70,6 +74,7 @@ class EncodeJob:
     options: Mapping[str, Any]
     weights: Path
     images: Path
+    volumes: Path | None
     manifest: Path
     checkpoints: Path
     device: str
@@ -108,18 +113,48 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
             encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
             facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
             facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
-            rows = _encode_images(job, arm, encoder, images, device, facts)
-            pooled, subject_ids = pool_subjects(rows, MANIFEST.read(job.manifest), job.options["pooling"])
+            rows, table = _encode(job, arm, encoder, images, device, facts)
+            pooled, subject_ids = pool_subjects(rows, table, job.options["pooling"])
         except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids = _failed(job.arm, error, facts)
     with atomic_path(image_features) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
     write_features(features, pooled, subject_ids)
-    _write_sidecar(features, arm, asked, len(images), pooled, meter, facts)
+    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, meter, facts)
 
 
-def _encode_images(
-    job: EncodeJob, arm: ImageArm, encoder: Encoder, images: np.ndarray, device: Device, facts: dict[str, Any]
+def _encode(
+    job: EncodeJob,
+    arm: ImageArm,
+    encoder: Encoder | VolumeEncoder,
+    images: np.ndarray,
+    device: Device,
+    facts: dict[str, Any],
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Encode images, or volumes when that is what the network takes; return features and the rows they belong to."""
+    manifest = MANIFEST.read(job.manifest)
+    if isinstance(encoder, VolumeEncoder):
+        assert job.volumes is not None
+        volumes = np.load(job.volumes, mmap_mode="r")
+        table = manifest.drop_duplicates("volume_id").reset_index(drop=True)
+        names = list(table["volume_id"])
+
+        def work_on_volumes(
+            rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]
+        ) -> np.ndarray:
+            rows: np.ndarray = encoder.encode(volumes, rung, dtype, partial, advance, names)
+            return rows
+
+        return _down_the_ladder(job, work_on_volumes, job.volumes, len(volumes), "volumes", device, facts), table
+
+    def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
+        return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
+
+    return _down_the_ladder(job, work_on_images, job.images, len(images), "images", device, facts), manifest
+
+
+def _down_the_ladder(
+    job: EncodeJob, work: Work, source: Path, number: int, unit: str, device: Device, facts: dict[str, Any]
 ) -> np.ndarray:
     """Encode down the ladder; what was used and given up goes to ``facts``."""
     import torch
@@ -127,7 +162,7 @@ def _encode_images(
     inputs = {
         "options": dict(job.options),
         "weights": file_sha256(job.weights),
-        "images": file_sha256(job.images),
+        "source": file_sha256(source),
         "seed": job.seed,
         "digest": job.digest,
     }
@@ -137,12 +172,12 @@ def _encode_images(
         # A checkpoint is continued only at the same batch size and type: both change the last bits of a feature.
         key = {**inputs, "batch_size": rung.batch_size, "device": rung.device, "dtype": dtype}
         folder = checkpoints.checkpoint_folder(job.checkpoints, f"encode-{job.cohort}-{job.arm}", key)
-        partial = PartialFeatures(folder, len(images))
+        partial = PartialFeatures(folder, number)
         if partial.done:
-            _LOG.info("resumed at image %d of %d", partial.done, len(images))
+            _LOG.info("resumed at %d of %d %s", partial.done, number, unit)
         label = f"encode {job.cohort} {job.arm} on {rung.device}"
-        with Progress(label, len(images), "images", _memory, partial.done) as progress:
-            rows = encode(arm, encoder, images, job.options, rung, dtype, partial, progress.advance)
+        with Progress(label, number, unit, _memory, partial.done) as progress:
+            rows = work(rung, dtype, partial, progress.advance)
         checkpoints.drop(folder)
         return rows
 

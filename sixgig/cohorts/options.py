@@ -28,7 +28,7 @@ class Recipe:
         every: Take each n-th slice; None when not asked for.
         count: Take n slices of each volume; None when not asked for. Neither: all slices.
         partitions: Number of equal axial partitions.
-        volume_size: (D, H, W) of volumes.npy, or None for no such file.
+        volume_size: (D, H, W) of volumes.npy, or None for a file without rows.
         crop_mm: In-plane side of the centre crop in mm, or None for the foreground's bounding box.
     """
 

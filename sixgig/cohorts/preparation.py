@@ -51,7 +51,7 @@ def prepare_cohort(
         image_size: Side of the square images in pixels.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
-            (``{size: [D, H, W]}``; without it no volumes.npy), ``limit`` (stratified subset of this many subjects),
+            (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
             ``partitions`` (equal axial parts, 4) and ``crop_mm`` (in-plane centre crop).
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
@@ -91,10 +91,8 @@ def prepare_cohort(
     rows: list[dict[str, Any]] = []
     with ExitStack() as files:
         images = _open_array(files, output / "images.npy", (image_size, image_size, 3), np.uint8)
-        volumes = None
-        if recipe.volume_size is not None:
-            row_shape = (*recipe.volume_size, len(adapter.modalities))
-            volumes = _open_array(files, output / "volumes.npy", row_shape, np.float16)
+        volume_shape = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
+        volumes = _open_array(files, output / "volumes.npy", volume_shape, np.float16)
         progress = files.enter_context(Progress(f"prepare {cohort}", len(records), "subjects"))
         n_failed = 0
         for n_done, result in enumerate(_prepare_all(adapter, records, recipe, workers), start=1):
@@ -108,7 +106,7 @@ def prepare_cohort(
                 continue
             rows += result.rows
             images.append(np.stack(result.images))
-            if volumes is not None:
+            if recipe.volume_size is not None:
                 volumes.append(np.stack(result.volumes))
         if not rows:
             quarantine.write()
@@ -117,8 +115,6 @@ def prepare_cohort(
                 f"no subject of cohort {cohort} can be used",
                 "repair the files in the log",
             )
-    if volumes is None:
-        (output / "volumes.npy").unlink(missing_ok=True)  # left by an earlier run with other options
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
@@ -142,7 +138,7 @@ def prepare_cohort(
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
             "classes": {name: classes[name] for name in sorted(classes)},
-            "bytes": images.n_bytes + (0 if volumes is None else volumes.n_bytes),
+            "bytes": images.n_bytes + volumes.n_bytes,
         },
     )
 

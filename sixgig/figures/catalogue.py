@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
-from sixgig.figures import confusion, cost, intervals, pairwise, roc, scores, style, training
+from sixgig.figures import confusion, cost, intervals, pairwise, reconstruction, roc, scores, style, training
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -96,15 +96,29 @@ TRAINING_KINDS = {
         training.draw,
     )
 }
+#: Further kinds, for studies with an arm that was trained to fill in masked patches.
+RECONSTRUCTION_KINDS = {
+    "reconstruction": Kind(
+        "reconstruction",
+        "Masked patches filled in",
+        "Evaluation subjects, which the arm was not trained on. From left to right: what it was asked to restore, what "
+        "it saw (grey: masked), what it made of it. Volumes are cut through the middle of the crop.",
+        reconstruction.draw,
+    )
+}
+_ALL_KINDS = KINDS | TRAINING_KINDS | RECONSTRUCTION_KINDS
 
 
-def figure_list(cohorts: list[str], folder: Path, trained: bool = False) -> list[FigureInfo]:
+def figure_list(
+    cohorts: list[str], folder: Path, trained: bool = False, reconstructs: bool = False
+) -> list[FigureInfo]:
     """Every figure of a study, with the files that :func:`draw_all` writes, without drawing.
 
     Args:
         cohorts: Cohort names.
         folder: The ``figures`` folder of the study.
         trained: Whether the study has an arm that was trained.
+        reconstructs: Whether it has one that was trained to fill in masked patches.
     """
     return [
         FigureInfo(
@@ -116,7 +130,9 @@ def figure_list(cohorts: list[str], folder: Path, trained: bool = False) -> list
             folder / cohort / f"{kind.name}.png",
         )
         for cohort in cohorts
-        for kind in (KINDS | TRAINING_KINDS if trained else KINDS).values()
+        for kind in (
+            KINDS | (TRAINING_KINDS if trained else {}) | (RECONSTRUCTION_KINDS if reconstructs else {})
+        ).values()
     ]
 
 
@@ -135,7 +151,9 @@ def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
     """
     drawn = [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
     trained = [cohort for cohort in study.cohorts if study.trained_arms(cohort)]
-    return drawn + [info for cohort in trained for info in draw_training(study, cohort, folder)]
+    drawn += [info for cohort in trained for info in draw_training(study, cohort, folder)]
+    reconstructs = [cohort for cohort in trained if study.has_pictures(cohort)]
+    return drawn + [info for cohort in reconstructs for info in draw_reconstructions(study, cohort, folder)]
 
 
 def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
@@ -156,8 +174,17 @@ def draw_cohort(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
 
 
 def draw_training(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
-    """Draw the figures of one cohort that only need its arms to be trained, before anything is scored."""
-    figures = [info for info in figure_list([cohort], Path(folder), trained=True) if info.kind in TRAINING_KINDS]
+    """Draw the loss curves of one cohort, which only need its arms to be trained, before anything is scored."""
+    return _draw_some(study, cohort, folder, TRAINING_KINDS)
+
+
+def draw_reconstructions(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
+    """Draw what an arm made of masked evaluation volumes or images of one cohort."""
+    return _draw_some(study, cohort, folder, RECONSTRUCTION_KINDS)
+
+
+def _draw_some(study: Study, cohort: str, folder: Path, kinds: Mapping[str, Kind]) -> list[FigureInfo]:
+    figures = [info for info in figure_list([cohort], Path(folder), True, True) if info.kind in kinds]
     for info in figures:
         write_figure(study, info)
     return figures
@@ -165,7 +192,7 @@ def draw_training(study: Study, cohort: str, folder: Path) -> list[FigureInfo]:
 
 def write_figure(study: Study, info: FigureInfo) -> None:
     """Draw one figure and write its two files."""
-    figure = (KINDS | TRAINING_KINDS)[info.kind].draw(study, info.cohort)
+    figure = _ALL_KINDS[info.kind].draw(study, info.cohort)
     with style.style():
         with atomic_path(info.svg) as partial:
             # Neither file may carry a date or a version: the same results give the same bytes.

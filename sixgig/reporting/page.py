@@ -46,7 +46,8 @@ def render(study: Study) -> str:
     )
     figures: dict[str, list[tuple[FigureInfo, Markup]]] = {cohort: [] for cohort in study.cohorts}
     trained = any(study.trained_arms(cohort) for cohort in study.cohorts)
-    for info in figure_list(study.cohorts, study.folder / "figures", trained):
+    reconstructs = any(study.has_pictures(cohort) for cohort in study.cohorts)
+    for info in figure_list(study.cohorts, study.folder / "figures", trained, reconstructs):
         figures[info.cohort].append((info, inline_svg(info)))
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -63,6 +64,7 @@ def render(study: Study) -> str:
         arms=results.arms(study),
         training=training.training(study),
         training_notes=training.notes(study),
+        reconstruction=training.reconstruction(study),
         costs=results.costs(study),
         figures=figures,
         environment=environment_facts(study),

@@ -40,11 +40,33 @@ def training(study: Study) -> TableView:
                     Cell(_steps(facts), float(facts.get("steps") or 0), numeric=True),
                     views.number((facts.get("cost") or {}).get("seconds"), numbers.seconds),
                     Cell(_before_after(facts.get("heldout_loss") or {}) + _on(facts), numeric=True),
-                    Cell(_before_after(evidence), numeric=True),
+                    Cell(_before_after(evidence) if evidence else numbers.MISSING, numeric=True),
                     views.number(evidence.get("chance"), numbers.score),
                     Cell(MEASURES.get(measure, measure) if evidence else numbers.MISSING),
                 ]
             )
+    return table
+
+
+def reconstruction(study: Study) -> TableView:
+    """Reconstruction error beside what needs no learning, for arms that fill in masked patches; else no row."""
+    table = TableView(
+        "reconstruction-table",
+        "Mean absolute error over the masked voxels of evaluation subjects (voxels are in 0 to 1; lower is better). "
+        "Two columns need no learning: the mean of the visible voxels, and a copy of the nearest visible patch.",
+        ["Cohort", "Arm", "Mode", "Before training", "After training", "Mean of visible", "Nearest visible patch"],
+    )
+    for cohort in study.cohorts:
+        for arm in study.trained_arms(cohort):
+            facts = study.training(cohort, arm)
+            found = facts.get("reconstruction") or {}
+            if not found:
+                continue
+            before, after = found["before"], found["after"]
+            values = (before["network"], *(after[n] for n in ("network", "mean_of_visible", "nearest_visible_patch")))
+            mode = f"{facts.get('mode')}, {facts.get('loss')}, {facts.get('init')}"
+            cells = [views.number(value, numbers.score, strong=place == 1) for place, value in enumerate(values)]
+            table.rows.append([Cell(cohort), views.arm(arm), Cell(mode), *cells])
     return table
 
 
@@ -59,7 +81,9 @@ def notes(study: Study) -> list[str]:
 
 
 def _with(facts: dict[str, Any]) -> str:
-    loss = {"g_d": "G^D", "g_d_minus": "G^D-", "g_r": "G^R"}.get(str(facts.get("loss")), facts.get("loss"))
+    loss = {"g_d": "G^D", "g_d_minus": "G^D-", "g_r": "G^R", "mae": "MAE", "simmim": "SimMIM"}.get(
+        str(facts.get("loss")), facts.get("loss")
+    )
     parts = (facts.get("framework"), facts.get("device"), facts.get("dtype"), loss and f"loss {loss}")
     return ", ".join(str(part) for part in parts if part) or numbers.MISSING
 

@@ -62,6 +62,8 @@ def test_order_of_keys_does_not_matter_and_names_keep_theirs(config):
 
     completed, other = complete(config), complete(turned(config))
     assert list(completed["cohorts"]) == list(config["cohorts"]) == list(reversed(other["cohorts"]))
+    names = [entry["arms"]["vit_mim"].pop("per_cohort") for entry in (completed, other)]
+    assert names[0] == names[1]
     for section in ("arms", "evaluation", "classifiers"):
         assert str(completed[section]) == str(other[section])
     for cohort in config["cohorts"]:
@@ -101,8 +103,26 @@ def change(config, path, value):
         ("evaluation.folds", "five", r"evaluation.folds: 'five' is not of type 'integer'(.|\n)*Folds of the outer"),
         ("arms.vit_pure.weights", "resnet", r"there are no weights 'resnet'(.|\n)*dinov2_vits14"),
         ("image.size", 100, r"100 pixels cannot be cut into patches of 14(.|\n)*use 98 or 112"),
-        ("evaluation.pretraining_fraction", 0, r"is 0, so vit_contrastive and vit_sparse would have no subjects"),
+        (
+            "evaluation.pretraining_fraction",
+            0,
+            r"is 0, so vit_contrastive and vit_mim and vit_sparse would have no subjects",
+        ),
         ("arms.vit_contrastive.batch_size", 6, r"is 6, and cohort brats_phantom has 4 partitions(.|\n)*such as 4"),
+        ("arms.vit_mim.mode", "volume", r"is volume, and cohort elpv has no volumes(.|\n)*auto or slices"),
+        (
+            "arms.vit_mim.per_cohort.acdc_phantom.patch",
+            [5, 16, 16],
+            r"does not divide the crop \[16, 64, 64\](.|\n)*\[15, 64, 64\]",
+        ),
+        (
+            "arms.vit_mim.per_cohort",
+            {},
+            r"\[96, 96, 96\] is larger than the volumes of cohort brats_phantom, \[48, 48, 48\]",
+        ),
+        ("arms.vit_mim.per_cohort.brats", {}, r"per_cohort.brats: is no cohort of this study"),
+        ("arms.vit_mim.init", "file", r"init_file: goes with `init: file`"),
+        ("arms.vit_mim.encoder.depth", 2, r"sizes go with `init: scratch` alone"),
         ("arms.vit_contrastive.loss", "g_x", r"'g_x' is not one of"),
         ("cohorts.acdc_phantom.adapter", "brats", r"brats cannot read a acdc phantom"),
         ("study", "two words", r"config key study"),

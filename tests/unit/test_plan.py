@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
-from sixgig.figures.catalogue import KINDS, TRAINING_KINDS
-from sixgig.plan import FIGURES, TRAINING_FIGURES, Plan
+from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, TRAINING_KINDS
+from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, TRAINING_FIGURES, Plan
 from sixgig.weights import CONVERTERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,12 +19,12 @@ def config():
 
 def test_default_study(config):
     plan = Plan(config)
-    assert plan.image_arms == ["baseline_cnn", "vit_pure", "vit_contrastive", "control_random_vit"]
+    assert plan.image_arms == ["baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "control_random_vit"]
     assert plan.feature_arms == ["vit_sparse"]
-    assert plan.pretrained_arms == ["vit_contrastive"]
-    assert len(plan.methods) == 5 * 2 + 1
+    assert plan.pretrained_arms == ["vit_contrastive", "vit_mim"]
+    assert len(plan.methods) == 6 * 2 + 1
     assert ("control_majority_class", "majority_class") in plan.methods
-    assert len(plan.targets("classify")) == 3 * 11
+    assert len(plan.targets("classify")) == 3 * 13
     assert plan.targets("report") == ["results/default/report.html", "results/default/mlflow.json"]
     assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
     assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
@@ -48,8 +48,24 @@ def test_trained_arms_encode_with_what_they_learned(config):
     assert plan.environment_check("vit_contrastive") == ["results/default/tensorflow1.json"]
     assert plan.environment_check("vit_pure") == []
     assert "results/default/figures/elpv/training.svg" in plan.figures("svg")
+    assert "results/default/figures/elpv/reconstruction.svg" in plan.figures("svg")
+    del config["arms"]["vit_mim"]
+    assert not any("reconstruction" in file for file in Plan(config).figures("svg"))
     del config["arms"]["vit_contrastive"]
     assert not any("training" in file for file in Plan(config).figures("svg"))
+
+
+def test_masked_modelling_takes_volumes_where_there_are_some(config):
+    plan = Plan(config)
+    assert plan.volumes_file("elpv", "vit_mim") == []
+    assert plan.volumes_file("brats_phantom", "vit_mim") == ["results/default/cohorts/brats_phantom/volumes.npy"]
+    assert plan.volumes_file("brats_phantom", "vit_contrastive") == []
+    own = plan.arm_options("vit_mim", "acdc_phantom")
+    assert (own["mode"], own["crop"], own["patch"]) == ("volume", [16, 64, 64], [4, 16, 16])
+    assert "per_cohort" not in own
+    assert plan.arm_options("vit_mim", "elpv")["mode"] == "slices"
+    config["arms"]["vit_mim"]["mode"] = "slices"
+    assert Plan(config).volumes_file("brats_phantom", "vit_mim") == []
 
 
 def test_missing_tensorflow_environment_stops_the_plan_or_takes_the_way_out(config, tmp_path, monkeypatch):
@@ -86,6 +102,7 @@ def test_digest_of_training_covers_the_other_process(config):
 def test_figures_and_converters_are_those_of_the_package():
     assert set(FIGURES) == set(KINDS)
     assert set(TRAINING_FIGURES) == set(TRAINING_KINDS)
+    assert set(RECONSTRUCTION_FIGURES) == set(RECONSTRUCTION_KINDS)
     for module in CONVERTERS.values():
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
 

@@ -16,8 +16,10 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan import FIGURES, TRAINING_FIGURES
+from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, TRAINING_FIGURES
 from sixgig.tables import COSTS, MANIFEST, METRICS, PAIRWISE, PREDICTIONS, QUARANTINE, SPLITS, SUMMARY
+
+COHORTS = ("brats_phantom", "acdc_phantom")
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +33,26 @@ def finished(tmp_path_factory, tiny_config):
 
 def test_every_promised_file_is_there_and_has_its_format(finished):
     root = finished / "results/tiny"
-    for cohort in ("brats_phantom", "acdc_phantom"):
+    for cohort in COHORTS:
         folder = root / "cohorts" / cohort
         manifest = MANIFEST.read(folder / "manifest.csv")
         images = np.load(folder / "images.npy", mmap_mode="r")
         assert images.shape == (len(manifest), 32, 32, 3)
         SPLITS.read(folder / "splits.csv")
         QUARANTINE.read(folder / "quarantine.csv")
-        for arm in ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_sparse", "control_random_vit"):
+        for arm in ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "vit_sparse", "control_random_vit"):
             with np.load(root / "features" / cohort / f"{arm}.npz") as archive:
                 assert len(archive["features"]) == manifest["subject_id"].nunique()
             assert json.loads((root / "features" / cohort / f"{arm}.json").read_text())["status"] == "ok"
             for classifier in ("svm", "src"):
                 PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
-        for figure in (*FIGURES, *TRAINING_FIGURES):
+        for figure in (*FIGURES, *TRAINING_FIGURES, *RECONSTRUCTION_FIGURES):
             for suffix in ("svg", "png"):
                 assert (root / "figures" / cohort / f"{figure}.{suffix}").stat().st_size > 1000
+    modes = {cohort: json.loads((root / "pretraining" / cohort / "vit_mim.json").read_text()) for cohort in COHORTS}
+    assert {cohort: facts["pretraining"]["mode"] for cohort, facts in modes.items()} == {
+        "brats_phantom": "volume", "acdc_phantom": "slices"
+    }  # fmt: skip
     volumes = np.load(root / "cohorts/brats_phantom/volumes.npy", mmap_mode="r")
     assert volumes.shape == (16, 8, 16, 16, 3)
     METRICS.read(root / "metrics.csv")
@@ -54,7 +60,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     assert set(summary["status"]) == {"ok"}
     assert (root / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert COSTS.read(root / "costs.csv")["stage"].nunique() == 6
-    assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 55  # 11 methods, 55 pairs a cohort
+    assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 78  # 13 methods, 78 pairs a cohort
     assert (root / "mlflow.db").exists()
     for log in (root / "logs").rglob("*.log"):
         assert "Traceback" not in log.read_text(), log
@@ -69,7 +75,11 @@ def test_majority_class_is_at_chance(finished):
 def shared_lines(folder, name):
     """Lines of a table that a study of the small config shares with the tiny one."""
     lines = (folder / "results/tiny" / name).read_text().splitlines()
-    return [line for line in lines if not {"acdc_phantom", "baseline_cnn", "vit_contrastive"} & set(line.split(","))]
+    return [
+        line
+        for line in lines
+        if not {"acdc_phantom", "baseline_cnn", "vit_contrastive", "vit_mim"} & set(line.split(","))
+    ]
 
 
 def test_second_run_elsewhere_gives_the_same_tables(finished, study, small_config):
@@ -87,8 +97,8 @@ def test_nothing_is_left_to_do(finished):
 def test_dry_run_shows_threads_and_resources(study):
     started = time.monotonic()
     shown = snakemake(study.folder, "-n", "--cores", "4").stdout
-    assert shown.count("rule encode_images:") == 8
-    assert shown.count("rule pretrain_arm:") == 2
+    assert shown.count("rule encode_images:") == 10
+    assert shown.count("rule pretrain_arm:") == 4
     assert "threads: 4" in shown
     assert "gpu=1" in shown
     assert "mem_mb=2500" in shown

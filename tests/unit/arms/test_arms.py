@@ -72,7 +72,8 @@ def cohort(tmp_path):
 def job(cohort, arm, weights, **changes):
     options = {"batch_size": 4, "precision": "auto", "pooling": "mean", "token": "cls"} | changes.pop("options", {})
     fields = {
-        "cohort": "tiny", "arm": arm, "options": options, "weights": weights, "images": cohort / "images.npy",
+        "cohort": "tiny", "arm": arm, "options": options, "weights": weights, "volumes": None,
+        "images": cohort / "images.npy",
         "manifest": cohort / "manifest.csv", "checkpoints": cohort.parent / ".checkpoints", "device": "cpu",
         "memory_limit_mb": 6144, "seed": 1, "threads": 1, "digest": "d",
     }  # fmt: skip

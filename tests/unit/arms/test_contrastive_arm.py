@@ -69,7 +69,8 @@ def make(tmp_path, weights):
         return PretrainJob(
             study="x", cohort="c", arm="vit_contrastive", options=study["arms"]["vit_contrastive"],
             cohort_options={"partitions": 2}, scope="inductive", weights=weights / f"{backbone}.safetensors",
-            images=tmp_path / "images.npy", manifest=tmp_path / "manifest.csv", splits=tmp_path / "splits.csv",
+            images=tmp_path / "images.npy", volumes=None,
+            manifest=tmp_path / "manifest.csv", splits=tmp_path / "splits.csv",
             environment=tmp_path / "tensorflow1.json", python=tmp_path / "tensorflow1.python",
             checkpoints=tmp_path / ".checkpoints", tracking=None, device=device, memory_limit_mb=3072, seed=1,
             threads=1, digest="d",
@@ -85,7 +86,7 @@ def found(device="cpu", usable=True, **changes):
 
 def test_trained_with_torch_from_end_to_end(make, tmp_path, weights):
     job = make(backend="torch")
-    pretrain_cohort(job, tmp_path / "out.safetensors", tmp_path / "out.csv")
+    pretrain_cohort(job, tmp_path / "out.safetensors", tmp_path / "out.csv", tmp_path / "out.npz")
     training = read_json(tmp_path / "out.json")["pretraining"]
     assert (training["status"], training["backend"], training["loss"]) == ("ok", "torch", "g_d")
     assert training["evidence"]["measure"] == "partition"

@@ -29,7 +29,7 @@ def job(tmp_path):
     write_weights(tmp_path / "vit.safetensors", {"a": torch.ones(2)}, {"model": "test_vit", "data_config": config})
     return PretrainJob(
         study="tiny", cohort="c", arm="vit_contrastive", options={}, cohort_options={"partitions": 2},
-        scope="inductive", weights=tmp_path / "vit.safetensors", images=tmp_path / "images.npy",
+        scope="inductive", weights=tmp_path / "vit.safetensors", images=tmp_path / "images.npy", volumes=None,
         manifest=tmp_path / "manifest.csv", splits=tmp_path / "splits.csv", environment=None, python=None,
         checkpoints=tmp_path / ".checkpoints", tracking=None, device="cpu", memory_limit_mb=6144, seed=1, threads=1,
         digest="d",
@@ -49,7 +49,7 @@ def run(job, folder, monkeypatch, outcome):
             return outcome(job)
 
     monkeypatch.setattr(pretraining, "get_arm", lambda name: Arm)
-    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv")
+    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv", folder / "out.npz")
     return read_json(folder / "out.json")
 
 

@@ -9,7 +9,19 @@ from sklearn.metrics import roc_auc_score
 
 from sixgig import tables
 from sixgig.errors import SixgigError
-from sixgig.figures import KINDS, catalogue, confusion, cost, draw_cohort, figure_list, intervals, roc, style, training
+from sixgig.figures import (
+    KINDS,
+    catalogue,
+    confusion,
+    cost,
+    draw_cohort,
+    figure_list,
+    intervals,
+    reconstruction,
+    roc,
+    style,
+    training,
+)
 from sixgig.plan import FIGURES
 from sixgig.study import Method, Study
 from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study
@@ -203,3 +215,21 @@ def test_training_curves_are_drawn_for_trained_arms_only(study, tmp_path):
 
 def test_moving_average_keeps_the_start_and_smooths_the_rest():
     assert training.moving_average(np.array([4.0, 2.0, 0.0, 1.0])).tolist() == [4.0, 3.0, 2.0, 1.0]
+
+
+def test_reconstructions_have_every_plane_of_volumes_and_one_of_images(study, tmp_path):
+    (info,) = catalogue.draw_reconstructions(study, "acdc_phantom", tmp_path)
+    assert info.png.stat().st_size > 1000
+    text = words(reconstruction.draw(study, "acdc_phantom"))
+    assert {"axial", "coronal", "sagittal"} <= set(text)
+    assert text.count("masked input") == 3
+    flat = words(reconstruction.draw(study, "elpv"))
+    assert flat.count("masked input") == 1
+    assert "axial" not in flat
+    assert any("not trained to its end" in line for line in words(reconstruction.draw(study, "brats_phantom")))
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, [7, 7, 7]), (2, [7, 7, 7]), (4, [7, 8, 9])])
+def test_channels_become_colours(channels, expected):
+    values = np.arange(7, 7 + channels, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 3), np.uint8)
+    assert reconstruction.picture(values)[0, 0].tolist() == expected

@@ -250,6 +250,33 @@ def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
     )
 
 
+def _write_masked_modelling(folder: Path, cohort: str) -> None:
+    """An arm that fills in masked patches: of volumes (acdc), of images (elpv), or that failed (brats)."""
+    own = folder / "pretraining" / cohort
+    failed, volumes = cohort == "brats_phantom", cohort == "acdc_phantom"
+    facts: dict = {"status": "failed: the loss is not finite" if failed else "ok", "fallbacks": [], "cost": {}}
+    pictures = {}
+    if not failed:
+        errors = {"mean_of_visible": 0.2, "nearest_visible_patch": 0.18}
+        facts |= {
+            "framework": "PyTorch 2.10.0",
+            "device": "cpu",
+            "loss": "mae",
+            "mode": "volume" if volumes else "slices",
+            "init": "inflate",
+            "steps": 20,
+            "heldout_loss": {"before": 0.4, "after": 0.1, "subjects": "evaluation"},
+            "reconstruction": {"before": {"network": 0.4, **errors}, "after": {"network": 0.1, **errors}},
+        }
+        for name in ("original", "masked", "reconstruction"):
+            for plane in range(3 if volumes else 1):
+                pictures[f"{name}_{plane}"] = np.full((2, 1 if volumes else 3, 12, 16), 40 * plane, np.uint8)
+    write_json(own / "vit_mim.json", {"model": "vit_small_patch14_dinov2", "pretraining": facts})
+    np.savez(own / "vit_mim.npz", **pictures)
+    curve = [] if failed else [(i + 1, "mim", 0.4 - 0.01 * i, 3e-4) for i in range(20)]
+    _table(tables.TRAINING, curve, own / "vit_mim.csv")
+
+
 def _write_training(folder: Path, cohort: str) -> None:
     """A contrastive arm that was trained with partitions (acdc), on single images (elpv), or failed (brats)."""
     failed = cohort == "brats_phantom"
@@ -279,6 +306,7 @@ def _write_training(folder: Path, cohort: str) -> None:
     write_json(own / "vit_contrastive.json", {"model": "vit_small_patch14_dinov2", "pretraining": facts})
     curve = [] if failed else [(i + 1, "global" if i < 30 else "local", 3 - 0.02 * i, 1e-5) for i in range(40)]
     _table(tables.TRAINING, curve, own / "vit_contrastive.csv")
+    _write_masked_modelling(folder, cohort)
 
 
 def _predict(splits: pd.DataFrame, skill: float, arm: str, rng: np.random.Generator) -> pd.DataFrame:

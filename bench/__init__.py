@@ -1,0 +1,1 @@
+"""Speed measurements that anyone can repeat: `make bench`."""

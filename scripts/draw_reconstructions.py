@@ -1,0 +1,26 @@
+"""Draw what an arm made of masked evaluation volumes or images of one cohort."""
+
+from pathlib import Path
+from typing import Any
+
+from sixgig.figures.catalogue import draw_reconstructions
+from sixgig.jobs import job
+from sixgig.study import Study
+
+
+def main(
+    study: Path,
+    cohort: str,
+) -> None:
+    """Draw what an arm made of masked evaluation volumes or images of one cohort."""
+    draw_reconstructions(Study(study), cohort, study / "figures")
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    with job(snakemake.log[0]):
+        main(
+            study=Path(f"results/{snakemake.wildcards.study}"),
+            cohort=snakemake.wildcards.cohort,
+        )

@@ -1,0 +1,58 @@
+"""What masked image modelling made of masked evaluation volumes or images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sixgig.figures import style
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ARM = "vit_mim"
+_STATES = {"original": "original", "masked": "masked input", "reconstruction": "reconstruction"}
+_PLANES = ("axial", "coronal", "sagittal")
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw a row for each item and plane: original, masked input, reconstruction.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; an empty one that says why when the arm has no pictures.
+    """
+    title = f"{cohort}: masked patches filled in by {style.arm_title(ARM)}"
+    pictures = study.pictures(cohort, ARM)
+    if not pictures:
+        return style.empty_figure(title, "masked image modelling was not trained to its end on this cohort")
+    planes = sum(name.startswith("original_") for name in pictures)
+    items = len(pictures["original_0"])
+    # Volumes: one item, its planes side by side with the next item's; images: one item a column group.
+    with style.style():
+        figure = style.new_figure(1.25 * 3 * planes, 0.5 + 1.45 * items)
+        panels = figure.subplots(items, 3 * planes, squeeze=False)
+        for item in range(items):
+            for plane in range(planes):
+                for place, (state, words) in enumerate(_STATES.items()):
+                    axes = panels[item, 3 * plane + place]
+                    axes.imshow(picture(pictures[f"{state}_{plane}"][item]), interpolation="nearest")
+                    axes.set_xticks([])
+                    axes.set_yticks([])
+                    if item == 0:
+                        axes.set_title(words, fontsize=8)
+                    if place == 0 and planes > 1:
+                        axes.set_ylabel(_PLANES[plane], fontsize=8)
+        figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def picture(values: np.ndarray) -> np.ndarray:
+    """Turn channels [c, rows, columns] uint8 into RGB [rows, columns, 3]: one is grey, of more the first three."""
+    shown = values if len(values) >= 3 else np.repeat(values[:1], 3, axis=0)
+    return np.ascontiguousarray(np.moveaxis(shown[:3], 0, -1))

@@ -1,0 +1,91 @@
+"""Batches read ahead: while one is computed with, a thread reads the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from time import perf_counter
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from sixgig.mim.crops import Source, item_seeds
+from sixgig.mim.geometry import Geometry
+from sixgig.mim.masking import random_masks
+from sixgig.mim.settings import Settings
+
+_MASKS = 12  # stream of random numbers
+_Place = TypeVar("_Place")
+_Made = TypeVar("_Made")
+
+
+class MicroBatch(NamedTuple):
+    """Items that pass through the network together.
+
+    Attributes:
+        x: Voxels, float32 [k, c, *crop].
+        visible: Visible tokens, int64 [k, v].
+        masked: Masked tokens, int64 [k, m].
+        share: Its part of the batch, k / n.
+        last: Whether the batch ends with it.
+    """
+
+    x: Tensor
+    visible: Tensor
+    masked: Tensor
+    share: float
+    last: bool
+
+
+def micro_batches(
+    source: Source, geometry: Geometry, settings: Settings, first_step: int, pin: bool
+) -> Generator[tuple[MicroBatch, float], None, None]:
+    """Yield every micro-batch from a step to the last one, and the seconds waited for it.
+
+    Only two micro-batches are in memory, however large the batch is. Item i of step s has the same crop and the same
+    mask whatever the size of a micro-batch.
+
+    Args:
+        source: Of the items.
+        geometry: Of the network.
+        settings: Of the training.
+        first_step: From 0.
+        pin: Copy into page-locked memory, from which a GPU reads without waiting.
+    """
+    n, micro = settings.batch_size, settings.micro_batch
+
+    def places() -> Iterator[tuple[int, int]]:
+        for step in range(first_step, settings.steps):
+            for begin in range(0, n, micro):
+                yield step, begin
+
+    def read(place: tuple[int, int]) -> MicroBatch:
+        step, begin = place
+        end = min(n, begin + micro)
+        crops, _ = source.draw(step, n, begin, end)
+        seeds = item_seeds(settings.seed, _MASKS, range(step * n + begin, step * n + end))
+        masks = random_masks(end - begin, geometry.tokens, settings.mask_ratio, seeds)
+        tensors = (torch.from_numpy(crops), *masks)
+        x, visible, masked = (tensor.pin_memory() if pin else tensor for tensor in tensors)
+        return MicroBatch(x, visible, masked, (end - begin) / n, end == n)
+
+    return read_ahead(read, places())
+
+
+def read_ahead(read: Callable[[_Place], _Made], places: Iterable[_Place]) -> Generator[tuple[_Made, float], None, None]:
+    """Yield what ``read`` makes of each place, in order, and the seconds waited for it.
+
+    Args:
+        read: Called in a thread, for one place ahead of the one that is used.
+        places: Never None.
+    """
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        ahead: Future[_Made] | None = None
+        for place in chain(places, (None,)):
+            current, ahead = ahead, None if place is None else reader.submit(read, place)
+            if current is not None:
+                began = perf_counter()
+                made = current.result()
+                yield made, perf_counter() - began
