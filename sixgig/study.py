@@ -13,6 +13,7 @@ from sixgig import tables
 from sixgig.atomic import read_json
 from sixgig.digests import file_sha256
 from sixgig.errors import SixgigError, TableError
+from sixgig.study_training import TrainingFiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,7 @@ def is_failed(status: str) -> bool:
     return status.startswith("failed")
 
 
-class Study:
+class Study(TrainingFiles):
     """The results of one study, read lazily: a file is opened when its property or method is first used.
 
     ``study.json`` may hold: ``config`` (the whole study file, with ``study``, ``title``, ``scope``, ``seed``,
@@ -81,6 +82,8 @@ class Study:
     Raises:
         SixgigError: The folder does not exist.
     """
+
+    arm_order = ARM_ORDER
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -272,34 +275,6 @@ class Study:
         """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
         path = self.folder / "features" / cohort / f"{arm}.json"
         return self._json(path) if path.exists() else None
-
-    def trained_arms(self, cohort: str) -> list[str]:
-        """Arms that were trained on one cohort, failed ones included, in display order."""
-        folder = self.folder / "pretraining" / cohort
-        found = {path.stem for path in folder.glob("*.json")}
-        return [arm for arm in ARM_ORDER if arm in found] + sorted(found - set(ARM_ORDER))
-
-    def training(self, cohort: str, arm: str) -> dict[str, Any]:
-        """What ``pretraining/<cohort>/<arm>.json`` says about the training."""
-        return dict(self._json(self.folder / "pretraining" / cohort / f"{arm}.json").get("pretraining") or {})
-
-    def training_curve(self, cohort: str, arm: str) -> pd.DataFrame:
-        """``pretraining/<cohort>/<arm>.csv``: the loss of every step; no row when training failed."""
-        return self._table(tables.TRAINING, self.folder / "pretraining" / cohort / f"{arm}.csv")
-
-    def pictures(self, cohort: str, arm: str) -> dict[str, np.ndarray]:
-        """``pretraining/<cohort>/<arm>.npz``: planes by name, uint8 [items, c, rows, columns]; none for most arms."""
-        import numpy as np
-
-        path = self.folder / "pretraining" / cohort / f"{arm}.npz"
-        if not path.exists():
-            return {}
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-
-    def has_pictures(self, cohort: str) -> bool:
-        """Whether an arm of the cohort was trained to fill in masked patches, failed ones included."""
-        return "vit_mim" in self.trained_arms(cohort)
 
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method; None when it made none because its arm failed."""
