@@ -7,19 +7,16 @@ network then encodes as any ViT does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sixgig.arms.base import PretrainedArm, Trained
-from sixgig.arms.vit_pure import token_features
+from sixgig.arms.vit_pure import TokenFeatures
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from sixgig.arms.pretraining import PretrainJob
 
 
-class ContrastiveViT(PretrainedArm):
+class ContrastiveViT(TokenFeatures, PretrainedArm):
     """Class or mean patch token of a ViT trained further on the pretraining subjects."""
 
     name = "vit_contrastive"
@@ -28,11 +25,6 @@ class ContrastiveViT(PretrainedArm):
     seed_batch_size = 8
     expected_vram_mb = 5120
     process_modules = ("sixgig.contrastive.__main__",)
-
-    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
-        """Return token features [n, d]; see :func:`sixgig.arms.vit_pure.token_features`."""
-        tokens = network.forward_features(batch)  # type: ignore[operator]
-        return token_features(tokens, int(network.num_prefix_tokens), options["token"])  # type: ignore[arg-type]
 
     def pretrain(self, job: PretrainJob) -> Trained:
         """Train the network; see :func:`sixgig.arms.contrastive.pretrain`."""

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.base import Encoder, PretrainedArm, Trained, VolumeEncoder, pretrained_encoder, training_facts
-from sixgig.arms.vit_pure import token_features
+from sixgig.arms.vit_pure import TokenFeatures
 from sixgig.weights.storage import read_provenance
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from sixgig.arms.pretraining import PretrainJob
 
 
-class MaskedViT(PretrainedArm):
+class MaskedViT(TokenFeatures, PretrainedArm):
     """Mean patch token (or class token) of a ViT trained by masked image modelling on the pretraining subjects."""
 
     name = "vit_mim"
@@ -39,11 +37,6 @@ class MaskedViT(PretrainedArm):
         provenance = read_provenance(weights)
         encode = volume_encoding(weights, facts["encoder"], facts["modalities"], options["token"])
         return VolumeEncoder(encode, provenance["model"], provenance)
-
-    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
-        """Return token features of images [n, d]; see :func:`sixgig.arms.vit_pure.token_features`."""
-        tokens = network.forward_features(batch)  # type: ignore[operator]
-        return token_features(tokens, int(network.num_prefix_tokens), options["token"])  # type: ignore[arg-type]
 
     def pretrain(self, job: PretrainJob) -> Trained:
         """Train the network; see :func:`sixgig.arms.mim.pretrain`."""

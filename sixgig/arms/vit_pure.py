@@ -33,7 +33,16 @@ def token_features(tokens: Any, prefix_tokens: int, token: str) -> Any:
     return torch.cat([tokens[:, 0], mean], dim=1)
 
 
-class PureViT(ImageArm):
+class TokenFeatures:
+    """What the arms of ViTs share: features are tokens after the last LayerNorm."""
+
+    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
+        """Return token features [n, d]; see :func:`token_features`."""
+        tokens = network.forward_features(batch)  # type: ignore[operator]
+        return token_features(tokens, int(network.num_prefix_tokens), options["token"])  # type: ignore[arg-type]
+
+
+class PureViT(TokenFeatures, ImageArm):
     """Class token or mean patch token of a ViT (Dosovitskiy et al. 2021), not trained any further."""
 
     name = "vit_pure"
@@ -45,11 +54,6 @@ class PureViT(ImageArm):
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
         """See :meth:`ImageArm.load`."""
         return pretrained_encoder(weights, image_size)
-
-    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
-        """Return token features [n, d]; see :func:`token_features`."""
-        tokens = network.forward_features(batch)  # type: ignore[operator]
-        return token_features(tokens, int(network.num_prefix_tokens), options["token"])  # type: ignore[arg-type]
 
 
 ARM = PureViT

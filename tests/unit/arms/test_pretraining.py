@@ -43,7 +43,7 @@ def run(job, folder, monkeypatch, outcome):
         name, title, summary = "vit_contrastive", "", ""
 
         def features_of(self, network, batch, options):
-            raise NotImplementedError
+            return network(batch)
 
         def pretrain(self, job):
             return outcome(job)

@@ -9,37 +9,16 @@ import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
+from tiny_contrastive import SETTINGS as TINY
 
 from sixgig.contrastive.arrays import read_arrays, write_arrays
 from sixgig.contrastive.backend import LocalTarget, LossScale
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.backend import TorchBackend
-from sixgig.contrastive.settings import Settings
 from sixgig.weights.export import export_vit
 
 ROOT = Path(__file__).resolve().parents[3]
-SETTINGS = Settings(
-    loss="g_d",
-    batch_size=4,
-    partitions=2,
-    steps=3,
-    local_steps=0,
-    learning_rate=1e-3,
-    warmup_steps=0,
-    temperature=0.1,
-    crop_fraction=0.5,
-    brightness=0.3,
-    contrast_low=0.7,
-    contrast_high=1.3,
-    frozen_blocks=0,
-    micro_batch_size=0,
-    token="cls",
-    patience=0,
-    precision="float32",
-    reference_batching=False,
-    seed=5,
-    threads=1,
-)
+SETTINGS = TINY._replace(steps=3, crop_fraction=0.5, seed=5)
 NETWORKS = {
     "plain": {},
     "layer_scale": {"init_values": 0.3, "reg_tokens": 2, "no_embed_class": True},

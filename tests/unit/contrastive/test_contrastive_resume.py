@@ -13,37 +13,15 @@ import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
+from tiny_contrastive import SETTINGS as TINY
 
 from sixgig.contrastive.arrays import read_arrays, write_arrays
 from sixgig.contrastive.checkpoints import CheckpointStore
-from sixgig.contrastive.settings import Settings
 from sixgig.weights.export import export_vit
 
 ROOT = Path(__file__).resolve().parents[3]
-SETTINGS = Settings(
-    loss="g_d",
-    batch_size=4,
-    partitions=2,
-    steps=20,
-    local_steps=10,
-    learning_rate=3e-4,
-    warmup_steps=3,
-    temperature=0.1,
-    crop_fraction=0.75,
-    brightness=0.3,
-    contrast_low=0.7,
-    contrast_high=1.3,
-    frozen_blocks=0,
-    micro_batch_size=6,
-    token="cls",
-    patience=0,
-    precision="float32",
-    reference_batching=False,
-    seed=7,
-    threads=2,
-    evidence_images=16,
-    evidence_batches=1,
-    checkpoint_seconds=0.0,
+SETTINGS = TINY._replace(
+    steps=20, local_steps=10, learning_rate=3e-4, warmup_steps=3, micro_batch_size=6, threads=2, evidence_batches=1
 )
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONNOUSERSITE": "1"}
 # A parent that can be killed: it says which process it started, and waits.

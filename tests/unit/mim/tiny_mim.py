@@ -1,13 +1,19 @@
 """The smallest networks, volumes and settings that still train; also imported by the processes that tests kill."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import torch
 
+from sixgig.contrastive.checkpoints import CheckpointStore
+from sixgig.mim.batches import micro_batches
 from sixgig.mim.crops import ImageRows, VolumeCrops
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.network import build_network
+from sixgig.mim.optimisation import Optimisation
 from sixgig.mim.settings import Settings
+from sixgig.mim.training import train
 
 SHAPE = Shape(
     width=16, depth=1, heads=2, mlp_width=32, decoder_width=16, decoder_depth=1, decoder_heads=2, decoder_mlp_width=32
@@ -63,3 +69,30 @@ def sources(geometry=VOLUMES, seed=5, size=(10, 9, 8)):
 
 def no_report(event):
     pass
+
+
+def run(folder, report=no_report, net=None, geometry=VOLUMES, scaler=None, data=None, **changes):
+    chosen = settings(**changes)
+    net = network(chosen.objective, geometry) if net is None else net
+    items = sources(geometry) if data is None else data
+    return net, train(net, *items, geometry, chosen, "cpu", CheckpointStore(folder), report, scaler)
+
+
+def batch_of(chosen, step=0):
+    parts = [part for part, _ in micro_batches(sources()[0], VOLUMES, chosen, step, pin=False)]
+    return parts[: math.ceil(chosen.batch_size / chosen.micro_batch)]
+
+
+def accumulated(chosen, scaler=None):
+    optimisation = Optimisation(network(), chosen, "cpu", scaler)
+    for x, visible, masked, share, _ in batch_of(chosen):
+        optimisation.accumulate(x, visible, masked, share)
+    return optimisation
+
+
+def gradient(optimisation):
+    return torch.cat([p.grad.flatten() for p in optimisation.network.parameters()])
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
