@@ -19,6 +19,8 @@ def main(
     max_fraction: float,
     seed: int,
     workers: int,
+    checkpoints: Path,
+    digest: str,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     with CostMeter("prepare") as meter:
@@ -32,6 +34,8 @@ def main(
             max_quarantine_fraction=max_fraction,
             simulated=simulated,
             workers=workers,
+            checkpoints=checkpoints,
+            digest=digest,
         )
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -51,4 +55,6 @@ if __name__ == "__main__":
             max_fraction=snakemake.params.max_fraction,
             seed=snakemake.params.seed,
             workers=snakemake.threads,
+            checkpoints=Path(f"results/{snakemake.wildcards.study}/.checkpoints"),
+            digest=snakemake.params.digest,
         )

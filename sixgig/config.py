@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms import get_arm
-from sixgig.cohorts import load_adapter
+from sixgig.cohorts import open_adapter
 from sixgig.errors import ConfigError
 
 SCHEMA = Path(__file__).resolve().parent.parent / "config" / "schema.yaml"
@@ -171,7 +171,7 @@ def _check_contrastive(config: Mapping[str, Any]) -> None:
     size = options["batch_size"]
     for name, cohort in config["cohorts"].items():
         parts = cohort["partitions"]
-        if load_adapter(cohort["adapter"]).dimensions == 3 and size % parts:
+        if open_adapter(cohort, f"cohorts.{name}").dimensions == 3 and size % parts:
             raise ConfigError(
                 "config key arms.vit_contrastive.batch_size",
                 f"is {size}, and cohort {name} has {parts} partitions, of which every volume gives one slice each",

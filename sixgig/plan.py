@@ -191,9 +191,7 @@ class Plan:
             read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
             path = cohort["source"].get("path")
             if path is not None:
-                missing += [
-                    f"cohorts.{name}: {problem}" for problem in check_source(cohort["adapter"], Path(path).expanduser())
-                ]
+                missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
         for name, weights in self.config["weights"].items():
             file = weights["source"].get("file")
             if file is not None and not Path(file["path"]).expanduser().is_file():

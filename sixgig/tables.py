@@ -23,6 +23,7 @@ class Column:
     type: str
     description: str
     required: bool = True  # a required column holds no missing value
+    optional: bool = False  # an optional column may be absent; it is then filled with missing values
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Table:
         """
         extra = [name for name in frame.columns if name not in self.column_names]
         unknown = [name for name in extra if not (self.extra_prefix and name.startswith(self.extra_prefix))]
+        absent = [column.name for column in self.columns if column.optional and column.name not in frame.columns]
+        if absent:
+            frame = frame.assign(**dict.fromkeys(absent))
         missing = [name for name in self.column_names if name not in frame.columns]
         if missing or unknown:
             raise TableError(
@@ -123,15 +127,22 @@ MANIFEST = Table(
         ),
         Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
         Column("source", "string", "input file, relative to the cohort's folder"),
+        Column(
+            "official",
+            "string",
+            "training or test where the cohort's authors published sets; else empty",
+            required=False,
+            optional=True,
+        ),
     ),
 )
 SPLITS = Table(
     "splits.csv",
-    "one row per subject and repeat; pretraining subjects have one row without repeat and fold",
+    "one row per subject and repeat; pretraining and test subjects have one row without repeat and fold",
     (
         _SUBJECT,
         Column("label", "string", "class of the subject; empty when unknown", required=False),
-        Column("role", "string", "pretraining or evaluation"),
+        Column("role", "string", "pretraining, evaluation, or test (held out, scored once)"),
         Column("repeat", "integer", "repeat of the cross-validation, from 0", required=False),
         Column("fold", "integer", "fold in which the subject is tested, from 0", required=False),
     ),

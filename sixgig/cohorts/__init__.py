@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import ConfigError
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 ADAPTERS = {
     "acdc": "sixgig.cohorts.acdc:AcdcAdapter",
     "brats": "sixgig.cohorts.brats:BratsAdapter",
+    "dicom": "sixgig.cohorts.dicom:DicomAdapter",
     "elpv": "sixgig.cohorts.elpv:ElpvAdapter",
+    "image_folder": "sixgig.cohorts.image_folder:ImageFolderAdapter",
+    "medmnist": "sixgig.cohorts.medmnist:MedMnistAdapter",
+    "msd": "sixgig.cohorts.msd:MsdAdapter",
+    "table": "sixgig.cohorts.table:TableAdapter",
 }
 
 
@@ -36,10 +42,29 @@ def load_adapter(name: str) -> type[Adapter]:
     return adapter
 
 
-def check_source(adapter_name: str, root: Path) -> list[str]:
+def open_adapter(stanza: Mapping[str, Any], place: str = "cohort") -> Adapter:
+    """Return the adapter of a cohort's stanza in the study file, with its modalities and options.
+
+    Args:
+        stanza: The cohort's part of the study file.
+        place: Where it stands there, for the error message.
+
+    Raises:
+        ConfigError: No adapter has that name, or an option is wrong; the place is the key.
+    """
+    try:
+        kind = load_adapter(stanza["adapter"])
+        options = {key: stanza[key] for key in kind.option_keys if stanza.get(key) is not None}
+        return kind(stanza.get("modalities"), options)
+    except ConfigError as error:
+        key = error.place if error.place in stanza else "adapter"
+        raise ConfigError(f"{place}.{key}", error.reason, error.next_step) from error
+
+
+def check_source(stanza: Mapping[str, Any], root: Path) -> list[str]:
     """Say what a cohort's path lacks, as sentences, without reading images; empty when it looks right.
 
     Raises:
-        ConfigError: No adapter has that name.
+        ConfigError: See :func:`open_adapter`.
     """
-    return load_adapter(adapter_name)().missing(Path(root))
+    return open_adapter(stanza).missing(Path(root))

@@ -1,21 +1,25 @@
 """ACDC: cine cardiac MRI, five groups of 30 patients, end-diastolic (ED) and end-systolic (ES) frames.
 
-Bernard et al., IEEE TMI 2018. The 4D file and the segmentations are never opened.
+Bernard et al., IEEE TMI 2018. A frame is read from its own file, or else from the 4D cine. The segmentations are never
+opened.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
-from sixgig.cohorts.nifti import find_nifti, read_channels
+from sixgig.cohorts.nifti import find_nifti, read_channels, read_frame
 
 _SUBJECT = re.compile(r"patient\d+")
 _GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
 _FRAMES = ("ED", "ES")
-_PARTS = ("training", "testing")
+_PARTS: dict[str, Literal["training", "test"]] = {"training": "training", "testing": "test"}
+#: Ends the path of a frame that is cut out of a cine: ``patient001_4d.nii.gz@12`` is its 12th frame.
+_FRAME_OF = "@"
 
 
 class AcdcAdapter(Adapter):
@@ -29,6 +33,11 @@ class AcdcAdapter(Adapter):
     known_modalities = ("cine",)
     # The short-axis stack is planned around the heart, so it lies near the centre of every slice.
     crop_mm = 150.0
+    option_keys = ("frames",)
+
+    def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(modalities, options)
+        self.frames: tuple[str, ...] = tuple(self.options.get("frames") or _FRAMES)
 
     def missing(self, root: Path) -> list[str]:
         """See :meth:`Adapter.missing`."""
@@ -62,12 +71,13 @@ class AcdcAdapter(Adapter):
     def read(self, record: Record) -> Iterator[Volume]:
         """See :meth:`Adapter.read`."""
         for item in record.items:
-            sources = tuple(item.files.values())
-            array, spacing = read_channels([record.root / source for source in sources])
-            yield Volume(array, spacing, item.item_id, item.frame, sources)
+            (source,) = item.files.values()
+            file, _, number = source.partition(_FRAME_OF)
+            path = record.root / file
+            array, spacing = read_frame(path, int(number) - 1) if number else read_channels([path])
+            yield Volume(array, spacing, item.item_id, item.frame, (file,))
 
-    @staticmethod
-    def _subject(root: Path, folder: Path) -> Record | Rejection:
+    def _subject(self, root: Path, folder: Path) -> Record | Rejection:
         subject_id, config = folder.name, folder / "Info.cfg"
 
         def reject(path: Path, reason: str) -> Rejection:
@@ -81,16 +91,25 @@ class AcdcAdapter(Adapter):
         if group is not None and group not in _GROUPS:
             return reject(config, f"Group is {group!r}, not one of {', '.join(_GROUPS)}")
         items = []
-        for frame in _FRAMES:
+        length = values.get("NbFrame", "")
+        for frame in self.frames:
             number = values.get(frame, "")
-            if not number.isdigit():
+            if not number.isdigit() or int(number) < 1:
                 return reject(config, f"has no frame number for {frame}")
+            if length.isdigit() and int(number) > int(length):
+                return reject(config, f"{frame} is frame {number}, and the cine has {length}")
             stem = f"{subject_id}_frame{int(number):02d}"
             path = find_nifti(folder, stem)
-            if path is None:
-                return reject(folder / f"{stem}.nii.gz", f"{frame} frame is missing")
-            items.append(Item(f"{subject_id}_{frame}", {"cine": str(path.relative_to(root))}, frame))
-        return Record(root, subject_id, group, tuple(items))
+            cine = None if path else find_nifti(folder, f"{subject_id}_4d")
+            if path is None and cine is None:
+                return reject(folder / f"{stem}.nii.gz", f"{frame} frame is missing, and so is the 4D cine")
+            if path is not None:
+                source = str(path.relative_to(root))
+            else:
+                assert cine is not None
+                source = f"{cine.relative_to(root)}{_FRAME_OF}{number}"
+            items.append(Item(f"{subject_id}_{frame}", {"cine": source}, frame))
+        return Record(root, subject_id, group, tuple(items), _PARTS.get(folder.parent.name))
 
 
 def _subject_folders(root: Path) -> list[Path]:
@@ -104,5 +123,5 @@ def _subject_folders(root: Path) -> list[Path]:
 
 def _read_info(path: Path) -> dict[str, str]:
     """Parse lines of ``key: value``."""
-    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8-sig").splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -17,14 +18,23 @@ class ArrayStream:
         path: File to write.
         row_shape: Shape of one row.
         dtype: Type of the values.
+        keep: Rows of an earlier stream to that file which stay; what is behind them is cut off.
+
+    Raises:
+        ValueError: The file does not hold so many rows.
     """
 
-    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: npt.DTypeLike, keep: int = 0) -> None:
         self._row_shape, self._dtype = row_shape, np.dtype(dtype)
-        self.n_rows = 0
-        self._stream: BinaryIO = path.open("wb")
+        self.n_rows = keep
+        self._stream: BinaryIO = path.open("r+b" if keep and path.exists() else "wb")
         self._write_header()
         self._data_start = self._stream.tell()
+        if self._stream.seek(0, os.SEEK_END) < self._data_start + self.n_bytes:
+            self._stream.close()
+            raise ValueError(f"{path} does not hold {keep} rows")
+        self._stream.truncate(self._data_start + self.n_bytes)
+        self._stream.seek(0, os.SEEK_END)
 
     @property
     def n_bytes(self) -> int:
@@ -37,6 +47,11 @@ class ArrayStream:
             raise ValueError(f"rows have shape {rows.shape[1:]}, the file holds {self._row_shape}")
         self._stream.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
         self.n_rows += len(rows)
+
+    def sync(self) -> None:
+        """Put the rows so far on the disk."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         """Write the final shape into the header and close the file."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,21 @@ class Item:
 
 @dataclass(frozen=True)
 class Record:
-    """One subject that was found: its class (None when unknown) and its items, in the order they are prepared."""
+    """One subject that was found: its class (None when unknown) and its items, in the order they are prepared.
+
+    Attributes:
+        root: The cohort's folder or file.
+        subject_id: Unique name.
+        label: Class, or None.
+        items: Volumes or images.
+        official: ``training`` or ``test`` where the cohort's authors say so, else None.
+    """
 
     root: Path
     subject_id: str
     label: str | None
     items: tuple[Item, ...]
+    official: Literal["training", "test"] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,14 +70,15 @@ class Volume:
     """One volume in memory.
 
     Attributes:
-        array: float32 [X, Y, Z, M]; X grows to the right, Y to anterior, Z to superior; M channels. Raw intensities.
+        array: [X, Y, Z, M]; X grows to the right, Y to anterior, Z to superior; M channels. Raw intensities, float32 or
+            a small integer type.
         spacing: Voxel size along X, Y, Z in mm.
         volume_id: Unique name.
         frame: ``ED`` or ``ES``, or None.
         sources: One file per channel, relative to the cohort's folder.
     """
 
-    array: npt.NDArray[np.float32]
+    array: npt.NDArray[Any]
     spacing: tuple[float, float, float]
     volume_id: str
     frame: str | None
@@ -89,29 +99,33 @@ class Adapter(ABC):
 
     Args:
         modalities: Channels to read, in this order; None for all of them in the adapter's own order.
+        options: Keys of the cohort's stanza that :attr:`option_keys` names; absent keys are absent here too.
 
     Raises:
-        ConfigError: A modality is unknown or named twice.
+        ConfigError: A modality is unknown or named twice, or an option is wrong; the place is the key.
     """
 
     #: Name in the config.
     name: ClassVar[str]
     #: Name for people.
     title: ClassVar[str]
-    #: 2 for images, 3 for volumes.
-    dimensions: ClassVar[Literal[2, 3]]
+    #: 2 for images, 3 for volumes; an adapter of both sets it in its constructor, from its options alone.
+    dimensions: Literal[2, 3]
+    #: Keys of the cohort's stanza, beside ``modalities``, that the constructor wants.
+    option_keys: ClassVar[tuple[str, ...]] = ()
     #: What a subject is; printed beside every result.
-    subject_note: ClassVar[str]
+    subject_note: str
     #: What the cohort's path has to be; printed when it is not.
     layout: ClassVar[str]
-    #: Channels that exist, in the default order; empty for 2D cohorts.
-    known_modalities: ClassVar[tuple[str, ...]] = ()
+    #: Channels that exist, in the default order; empty for 2D cohorts. An adapter may set it before super().__init__().
+    known_modalities: tuple[str, ...] = ()
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 
-    def __init__(self, modalities: Sequence[str] | None = None) -> None:
+    def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
+        self.options = dict(options or {})
         self.modalities = self.known_modalities if modalities is None else tuple(modalities)
         unknown = [name for name in self.modalities if name not in self.known_modalities]
         if (

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sixgig.cohorts import load_adapter
+from sixgig.cohorts import ADAPTERS, load_adapter, open_adapter
 from sixgig.cohorts.base import Adapter
+from sixgig.cohorts.volumes import Crop, Foreground, Normalisation
 from sixgig.errors import ConfigError
 
-_KEYS = ("modalities", "slices", "volume", "limit", "partitions", "crop_mm")
+#: Keys that say how volumes are prepared.
+_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
+_KEYS = ("modalities", "limit", "partitions", "classes", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive")
+_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
+_PERCENTILES = {"low": 1.0, "high": 99.0}
 _DEFAULT_PARTITIONS = 4
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)
@@ -29,7 +33,12 @@ class Recipe:
         count: Take n slices of each volume; None when not asked for. Neither: all slices.
         partitions: Number of equal axial partitions.
         volume_size: (D, H, W) of volumes.npy, or None for a file without rows.
-        crop_mm: In-plane side of the centre crop in mm, or None for the foreground's bounding box.
+        crop: What is cut out of a volume.
+        crop_mm: In-plane side of the centre crop in mm.
+        foreground: What counts as foreground.
+        normalisation: How intensities become [0, 1].
+        spacing: Voxel size to resample to, in mm; 0 leaves an axis alone. None: no resampling.
+        n4: Whether the bias field is corrected.
     """
 
     image_size: int
@@ -37,7 +46,12 @@ class Recipe:
     count: int | None = None
     partitions: int = _DEFAULT_PARTITIONS
     volume_size: tuple[int, int, int] | None = None
+    crop: Crop = "foreground"
     crop_mm: float | None = None
+    foreground: Foreground = "all"
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    spacing: tuple[float, float, float] | None = None
+    n4: bool = False
 
 
 def read_options(
@@ -58,14 +72,13 @@ def read_options(
         ConfigError: An option is unknown, of a wrong form, or does not fit the adapter; the place is its config key.
     """
     given = {key: value for key, value in options.items() if value is not None}
+    adapter = open_adapter({**given, "adapter": adapter_name}, f"cohorts.{cohort}")
+    own = {key for kind in ADAPTERS for key in load_adapter(kind).option_keys}
     for key in given:
-        if key not in _KEYS + _OTHER_KEYS:
+        if key not in {*_KEYS, *_OTHER_KEYS, *own}:
             raise ConfigError(f"cohorts.{cohort}.{key}", "is no option of a cohort", f"use {', '.join(_KEYS)}")
-    try:
-        adapter = load_adapter(adapter_name)(given.get("modalities"))
-    except ConfigError as error:
-        key = "modalities" if error.place == "modalities" else "adapter"
-        raise ConfigError(f"cohorts.{cohort}.{key}", error.reason, error.next_step) from error
+        if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
+            _log.warning("cohorts.%s.%s has no effect: %s does not know it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
         raise ConfigError(
             f"cohorts.{cohort}.modalities",
@@ -75,22 +88,66 @@ def read_options(
     limit = None if "limit" not in given else _positive(given["limit"], f"cohorts.{cohort}.limit")
     size = _positive(image_size, "image.size")
     if adapter.dimensions == 2:
-        for key in sorted(set(given) & {"slices", "volume", "crop_mm"}):
-            _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
+        for key in sorted(set(given) & set(_VOLUME_KEYS)):
+            if given[key]:
+                _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
         return adapter, Recipe(size), limit
-    every, count = _slices(given.get("slices", "all"), f"cohorts.{cohort}.slices")
+    return adapter, _volume_recipe(adapter, f"cohorts.{cohort}", given, size), limit
+
+
+def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size: int) -> Recipe:
+    every, count = _slices(given.get("slices", "all"), f"{place}.slices")
     crop_mm = given.get("crop_mm", adapter.crop_mm)
     if crop_mm is not None and (isinstance(crop_mm, bool) or not isinstance(crop_mm, int | float) or not crop_mm > 0):
-        raise ConfigError(f"cohorts.{cohort}.crop_mm", f"is {crop_mm!r}", "give a length in mm above 0")
-    recipe = Recipe(
+        raise ConfigError(f"{place}.crop_mm", f"is {crop_mm!r}", "give a length in mm above 0")
+    crop = given.get("crop", "foreground" if crop_mm is None else "centre")
+    if crop == "centre" and crop_mm is None:
+        raise ConfigError(f"{place}.crop", "is centre, and there is no side", "set crop_mm, a length in mm")
+    spacing = given.get("spacing")
+    return Recipe(
         size,
         every,
         count,
-        _positive(given.get("partitions", _DEFAULT_PARTITIONS), f"cohorts.{cohort}.partitions"),
-        None if "volume" not in given else _volume_size(given["volume"], f"cohorts.{cohort}.volume"),
+        _positive(given.get("partitions", _DEFAULT_PARTITIONS), f"{place}.partitions"),
+        None if "volume" not in given else _volume_size(given["volume"], f"{place}.volume"),
+        _one_of(crop, ("foreground", "centre", "none"), f"{place}.crop"),
         crop_mm,
+        _one_of(
+            given.get("foreground", "nonzero" if adapter.zero_background else "all"),
+            ("nonzero", "all", "otsu"),
+            f"{place}.foreground",
+        ),
+        _normalisation(given.get("normalise") or {}, f"{place}.normalise"),
+        None if spacing is None or not any(spacing) else (spacing[0], spacing[1], spacing[2]),
+        bool(given.get("n4", False)),
     )
-    return adapter, recipe, limit
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
+    if value not in allowed:
+        raise ConfigError(place, f"is {value!r}", f"write {', '.join(allowed)}")
+    return value
+
+
+def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
+    """Read low and high, which only percentiles have defaults for, and z-scores no use for."""
+    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
+    limits = {
+        **(_PERCENTILES if method == "percentile" else {}),
+        **{key: given[key] for key in _PERCENTILES if key in given},
+    }
+    if method == "zscore":
+        if limits:
+            raise ConfigError(f"{place}.{min(limits)}", "has no effect on z-scores", "remove it, or use percentile")
+        return Normalisation("zscore")
+    if len(limits) < 2:
+        raise ConfigError(
+            place, "is a window without low and high", "give both, such as {method: window, low: -160, high: 240}"
+        )
+    low, high = float(limits["low"]), float(limits["high"])
+    if not low < high or (method == "percentile" and not 0 <= low < high <= 100):
+        raise ConfigError(place, f"goes from {low:g} to {high:g}", "give a low below high; percentiles from 0 to 100")
+    return Normalisation(method, low, high)
 
 
 def _positive(value: object, place: str) -> int:

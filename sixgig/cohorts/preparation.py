@@ -5,24 +5,26 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from sixgig.atomic import atomic_path, write_json
-from sixgig.cohorts.array_stream import ArrayStream
+from sixgig.atomic import write_json
+from sixgig.checkpoints import checkpoint_folder, drop
 from sixgig.cohorts.base import Adapter, Record, Rejection
+from sixgig.cohorts.journal import Journal, writing_failed
 from sixgig.cohorts.options import Recipe, read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
-from sixgig.errors import CohortError
+from sixgig.errors import CohortError, ConfigError
 from sixgig.progress import Progress
 from sixgig.tables import MANIFEST
 
+#: What one process may need for a volume of 240 x 240 x 155 in four modalities, with its packages.
+_WORKER_MB = 700
 _log = logging.getLogger(__name__)
 
 
@@ -37,12 +39,14 @@ def prepare_cohort(
     max_quarantine_fraction: float,
     simulated: bool = False,
     workers: int = 1,
+    checkpoints: Path | None = None,
+    digest: str = "",
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
     ``images.npy`` (uint8 [n_images, size, size, 3], row i is row i of ``manifest.csv``) and ``volumes.npy`` (float16
     [n_volumes, D, H, W, M], row i is the i-th volume_id in order of first appearance in the manifest) are streamed, so
-    that memory holds one volume per worker. The result does not depend on ``workers``.
+    that memory holds one volume per worker. The result does not depend on ``workers``, nor on kills.
 
     Args:
         adapter_name: Name in the registry of adapters.
@@ -52,16 +56,20 @@ def prepare_cohort(
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
-            ``partitions`` (equal axial parts, 4) and ``crop_mm`` (in-plane centre crop).
+            ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
+            ``crop`` and ``crop_mm``, which are applied in this order.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
-        workers: Processes.
+        workers: Most processes; fewer when memory is short.
+        checkpoints: Where subjects that are done are kept until all are; beside the output when None. A killed run goes
+            on behind them, unless options, ``digest`` or their files have changed.
+        digest: Stands for the source code that prepares.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
         CohortError: The cohort is not where the config says, is empty, or lost too many subjects (quarantine.csv is
-            written in that case).
+            written in that case), or the disk is full.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
@@ -84,37 +92,23 @@ def prepare_cohort(
         )
     quarantine.check(n_lost / n_found, n_found)
     records = found.records
+    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
         records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
-
-    rows: list[dict[str, Any]] = []
-    with ExitStack() as files:
-        images = _open_array(files, output / "images.npy", (image_size, image_size, 3), np.uint8)
-        volume_shape = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
-        volumes = _open_array(files, output / "volumes.npy", volume_shape, np.float16)
-        progress = files.enter_context(Progress(f"prepare {cohort}", len(records), "subjects"))
-        n_failed = 0
-        for n_done, result in enumerate(_prepare_all(adapter, records, recipe, workers), start=1):
-            progress.advance()
-            if isinstance(result, Rejection):
-                n_failed += 1
-                quarantine.add([result])
-                # Subjects lost at first sight and subjects lost while reading, of those that `limit` leaves.
-                kept = (1 - n_lost / n_found) * (1 - n_failed / len(records))
-                quarantine.check(1 - kept, n_lost + len(records), stopped_early=n_done < len(records))
-                continue
-            rows += result.rows
-            images.append(np.stack(result.images))
-            if recipe.volume_size is not None:
-                volumes.append(np.stack(result.volumes))
-        if not rows:
-            quarantine.write()
-            raise CohortError(
-                quarantine.rejections[-1].file,
-                f"no subject of cohort {cohort} can be used",
-                "repair the files in the log",
-            )
+    key = {"recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities, "digest": digest}
+    folder = checkpoint_folder(checkpoints or output.parent / ".checkpoints", f"prepare-{cohort}", key)
+    volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
+    try:
+        with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
+            _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
+            images, volumes = journal.images, journal.volumes
+            output.mkdir(parents=True, exist_ok=True)
+            journal.finish(output)
+    except OSError as error:
+        raise writing_failed(error, output) from error
+    drop(folder)
+    rows = journal.rows
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
@@ -143,16 +137,83 @@ def prepare_cohort(
     )
 
 
-def _open_array(files: ExitStack, path: Path, row_shape: tuple[int, ...], dtype: type) -> ArrayStream:
-    partial = files.enter_context(atomic_path(path))
-    return files.enter_context(ArrayStream(partial, row_shape, dtype))
-
-
 def _prepare_all(
+    adapter: Adapter,
+    records: list[Record],
+    recipe: Recipe,
+    workers: int,
+    journal: Journal,
+    quarantine: Quarantine,
+    n_lost: int,
+    n_found: int,
+) -> None:
+    """Prepare every subject that the journal does not hold yet; too many that cannot be used stop the cohort."""
+
+    def check_quarantine(stopped_early: bool) -> None:
+        # Subjects lost at first sight and subjects lost while reading, of those that `limit` leaves.
+        kept = (1 - n_lost / n_found) * (1 - len(journal.rejections) / len(records))
+        quarantine.check(1 - kept, n_lost + len(records), stopped_early=stopped_early)
+
+    if journal.n_resumed:
+        _log.info("going on behind %d subjects that an earlier run prepared", journal.n_resumed)
+        quarantine.add(journal.rejections)
+        check_quarantine(journal.n_done < len(records))
+    with Progress(f"prepare {quarantine.cohort}", len(records), "subjects") as progress:
+        progress.advance(journal.n_done)
+        for result in _results(adapter, records[journal.n_done :], recipe, workers):
+            journal.add(result)
+            progress.advance()
+            if isinstance(result, Rejection):
+                quarantine.add([result])
+                check_quarantine(journal.n_done < len(records))
+    if not journal.rows:
+        quarantine.write()
+        raise CohortError(
+            quarantine.rejections[-1].file,
+            f"no subject of cohort {quarantine.cohort} can be used",
+            "repair the files in the log",
+        )
+
+
+def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
+    """Give every subject the class that the study file makes of its own; leave out those of other classes."""
+    if not classes:
+        return records
+    new = {old: name for name, olds in classes.items() for old in olds}
+    there = {record.label for record in records if record.label is not None}
+    unknown = sorted(new.keys() - there)
+    if unknown:
+        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
+    if len(new) < sum(map(len, classes.values())):
+        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
+    left_out = there - new.keys()
+    if left_out:
+        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
+    return [
+        replace(record, label=None if record.label is None else new[record.label])
+        for record in records
+        if record.label is None or record.label in new
+    ]
+
+
+def _affordable(adapter: Adapter, workers: int) -> int:
+    """Return how many processes the free memory allows."""
+    import psutil
+
+    if adapter.dimensions == 2:
+        return workers
+    allowed = max(1, int(psutil.virtual_memory().available / 2**20 / _WORKER_MB))
+    if allowed < workers:
+        _log.warning("%d processes in place of %d: that is what the free memory allows", allowed, workers)
+    return min(allowed, workers)
+
+
+def _results(
     adapter: Adapter, records: list[Record], recipe: Recipe, workers: int
 ) -> Iterator[PreparedSubject | Rejection]:
-    """Yield the subjects in order, prepared in ``workers`` processes."""
-    if workers <= 1 or len(records) <= 1:
+    """Yield the subjects in order, prepared in up to ``workers`` processes."""
+    workers = min(_affordable(adapter, workers), len(records))
+    if workers <= 1:
         yield from (prepare_subject(adapter, record, recipe) for record in records)
         return
     import joblib
@@ -161,6 +222,6 @@ def _prepare_all(
     batch_size = 1 if adapter.dimensions == 3 else 32
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(
-            n_jobs=min(workers, len(records)), return_as="generator", batch_size=batch_size, pre_dispatch="2*n_jobs"
+            n_jobs=workers, return_as="generator", batch_size=batch_size, pre_dispatch="2*n_jobs"
         )
         yield from parallel(joblib.delayed(prepare_subject)(adapter, record, recipe) for record in records)

@@ -26,7 +26,7 @@ class Quarantine:
     """
 
     def __init__(self, cohort: str, path: Path, max_fraction: float) -> None:
-        self._cohort, self._path, self._max_fraction = cohort, path, max_fraction
+        self.cohort, self._path, self._max_fraction = cohort, path, max_fraction
         self.rejections: list[Rejection] = []
 
     def add(self, rejections: Iterable[Rejection]) -> None:
@@ -68,7 +68,7 @@ class Quarantine:
         early = ", and the rest was not read any more" if stopped_early else ""
         raise CohortError(
             self._path,
-            f"{self.n_subjects} of {n_subjects} subjects of cohort {self._cohort} cannot be used{early}; "
+            f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "
             f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
             "repair or remove these files (all of them are in the job's log), or raise quarantine.max_fraction",
         )

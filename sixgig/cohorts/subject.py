@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Record, Rejection, Volume
+from sixgig.cohorts.bias_field import correct_bias
 from sixgig.cohorts.images import fit
 from sixgig.cohorts.options import Recipe
+from sixgig.cohorts.resampling import to_spacing
 from sixgig.cohorts.volumes import choose_slices, normalise_and_crop, partition_of, resample, slice_image
 from sixgig.errors import ImageError
 
@@ -43,7 +45,7 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
     try:
         for item in adapter.read(record):
             if isinstance(item, Volume):
-                _add_volume(subject, adapter, record, recipe, item)
+                _add_volume(subject, record, recipe, item)
             else:
                 _add_image(subject, record, recipe, item)
     except ImageError as error:
@@ -51,8 +53,24 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
     return subject
 
 
-def _add_volume(subject: PreparedSubject, adapter: Adapter, record: Record, recipe: Recipe, volume: Volume) -> None:
-    prepared = normalise_and_crop(volume, zero_background=adapter.zero_background, crop_mm=recipe.crop_mm)
+def _corrected(volume: Volume, recipe: Recipe) -> Volume:
+    """Return the volume with its bias field removed and in another voxel size, where the recipe wants that."""
+    if recipe.n4:
+        volume = replace(volume, array=correct_bias(volume.array, volume.spacing))
+    if recipe.spacing is not None:
+        array, spacing = to_spacing(volume.array, volume.spacing, recipe.spacing)
+        volume = replace(volume, array=array, spacing=spacing)
+    return volume
+
+
+def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, volume: Volume) -> None:
+    prepared = normalise_and_crop(
+        _corrected(volume, recipe),
+        foreground=recipe.foreground,
+        crop=recipe.crop,
+        crop_mm=recipe.crop_mm,
+        normalisation=recipe.normalisation,
+    )
     n_slices = prepared.array.shape[2]
     for index in choose_slices(n_slices, every=recipe.every, count=recipe.count):
         axial = prepared.first_slice + index
@@ -67,6 +85,7 @@ def _add_volume(subject: PreparedSubject, adapter: Adapter, record: Record, reci
                 "slice": axial,
                 "partition": partition_of(index, n_slices, recipe.partitions),
                 "source": volume.sources[0],
+                "official": record.official,
             }
         )
     if recipe.volume_size is not None:
@@ -86,6 +105,7 @@ def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, image: 
             "slice": None,
             "partition": None,
             "source": image.source,
+            "official": record.official,
         }
     )
 

@@ -1,81 +1,167 @@
-"""Volumes: intensity normalisation, cropping, choice of slices, axial partitions, resampling."""
+"""Volumes: foreground, intensity normalisation, cropping, choice of slices, axial partitions, resampling.
+
+Voxels stay in their stored type until a plane of them is needed: most planes never are.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.images import fit, three_channels
+from sixgig.cohorts.resampling import triangle
 from sixgig.errors import ImageError
 
-_PERCENTILES = (1.0, 99.0)
+Foreground = Literal["nonzero", "all", "otsu"]
+Crop = Literal["foreground", "centre", "none"]
+Mask = npt.NDArray[np.bool_]
+Box = tuple[slice, ...]
+
 #: Part of the axial extent left out at each end: the first slices of a head show little but its skin or its cap.
 _AXIAL_MARGIN = 0.05
+_DEVIATIONS = 3.0
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become [0, 1].
+
+    Attributes:
+        method: ``percentile``: two percentiles of the foreground become 0 and 1. ``zscore``: three standard deviations
+            below and above the foreground's mean do. ``window``: two intensities do (CT).
+        low: Lower percentile or intensity.
+        high: Upper percentile or intensity.
+    """
+
+    method: Literal["percentile", "zscore", "window"] = "percentile"
+    low: float = 1.0
+    high: float = 99.0
 
 
 @dataclass(frozen=True)
 class PreparedVolume:
-    """A normalised, cropped volume.
+    """A cropped volume that is normalised plane by plane.
 
     Attributes:
-        array: float32 [X, Y, Z, M] in [0, 1], RAS orientation.
+        array: [X, Y, Z, M], RAS orientation, intensities as they were read.
         spacing: Voxel size along X, Y, Z in mm.
         first_slice: Axial index of ``array[:, :, 0]`` in the volume before cropping.
+        ranges: For each channel the intensities that become 0 and 1.
+        mask: Foreground [X, Y, Z]; what is outside becomes 0. None: everything is foreground.
     """
 
-    array: npt.NDArray[np.float32]
+    array: npt.NDArray[Any]
     spacing: tuple[float, float, float]
     first_slice: int
+    ranges: tuple[tuple[np.float32, np.float32], ...]
+    mask: Mask | None
+
+    def plane(self, index: int, channel: int) -> npt.NDArray[np.float32]:
+        """Return an axial plane of one channel, float32 [X, Y] in [0, 1]."""
+        low, high = self.ranges[channel]
+        plane = np.subtract(self.array[:, :, index, channel], low, dtype=np.float32)
+        np.divide(plane, high - low, out=plane)
+        np.clip(plane, 0.0, 1.0, out=plane)
+        if self.mask is not None:
+            np.multiply(plane, self.mask[:, :, index], out=plane)
+        return plane
 
 
-def normalise_and_crop(volume: Volume, *, zero_background: bool, crop_mm: float | None) -> PreparedVolume:
-    """Map each channel's 1st to 99th foreground percentile to [0, 1] and cut out the region of interest.
+def normalise_and_crop(
+    volume: Volume,
+    *,
+    foreground: Foreground = "all",
+    crop: Crop = "foreground",
+    crop_mm: float | None = None,
+    normalisation: Normalisation | None = None,
+) -> PreparedVolume:
+    """Cut out the region of interest and find what turns its intensities into [0, 1].
 
     Args:
-        volume: Raw volume; its array is overwritten, so that no second copy is held.
-        zero_background: The foreground is where any channel is not zero; else every voxel.
-        crop_mm: In-plane side of the centre crop in mm (a smaller volume is kept whole), or None for the bounding box
-            of the foreground.
+        volume: Raw volume.
+        foreground: ``nonzero``: where any channel is not zero. ``all``: every voxel. ``otsu``: where any channel is
+            above its threshold by Otsu (1979).
+        crop: ``foreground``: its bounding box. ``centre``: in-plane a centred square of ``crop_mm`` (a smaller volume
+            is kept whole), axially the foreground's extent. ``none``: everything.
+        crop_mm: Side of the centre crop in mm.
+        normalisation: How intensities become [0, 1]; the 1st to 99th percentile when None.
 
     Raises:
         ImageError: There is no foreground, or a channel has no contrast in it.
     """
-    array = volume.array
-    mask: npt.NDArray[np.bool_] | None = None
-    if zero_background:
-        mask = np.zeros(array.shape[:3], dtype=bool, order="F")
-        for channel in range(array.shape[3]):
-            mask |= array[..., channel] != 0
-    for channel, source in enumerate(volume.sources):
-        # Transposed views run through memory in storage order (X fastest).
-        plane = array[..., channel].T
-        values = plane[mask.T] if mask is not None else plane.ravel().copy()
-        if not values.size:
-            raise ImageError(source, "has no foreground: every voxel is zero", "restore the file from its archive")
-        low, high = (np.float32(value) for value in np.percentile(values, _PERCENTILES, overwrite_input=True))
-        if not high > low:
-            raise ImageError(
-                source,
-                f"has no contrast: the 1st and 99th percentile of its foreground are both {low:g}",
-                "restore the file from its original archive",
-            )
-        np.subtract(plane, low, out=plane)
-        np.divide(plane, high - low, out=plane)
-        np.clip(plane, 0.0, 1.0, out=plane)
-        if mask is not None:
-            np.multiply(plane, mask.T, out=plane)
-    if mask is None:
-        mask = np.broadcast_to(np.True_, array.shape[:3])
-    x, y, z = (_extent(np.asarray(mask.any(axis=axes))) for axes in ((1, 2), (0, 2), (0, 1)))
-    if crop_mm is not None:
+    array, mask = volume.array, _foreground(volume, foreground)
+    box: Box = tuple(slice(0, length) for length in array.shape[:3])
+    if mask is not None and crop != "none":
+        # From the outer axes in: each projection runs over less than the one before.
+        z = _extent(np.asarray(mask.any(axis=(0, 1))))
+        y = _extent(np.asarray(mask[:, :, z].any(axis=(0, 2))))
+        x = _extent(np.asarray(mask[:, y, z].any(axis=(1, 2))))
+        box = (x, y, z)
+    # All of the foreground counts for the intensities, also where the centre crop leaves it out.
+    inner = None if mask is None else mask[box]
+    how = normalisation or Normalisation()
+    ranges = tuple(
+        _range(array[..., channel][box], inner, how, volume.sources[min(channel, len(volume.sources) - 1)])
+        for channel in range(array.shape[3])
+    )
+    if crop == "centre" and crop_mm is not None:
         x, y = (_centre(array.shape[axis], crop_mm / volume.spacing[axis]) for axis in (0, 1))
-    return PreparedVolume(array[x, y, z], volume.spacing, z.start)
+        box = (x, y, box[2])
+    return PreparedVolume(array[box], volume.spacing, box[2].start, ranges, None if mask is None else mask[box])
 
 
-def _extent(present: npt.NDArray[np.bool_]) -> slice:
+def _foreground(volume: Volume, kind: Foreground) -> Mask | None:
+    array = volume.array
+    if kind == "all":
+        return None
+    mask = np.zeros(array.shape[:3], dtype=bool, order="F")
+    for channel in range(array.shape[3]):
+        level = 0 if kind == "nonzero" else otsu(array[..., channel])
+        mask |= (array[..., channel] != 0) if kind == "nonzero" else (array[..., channel] > level)
+    if not mask.any():
+        raise ImageError(
+            volume.sources[0], "has no foreground: every voxel is zero", "restore the file from its archive"
+        )
+    return mask
+
+
+def otsu(values: npt.NDArray[Any], bins: int = 256) -> float:
+    """Return the threshold that parts values into two classes of least variance (Otsu 1979), from a histogram."""
+    counts, edges = np.histogram(values, bins=bins)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
+    sums = np.cumsum(counts * centres)
+    means_below = sums / np.maximum(below, 1)
+    means_above = (sums[-1] - np.concatenate([[0], sums[:-1]])) / np.maximum(above, 1)
+    between = below[:-1] * above[1:] * (means_below[:-1] - means_above[1:]) ** 2
+    return float(edges[1:-1][int(between.argmax())])
+
+
+def _range(
+    plane: npt.NDArray[Any], mask: Mask | None, how: Normalisation, source: str
+) -> tuple[np.float32, np.float32]:
+    """Return the intensities that become 0 and 1."""
+    if how.method == "window":
+        return np.float32(how.low), np.float32(how.high)
+    # Transposed views run through memory in storage order (X fastest).
+    values = plane.T[mask.T] if mask is not None else plane.T.ravel().copy()
+    if how.method == "percentile":
+        low, high = (np.float32(value) for value in np.percentile(values, (how.low, how.high), overwrite_input=True))
+        what = f"the {how.low:g}th and {how.high:g}th percentile of its foreground are both {low:g}"
+    else:
+        mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+        low, high = np.float32(mean - _DEVIATIONS * deviation), np.float32(mean + _DEVIATIONS * deviation)
+        what = f"all of its foreground is {mean:g}"
+    if not high > low:
+        raise ImageError(source, f"has no contrast: {what}", "restore the file from its original archive")
+    return low, high
+
+
+def _extent(present: Mask) -> slice:
     indices = np.flatnonzero(present)
     return slice(int(indices[0]), int(indices[-1]) + 1)
 
@@ -118,7 +204,7 @@ def slice_image(prepared: PreparedVolume, index: int, image_size: int) -> npt.ND
     """
     row_mm, column_mm = prepared.spacing[1], prepared.spacing[0]
     channels = [
-        fit(prepared.array[:, ::-1, index, channel].T, (image_size, image_size), (row_mm, column_mm))
+        fit(prepared.plane(index, channel)[:, ::-1].T, (image_size, image_size), (row_mm, column_mm))
         for channel in range(min(3, prepared.array.shape[3]))
     ]
     return three_channels(np.stack(channels))
@@ -135,26 +221,18 @@ def resample(prepared: PreparedVolume, size: tuple[int, int, int]) -> npt.NDArra
         float16 [D, H, W, M] in [0, 1].
     """
     depth, height, width = size
-    array, spacing = prepared.array, prepared.spacing
-    n_slices, n_channels = array.shape[2:]
+    spacing = prepared.spacing
+    n_slices, n_channels = prepared.array.shape[2:]
     result = np.empty((depth, height, width, n_channels), dtype=np.float16)
-    for position in range(depth):
-        indices, weights = _triangle(position, n_slices, depth)
-        for channel in range(n_channels):
+    for channel in range(n_channels):
+        planes: dict[int, npt.NDArray[np.float32]] = {}
+        for position in range(depth):
+            indices, weights = triangle(position, n_slices, depth)
+            # Neighbours share planes: the last ones are kept.
+            planes = {index: planes[index] if index in planes else prepared.plane(index, channel) for index in indices}
             # A plain weighted sum, not a matrix product: its order of additions never depends on threads.
-            plane = np.zeros(array.shape[:2], dtype=np.float32, order="F")
+            plane = np.zeros(prepared.array.shape[:2], dtype=np.float32, order="F")
             for index, weight in zip(indices, weights, strict=True):
-                plane += weight * array[:, :, index, channel]
+                plane += weight * planes[index]
             result[position, :, :, channel] = fit(plane[:, ::-1].T, (height, width), (spacing[1], spacing[0]))
     return result
-
-
-def _triangle(position: int, n_in: int, n_out: int) -> tuple[list[int], npt.NDArray[np.float32]]:
-    """Return the input indices and weights (sum 1) of output ``position`` under an antialiased linear filter."""
-    scale = n_in / n_out
-    support = max(scale, 1.0)
-    centre = (position + 0.5) * scale - 0.5
-    first, last = max(0, int(np.ceil(centre - support))), min(n_in - 1, int(np.floor(centre + support)))
-    indices = np.arange(first, last + 1)
-    weights = np.maximum(0.0, 1.0 - np.abs(indices - centre) / support)
-    return indices.tolist(), (weights / weights.sum()).astype(np.float32)

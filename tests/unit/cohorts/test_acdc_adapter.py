@@ -12,7 +12,7 @@ from sixgig.cohorts.base import Volume
 @pytest.mark.parametrize("below", ["", "training"])
 def test_two_frames_of_a_subject(make_acdc: Callable[..., Path], below: str) -> None:
     root = make_acdc(["NOR", "DCM", None]) / below
-    assert check_source("acdc", root) == []
+    assert check_source({"adapter": "acdc"}, root) == []
     adapter = AcdcAdapter()
     found = adapter.discover(root)
     assert [record.label for record in found.records] == ["NOR", "DCM", None]
@@ -49,7 +49,7 @@ def test_one_patient_number_in_both_parts_is_used_once(make_acdc: Callable[..., 
         (None, "cannot be read: FileNotFoundError"),
         ("ED: 1\nES: 7\nGroup: XYZ\n", "Group is 'XYZ', not one of NOR, MINF, DCM, HCM, RV"),
         ("ED: 1\nGroup: NOR\n", "has no frame number for ES"),
-        ("ED: 1\nES: 9\nGroup: NOR\n", "ES frame is missing"),
+        ("ED: 1\nES: 9\nGroup: NOR\n", "ES frame is missing, and so is the 4D cine"),
     ],
 )
 def test_a_bad_patient_is_left_out(make_acdc: Callable[..., Path], content: str | None, reason: str) -> None:
@@ -64,6 +64,8 @@ def test_a_bad_patient_is_left_out(make_acdc: Callable[..., Path], content: str 
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
-    assert check_source("acdc", tmp_path) == [f"{tmp_path} holds no folder named like training/patient001"]
+    assert check_source({"adapter": "acdc"}, tmp_path) == [f"{tmp_path} holds no folder named like training/patient001"]
     (tmp_path / "training" / "patient001").mkdir(parents=True)
-    assert check_source("acdc", tmp_path) == [f"no patient folder in {tmp_path} holds Info.cfg (frames and group)"]
+    assert check_source({"adapter": "acdc"}, tmp_path) == [
+        f"no patient folder in {tmp_path} holds Info.cfg (frames and group)"
+    ]

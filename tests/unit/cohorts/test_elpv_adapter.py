@@ -50,6 +50,6 @@ def test_a_bad_image_is_an_image_error(make_elpv: Callable[..., Path], content: 
 
 def test_a_folder_or_a_text_file_is_no_wheel(tmp_path: Path) -> None:
     (tmp_path / "a.whl").write_text("text")
-    assert "is not a wheel" in check_source("elpv", tmp_path / "a.whl")[0]
+    assert "is not a wheel" in check_source({"adapter": "elpv"}, tmp_path / "a.whl")[0]
     with pytest.raises(CohortError, match="the path has to be the elpv-dataset wheel"):
         ElpvAdapter().discover(tmp_path)

@@ -146,7 +146,7 @@ def test_an_earlier_volumes_file_does_not_stay(make_acdc: Callable[..., Path], t
 @pytest.mark.parametrize(
     ("adapter", "options", "message"),
     [
-        ("brats", {}, r"cohorts\.c\.modalities: is needed: BraTS 2020 has 4 modalities"),
+        ("brats", {}, r"cohorts\.c\.modalities: is needed: BraTS has 4 modalities"),
         ("brats", {"modalities": ["t3"]}, r"cohorts\.c\.modalities: \['t3'\] cannot be read"),
         ("elpv", {"modalities": ["t1"]}, r"cohorts\.c\.modalities: .*\n.*this cohort has no modalities"),
         ("acdc", {"slice": "all"}, r"cohorts\.c\.slice: is no option of a cohort"),
@@ -166,7 +166,7 @@ def test_wrong_options_name_their_key(adapter: str, options: dict[str, Any], mes
 def test_planning_imports_nothing_heavy() -> None:
     code = (
         "import sys; from sixgig.cohorts import ADAPTERS, check_source\n"
-        "for name in ADAPTERS: check_source(name, '/nonexistent')\n"
+        "for name in ADAPTERS: check_source({'adapter': name}, '/nonexistent')\n"
         "print([m for m in ('torch', 'timm', 'sklearn', 'pandas', 'mlflow', 'joblib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
