@@ -10,6 +10,7 @@ from typing import Any
 
 from sixgig.arms import get_arm
 from sixgig.cohorts import open_adapter
+from sixgig.downloads.recipes import check_recipe
 from sixgig.errors import ConfigError
 
 SCHEMA = Path(__file__).resolve().parent.parent / "config" / "schema.yaml"
@@ -230,6 +231,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
             )
     for name, cohort in config["cohorts"].items():
         adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
+        check_recipe(cohort, f"cohorts.{name}")
         if phantom and phantom["kind"] != adapter:
             raise ConfigError(
                 f"config key cohorts.{name}.adapter",

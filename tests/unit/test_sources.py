@@ -1,3 +1,7 @@
+import shutil
+import zipfile
+from pathlib import Path
+
 import pytest
 
 from sixgig import sources
@@ -38,3 +42,32 @@ def test_phantom_goes_to_a_folder_of_its_own_parameters(tmp_path, monkeypatch):
     assert written[0][2]["shape"] == (32, 32, 24)
     monkeypatch.setattr(sources, "source_digest", lambda *modules: "changed")
     assert obtain({"phantom": PHANTOM}, tmp_path)["root"] != first["root"]
+
+
+def test_results_inside_the_data_are_refused(tmp_path):
+    with pytest.raises(CohortError, match="holds the folder of the results"):
+        obtain({"path": str(tmp_path)}, tmp_path)
+
+
+def test_registration_is_explained(tmp_path):
+    with pytest.raises(CohortError, match=r"acdc is given to registered users only\n  Next step: register at .*folder"):
+        obtain({"recipe": {"name": "acdc"}}, tmp_path)
+    (tmp_path / "acdc").mkdir()
+    found = obtain({"recipe": {"name": "acdc", "folder": str(tmp_path / "acdc")}}, tmp_path)
+    assert found["root"] == str(tmp_path / "acdc")
+
+
+def test_an_archive_is_fetched_and_unpacked(tmp_path, monkeypatch):
+    archive = tmp_path / "served.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("a/b.png", b"1")
+
+    def fetch(url, target, checksum):
+        target.parent.mkdir(parents=True)
+        return Path(shutil.copy(archive, target))
+
+    monkeypatch.setattr(sources, "fetch", fetch)
+    found = obtain({"url": {"url": "http://x.org/data%20set.zip?v=1", "md5": "0" * 32}}, tmp_path)
+    assert (Path(found["root"]) / "a/b.png").read_bytes() == b"1"
+    assert (tmp_path / "downloads/md5-000000000000/data set.zip").exists()
+    assert (found["kind"], found["md5"], found["bytes"]) == ("url", "0" * 32, archive.stat().st_size)
