@@ -20,6 +20,7 @@ rule classify_subjects:
         gate="results/{study}/cohorts/{cohort}/leakage.json",
     output:
         predictions=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+        test=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.test.csv", non_empty=True),
         facts=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.json", non_empty=True),
     log:
         "results/{study}/logs/classify_subjects/{cohort}.{arm}.{classifier}.log",
@@ -49,6 +50,9 @@ rule predict_majority:
     output:
         predictions=ensure(
             "results/{study}/predictions/{cohort}/control_majority_class.majority_class.csv", non_empty=True
+        ),
+        test=ensure(
+            "results/{study}/predictions/{cohort}/control_majority_class.majority_class.test.csv", non_empty=True
         ),
         facts=ensure("results/{study}/predictions/{cohort}/control_majority_class.majority_class.json", non_empty=True),
     log:

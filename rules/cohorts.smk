@@ -71,6 +71,7 @@ rule split_cohort:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+        given=lambda wildcards: PLAN.splits_file(wildcards.cohort),
     output:
         splits=ensure("results/{study}/cohorts/{cohort}/splits.csv", non_empty=True),
     log:
@@ -88,6 +89,7 @@ rule split_cohort:
         scope=PLAN.config["scope"],
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
+        hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
         digest=source_digest("sixgig.splits", "sixgig.metrics"),
     script:
         "../scripts/split_cohort.py"

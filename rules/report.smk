@@ -136,6 +136,7 @@ rule write_report:
     input:
         figures=PLAN.figures("svg"),
         summary="results/{study}/summary.csv",
+        test="results/{study}/test_summary.csv",
         metrics="results/{study}/metrics.csv",
         costs="results/{study}/costs.csv",
         pairwise="results/{study}/statistics/pairwise.csv",

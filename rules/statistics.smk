@@ -22,6 +22,7 @@ rule score_predictions:
             caption="../report/captions/summary.rst",
             category="Tables",
         ),
+        test=ensure("results/{study}/test_summary.csv", non_empty=True),
     log:
         "results/{study}/logs/score_predictions.log",
     benchmark:

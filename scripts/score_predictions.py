@@ -17,11 +17,13 @@ def main(
     threads: int,
     metrics: Path,
     summary: Path,
+    test: Path,
 ) -> None:
     """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
-    metric_rows, summary_rows = score_study(metrics.parent, positives, methods, bootstrap_samples, seed, threads)
-    METRICS.write(metric_rows, metrics)
-    SUMMARY.write(summary_rows, summary)
+    scores = score_study(metrics.parent, positives, methods, bootstrap_samples, seed, threads)
+    METRICS.write(scores.metrics, metrics)
+    SUMMARY.write(scores.summary, summary)
+    SUMMARY.write(scores.test, test)
 
 
 if __name__ == "__main__":
@@ -36,4 +38,5 @@ if __name__ == "__main__":
             threads=snakemake.threads,
             metrics=Path(snakemake.output.metrics),
             summary=Path(snakemake.output.summary),
+            test=Path(snakemake.output.test),
         )

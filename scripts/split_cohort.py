@@ -5,7 +5,7 @@ from typing import Any
 
 from sixgig.jobs import job
 from sixgig.metrics import positive_class
-from sixgig.splits import make_splits
+from sixgig.splits import make_splits, read_own_splits
 from sixgig.tables import MANIFEST, SPLITS
 
 
@@ -19,19 +19,20 @@ def main(
     scope: str,
     seed: int,
     positive: str | None,
+    hold_out: bool,
+    given: Path | None,
 ) -> None:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
     images = MANIFEST.read(manifest)
     if positive is not None:  # a misspelt class stops the study here and not after all arms have run
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
+    if given is not None:
+        SPLITS.write(read_own_splits(given, images, folds=folds, repeats=repeats), output)
+        return
     splits = make_splits(
-        images,
-        folds=folds,
-        repeats=repeats,
-        pretraining_fraction=pretraining_fraction,
-        scope=scope,
-        seed=seed,
-    )
+        images, folds=folds, repeats=repeats, pretraining_fraction=pretraining_fraction, scope=scope, seed=seed,
+        hold_out=hold_out,
+    )  # fmt: skip
     SPLITS.write(splits, output)
 
 
@@ -49,4 +50,6 @@ if __name__ == "__main__":
             scope=snakemake.params.scope,
             seed=snakemake.params.seed,
             positive=snakemake.params.positive,
+            hold_out=snakemake.params.hold_out,
+            given=next(map(Path, snakemake.input.given), None),
         )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sixgig.arms.run import read_features
 from sixgig.atomic import write_json
-from sixgig.evaluation import cross_validate
+from sixgig.evaluation import cross_validate, predict_held_out
 from sixgig.monitor import CostMeter
 from sixgig.tables import PREDICTIONS, SPLITS
 
@@ -27,6 +27,8 @@ def classify_features(
     predictions: Path,
 ) -> None:
     """Cross-validate a classifier and write its predictions, with a ``.json`` of costs and choices beside them.
+
+    Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
 
     Features of an arm that failed have no rows; the predictions then have none either, and the arm's sidecar keeps the
     reason.
@@ -44,13 +46,14 @@ def classify_features(
     rows, subject_ids = read_features(features)
     with CostMeter(f"classify:{classifier}") as meter:
         if len(rows) == 0:
-            table, chosen = pd.DataFrame(columns=PREDICTIONS.column_names), pd.DataFrame()
+            found = held_out = (pd.DataFrame(columns=PREDICTIONS.column_names), pd.DataFrame())
         else:
-            table, chosen = cross_validate(
-                rows, subject_ids.tolist(), SPLITS.read(splits), classifier, options,
-                inner_folds=inner_folds, seed=seed, threads=threads, place=features, label=predictions.stem,
-            )  # fmt: skip
-    _write(table, chosen, meter, predictions)
+            known = (rows, subject_ids.tolist(), SPLITS.read(splits), classifier, options)
+            found = cross_validate(
+                *known, inner_folds=inner_folds, seed=seed, threads=threads, place=features, label=predictions.stem
+            )
+            held_out = predict_held_out(*known, inner_folds=inner_folds, seed=seed, place=features)
+    _write(found, held_out, meter, predictions)
 
 
 def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
@@ -65,14 +68,25 @@ def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
     subject_ids = table["subject_id"].drop_duplicates().to_numpy(dtype=str)
     nothing = np.zeros((len(subject_ids), 1), dtype=np.float32)
     with CostMeter("classify:majority_class") as meter:
-        rows, chosen = cross_validate(
-            nothing, subject_ids.tolist(), table, "majority_class", {}, inner_folds=2, seed=seed, threads=1
-        )
-    _write(rows, chosen, meter, predictions)
+        known = (nothing, subject_ids.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
+        found = cross_validate(*known, inner_folds=2, seed=seed, threads=1)
+        held_out = predict_held_out(*known, inner_folds=2, seed=seed)
+    _write(found, held_out, meter, predictions)
 
 
-def _write(table: pd.DataFrame, chosen: pd.DataFrame, meter: CostMeter, predictions: Path) -> None:
-    PREDICTIONS.write(table, predictions)
+def _write(
+    found: tuple[pd.DataFrame, pd.DataFrame],
+    held_out: tuple[pd.DataFrame, pd.DataFrame],
+    meter: CostMeter,
+    predictions: Path,
+) -> None:
+    PREDICTIONS.write(found[0], predictions)
+    PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
     write_json(
-        predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "chosen": chosen.to_dict(orient="records")}
+        predictions.with_suffix(".json"),
+        {
+            "cost": meter.cost().as_dict(),
+            "chosen": found[1].to_dict(orient="records"),
+            "chosen_for_test": held_out[1].to_dict(orient="records"),
+        },
     )

@@ -20,6 +20,7 @@ from sixgig.classifiers.search import search
 from sixgig.errors import ClassifierError
 from sixgig.metrics import SCORE
 from sixgig.progress import Progress
+from sixgig.splits import held_out_fold
 
 #: Columns of the second table that :func:`cross_validate` returns.
 CHOICE_COLUMNS = ["repeat", "fold", "parameters", "inner_score", "inner_folds", "n_train", "n_test"]
@@ -106,6 +107,41 @@ def cross_validate(
     ]
     predictions = pd.concat(parts, ignore_index=True).sort_values(["repeat", "subject_id"], ignore_index=True)
     return tables.PREDICTIONS.check(predictions, place), _choices(folds, results)
+
+
+def predict_held_out(
+    features: NDArray[np.floating],
+    subject_ids: Sequence[str],
+    splits: pd.DataFrame,
+    classifier: str,
+    options: Mapping[str, Any],
+    *,
+    inner_folds: int,
+    seed: int,
+    place: object = "features",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predict the subjects with the role test, once, by a classifier fitted on all evaluation subjects.
+
+    Hyper-parameters are chosen among the evaluation subjects, as in a fold of :func:`cross_validate`.
+
+    Returns:
+        Predictions (repeat and fold are 0) and the chosen parameters, as :func:`cross_validate` returns them; no rows
+        when the cohort has no such subjects.
+
+    Raises:
+        ClassifierError: See :func:`cross_validate`; or a test subject is of a class that no evaluation subject has.
+        ConfigError: Unknown classifier or option.
+    """
+    one_fold = held_out_fold(splits)
+    if not len(one_fold):
+        return pd.DataFrame(columns=tables.PREDICTIONS.column_names), pd.DataFrame(columns=CHOICE_COLUMNS)
+    subjects, labels = _evaluation_subjects(one_fold, place)
+    X = _rows(features, subject_ids, subjects, place)
+    fold = _fold(one_fold, subjects, labels, 0, 0, inner_folds)
+    with threadpool_limits(limits=1):
+        result = _run_fold(X, labels, fold, classifier, check_options(classifier, options), seed)
+    predictions = _fold_predictions(subjects, labels, np.unique(labels), fold, result)
+    return tables.PREDICTIONS.check(predictions, place), _choices([fold], [result])
 
 
 def _evaluation(splits: pd.DataFrame) -> pd.DataFrame:

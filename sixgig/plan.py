@@ -122,6 +122,11 @@ class Plan:
         """The positive class of every cohort, None for the default."""
         return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
 
+    def splits_file(self, cohort: str) -> list[str]:
+        """Return the splits that the user gives for a cohort; none when they are drawn."""
+        given = self.config["cohorts"][cohort].get("splits_file")
+        return [str(Path(given).expanduser())] if given else []
+
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
@@ -140,7 +145,7 @@ class Plan:
         if stage == "classify":
             return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
         if stage == "statistics":
-            names = ("metrics.csv", "summary.csv", "costs.csv", "statistics/pairwise.csv")
+            names = ("metrics.csv", "summary.csv", "test_summary.csv", "costs.csv", "statistics/pairwise.csv")
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -192,6 +197,9 @@ class Plan:
             path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
             if path is not None:
                 missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
+            for given in self.splits_file(name):
+                if not Path(given).is_file():
+                    missing.append(f"cohorts.{name}.splits_file: {given} does not exist")
         for name, weights in self.config["weights"].items():
             file = weights["source"].get("file")
             if file is not None and not Path(file["path"]).expanduser().is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -11,8 +12,23 @@ from joblib import Parallel, delayed
 from sixgig.atomic import read_json
 from sixgig.metrics import fold_metrics
 from sixgig.progress import Progress
+from sixgig.splits import held_out_fold
 from sixgig.summary import summarise
-from sixgig.tables import METRICS, PREDICTIONS, SPLITS, SUMMARY
+from sixgig.tables import METRICS, PREDICTIONS, SPLITS, SUMMARY, Table
+
+
+class Scores(NamedTuple):
+    """Tables of a study.
+
+    Attributes:
+        metrics: Rows of :data:`sixgig.tables.METRICS`.
+        summary: Rows of :data:`sixgig.tables.SUMMARY`, on out-of-fold predictions of the evaluation subjects.
+        test: Rows of :data:`sixgig.tables.SUMMARY`, on the held-out test subjects of the cohorts that have some.
+    """
+
+    metrics: pd.DataFrame
+    summary: pd.DataFrame
+    test: pd.DataFrame
 
 
 def score_study(
@@ -22,7 +38,7 @@ def score_study(
     bootstrap_samples: int,
     seed: int,
     threads: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Scores:
     """Score every method on every cohort.
 
     Args:
@@ -34,25 +50,32 @@ def score_study(
         threads: Methods scored at a time.
 
     Returns:
-        Rows of :data:`sixgig.tables.METRICS` and of :data:`sixgig.tables.SUMMARY`. An arm that failed has rows in the
-        summary only, with its reason as status.
+        The tables. An arm that failed has rows in the summaries only, with its reason as status.
     """
     jobs = [(cohort, arm, classifier) for cohort in positives for arm, classifier in methods]
     tasks = (delayed(_score_method)(root, *job, positives[job[0]], bootstrap_samples, seed) for job in jobs)
-    metrics, summaries = [], []
+    found: list[Scores] = []
     with Progress("score", len(jobs), "methods") as progress:
-        for metric_rows, summary_rows in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
-            metrics.append(metric_rows)
-            summaries.append(summary_rows)
+        for scores in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
+            found.append(scores)
             progress.advance()
-    filled = [rows for rows in metrics if len(rows)] or [pd.DataFrame(columns=METRICS.column_names)]
-    return pd.concat(filled, ignore_index=True), pd.concat(summaries, ignore_index=True)
+    return Scores(
+        _joined([scores.metrics for scores in found], METRICS),
+        _joined([scores.summary for scores in found], SUMMARY),
+        _joined([scores.test for scores in found], SUMMARY),
+    )
+
+
+def _joined(parts: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
+    filled = [rows for rows in parts if len(rows)] or [pd.DataFrame(columns=table.column_names)]
+    return pd.concat(filled, ignore_index=True)
 
 
 def _score_method(
     root: Path, cohort: str, arm: str, classifier: str, positive: str | None, bootstrap_samples: int, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    predictions = PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
+) -> Scores:
+    folder = root / "predictions" / cohort
+    predictions = PREDICTIONS.read(folder / f"{arm}.{classifier}.csv")
     splits = SPLITS.read(root / "cohorts" / cohort / "splits.csv")
     sidecar = root / "features" / cohort / f"{arm}.json"
     status = read_json(sidecar)["status"] if sidecar.exists() else "ok"  # the majority class has no features
@@ -64,4 +87,12 @@ def _score_method(
         None if failed else predictions, cohort, arm, classifier, status,
         splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive,
     )  # fmt: skip
-    return metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}")
+    test = SUMMARY.check(pd.DataFrame(columns=SUMMARY.column_names), "no test subjects")
+    one_fold = held_out_fold(splits)
+    if len(one_fold):
+        held_out = None if failed else PREDICTIONS.read(folder / f"{arm}.{classifier}.test.csv")
+        test = summarise(
+            held_out, cohort, arm, classifier, status,
+            splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,
+        )  # fmt: skip
+    return Scores(metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}"), test)

@@ -1,13 +1,15 @@
 """Which subject has which role, and in which fold it is tested. The subject is the unit, never the image.
 
 Under both scopes the roles and folds are the same. The scope says what arms that learn may see, without labels:
-``inductive`` the pretraining subjects only, ``transductive`` the evaluation subjects too.
+``inductive`` the pretraining subjects only, ``transductive`` the evaluation subjects too. Subjects of an official test
+set that is held out have the role ``test``: no arm and no classifier sees them before they are scored, once.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,8 @@ import pandas as pd
 from sixgig.errors import CohortError, ConfigError, LeakageError
 from sixgig.tables import SPLITS
 
-PRETRAINING, EVALUATION = "pretraining", "evaluation"
+PRETRAINING, EVALUATION, TEST = "pretraining", "evaluation", "test"
+_ROLES = (PRETRAINING, EVALUATION, TEST)
 SCOPES = ("inductive", "transductive")
 _OWN_FILE = "correct the splits file, or remove it from the study file to have one made"
 _SHOWN = 5
@@ -39,7 +42,14 @@ def subject_labels(manifest: pd.DataFrame) -> dict[str, str | None]:
 
 
 def make_splits(
-    manifest: pd.DataFrame, *, folds: int, repeats: int, pretraining_fraction: float, scope: str, seed: int
+    manifest: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int,
+    pretraining_fraction: float,
+    scope: str,
+    seed: int,
+    hold_out: bool = False,
 ) -> pd.DataFrame:
     """Draw roles and folds.
 
@@ -54,13 +64,15 @@ def make_splits(
         pretraining_fraction: Fraction of each class that is pretraining, from 0 to below 1.
         scope: ``inductive`` or ``transductive``; checked here, used by :func:`pretraining_subjects`.
         seed: Seed of the draws.
+        hold_out: Give the labelled subjects of the official test set the role test, and draw among the others.
 
     Returns:
         Rows of splits.csv.
 
     Raises:
         ConfigError: A number or the scope is out of range.
-        CohortError: There are fewer than two classes, or a class has fewer evaluation subjects than folds.
+        CohortError: There are fewer than two classes, a class has fewer evaluation subjects than folds, or there is no
+            official test set to hold out.
     """
     _check_scope(scope)
     for key, value, low in (("folds", folds, 2), ("repeats", repeats, 1)):
@@ -70,7 +82,14 @@ def make_splits(
         raise ConfigError(
             "evaluation.pretraining_fraction", f"is {pretraining_fraction}", "give a number from 0 to below 1"
         )
-    labels = subject_labels(manifest)
+    everyone = subject_labels(manifest)
+    held_out = sorted(_official_test(manifest) & {name for name, label in everyone.items() if label is not None})
+    if hold_out and not held_out:
+        raise CohortError(
+            "official_splits", "the cohort has no labelled subjects of an official test set", "remove the key"
+        )
+    test = set(held_out) if hold_out else set()
+    labels = {name: label for name, label in everyone.items() if name not in test}
     classes = sorted({label for label in labels.values() if label is not None})
     if len(classes) < 2:
         raise CohortError(
@@ -100,7 +119,14 @@ def make_splits(
         rows += [
             (subject_id, labels[subject_id], EVALUATION, repeat, fold_of[subject_id]) for subject_id in sorted(fold_of)
         ]
+    rows += [(subject_id, everyone[subject_id], TEST, None, None) for subject_id in sorted(test)]
     return SPLITS.check(pd.DataFrame(rows, columns=SPLITS.column_names), "splits")
+
+
+def _official_test(manifest: pd.DataFrame) -> set[str]:
+    if "official" not in manifest:
+        return set()
+    return set(manifest.loc[(manifest["official"] == "test").fillna(False), "subject_id"].astype(str))
 
 
 def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
@@ -117,20 +143,57 @@ def pretraining_subjects(splits: pd.DataFrame, scope: str) -> list[str]:
 
     Args:
         splits: Rows of splits.csv.
-        scope: ``inductive``: role pretraining only. ``transductive``: all subjects, of which the evaluation subjects
-            take part without their labels.
+        scope: ``inductive``: role pretraining only. ``transductive``: the evaluation
+            subjects too, without their labels. Never those with the role test.
 
     Raises:
         ConfigError: The scope is unknown.
     """
     _check_scope(scope)
-    allowed = splits if scope == "transductive" else splits[splits["role"] == PRETRAINING]
+    roles = (PRETRAINING, EVALUATION) if scope == "transductive" else (PRETRAINING,)
+    allowed = splits[splits["role"].isin(roles)]
     return sorted(allowed["subject_id"].astype(str).unique())
 
 
 def evaluation_subjects(splits: pd.DataFrame) -> list[str]:
     """Return the subjects that every arm is evaluated on, sorted."""
     return sorted(splits.loc[splits["role"] == EVALUATION, "subject_id"].astype(str).unique())
+
+
+def held_out_fold(splits: pd.DataFrame) -> pd.DataFrame:
+    """Return splits of one fold that tests the subjects with the role test after training on all evaluation subjects.
+
+    Returns:
+        Rows of splits.csv, of one repeat: fold 0 holds the test subjects and fold 1 the evaluation subjects, all with
+        the role evaluation. No row when the cohort has no test subjects.
+    """
+    chosen = splits[splits["role"].isin((EVALUATION, TEST))].drop_duplicates("subject_id")
+    is_test = chosen["role"] == TEST
+    if not is_test.any():
+        return chosen.iloc[:0]
+    return chosen.assign(role=EVALUATION, repeat=0, fold=(~is_test).astype(int)).reset_index(drop=True)
+
+
+def read_own_splits(path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int) -> pd.DataFrame:
+    """Read and check a splits file of the user's; see :func:`check_splits`.
+
+    Raises:
+        SixgigError: Something is wrong with it, or it has another number of folds or repeats than the study file; the
+            place is the file.
+    """
+    try:
+        checked = check_splits(SPLITS.read(path), manifest)
+    except (CohortError, LeakageError) as error:
+        raise type(error)(path, error.reason, error.next_step) from error
+    found = {"folds": int(checked["fold"].nunique()), "repeats": int(checked["repeat"].nunique())}
+    for key, wanted in (("folds", folds), ("repeats", repeats)):
+        if found[key] != wanted:
+            raise CohortError(
+                path,
+                f"has {found[key]} {key}, and evaluation.{key} is {wanted}",
+                f"set evaluation.{key} to {found[key]}",
+            )
+    return checked
 
 
 def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -157,26 +220,33 @@ def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     unassigned = sorted(set(labels) - set(checked["subject_id"]))
     if unassigned:
         raise _wrong(f"subjects of the cohort have no row: {_some(unassigned)}")
-    roles = set(checked["role"]) - {PRETRAINING, EVALUATION}
+    roles = set(checked["role"]) - set(_ROLES)
     if roles:
-        raise _wrong(f"unknown roles: {_some(sorted(roles))}; there are {PRETRAINING} and {EVALUATION}")
+        raise _wrong(f"unknown roles: {_some(sorted(roles))}; there are {', '.join(_ROLES)}")
     placed = checked["repeat"].notna() & checked["fold"].notna()
     bare = checked["repeat"].isna() & checked["fold"].isna()
     evaluated = checked["role"] == EVALUATION
     odd = checked.loc[~((evaluated & placed) | (~evaluated & bare)), "subject_id"]
     if len(odd):
-        raise _wrong(f"evaluation rows need repeat and fold, pretraining rows have neither: {_some(odd.unique())}")
+        raise _wrong(f"evaluation rows need repeat and fold, other rows have neither: {_some(odd.unique())}")
     given = [
         None if missing else str(name) for name, missing in zip(checked["label"], checked["label"].isna(), strict=True)
     ]
-    for subject_id, label, is_evaluated in zip(checked["subject_id"], given, evaluated, strict=True):
+    scored = evaluated | (checked["role"] == TEST)
+    for subject_id, label, is_scored in zip(checked["subject_id"], given, scored, strict=True):
         if label != labels[subject_id]:
             raise _wrong(f"subject {subject_id} has label {label}, in the manifest {labels[subject_id]}")
-        if is_evaluated and label is None:
-            raise _wrong(f"subject {subject_id} is for evaluation and has no label")
+        if is_scored and label is None:
+            raise _wrong(f"subject {subject_id} is for evaluation or test and has no label")
     check_placement(checked)
     _check_folds(checked[checked["role"] == EVALUATION])
-    return checked.sort_values(["role", "repeat", "subject_id"], ascending=[False, True, True]).reset_index(drop=True)
+    order = checked["role"].map({role: place for place, role in enumerate(_ROLES)})
+    return (
+        checked.assign(order=order)
+        .sort_values(["order", "repeat", "subject_id"])
+        .drop(columns="order")
+        .reset_index(drop=True)
+    )
 
 
 def check_placement(splits: pd.DataFrame) -> None:
@@ -187,9 +257,7 @@ def check_placement(splits: pd.DataFrame) -> None:
     """
     n_roles = splits.groupby("subject_id")["role"].nunique()
     if (n_roles > 1).any():
-        raise LeakageError(
-            SPLITS.name, f"subjects are both pretraining and evaluation: {_some(n_roles.index[n_roles > 1])}", _OWN_FILE
-        )
+        raise LeakageError(SPLITS.name, f"subjects have two roles: {_some(n_roles.index[n_roles > 1])}", _OWN_FILE)
     twice = splits[splits.duplicated(["subject_id", "repeat"])]
     if len(twice):
         raise LeakageError(

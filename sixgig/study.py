@@ -145,6 +145,11 @@ class Study(TrainingFiles):
         return self._table(tables.SUMMARY, self.folder / "summary.csv")
 
     @cached_property
+    def test_summary(self) -> pd.DataFrame:
+        """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
+        return self._table(tables.SUMMARY, self.folder / "test_summary.csv")
+
+    @cached_property
     def costs(self) -> pd.DataFrame:
         """``costs.csv``: what each stage took."""
         return self._table(tables.COSTS, self.folder / "costs.csv")

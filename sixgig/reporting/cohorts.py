@@ -98,17 +98,18 @@ def _folds(evaluation: pd.DataFrame) -> str:
 
 
 def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
+    shown = [role for role in ("evaluation", "pretraining", "test") if role != "test" or role in set(splits["role"])]
     table = TableView(
         f"roles-{cohort}",
         f"{cohort}: subjects by class and role.",
-        ["Class", "Evaluation", "Pretraining"],
+        ["Class", *(role.capitalize() for role in shown)],
         sortable=False,
     )
     subjects = splits.drop_duplicates("subject_id")
     labels = subjects["label"].fillna("no label")
     for label in sorted(labels.unique(), key=lambda name: (name == "no label", str(name))):
         roles = subjects[labels == label]["role"]
-        counts = [int((roles == role).sum()) for role in ("evaluation", "pretraining")]
+        counts = [int((roles == role).sum()) for role in shown]
         table.rows.append([Cell(str(label)), *(views.number(count, numbers.count) for count in counts)])
     return table
 

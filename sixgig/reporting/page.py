@@ -58,6 +58,7 @@ def render(study: Study) -> str:
         over_cohorts=verdict.over_cohorts(len(study.cohorts)),
         cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
         results=results.overview(study),
+        held_out=results.held_out(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
         pairs=[results.pairs(study, cohort) for cohort in study.cohorts],
         trouble=results.trouble(study),

@@ -42,6 +42,28 @@ def overview(study: Study) -> TableView:
     return table
 
 
+def held_out(study: Study) -> TableView:
+    """Every metric of every method on the held-out test sets; no row when no cohort has one."""
+    names = [name for name in study.metric_names() if name in set(study.test_summary["metric"])]
+    table = TableView(
+        "held-out-table",
+        "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation subjects "
+        "and scored once. 95% bootstrap interval over test subjects.",
+        ["Cohort", "Method", "Test subjects", *(metric_title(name) for name in names)],
+    )
+    rows = study.test_summary
+    for cohort in rows["cohort"].unique():
+        own = rows[rows["cohort"] == cohort]
+        by_method = {(str(row["arm"]), str(row["classifier"]), row["metric"]): row for _, row in own.iterrows()}
+        methods = {Method(arm, classifier) for arm, classifier, _ in by_method}
+        for method in sorted(methods, key=method_order):
+            found = [by_method.get((*method, name)) for name in names]
+            cells = [Cell(numbers.MISSING, numeric=True) if row is None else _estimate_cell(row) for row in found]
+            n_subjects = views.number(own["n_subjects"].iloc[0], numbers.count)
+            table.rows.append([Cell(str(cohort)), views.method(method), n_subjects, *cells])
+    return table
+
+
 def all_metrics(study: Study, cohort: str) -> TableView:
     """Every metric (columns) of every method (rows) of one cohort."""
     rows = study.summary[study.summary["cohort"] == cohort]

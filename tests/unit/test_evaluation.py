@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from sixgig import evaluation
 from sixgig.errors import ClassifierError, ConfigError
-from sixgig.evaluation import CHOICE_COLUMNS, cross_validate
+from sixgig.evaluation import CHOICE_COLUMNS, cross_validate, predict_held_out
 
 SMALL = {"svm": {"C": [0.1, 10.0], "gamma": [1.0]}, "src": {"n_nonzero": [5], "alpha": [0.1]}, "majority_class": {}}
 
@@ -190,3 +190,56 @@ def test_features_of_another_shape_are_refused():
 def test_a_wrong_option_is_refused_before_anything_runs():
     with pytest.raises(ConfigError, match=r"classifiers\.svm\.D"):
         cross_validate(*study(), "svm", {"D": 1}, inner_folds=3, seed=0)
+
+
+def hold_out(splits, n=12):
+    """Give the first evaluation subjects of each class the role test."""
+    names = splits.loc[splits["role"] == "evaluation", ["subject_id", "label"]].drop_duplicates()
+    test = names.groupby("label").head(n // 2)["subject_id"]
+    rows = splits[~splits["subject_id"].isin(test)]
+    held = names[names["subject_id"].isin(test)].assign(role="test", repeat=pd.NA, fold=pd.NA)
+    return pd.concat([rows, held], ignore_index=True).astype({"repeat": "Int64", "fold": "Int64"}), set(test)
+
+
+@pytest.mark.parametrize("classifier", ["svm", "src", "majority_class"])
+def test_held_out_subjects_are_predicted_once_by_what_saw_all_others(classifier, monkeypatch):
+    features, subjects, splits = study()
+    splits, test = hold_out(splits)
+    seen = []
+    search = evaluation.search
+    monkeypatch.setattr(
+        evaluation, "search", lambda pipe, grid, X, y, **more: seen.append(len(y)) or search(pipe, grid, X, y, **more)
+    )
+    found, chosen = predict_held_out(features, subjects, splits, classifier, SMALL[classifier], inner_folds=3, seed=1)
+    assert set(found["subject_id"]) == test
+    assert len(found) == len(test) == 12
+    assert seen == [48]
+    assert chosen[["n_train", "n_test"]].to_numpy().tolist() == [[48, 12]]
+    if classifier == "svm":
+        assert (found["predicted"] == found["label"]).mean() > 0.8
+
+
+def test_cross_validation_never_sees_held_out_subjects():
+    features, subjects, splits = study()
+    splits, test = hold_out(splits)
+    before, _ = run(features, subjects, splits)
+    assert not test & set(before["subject_id"])
+    changed = features.copy()
+    changed[[subjects.index(name) for name in test]] = 1e3
+    after, _ = run(changed, subjects, splits)
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_no_test_subjects_no_predictions():
+    features, subjects, splits = study()
+    found, chosen = predict_held_out(features, subjects, splits, "svm", SMALL["svm"], inner_folds=3, seed=1)
+    assert not len(found)
+    assert not len(chosen)
+
+
+def test_a_test_subject_of_an_unknown_class():
+    features, subjects, splits = study()
+    splits, test = hold_out(splits)
+    splits.loc[splits["subject_id"] == min(test), "label"] = "rare"
+    with pytest.raises(ClassifierError, match="class 'rare' has 0 subjects to train on"):
+        predict_held_out(features, subjects, splits, "svm", SMALL["svm"], inner_folds=3, seed=1)

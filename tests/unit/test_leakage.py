@@ -119,7 +119,7 @@ def _same_id(manifest: pd.DataFrame, splits: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
-        (_two_roles, LeakageError, "subjects are both pretraining and evaluation: e1"),
+        (_two_roles, LeakageError, "subjects have two roles: e1"),
         (_two_folds, LeakageError, r"subjects are in two folds \(or twice in one\) within a repeat: e1"),
         (_no_role, LeakageError, "subjects have no role: p2"),
         (_two_labels, CohortError, "subject p1: has several labels: a, b"),

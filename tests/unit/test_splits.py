@@ -1,11 +1,21 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sixgig.errors import CohortError, ConfigError, LeakageError, SixgigError
-from sixgig.splits import check_splits, evaluation_subjects, make_splits, pretraining_subjects
-from sixgig.tables import MANIFEST
+from sixgig.splits import (
+    SCOPES,
+    check_splits,
+    evaluation_subjects,
+    held_out_fold,
+    make_splits,
+    pretraining_subjects,
+    read_own_splits,
+)
+from sixgig.tables import MANIFEST, SPLITS
 
 
 def _manifest(counts: dict[str | None, int], images: int = 2) -> pd.DataFrame:
@@ -151,7 +161,7 @@ def _no_fold(splits: pd.DataFrame) -> None:
 
 
 def _unknown_role(splits: pd.DataFrame) -> None:
-    splits.loc[0, "role"] = "test"
+    splits.loc[0, "role"] = "validation"
 
 
 def _fold_gap(splits: pd.DataFrame) -> None:
@@ -173,9 +183,9 @@ def _class_in_one_fold(splits: pd.DataFrame) -> None:
         (_wrong_label, CohortError, "subject a0 has label b, in the manifest a"),
         (_one_missing, CohortError, "subjects of the cohort have no row: b3"),
         (_one_repeat_missing, CohortError, "repeat 1 lacks evaluation subjects: "),
-        (_unlabelled_evaluated, CohortError, "is for evaluation and has no label"),
+        (_unlabelled_evaluated, CohortError, "is for evaluation or test and has no label"),
         (_no_fold, CohortError, "evaluation rows need repeat and fold"),
-        (_unknown_role, CohortError, "unknown roles: test"),
+        (_unknown_role, CohortError, "unknown roles: validation"),
         (_fold_gap, CohortError, r"folds of repeat 0 are \[0, 1, 5\], not 0 to 2"),
         (_repeat_gap, CohortError, r"repeats are \[0, 2\]"),
         (_class_in_one_fold, CohortError, "repeat 0: all subjects of class b are in fold 1"),
@@ -194,7 +204,7 @@ def test_two_roles_are_leakage() -> None:
     splits = _split(manifest)
     row = splits.loc[_first(splits, "evaluation")].copy()
     row[["role", "repeat", "fold"]] = ["pretraining", pd.NA, pd.NA]
-    with pytest.raises(LeakageError, match=f"both pretraining and evaluation: {row['subject_id']}"):
+    with pytest.raises(LeakageError, match=f"have two roles: {row['subject_id']}"):
         check_splits(pd.concat([splits, row.to_frame().T]), manifest)
 
 
@@ -204,3 +214,64 @@ def test_subjects_in_quarantine_are_dropped_from_a_users_file() -> None:
     lost = evaluation_subjects(splits)[0]
     checked = check_splits(splits, manifest[manifest["subject_id"] != lost])
     assert set(splits["subject_id"]) - set(checked["subject_id"]) == {lost}
+
+
+def _with_official_test(n: int = 40) -> pd.DataFrame:
+    rows = [
+        (f"i{number}", f"s{number:02d}", ("a", "b")[number % 2], None, None, None, None, "f", official)
+        for number in range(n)
+        for official in ["test" if number < 10 else "training"]
+    ]
+    frame = pd.DataFrame(rows, columns=MANIFEST.column_names)
+    frame.loc[frame["subject_id"] == "s09", "label"] = None
+    return frame
+
+
+def _held_out(**changes: object) -> pd.DataFrame:
+    options = {"folds": 5, "repeats": 2, "pretraining_fraction": 0.2, "scope": "inductive", "seed": 1, "hold_out": True}
+    return make_splits(_with_official_test(), **(options | changes))
+
+
+def test_an_official_test_set_is_held_out() -> None:
+    splits = _held_out()
+    test = splits[splits["role"] == "test"]
+    assert test["subject_id"].tolist() == [f"s{number:02d}" for number in range(9)]
+    assert test[["repeat", "fold"]].isna().all().all()
+    # The one without a label is for pretraining; nobody is lost.
+    assert splits.loc[splits["subject_id"] == "s09", "role"].tolist() == ["pretraining"]
+    assert splits["subject_id"].nunique() == 40
+    assert check_splits(splits, _with_official_test()).equals(splits)
+    for scope in SCOPES:
+        assert not set(test["subject_id"]) & set(pretraining_subjects(splits, scope))
+    assert not set(test["subject_id"]) & set(evaluation_subjects(splits))
+
+
+def test_without_the_key_they_are_drawn_like_any_other() -> None:
+    assert "test" not in set(_held_out(hold_out=False)["role"])
+
+
+def test_nothing_to_hold_out() -> None:
+    manifest = _with_official_test().assign(official=None)
+    with pytest.raises(CohortError, match="official_splits: the cohort has no labelled subjects of an official test"):
+        make_splits(manifest, folds=2, repeats=1, pretraining_fraction=0.0, scope="inductive", seed=1, hold_out=True)
+
+
+def test_the_fold_that_tests_them() -> None:
+    splits = _held_out()
+    one = held_out_fold(splits)
+    assert set(one["role"]) == {"evaluation"}
+    assert set(one.loc[one["fold"] == 0, "subject_id"]) == set(splits.loc[splits["role"] == "test", "subject_id"])
+    assert set(one.loc[one["fold"] == 1, "subject_id"]) == set(evaluation_subjects(splits))
+    assert not len(held_out_fold(_held_out(hold_out=False)))
+
+
+def test_own_splits_are_read_and_their_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    splits = _held_out()
+    SPLITS.write(splits, path)
+    assert read_own_splits(path, _with_official_test(), folds=5, repeats=2).equals(SPLITS.read(path))
+    with pytest.raises(CohortError, match=r"mine\.csv: has 5 folds, and evaluation\.folds is 4"):
+        read_own_splits(path, _with_official_test(), folds=4, repeats=2)
+    SPLITS.write(splits.iloc[1:], path)
+    with pytest.raises(CohortError, match=r"mine\.csv: subjects of the cohort have no row"):
+        read_own_splits(path, _with_official_test(), folds=5, repeats=2)

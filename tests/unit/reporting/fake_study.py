@@ -93,6 +93,8 @@ def write_fake_study(
         pairwise += _compare(cohort, scores)
     _table(tables.METRICS, metrics, folder / "metrics.csv")
     _table(tables.SUMMARY, summary, folder / "summary.csv")
+    held_out = [("elpv", *row[1:7], 40, row[8]) for row in summary if row[0] == "elpv" and row[1] != "vit_sparse"]
+    _table(tables.SUMMARY, held_out, folder / "test_summary.csv")
     _table(tables.COSTS, costs, folder / "costs.csv")
     _table(tables.PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
@@ -163,9 +165,8 @@ def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.Dat
             for s in range(per_subject):
                 frame = ["ED", "ES"][s % 2] if cohort == "acdc_phantom" else None
                 cut = None if volume is None else 10 + 4 * s
-                manifest.append(
-                    (f"{subject}-{s}", subject, label, volume, frame, cut, None if cut is None else s, f"{subject}.png")
-                )
+                part = None if cut is None else s
+                manifest.append((f"{subject}-{s}", subject, label, volume, frame, cut, part, f"{subject}.png", None))
                 images.append(_image(number, s, len(label), facts["dimensions"] == 3, rng))
             splits += [(subject, label, "evaluation", r, (i + r) % FOLDS) for r in range(REPEATS)]
     for i in range(8):

@@ -47,6 +47,7 @@ def make(
             )
         )
     tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
+    tables.SUMMARY.write(pd.DataFrame(columns=tables.SUMMARY.column_names), folder / "test_summary.csv")
     pairs = []
     arms = [arm for arm in estimates if not np.isnan(estimates[arm])]
     for i, a in enumerate(arms):
