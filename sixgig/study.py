@@ -276,6 +276,13 @@ class Study(TrainingFiles):
         path = self.cohort_folder(cohort) / "images.npy"
         return np.load(path, mmap_mode="r") if path.exists() else None
 
+    def volumes(self, cohort: str) -> np.ndarray | None:
+        """``volumes.npy`` memory-mapped, float16 [n_volumes, D, H, W, M]; None when it was deleted to save space."""
+        import numpy as np
+
+        path = self.cohort_folder(cohort) / "volumes.npy"
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
     def sidecar(self, cohort: str, arm: str) -> dict[str, Any] | None:
         """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
         path = self.folder / "features" / cohort / f"{arm}.json"

@@ -27,7 +27,7 @@ _DEPTH = 4
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Release:
     """How one release names its folders and files.
 
@@ -177,7 +177,7 @@ def _releases(root: Path) -> dict[Release, list[Path]]:
         for release in RELEASES:
             if release.folder.fullmatch(path.name):
                 found.setdefault(release, []).append(path)
-    return found
+    return {release: found[release] for release in RELEASES if release in found}
 
 
 def _folders(root: Path, depth: int) -> Iterator[Path]:

@@ -164,10 +164,10 @@ def _assemble(channels: Sequence[tuple[_Stored, npt.NDArray[Any]]], files: Seque
 def _read(path: Path) -> _Stored:
     """Read and unpack a file whole, so that a damaged end is found."""
     try:
-        image = _open(path)
+        image, data = _open(path)
         if image.get_data_dtype().kind not in "iufb":
             raise ImageError(path, f"holds voxels of type {image.get_data_dtype()}, not numbers", _NEXT_STEP)
-        voxels = image.dataobj.get_unscaled()
+        voxels = image.dataobj.get_unscaled() if data is None else _view(image, data)
         slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
         if voxels.ndim < 3 or min(voxels.shape) < 1:
             raise ImageError(path, f"has shape {voxels.shape}, not three dimensions", "give one 3D volume per file")
@@ -187,9 +187,19 @@ def _read(path: Path) -> _Stored:
     return _Stored(turned, slope, inter, (float(spacing[0]), float(spacing[1]), float(spacing[2])), affine)
 
 
-def _open(path: Path) -> SpatialImage:
+def _view(image: SpatialImage, data: bytes) -> npt.NDArray[Any]:
+    """Return the voxels where they lie in the unpacked file, without a copy."""
+    proxy = image.dataobj
+    dtype, offset = image.get_data_dtype(), int(proxy.offset)
+    if offset + int(np.prod(proxy.shape)) * dtype.itemsize > len(data):
+        raise EOFError("the file ends early")
+    return np.ndarray(proxy.shape, dtype, buffer=data, offset=offset, order="F")
+
+
+def _open(path: Path) -> tuple[SpatialImage, bytes | None]:
+    """Return the image and, where one file holds header and voxels, its unpacked bytes."""
     if path.suffix in (".hdr", ".img"):
-        return nib.load(path)
+        return nib.load(path), None
     data = path.read_bytes()
     if not data:
         raise ImageError(path, "is empty", _NEXT_STEP)
@@ -197,7 +207,7 @@ def _open(path: Path) -> SpatialImage:
         # Unpacking the whole stream verifies its checksum, which reading only the needed bytes would not.
         data = igzip.decompress(data)
     is_second = int.from_bytes(data[:4], "little") == 540 or data[:4] == b"\0\0\x02\x1c"
-    return (nib.Nifti2Image if is_second else nib.Nifti1Image).from_bytes(data)
+    return (nib.Nifti2Image if is_second else nib.Nifti1Image).from_bytes(data), data
 
 
 def _squeezed(stored: _Stored, path: Path) -> _Stored:

@@ -97,9 +97,9 @@ def prepare_cohort(
         records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {"recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities, "digest": digest}
-    folder = checkpoint_folder(checkpoints or output.parent / ".checkpoints", f"prepare-{cohort}", key)
     volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
     try:
+        folder = checkpoint_folder(checkpoints or output.parent / ".checkpoints", f"prepare-{cohort}", key)
         with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
             _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
             images, volumes = journal.images, journal.volumes

@@ -150,7 +150,7 @@ def _range(
     # Transposed views run through memory in storage order (X fastest).
     values = plane.T[mask.T] if mask is not None else plane.T.ravel().copy()
     if how.method == "percentile":
-        low, high = (np.float32(value) for value in np.percentile(values, (how.low, how.high), overwrite_input=True))
+        low, high = (np.float32(value) for value in _percentiles(values, (how.low, how.high)))
         what = f"the {how.low:g}th and {how.high:g}th percentile of its foreground are both {low:g}"
     else:
         mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
@@ -159,6 +159,23 @@ def _range(
     if not high > low:
         raise ImageError(source, f"has no contrast: {what}", "restore the file from its original archive")
     return low, high
+
+
+def _percentiles(values: npt.NDArray[Any], wanted: tuple[float, float]) -> list[float]:
+    """Return percentiles as ``numpy.percentile`` does; values may be overwritten.
+
+    Small integers are counted instead of sorted, which takes a third of the time.
+    """
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
+        return [float(value) for value in np.percentile(values, wanted, overwrite_input=True)]
+    least = int(values.min())
+    counts = np.cumsum(np.bincount(values.astype(np.int32) - least))
+    found = []
+    for percent in wanted:
+        place = percent / 100 * (len(values) - 1)
+        before, after = (int(np.searchsorted(counts, rank, side="right")) for rank in (int(place), int(np.ceil(place))))
+        found.append(least + before + (after - before) * (place - int(place)))
+    return found
 
 
 def _extent(present: Mask) -> slice:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sixgig.reporting import contact_sheet, numbers, views
+from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Study
 
@@ -26,6 +27,9 @@ class CohortView:
     quarantine: TableView
     strips: list[contact_sheet.Strip]
     modalities: list[str]
+    dimensions: int
+    preview: str | None
+    duplicates: TableView
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -61,6 +65,9 @@ def describe(study: Study, cohort: str) -> CohortView:
         quarantine=_quarantine(study, cohort),
         strips=contact_sheet.strips(manifest, study.images(cohort)),
         modalities=modalities,
+        dimensions=int(info.get("dimensions") or 2),
+        preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
+        duplicates=_duplicates(cohort, study.leakage(cohort)),
     )
 
 
@@ -111,6 +118,19 @@ def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
         roles = subjects[labels == label]["role"]
         counts = [int((roles == role).sum()) for role in shown]
         table.rows.append([Cell(str(label)), *(views.number(count, numbers.count) for count in counts)])
+    return table
+
+
+def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
+    """Identical images of different subjects that are always on one side of the splits: harmless, and worth a look."""
+    table = TableView(
+        f"duplicates-{cohort}",
+        f"{cohort}: identical images of different subjects, which are always in one role and one fold.",
+        ["Images"],
+        sortable=False,
+    )
+    for group in gate.get("duplicates_within_fold") or []:
+        table.rows.append([Cell(" = ".join(map(str, group)))])
     return table
 
 

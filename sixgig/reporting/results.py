@@ -47,8 +47,8 @@ def held_out(study: Study) -> TableView:
     names = [name for name in study.metric_names() if name in set(study.test_summary["metric"])]
     table = TableView(
         "held-out-table",
-        "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation subjects "
-        "and scored once. 95% bootstrap interval over test subjects.",
+        "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
+        "subjects and scored once. 95% bootstrap interval over test subjects.",
         ["Cohort", "Method", "Test subjects", *(metric_title(name) for name in names)],
     )
     rows = study.test_summary

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_nifti import LPS, save_nifti
 
 from sixgig.cohorts import check_source
 from sixgig.cohorts.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
+from sixgig.errors import ImageError
 
 
 @pytest.mark.parametrize("below", ["", "training"])
@@ -69,3 +71,40 @@ def test_what_is_missing(tmp_path: Path) -> None:
     assert check_source({"adapter": "acdc"}, tmp_path) == [
         f"no patient folder in {tmp_path} holds Info.cfg (frames and group)"
     ]
+
+
+def test_official_sets_and_chosen_frames(make_acdc: Callable[..., Path]) -> None:
+    make_acdc(["NOR"])
+    root = make_acdc(["RV"], part="testing", first=101)
+    found = AcdcAdapter(None, {"frames": ["ES"]}).discover(root)
+    assert [record.official for record in found.records] == ["training", "test"]
+    assert [[item.frame for item in record.items] for record in found.records] == [["ES"], ["ES"]]
+
+
+def test_frames_out_of_the_cine(make_acdc: Callable[..., Path]) -> None:
+    root = make_acdc(["NOR"])
+    folder = root / "training" / "patient001"
+    cine = np.random.default_rng(5).integers(1, 500, (20, 24, 6, 12)).astype(np.int16)
+    save_nifti(folder / "patient001_4d.nii.gz", cine, LPS)
+    (folder / "patient001_frame07.nii.gz").unlink()
+    adapter = AcdcAdapter()
+    (record,) = adapter.discover(root).records
+    ed, es = adapter.read(record)
+    assert isinstance(es, Volume)
+    assert np.array_equal(es.array[..., 0], cine[::-1, ::-1, :, 6])  # frames count from 1
+    assert (ed.sources, es.sources) == (
+        ("training/patient001/patient001_frame01.nii.gz",), ("training/patient001/patient001_4d.nii.gz",)
+    )  # fmt: skip
+
+
+def test_a_frame_beyond_the_cine(make_acdc: Callable[..., Path]) -> None:
+    root = make_acdc(["NOR", "RV"])
+    config = root / "training" / "patient001" / "Info.cfg"
+    config.write_text("ED: 1\nES: 13\nGroup: NOR\nNbFrame: 12\n")
+    assert AcdcAdapter().discover(root).rejections[0].reason == "ES is frame 13, and the cine has 12"
+    # Info.cfg does not say how long the cine is, and the cine is shorter.
+    config.write_text("ED: 1\nES: 13\nGroup: NOR\n")
+    cine = np.random.default_rng(5).integers(1, 500, (20, 24, 6, 12)).astype(np.int16)
+    save_nifti(root / "training" / "patient001" / "patient001_4d.nii.gz", cine, LPS)
+    with pytest.raises(ImageError, match="has 12 volumes, and number 13 is asked for"):
+        list(AcdcAdapter().read(AcdcAdapter().discover(root).records[0]))

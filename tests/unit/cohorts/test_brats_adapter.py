@@ -84,3 +84,58 @@ def test_a_folder_without_subjects(tmp_path: Path) -> None:
     assert check_source({"adapter": "brats"}, tmp_path) == [
         f"{tmp_path} holds no folder named like BraTS20_Training_001 or BraTS-GLI-00000-000"
     ]
+
+
+def _write(folder: Path, release: str, name: str, suffixes: tuple[str, ...] = ("flair", "t1", "t1ce", "t2")) -> None:
+    for seed, suffix in enumerate(suffixes):
+        joint = "-" if release == "2023" else "_"
+        save_nifti(folder / name / f"{name}{joint}{suffix}.nii.gz", head(np.random.default_rng(seed)), LPS)
+
+
+def test_grades_by_folder_in_2018(tmp_path: Path) -> None:
+    for grade, name in (("HGG", "Brats18_2013_2_1"), ("LGG", "Brats18_TCIA09_141_1")):
+        _write(tmp_path / "MICCAI_BraTS_2018_Data_Training" / grade, "2018", name)
+    found = BratsAdapter().discover(tmp_path)
+    assert {record.subject_id: record.label for record in found.records} == {
+        "Brats18_2013_2_1": "HGG", "Brats18_TCIA09_141_1": "LGG"
+    }  # fmt: skip
+
+
+def test_2021_has_no_grades_unless_a_table_gives_them(tmp_path: Path) -> None:
+    for name in ("BraTS2021_00000", "BraTS2021_00002"):
+        _write(tmp_path, "2021", name)
+    assert [record.label for record in BratsAdapter().discover(tmp_path).records] == [None, None]
+    (tmp_path / "mgmt.csv").write_text("BraTS21ID;MGMT\nBraTS2021_00002;1\n")
+    labels = {"file": str(tmp_path / "mgmt.csv"), "subject": "BraTS21ID", "label": "MGMT"}
+    adapter = BratsAdapter(["flair"], {"labels": labels})
+    assert [record.label for record in adapter.discover(tmp_path).records] == [None, "1"]
+
+
+def test_time_points_of_one_patient_from_2023_on(tmp_path: Path) -> None:
+    for name in ("BraTS-GLI-00000-000", "BraTS-GLI-00000-001", "BraTS-GLI-00005-000"):
+        _write(tmp_path / "TrainingData", "2023", name, ("t2f", "t1n", "t1c", "t2w"))
+    adapter = BratsAdapter(["t1ce", "flair"])
+    found = adapter.discover(tmp_path)
+    assert [(record.subject_id, len(record.items)) for record in found.records] == [
+        ("BraTS-GLI-00000", 2), ("BraTS-GLI-00005", 1)
+    ]  # fmt: skip
+    volumes = list(adapter.read(found.records[0]))
+    assert [Path(volume.sources[0]).name for volume in volumes if isinstance(volume, Volume)] == [
+        "BraTS-GLI-00000-000-t1c.nii.gz", "BraTS-GLI-00000-001-t1c.nii.gz"
+    ]  # fmt: skip
+
+
+def test_two_releases_in_one_folder(tmp_path: Path) -> None:
+    _write(tmp_path, "2021", "BraTS2021_00000")
+    _write(tmp_path, "2018", "Brats18_2013_2_1")
+    with pytest.raises(CohortError, match=r"several releases \(2018 and 2021\)"):
+        BratsAdapter().discover(tmp_path)
+
+
+def test_one_subject_in_two_folders(tmp_path: Path) -> None:
+    for grade in ("HGG", "LGG"):
+        _write(tmp_path / grade, "2018", "Brats18_2013_2_1")
+    _write(tmp_path / "LGG", "2018", "Brats18_2013_3_1")
+    found = BratsAdapter().discover(tmp_path)
+    assert [record.subject_id for record in found.records] == ["Brats18_2013_3_1"]
+    assert {rejection.reason for rejection in found.rejections} == {"this subject has two folders"}

@@ -76,17 +76,17 @@ def test_patients_series_and_labels(tmp_path: Path) -> None:
 
 def test_what_is_no_volume_is_left_out(tmp_path: Path) -> None:
     write_series(tmp_path / "good")
-    for name in ("rtplan.dcm", "CT_small.dcm", "emri_small.dcm", "SC_rgb.dcm"):
+    for name in ("rtplan.dcm", "CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"):
         (tmp_path / name).write_bytes(Path(get_testdata_file(name)).read_bytes())
     (tmp_path / "notes.txt").write_text("no DICOM")
     found = DicomAdapter().discover(tmp_path)
     assert [record.subject_id for record in found.records] == ["p1"]
     reasons = {rejection.file: rejection.reason for rejection in found.rejections}
-    assert set(reasons) == {"rtplan.dcm", "CT_small.dcm", "emri_small.dcm", "SC_rgb.dcm"}
+    assert set(reasons) == {"rtplan.dcm", "CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"}
     assert reasons["rtplan.dcm"] == "is no image"
     assert reasons["CT_small.dcm"] == "its series has 1 of 4 slices that a volume needs"
-    assert "several frames" in reasons["emri_small.dcm"]
-    assert reasons["SC_rgb.dcm"] == "is in colour"
+    assert "several frames" in reasons["examples_ybr_color.dcm"]
+    assert reasons["SC_rgb_small_odd.dcm"] == "is in colour"
 
 
 def _read_all(root: Path) -> None:

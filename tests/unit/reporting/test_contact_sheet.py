@@ -15,7 +15,7 @@ from sixgig.reporting import contact_sheet
 @pytest.fixture
 def manifest() -> pd.DataFrame:
     rows = [
-        (f"{subject}-{s}", subject, label, "v", None, s, 0, "f")
+        (f"{subject}-{s}", subject, label, "v", None, s, 0, "f", None)
         for subject, label in [("b1", "B"), ("a1", "A"), ("a2", "A"), ("u1", None)]
         for s in range(3)
     ]
