@@ -41,7 +41,7 @@ def test_schema_is_valid_and_closed_and_described():
             assert "description" in child or "description" in target, f"{path}.{key} has no description"
 
 
-@pytest.mark.parametrize("study", ["config/config.yaml", "config/laptop.yaml"])
+@pytest.mark.parametrize("study", ["config/config.yaml", "config/laptop.yaml", "config/medmnist.yaml"])
 def test_studies_of_the_repository_are_complete(study):
     completed = complete(yaml.safe_load((ROOT / study).read_text()))
     assert completed["gpu"]["memory_limit_mb"] == 6144
