@@ -77,6 +77,7 @@ rule draw_figures:
         mem_mb=800,
     params:
         digest=source_digest("sixgig.figures.catalogue"),
+        templates=template_digest(),
     script:
         "../scripts/draw_figures.py"
 
@@ -106,6 +107,7 @@ if PLAN.pretrained_arms:
             mem_mb=800,
         params:
             digest=source_digest("sixgig.figures.catalogue"),
+            templates=template_digest(),
         script:
             "../scripts/draw_training.py"
 
@@ -135,6 +137,7 @@ if "vit_mim" in PLAN.pretrained_arms:
             mem_mb=800,
         params:
             digest=source_digest("sixgig.figures.catalogue"),
+            templates=template_digest(),
         script:
             "../scripts/draw_reconstructions.py"
 
@@ -187,6 +190,7 @@ rule export_tables:
         mem_mb=800,
     params:
         digest=source_digest("sixgig.reporting.exports"),
+        templates=template_digest(),
     script:
         "../scripts/export_tables.py"
 

@@ -118,6 +118,11 @@ class Study(TrainingFiles):
         """``inductive`` or ``transductive``."""
         return str(self.config.get("scope") or "inductive")
 
+    @property
+    def language(self) -> str:
+        """Language of report and figures, such as ``en``."""
+        return str(self.config.get("language") or "en")
+
     def positive(self, cohort: str) -> str | None:
         """The positive class that the config names for a cohort; None for the default."""
         named = ((self.config.get("cohorts") or {}).get(cohort) or {}).get("positive")

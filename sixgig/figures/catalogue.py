@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
 from sixgig.figures import confusion, cost, intervals, pairwise, reconstruction, roc, scores, style, training
+from sixgig.language import speaking, tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def figure_list(
         FigureInfo(
             cohort,
             kind.name,
-            kind.title,
-            kind.caption,
+            tr(kind.title),
+            tr(kind.caption),
             folder / cohort / f"{kind.name}.svg",
             folder / cohort / f"{kind.name}.png",
         )
@@ -223,4 +224,5 @@ def draw_figure(study: Study, cohort: str, kind: str) -> Figure:
     """
     if kind not in _ALL_KINDS:
         raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(_ALL_KINDS)}")
-    return _ALL_KINDS[kind].draw(study, cohort)
+    with speaking(study.language):
+        return _ALL_KINDS[kind].draw(study, cohort)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sixgig.atomic import write_text
+from sixgig.language import speaking
 from sixgig.reporting import results
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Study
@@ -64,7 +65,9 @@ def write_tables(study: Study, folder: Path) -> None:
     Raises:
         TableError: A table of the study is missing or damaged.
     """
-    for name, view in table_views(study):
+    with speaking(study.language):
+        views = list(table_views(study))
+    for name, view in views:
         write_text(folder / f"{name}.csv", to_csv(view))
         write_text(folder / f"{name}.tex", to_latex(view))
         write_text(folder / f"{name}.md", to_markdown(view))
