@@ -56,11 +56,17 @@ rule draw_figures:
             labels={"cohort": "{cohort}", "figure": "pairwise"},
         ),
         scores_png=ensure("results/{study}/figures/{cohort}/scores.png", non_empty=True),
+        scores_pdf=ensure("results/{study}/figures/{cohort}/scores.pdf", non_empty=True),
         intervals_png=ensure("results/{study}/figures/{cohort}/intervals.png", non_empty=True),
+        intervals_pdf=ensure("results/{study}/figures/{cohort}/intervals.pdf", non_empty=True),
         confusion_png=ensure("results/{study}/figures/{cohort}/confusion.png", non_empty=True),
+        confusion_pdf=ensure("results/{study}/figures/{cohort}/confusion.pdf", non_empty=True),
         roc_png=ensure("results/{study}/figures/{cohort}/roc.png", non_empty=True),
+        roc_pdf=ensure("results/{study}/figures/{cohort}/roc.pdf", non_empty=True),
         cost_png=ensure("results/{study}/figures/{cohort}/cost.png", non_empty=True),
+        cost_pdf=ensure("results/{study}/figures/{cohort}/cost.pdf", non_empty=True),
         pairwise_png=ensure("results/{study}/figures/{cohort}/pairwise.png", non_empty=True),
+        pairwise_pdf=ensure("results/{study}/figures/{cohort}/pairwise.pdf", non_empty=True),
     log:
         "results/{study}/logs/draw_figures/{cohort}.log",
     benchmark:
@@ -71,6 +77,7 @@ rule draw_figures:
         mem_mb=800,
     params:
         digest=source_digest("sixgig.figures.catalogue"),
+        templates=template_digest(),
     script:
         "../scripts/draw_figures.py"
 
@@ -89,6 +96,7 @@ if PLAN.pretrained_arms:
                 labels={"cohort": "{cohort}", "figure": "training"},
             ),
             training_png=ensure("results/{study}/figures/{cohort}/training.png", non_empty=True),
+            training_pdf=ensure("results/{study}/figures/{cohort}/training.pdf", non_empty=True),
         log:
             "results/{study}/logs/draw_training/{cohort}.log",
         benchmark:
@@ -99,6 +107,7 @@ if PLAN.pretrained_arms:
             mem_mb=800,
         params:
             digest=source_digest("sixgig.figures.catalogue"),
+            templates=template_digest(),
         script:
             "../scripts/draw_training.py"
 
@@ -117,6 +126,7 @@ if "vit_mim" in PLAN.pretrained_arms:
                 labels={"cohort": "{cohort}", "figure": "reconstruction"},
             ),
             reconstruction_png=ensure("results/{study}/figures/{cohort}/reconstruction.png", non_empty=True),
+            reconstruction_pdf=ensure("results/{study}/figures/{cohort}/reconstruction.pdf", non_empty=True),
         log:
             "results/{study}/logs/draw_reconstructions/{cohort}.log",
         benchmark:
@@ -127,6 +137,7 @@ if "vit_mim" in PLAN.pretrained_arms:
             mem_mb=800,
         params:
             digest=source_digest("sixgig.figures.catalogue"),
+            templates=template_digest(),
         script:
             "../scripts/draw_reconstructions.py"
 
@@ -162,6 +173,27 @@ rule write_report:
         templates=template_digest(),
     script:
         "../scripts/write_report.py"
+
+
+rule export_tables:
+    """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
+    input:
+        report="results/{study}/report.html",
+    output:
+        tables=ensure(PLAN.tables(), non_empty=True),
+    log:
+        "results/{study}/logs/export_tables.log",
+    benchmark:
+        "results/{study}/benchmarks/export_tables.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        digest=source_digest("sixgig.reporting.exports"),
+        templates=template_digest(),
+    script:
+        "../scripts/export_tables.py"
 
 
 rule track_study:

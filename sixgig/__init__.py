@@ -1,3 +1,16 @@
-"""sixgig: compare five ways of turning medical images into features, on one 6 GB GPU."""
+"""sixgig: compare five ways of turning medical images into features, on one 6 GB GPU.
+
+``sixgig.Study("results/default")`` reads a finished study: tables as DataFrames, figures as objects.
+"""
 
 __version__ = "0.1.0"
+__all__ = ["Study"]
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def]
+    # Late, because the package is also imported by a Python 3.7 that has neither pandas nor the syntax of that module.
+    if name == "Study":
+        from sixgig.study import Study
+
+        return Study
+    raise AttributeError(f"module 'sixgig' has no attribute {name!r}")

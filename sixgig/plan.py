@@ -23,6 +23,9 @@ FIGURES = ("scores", "intervals", "confusion", "roc", "cost", "pairwise")
 TRAINING_FIGURES = ("training",)
 #: Drawn when an arm was trained to fill in masked patches.
 RECONSTRUCTION_FIGURES = ("reconstruction",)
+#: Exported for a paper, once per study and once per cohort; sixgig.reporting.exports writes them under these names.
+STUDY_TABLES = ("results", "held_out", "costs", "arms")
+COHORT_TABLES = ("metrics", "pairs")
 
 
 class Plan:
@@ -149,7 +152,8 @@ class Plan:
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
-            return [f"{root}/report.html", *tracking]
+            tables = [name.replace("{study}", self.study) for name in self.tables()]
+            return [f"{root}/report.html", *tracking, *tables]
         raise ValueError(f"no stage {stage}")
 
     def prediction(self, cohort: str, arm: str, classifier: str) -> str:
@@ -162,6 +166,11 @@ class Plan:
         names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
         names += RECONSTRUCTION_FIGURES if "vit_mim" in self.pretrained_arms else ()
         return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
+
+    def tables(self) -> list[str]:
+        """Return every table that is exported for a paper; the study's name stays a wildcard."""
+        names = [*STUDY_TABLES, *(f"{cohort}.{table}" for cohort in self.cohorts for table in COHORT_TABLES)]
+        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "tex", "md")]
 
     def training_modules(self, arm: str) -> list[str]:
         """Return the modules that train an arm."""

@@ -47,9 +47,10 @@ def source_digest(*modules: str) -> str:
 
 
 def template_digest() -> str:
-    """Return 16 hexadecimal digits that change when a template of the report changes."""
+    """Return 16 hexadecimal digits that change when a template of the report or a translation changes."""
     digest = hashlib.sha256()
-    for path in sorted((PACKAGE / "reporting" / "templates").rglob("*")):
+    folders = (PACKAGE / "reporting" / "templates", PACKAGE / "languages")
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -17,6 +17,7 @@ from sixgig.study_training import TrainingFiles
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 #: Arms and controls in the order in which every table and figure lists them; unknown ones follow by name.
 ARM_ORDER = (
@@ -116,6 +117,11 @@ class Study(TrainingFiles):
     def scope(self) -> str:
         """``inductive`` or ``transductive``."""
         return str(self.config.get("scope") or "inductive")
+
+    @property
+    def language(self) -> str:
+        """Language of report and figures, such as ``en``."""
+        return str(self.config.get("language") or "en")
 
     def positive(self, cohort: str) -> str | None:
         """The positive class that the config names for a cohort; None for the default."""
@@ -295,6 +301,22 @@ class Study(TrainingFiles):
             return None
         frame = self._table(tables.PREDICTIONS, path)
         return frame if len(frame) else None
+
+    # ---- figures
+
+    def figure(self, cohort: str, kind: str) -> Figure:
+        """Draw a figure anew, as a matplotlib object to change and save.
+
+        Args:
+            cohort: The cohort.
+            kind: intervals, scores, confusion, roc, cost, pairwise, training or reconstruction.
+
+        Raises:
+            SixgigError: There is no such figure.
+        """
+        from sixgig.figures.catalogue import draw_figure
+
+        return draw_figure(self, cohort, kind)
 
     # ---- reading
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
 from sixgig.figures import confusion, cost, intervals, pairwise, reconstruction, roc, scores, style, training
+from sixgig.language import speaking, tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class FigureInfo:
     caption: str
     svg: Path
     png: Path
+
+    @property
+    def pdf(self) -> Path:
+        """The figure for a paper."""
+        return self.svg.with_suffix(".pdf")
 
 
 _KINDS = (
@@ -124,8 +130,8 @@ def figure_list(
         FigureInfo(
             cohort,
             kind.name,
-            kind.title,
-            kind.caption,
+            tr(kind.title),
+            tr(kind.caption),
             folder / cohort / f"{kind.name}.svg",
             folder / cohort / f"{kind.name}.png",
         )
@@ -137,11 +143,11 @@ def figure_list(
 
 
 def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
-    """Draw every figure of every cohort as SVG and PNG; equal results give equal bytes.
+    """Draw every figure of every cohort as SVG, PNG and PDF; equal results give equal bytes.
 
     Args:
         study: The study, with metrics, summary, costs, predictions and pairwise statistics written.
-        folder: Where to write ``<cohort>/<kind>.svg`` and ``.png``.
+        folder: Where to write ``<cohort>/<kind>.svg``, ``.png`` and ``.pdf``.
 
     Returns:
         What was written.
@@ -191,12 +197,32 @@ def _draw_some(study: Study, cohort: str, folder: Path, kinds: Mapping[str, Kind
 
 
 def write_figure(study: Study, info: FigureInfo) -> None:
-    """Draw one figure and write its two files."""
-    figure = _ALL_KINDS[info.kind].draw(study, info.cohort)
+    """Draw one figure and write its three files."""
+    figure = draw_figure(study, info.cohort, info.kind)
     with style.style():
         with atomic_path(info.svg) as partial:
-            # Neither file may carry a date or a version: the same results give the same bytes.
+            # No file may carry a date or a version: the same results give the same bytes.
             figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
         figure.set_layout_engine("none")  # the layout stands; working it out again would take as long as drawing
         with atomic_path(info.png) as partial:
             figure.savefig(partial, format="png", metadata={"Software": None})
+        with atomic_path(info.pdf) as partial:
+            figure.savefig(partial, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+
+
+def draw_figure(study: Study, cohort: str, kind: str) -> Figure:
+    """Draw one figure without writing it.
+
+    Args:
+        study: The study.
+        cohort: One of its cohorts.
+        kind: A name in :data:`KINDS`, :data:`TRAINING_KINDS` or :data:`RECONSTRUCTION_KINDS`.
+
+    Raises:
+        SixgigError: There is no such kind of figure.
+        TableError: A table that it needs is missing or damaged.
+    """
+    if kind not in _ALL_KINDS:
+        raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(_ALL_KINDS)}")
+    with speaking(study.language):
+        return _ALL_KINDS[kind].draw(study, cohort)

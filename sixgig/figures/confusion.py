@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; the majority-class control is left out, because its matrix is known before it is drawn.
     """
-    title = f"{cohort}: share of each true class predicted as each class"
+    title = tr("{cohort}: share of each true class predicted as each class", cohort=cohort)
     methods = [method for method in study.methods(cohort) if method.classifier != "majority_class"]
     predictions = {method: study.predictions(cohort, method) for method in methods}
     frames = [frame for frame in predictions.values() if frame is not None]
     if not frames:
-        return style.empty_figure(title, "no method of this cohort made predictions")
+        return style.empty_figure(title, tr("no method of this cohort made predictions"))
     classes = sorted({str(name) for frame in frames for column in ("label", "predicted") for name in frame[column]})
     arms = list(dict.fromkeys(method.arm for method in methods))
     classifiers = list(
@@ -73,16 +74,18 @@ def draw(study: Study, cohort: str) -> Figure:
                         color="white" if values[i, j] > 0.55 else "black",
                     )
             if frame is None:
-                axes.text(0.5, 0.5, "failed", transform=axes.transAxes, ha="center", va="center", color="#555555")
+                axes.text(0.5, 0.5, tr("failed"), transform=axes.transAxes, ha="center", va="center", color="#555555")
         for axes in panels.flat:
             axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0, fontsize=8)
             axes.set_yticks(range(len(classes)), classes, fontsize=8)
             axes.spines[:].set_visible(False)
             axes.tick_params(length=0)
         for column, arm in enumerate(arms):
-            panels[0, column].set_title(style.arm_title(arm).replace(" (control)", "\n(control)"), fontsize=9)
+            panels[0, column].set_title(
+                style.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
+            )
         for row, classifier in enumerate(classifiers):
-            panels[row, 0].set_ylabel(f"{style.classifier_title(classifier)}\ntrue class", fontsize=9)
-        figure.supxlabel("predicted class; the numbers are percent of the row", fontsize=9)
+            panels[row, 0].set_ylabel(style.classifier_title(classifier) + "\n" + tr("true class"), fontsize=9)
+        figure.supxlabel(tr("predicted class; the numbers are percent of the row"), fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.reporting import numbers
 from sixgig.study import Method, Study
 
@@ -48,7 +49,7 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    title = f"{cohort}: {style.lower_case(style.metric_title(study.metric))} against wall time"
+    title = tr("{cohort}: {metric} against wall time", cohort=cohort, metric=style.metric_words(study.metric))
     points = {}
     for method, row in study.estimates(cohort).items():
         # An arm that transforms another arm's features names that arm as its backbone.
@@ -57,7 +58,7 @@ def draw(study: Study, cohort: str) -> Figure:
         if took is not None and took > 0 and not numbers.is_missing(row["estimate"]):
             points[method] = (took, row)
     if not points:
-        return style.empty_figure(title, "no method of this cohort has both an estimate and a cost")
+        return style.empty_figure(title, tr("no method of this cohort has both an estimate and a cost"))
 
     with style.style():
         figure = style.new_figure(8.6, 4.2)
@@ -79,11 +80,11 @@ def draw(study: Study, cohort: str) -> Figure:
             )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid()
-        axes.set_xlabel("Wall time of features and classifier together (seconds, logarithmic)")
-        axes.set_ylabel(f"{style.metric_title(study.metric)} with 95% interval")
+        axes.set_xlabel(tr("Wall time of features and classifier together (seconds, logarithmic)"))
+        axes.set_ylabel(tr("{metric} with 95% interval", metric=style.metric_title(study.metric)))
         axes.set_title(title, loc="left")
         figure.legend(loc="outside right center", fontsize=8)
     return figure

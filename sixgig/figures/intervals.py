@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.reporting import numbers
 from sixgig.study import Study
 
@@ -38,11 +39,11 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; failed methods stand at the bottom with the word "failed".
     """
-    title = f"{cohort}: {style.lower_case(style.metric_title(study.metric))} with 95% interval"
+    title = tr("{cohort}: {metric} with 95% interval", cohort=cohort, metric=style.metric_words(study.metric))
     rows = study.estimates(cohort)
     done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
     if not done:
-        return style.empty_figure(title, "every method of this cohort failed")
+        return style.empty_figure(title, tr("every method of this cohort failed"))
     ranked = sorted(done, key=lambda method: -float(done[method]["estimate"]))
     failed = [method for method in rows if method not in done]
 
@@ -72,12 +73,12 @@ def draw(study: Study, cohort: str) -> Figure:
                 fontsize=9,
             )
         for place, _ in enumerate(failed, start=len(ranked)):
-            axes.annotate("failed", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+            axes.annotate(tr("failed"), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
         level = guessing(study.metric, n_classes(study, cohort))
         if level is not None:
             axes.axvline(level, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
             axes.annotate(
-                f"guessing {numbers.score(level)}",
+                tr("guessing {score}", score=numbers.score(level)),
                 (level, 1.0),
                 xycoords=("data", "axes fraction"),
                 va="bottom",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.reporting import numbers
 from sixgig.study import Study
 
@@ -24,12 +25,16 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no pair was tested.
     """
-    title = f"{cohort}: difference in {style.lower_case(style.metric_title(study.metric))}, row minus column"
+    title = tr(
+        "{cohort}: difference in {metric}, row minus column",
+        cohort=cohort,
+        metric=style.metric_words(study.metric),
+    )
     methods = study.methods(cohort)
     pairs = {(a, b): study.pair(cohort, a, b) for a in methods for b in methods if a != b}
     tested = {key: row for key, row in pairs.items() if row is not None}
     if not tested:
-        return style.empty_figure(title, "no two methods of this cohort could be compared")
+        return style.empty_figure(title, tr("no two methods of this cohort could be compared"))
     methods = [method for method in methods if any(method in key for key in tested)]
     values = np.full((len(methods),) * 2, np.nan)
     for (a, b), row in tested.items():
@@ -59,7 +64,7 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.set_yticks(range(len(methods)), titles, fontsize=8)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        bar = figure.colorbar(image, ax=axes, shrink=0.8, label="row minus column")
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, label=tr("row minus column"))
         bar.outline.set_visible(False)
         axes.set_title(title, loc="left", x=-0.2)
     return figure

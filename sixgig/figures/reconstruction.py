@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when the arm has no pictures.
     """
-    title = f"{cohort}: masked patches filled in by {style.arm_title(ARM)}"
+    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=style.arm_title(ARM))
     pictures = study.pictures(cohort, ARM)
     if not pictures:
-        return style.empty_figure(title, "masked image modelling was not trained to its end on this cohort")
+        return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))
     planes = sum(name.startswith("original_") for name in pictures)
     items = len(pictures["original_0"])
     # Volumes: one item, its planes side by side with the next item's; images: one item a column group.
@@ -45,9 +46,9 @@ def draw(study: Study, cohort: str) -> Figure:
                     axes.set_xticks([])
                     axes.set_yticks([])
                     if item == 0:
-                        axes.set_title(words, fontsize=8)
+                        axes.set_title(tr(words), fontsize=8)
                     if place == 0 and planes > 1:
-                        axes.set_ylabel(_PLANES[plane], fontsize=8)
+                        axes.set_ylabel(tr(_PLANES[plane]), fontsize=8)
         figure.suptitle(title, x=0.01, ha="left")
     return figure
 

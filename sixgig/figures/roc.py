@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.metrics import positive_class
 from sixgig.reporting import numbers
 from sixgig.study import Method, Study
@@ -72,7 +73,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; the area beside a curve is the mean over repeats, as in the summary.
     """
-    title = f"{cohort}: ROC curves of out-of-fold scores"
+    title = tr("{cohort}: ROC curves of out-of-fold scores", cohort=cohort)
     curves: dict[Method, Curve] = {}
     n_classes, asked = 0, study.positive(cohort)
     for method in study.methods(cohort):
@@ -83,7 +84,7 @@ def draw(study: Study, cohort: str) -> Figure:
             names = tuple(str(name) for name in predictions["label"].unique())
             n_classes, positive = len(names), positive_class(names, asked)
     if not curves:
-        return style.empty_figure(title, "no method of this cohort has scores for two classes")
+        return style.empty_figure(title, tr("no method of this cohort has scores for two classes"))
 
     classifiers = list(
         dict.fromkeys(method.classifier for method in sorted(curves, key=lambda m: m.classifier != "svm"))
@@ -103,13 +104,15 @@ def draw(study: Study, cohort: str) -> Figure:
                         linewidth=1.7,
                         label=f"{style.arm_title(method.arm)}, AUC {numbers.score(points.area)}",
                     )
-            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel="False-positive rate")
+            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=tr("False-positive rate"))
             axes.set_title(style.classifier_title(classifier), fontsize=10)
             axes.grid()
             axes.legend(loc="lower right", fontsize=8)
-        panels[0].set_ylabel("True-positive rate")
+        panels[0].set_ylabel(tr("True-positive rate"))
         kind = (
-            f"positive class: {positive}" if n_classes == 2 else f"macro average of {n_classes} one-versus-rest curves"
+            tr("positive class: {positive}", positive=positive)
+            if n_classes == 2
+            else tr("macro average of {number} one-versus-rest curves", number=n_classes)
         )
         figure.suptitle(f"{title} ({kind})", x=0.01, ha="left", fontsize=11)
     return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has a fold score.
     """
-    title = f"{cohort}: {style.lower_case(style.metric_title(study.metric))} in each test fold"
+    title = tr("{cohort}: {metric} in each test fold", cohort=cohort, metric=style.metric_words(study.metric))
     frame = study.metrics
     frame = frame[(frame["cohort"] == cohort) & (frame["metric"] == study.metric)].dropna(subset=["value"])
     scores = {}
@@ -33,7 +34,7 @@ def draw(study: Study, cohort: str) -> Figure:
         if len(values):
             scores[method] = values.to_numpy(dtype=float)
     if not scores:
-        return style.empty_figure(title, "no method of this cohort has a fold score")
+        return style.empty_figure(title, tr("no method of this cohort has a fold score"))
 
     with style.style():
         figure = style.new_figure(7.5, 0.9 + 0.42 * len(methods))
@@ -41,7 +42,9 @@ def draw(study: Study, cohort: str) -> Figure:
         jitter = np.random.default_rng(0)  # only spreads the dots; fixed, so that the file is the same every time
         for row, method in enumerate(methods):
             if method not in scores:
-                axes.annotate("failed", (0.01, row), xycoords=("axes fraction", "data"), va="center", color="#555555")
+                axes.annotate(
+                    tr("failed"), (0.01, row), xycoords=("axes fraction", "data"), va="center", color="#555555"
+                )
                 continue
             folds = scores[method]
             colour = style.arm_colour(method.arm)
@@ -74,6 +77,6 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.set_yticks(range(len(methods)), [style.short_method_title(method) for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(axis="x")
-        axes.set_xlabel(f"{style.metric_title(study.metric)} on the subjects of one test fold")
+        axes.set_xlabel(tr("{metric} on the subjects of one test fold", metric=style.metric_title(study.metric)))
         axes.set_title(title, loc="left")
     return figure

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
+from sixgig.language import tr
 from sixgig.metrics import METRICS
 from sixgig.study import Method
 
@@ -62,24 +63,29 @@ _RC: dict[str, Any] = {
 
 def arm_title(arm: str) -> str:
     """The arm's name for people; a control says that it is one."""
-    return short_arm_title(arm) + (" (control)" if arm.startswith("control_") else "")
+    return short_arm_title(arm) + (tr(" (control)") if arm.startswith("control_") else "")
 
 
 def short_arm_title(arm: str) -> str:
     """The arm's name for narrow places in a figure."""
-    return _ARM_TITLES.get(arm, arm.removeprefix("control_").replace("_", " "))
+    return tr(_ARM_TITLES.get(arm, arm.removeprefix("control_").replace("_", " ")))
 
 
 def classifier_title(classifier: str) -> str:
     """The classifier's name for people."""
-    return _CLASSIFIER_TITLES.get(classifier, classifier.replace("_", " "))
+    return tr(_CLASSIFIER_TITLES.get(classifier, classifier.replace("_", " ")))
 
 
 def metric_title(metric: str) -> str:
     """The metric's name for people, with a word where lower is better."""
     if metric not in METRICS:
         return metric.replace("_", " ").capitalize()
-    return METRICS[metric].title + ("" if METRICS[metric].higher_is_better else " (lower is better)")
+    return tr(METRICS[metric].title) + ("" if METRICS[metric].higher_is_better else tr(" (lower is better)"))
+
+
+def metric_words(metric: str) -> str:
+    """The metric's name inside a sentence."""
+    return lower_case(metric_title(metric))
 
 
 def lower_case(title: str) -> str:
@@ -89,7 +95,7 @@ def lower_case(title: str) -> str:
 
 def method_title(method: Method) -> str:
     """Arm and classifier for people: ``Pure ViT + SVM``; a control says that it is one."""
-    return short_method_title(method) + (" (control)" if method.is_control else "")
+    return short_method_title(method) + (tr(" (control)") if method.is_control else "")
 
 
 def short_method_title(method: Method) -> str:
@@ -151,6 +157,11 @@ def empty_figure(title: str, reason: str) -> Figure:
         axes.set_axis_off()
         axes.set_title(title, loc="left")
         axes.text(
-            0.5, 0.5, "Nothing to draw: " + "\n".join(textwrap.wrap(reason, 80)), ha="center", va="center", color="#555"
+            0.5,
+            0.5,
+            tr("Nothing to draw: ") + "\n".join(textwrap.wrap(reason, 80)),
+            ha="center",
+            va="center",
+            color="#555",
         )
     return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.study import Study
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no arm has a loss curve.
     """
-    title = f"{cohort}: loss while the arms learned"
+    title = tr("{cohort}: loss while the arms learned", cohort=cohort)
     curves = {arm: curve for arm in study.trained_arms(cohort) if len(curve := study.training_curve(cohort, arm))}
     if not curves:
-        return style.empty_figure(title, "no arm of this cohort was trained to its end")
+        return style.empty_figure(title, tr("no arm of this cohort was trained to its end"))
     with style.style():
         figure = style.new_figure(7.5, 0.6 + 2.6 * len(curves))
         panels = figure.subplots(len(curves), 1, squeeze=False)[:, 0]
@@ -40,11 +41,16 @@ def draw(study: Study, cohort: str) -> Figure:
                 if first > steps[0]:
                     axes.axvline(first, color="#555555", linestyle=":", linewidth=1)
                 if curve["stage"].nunique() > 1:
-                    axes.annotate(f"{stage} loss", (first, 0.97), xycoords=("data", "axes fraction"), va="top")
+                    axes.annotate(
+                        tr("{stage} loss", stage=tr(str(stage))),
+                        (first, 0.97),
+                        xycoords=("data", "axes fraction"),
+                        va="top",
+                    )
             axes.set_title(style.arm_title(arm), loc="left")
-            axes.set_ylabel("loss")
+            axes.set_ylabel(tr("loss"))
             axes.grid(axis="y")
-        panels[-1].set_xlabel("training step")
+        panels[-1].set_xlabel(tr("training step"))
         figure.suptitle(title, x=0.01, ha="left")
     return figure
 

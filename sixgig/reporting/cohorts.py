@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from sixgig.language import tr
 from sixgig.reporting import contact_sheet, numbers, views
 from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
@@ -44,15 +45,15 @@ def describe(study: Study, cohort: str) -> CohortView:
     evaluation = splits[splits["role"] == "evaluation"]
     modalities = [str(name) for name in info.get("modalities") or []]
     facts = [
-        ("Kind", str(info.get("title") or info.get("adapter") or numbers.MISSING)),
-        ("Dimensions", f"{info.get('dimensions', numbers.MISSING)}D"),
-        ("Subjects", numbers.count(splits["subject_id"].nunique())),
-        ("Images", numbers.count(len(manifest))),
-        ("Cross-validation", _folds(evaluation)),
-        ("Splits SHA-256", study.splits_sha256(cohort)),
+        (tr("Kind"), str(info.get("title") or info.get("adapter") or numbers.MISSING)),
+        (tr("Dimensions"), f"{info.get('dimensions', numbers.MISSING)}D"),
+        (tr("Subjects"), numbers.count(splits["subject_id"].nunique())),
+        (tr("Images"), numbers.count(len(manifest))),
+        (tr("Cross-validation"), _folds(evaluation)),
+        (tr("Splits SHA-256"), study.splits_sha256(cohort)),
     ]
     if modalities:
-        facts.insert(2, ("Modalities", ", ".join(modalities)))
+        facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
@@ -82,11 +83,15 @@ def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:
     """
     result = gate.get("passed")
     looked_at = [
-        f"{str(name).removeprefix('n_').replace('_', ' ')}: {_plain(value)}"
+        f"{tr(str(name).removeprefix('n_').replace('_', ' '))}: {_plain(value)}"
         for name, value in gate.items()
         if name not in ("passed", "cohort", "cost")
     ]
-    words = {True: "Leakage gate passed", False: "Leakage gate FAILED", None: "Leakage gate: result not stated"}
+    words = {
+        True: tr("Leakage gate passed"),
+        False: tr("Leakage gate FAILED"),
+        None: tr("Leakage gate: result not stated"),
+    }
     passed = None if result is None else bool(result)
     return passed, words[passed] + (f" ({'; '.join(looked_at)})." if looked_at else ".")
 
@@ -95,7 +100,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | dict):
         return numbers.count(len(value))
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     return numbers.count(value) if isinstance(value, int) else str(value)
 
 
@@ -108,8 +113,8 @@ def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
     shown = [role for role in ("evaluation", "pretraining", "test") if role != "test" or role in set(splits["role"])]
     table = TableView(
         f"roles-{cohort}",
-        f"{cohort}: subjects by class and role.",
-        ["Class", *(role.capitalize() for role in shown)],
+        tr("{cohort}: subjects by class and role.", cohort=cohort),
+        [tr("Class"), *(tr(role.capitalize()) for role in shown)],
         sortable=False,
     )
     subjects = splits.drop_duplicates("subject_id")
@@ -117,7 +122,12 @@ def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
     for label in sorted(labels.unique(), key=lambda name: (name == "no label", str(name))):
         roles = subjects[labels == label]["role"]
         counts = [int((roles == role).sum()) for role in shown]
-        table.rows.append([Cell(str(label)), *(views.number(count, numbers.count) for count in counts)])
+        table.rows.append(
+            [
+                Cell(tr("no label") if label == "no label" else str(label)),
+                *(views.number(count, numbers.count) for count in counts),
+            ]
+        )
     return table
 
 
@@ -125,8 +135,8 @@ def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
     """Identical images of different subjects that are always on one side of the splits: harmless, and worth a look."""
     table = TableView(
         f"duplicates-{cohort}",
-        f"{cohort}: identical images of different subjects, which are always in one role and one fold.",
-        ["Images"],
+        tr("{cohort}: identical images of different subjects, always in one role and one fold.", cohort=cohort),
+        [tr("Images")],
         sortable=False,
     )
     for group in gate.get("duplicates_within_fold") or []:
@@ -136,7 +146,10 @@ def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
 
 def _quarantine(study: Study, cohort: str) -> TableView:
     table = TableView(
-        f"quarantine-{cohort}", f"{cohort}: inputs left out.", ["File", "Subject", "Reason"], sortable=False
+        f"quarantine-{cohort}",
+        tr("{cohort}: inputs left out.", cohort=cohort),
+        [tr("File"), tr("Subject"), tr("Reason")],
+        sortable=False,
     )
     for _, row in study.quarantine(cohort).iterrows():
         table.rows.append([views.text(row[name]) for name in ("file", "subject_id", "reason")])

@@ -1,6 +1,7 @@
 """One formatter for every number that a person reads: verdicts, tables and figures cannot disagree.
 
-All functions return ``n/a`` for a missing value. Negative numbers carry a true minus sign (U+2212).
+All functions return ``n/a`` for a missing value. Negative numbers carry a true minus sign (U+2212). Decimal point and
+thousands separator are those of the language in use.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Any
 
 import pandas as pd
 
+from sixgig.language import current, tr
+
 #: What stands where a value is missing.
 MISSING = "n/a"
 _MINUS = "\N{MINUS SIGN}"
+#: Decimal point and thousands separator, by language, where they are not those of English.
+_SEPARATORS = {"pt-BR": str.maketrans({".": ",", ",": "."})}
 
 
 def is_missing(value: Any) -> bool:
@@ -25,9 +30,14 @@ def is_missing(value: Any) -> bool:
 def _or_missing(function: Callable[[float], str]) -> Callable[[Any], str]:
     @wraps(function)
     def wrapped(value: Any) -> str:
-        return MISSING if is_missing(value) else function(float(value)).replace("-", _MINUS)
+        return MISSING if is_missing(value) else localised(function(float(value)).replace("-", _MINUS))
 
     return wrapped
+
+
+def localised(text: str) -> str:
+    """A formatted number with the separators of the language in use."""
+    return text.translate(_SEPARATORS.get(current(), {}))
 
 
 @_or_missing
@@ -46,7 +56,7 @@ def difference(value: float) -> str:
 
 def interval(low: Any, high: Any, of: Callable[[Any], str] = score) -> str:
     """An interval in words: ``0.771 to 0.850``."""
-    return MISSING if is_missing(low) or is_missing(high) else f"{of(low)} to {of(high)}"
+    return MISSING if is_missing(low) or is_missing(high) else tr("{low} to {high}", low=of(low), high=of(high))
 
 
 def with_interval(estimate: Any, low: Any, high: Any) -> str:
@@ -55,7 +65,7 @@ def with_interval(estimate: Any, low: Any, high: Any) -> str:
         return MISSING
     if is_missing(low) or is_missing(high):
         return score(estimate)
-    return f"{score(estimate)} [{score(low)}, {score(high)}]"
+    return f"{score(estimate)} [{score(low)}{';' if current() in _SEPARATORS else ','} {score(high)}]"
 
 
 def p_value(p: Any, alpha: float = 0.05) -> str:
@@ -64,12 +74,12 @@ def p_value(p: Any, alpha: float = 0.05) -> str:
         return MISSING
     p = float(p)
     if p < 0.001:
-        return "< 0.001"
+        return localised("< 0.001")
     for decimals in (3, 4, 5, 6):
         text = f"{p:.{decimals}f}"
         if p == alpha or (float(text) < alpha) == (p < alpha):
-            return text
-    return f"{p:.6f}"
+            return localised(text)
+    return localised(f"{p:.6f}")
 
 
 def p_equation(p: Any, alpha: float = 0.05) -> str:
@@ -112,4 +122,4 @@ def count(value: float) -> str:
 
 def plural(number: int, noun: str) -> str:
     """A count with its noun: ``1 subject``, ``120 subjects``."""
-    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+    return f"{count(number)} {tr(noun if number == 1 else noun + 's')}"

@@ -14,6 +14,7 @@ from sixgig import __version__
 from sixgig.atomic import write_text
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list
+from sixgig.language import current, speaking, tr
 from sixgig.reporting import cohorts, numbers, results, training, verdict
 from sixgig.study import Study
 
@@ -37,6 +38,11 @@ def write_report(study: Study, output: Path) -> None:
 
 def render(study: Study) -> str:
     """The page's HTML; see :func:`write_report`."""
+    with speaking(study.language):
+        return _render(study)
+
+
+def _render(study: Study) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -44,6 +50,7 @@ def render(study: Study) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["tr"] = tr
     figures: dict[str, list[tuple[FigureInfo, Markup]]] = {cohort: [] for cohort in study.cohorts}
     trained = any(study.trained_arms(cohort) for cohort in study.cohorts)
     reconstructs = any(study.has_pictures(cohort) for cohort in study.cohorts)
@@ -51,6 +58,7 @@ def render(study: Study) -> str:
         figures[info.cohort].append((info, inline_svg(info)))
     return environment.get_template("report.html.j2").render(
         study=study,
+        language=current(),
         version=__version__,
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
@@ -107,14 +115,14 @@ def inline_svg(info: FigureInfo) -> Markup:
 
 def environment_facts(study: Study) -> list[tuple[str, str]]:
     """Seed, versions, machine and commit, as name and value."""
-    facts = [("Seed", str(study.config.get("seed", numbers.MISSING))), ("sixgig", __version__)]
+    facts = [(tr("Seed"), str(study.config.get("seed", numbers.MISSING))), ("sixgig", __version__)]
     facts += [(str(name), str(value)) for name, value in (study.info.get("versions") or {}).items()]
     machine = study.info.get("machine") or {}
     for name, value in (machine if isinstance(machine, dict) else {"machine": machine}).items():
-        facts.append((_FACT_NAMES.get(str(name), str(name).replace("_", " ")), _machine_value(str(name), value)))
+        facts.append((tr(_FACT_NAMES.get(str(name), str(name).replace("_", " "))), _machine_value(str(name), value)))
     source = study.info.get("source") or {}
-    commit = str(source.get("commit") or "not known")
-    facts.append(("Git commit", commit + (" with uncommitted changes" if source.get("changed") else "")))
+    commit = str(source.get("commit") or tr("not known"))
+    facts.append((tr("Git commit"), commit + (tr(" with uncommitted changes") if source.get("changed") else "")))
     return facts
 
 
@@ -124,7 +132,7 @@ def _machine_value(name: str, value: Any) -> str:
     if name.endswith("_mb") and isinstance(value, int | float):
         return numbers.mebibytes(value)
     if name.endswith("_gb") and isinstance(value, int | float):
-        return f"{value:g} GiB"
+        return numbers.localised(f"{value:g}") + " GiB"
     if name == "driver":
-        return f"driver {value}"
-    return "none" if value is None else str(value)
+        return tr("driver {version}", version=value)
+    return tr("none") if value is None else str(value)

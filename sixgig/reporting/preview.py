@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.figures import style
+from sixgig.language import tr
 from sixgig.reporting.contact_sheet import examples
 
 _ROWS = 4
@@ -97,12 +98,12 @@ def _panels(
         found = [(name, volume[depth, :, :, channel], marks) for channel, name in enumerate(modalities)]
         first = modalities[0] if modalities else ""
         # Depth runs from bottom to top; pictures from top to bottom.
-        found.append((f"{first}, coronal", volume[::-1, height, :, 0], "SILR"))
-        found.append((f"{first}, sagittal", volume[::-1, :, width, 0], "SIAP"))
+        found.append((tr("{modality}, coronal", modality=first), volume[::-1, height, :, 0], "SILR"))
+        found.append((tr("{modality}, sagittal", modality=first), volume[::-1, :, width, 0], "SIAP"))
         return found
     image = np.asarray(images[row] / np.float32(255), dtype=np.float32)
     if len(modalities) in (2, 3):
         return [(name, image[..., channel], marks) for channel, name in enumerate(modalities)]
     if (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all():
-        return [(modalities[0] if modalities else "grey", image[..., 0], marks)]
-    return [(name, image[..., channel], marks) for channel, name in enumerate(_RED_GREEN_BLUE)]
+        return [(modalities[0] if modalities else tr("grey"), image[..., 0], marks)]
+    return [(tr(name), image[..., channel], marks) for channel, name in enumerate(_RED_GREEN_BLUE)]

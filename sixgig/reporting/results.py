@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sixgig.figures.style import method_title, metric_title
+from sixgig.language import tr
 from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Method, Study, is_failed, method_order
@@ -11,7 +12,7 @@ from sixgig.study import Method, Study, is_failed, method_order
 def _estimate_cell(row: object, strong: bool = False) -> Cell:
     estimate, low, high, status = (row[name] for name in ("estimate", "ci_low", "ci_high", "status"))  # type: ignore[index]
     if numbers.is_missing(estimate):
-        return Cell("failed" if is_failed(str(status)) else numbers.MISSING, float("-inf"), numeric=True)
+        return Cell(tr("failed") if is_failed(str(status)) else numbers.MISSING, float("-inf"), numeric=True)
     note = "" if str(status) == "ok" else " *"
     return Cell(numbers.with_interval(estimate, low, high) + note, float(estimate), strong=strong, numeric=True)
 
@@ -22,15 +23,18 @@ def overview(study: Study) -> TableView:
     methods = sorted({method for rows in by_cohort.values() for method in rows}, key=method_order)
     table = TableView(
         "results-table",
-        f"{metric_title(study.metric)} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which "
-        "by itself does not mean better. *: ran with a fallback, listed below.",
-        ["Method", *by_cohort],
+        tr(
+            "{metric} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which by itself does not "
+            "mean better. *: ran with a fallback, listed below.",
+            metric=metric_title(study.metric),
+        ),
+        [tr("Method"), *by_cohort],
     )
     for method in methods:
         cells = [views.method(method)]
         for rows in by_cohort.values():
             if method not in rows:
-                cells.append(Cell("not run", float("-inf"), numeric=True))
+                cells.append(Cell(tr("not run"), float("-inf"), numeric=True))
                 continue
             top = max(
                 (float(row["estimate"]) for row in rows.values() if not numbers.is_missing(row["estimate"])),
@@ -47,9 +51,11 @@ def held_out(study: Study) -> TableView:
     names = [name for name in study.metric_names() if name in set(study.test_summary["metric"])]
     table = TableView(
         "held-out-table",
-        "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
-        "subjects and scored once. 95% bootstrap interval over test subjects.",
-        ["Cohort", "Method", "Test subjects", *(metric_title(name) for name in names)],
+        tr(
+            "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
+            "subjects and scored once. 95% bootstrap interval over test subjects."
+        ),
+        [tr("Cohort"), tr("Method"), tr("Test subjects"), *(metric_title(name) for name in names)],
     )
     rows = study.test_summary
     for cohort in rows["cohort"].unique():
@@ -70,8 +76,8 @@ def all_metrics(study: Study, cohort: str) -> TableView:
     names = [name for name in study.metric_names() if name in set(rows["metric"])]
     table = TableView(
         f"metrics-{cohort}",
-        f"{cohort}: every metric with its 95% interval. *: ran with a fallback.",
-        ["Method", *(metric_title(name) for name in names)],
+        tr("{cohort}: every metric with its 95% interval. *: ran with a fallback.", cohort=cohort),
+        [tr("Method"), *(metric_title(name) for name in names)],
     )
     estimates = {name: study.estimates(cohort, name) for name in names}
     for method in study.methods(cohort):
@@ -84,15 +90,20 @@ def pairs(study: Study, cohort: str) -> TableView:
     rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
     table = TableView(
         f"pairs-{cohort}",
-        f"{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
-        f"{numbers.plural(len(rows), 'comparison')}. Difference is A minus B; its interval is for that pair alone.",
-        ["A", "B", "Difference", "95% interval", "p", "p (Holm)", "Effect size", "Verdict"],
+        tr(
+            "{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
+            "{comparisons}. Difference is A minus B; its interval is for that pair alone.",
+            cohort=cohort,
+            comparisons=numbers.plural(len(rows), "comparison"),
+        ),
+        ["A", "B", tr("Difference"), tr("95% interval"), "p", "p (Holm)", tr("Effect size"), tr("Verdict")],
     )
-    if rows["metric"].nunique() > 1:
-        table.columns.insert(0, "Metric")
+    several = rows["metric"].nunique() > 1
+    if several:
+        table.columns.insert(0, tr("Metric"))
     for _, row in rows.iterrows():
         a, b = Method(row["arm_a"], row["classifier_a"]), Method(row["arm_b"], row["classifier_b"])
-        verdict = {"a better": f"{method_title(a)} better", "b better": f"{method_title(b)} better"}
+        better = {"a better": method_title(a), "b better": method_title(b)}.get(row["verdict"])
         cells = [
             views.method(a),
             views.method(b),
@@ -101,9 +112,12 @@ def pairs(study: Study, cohort: str) -> TableView:
             views.number(row["p_value"], lambda p: numbers.p_value(p, study.alpha)),
             views.number(row["p_holm"], lambda p: numbers.p_value(p, study.alpha)),
             views.number(row["effect_size"], numbers.difference),
-            Cell(verdict.get(row["verdict"], str(row["verdict"])), strong=row["verdict"] != "within noise"),
+            Cell(
+                tr("{method} better", method=better) if better else tr(str(row["verdict"])),
+                strong=row["verdict"] != "within noise",
+            ),
         ]
-        table.rows.append([Cell(metric_title(row["metric"])), *cells] if "Metric" in table.columns else cells)
+        table.rows.append([Cell(metric_title(row["metric"])), *cells] if several else cells)
     return table
 
 
@@ -111,17 +125,17 @@ def costs(study: Study) -> TableView:
     """What each stage took."""
     table = TableView(
         "costs-table",
-        "Wall time, speed and peak memory of every stage.",
+        tr("Wall time, speed and peak memory of every stage."),
         [
-            "Cohort",
-            "Arm",
-            "Stage",
-            "Time",
-            "Images per second",
-            "Peak GPU memory",
-            "Peak host memory",
-            "Batch",
-            "Device",
+            tr("Cohort"),
+            tr("Arm"),
+            tr("Stage"),
+            tr("Time"),
+            tr("Images per second"),
+            tr("Peak GPU memory"),
+            tr("Peak host memory"),
+            tr("Batch"),
+            tr("Device"),
         ],
     )
     for _, row in study.costs.iterrows():
@@ -145,18 +159,18 @@ def arms(study: Study) -> TableView:
     """What computed the features: backbone, weights, device and batch size of every arm on every cohort."""
     table = TableView(
         "arms-table",
-        "How each arm computed its features. The checksum is the first 12 digits of the weights' SHA-256.",
+        tr("How each arm computed its features. The checksum is the first 12 digits of the weights' SHA-256."),
         [
-            "Cohort",
-            "Arm",
-            "Backbone",
-            "Weights",
-            "Checksum",
-            "Features",
-            "Device",
-            "Precision",
-            "Batch asked",
-            "Batch used",
+            tr("Cohort"),
+            tr("Arm"),
+            tr("Backbone"),
+            tr("Weights"),
+            tr("Checksum"),
+            tr("Features"),
+            tr("Device"),
+            tr("Precision"),
+            tr("Batch asked"),
+            tr("Batch used"),
         ],
     )
     for cohort in study.cohorts:
@@ -171,7 +185,7 @@ def arms(study: Study) -> TableView:
                     views.arm(name),
                     views.text(sidecar.get("backbone")),
                     views.text(weights.get("name")),
-                    views.text((weights.get("sha256") or "none")[:12]),
+                    views.text((weights.get("sha256") or tr("none"))[:12]),
                     views.number(sidecar.get("n_features"), numbers.count),
                     views.text(sidecar.get("device")),
                     views.text(sidecar.get("dtype")),
@@ -185,7 +199,10 @@ def arms(study: Study) -> TableView:
 def trouble(study: Study) -> TableView:
     """What fell back or failed, and why; no row when nothing did."""
     table = TableView(
-        "trouble-table", "Fallbacks and failures.", ["Cohort", "Arm", "What happened", "Why"], sortable=False
+        "trouble-table",
+        tr("Fallbacks and failures."),
+        [tr("Cohort"), tr("Arm"), tr("What happened"), tr("Why")],
+        sortable=False,
     )
     for cohort in study.cohorts:
         seen: dict[tuple[str, str, str], None] = {}
@@ -199,6 +216,11 @@ def trouble(study: Study) -> TableView:
                     seen[method.arm, "fallback", str(fallback)] = None
         for arm, kind, reason in seen:
             table.rows.append(
-                [Cell(cohort), views.arm(arm), Cell(kind, strong=kind == "failed"), Cell(reason or "no reason given")]
+                [
+                    Cell(cohort),
+                    views.arm(arm),
+                    Cell(tr(kind), strong=kind == "failed"),
+                    Cell(reason or tr("no reason given")),
+                ]
             )
     return table

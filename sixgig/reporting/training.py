@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sixgig.language import tr
 from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Study
@@ -19,16 +20,30 @@ def training(study: Study) -> TableView:
     """One row per cohort and trained arm; no row when the study has no such arm."""
     table = TableView(
         "training-table",
-        "How the arms that learn were trained, on pretraining subjects. Held-out loss: on batches of subjects that "
-        "were not trained on, unless the row says otherwise. Told apart: share of evaluation images of which the "
-        "features tell what the last column names.",
-        ["Cohort", "Arm", "Trained with", "Steps", "Time", "Held-out loss", "Told apart", "Chance", "What is told"],
+        tr(
+            "How the arms that learn were trained, on pretraining subjects. Held-out loss: on batches of subjects that "
+            "were not trained on, unless the row says otherwise. Told apart: share of evaluation images of which the "
+            "features tell what the last column names."
+        ),
+        [
+            tr("Cohort"),
+            tr("Arm"),
+            tr("Trained with"),
+            tr("Steps"),
+            tr("Time"),
+            tr("Held-out loss"),
+            tr("Told apart"),
+            tr("Chance"),
+            tr("What is told"),
+        ],
     )
     for cohort in study.cohorts:
         for arm in study.trained_arms(cohort):
             facts = study.training(cohort, arm)
             if str(facts.get("status", "")).startswith("failed"):
-                table.rows.append([Cell(cohort), views.arm(arm), Cell("failed", strong=True), *[views.text(None)] * 6])
+                table.rows.append(
+                    [Cell(cohort), views.arm(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
+                )
                 continue
             evidence = facts.get("evidence") or {}
             measure = str(evidence.get("measure"))
@@ -42,7 +57,7 @@ def training(study: Study) -> TableView:
                     Cell(_before_after(facts.get("heldout_loss") or {}) + _on(facts), numeric=True),
                     Cell(_before_after(evidence) if evidence else numbers.MISSING, numeric=True),
                     views.number(evidence.get("chance"), numbers.score),
-                    Cell(MEASURES.get(measure, measure) if evidence else numbers.MISSING),
+                    Cell(tr(MEASURES.get(measure, measure)) if evidence else numbers.MISSING),
                 ]
             )
     return table
@@ -52,9 +67,20 @@ def reconstruction(study: Study) -> TableView:
     """Reconstruction error beside what needs no learning, for arms that fill in masked patches; else no row."""
     table = TableView(
         "reconstruction-table",
-        "Mean absolute error over the masked voxels of evaluation subjects (voxels are in 0 to 1; lower is better). "
-        "Two columns need no learning: the mean of the visible voxels, and a copy of the nearest visible patch.",
-        ["Cohort", "Arm", "Mode", "Before training", "After training", "Mean of visible", "Nearest visible patch"],
+        tr(
+            "Mean absolute error over the masked voxels of evaluation subjects (voxels are in 0 to 1; lower is "
+            "better). Two columns need no learning: the mean of the visible voxels, and a copy of the nearest visible "
+            "patch."
+        ),
+        [
+            tr("Cohort"),
+            tr("Arm"),
+            tr("Mode"),
+            tr("Before training"),
+            tr("After training"),
+            tr("Mean of visible"),
+            tr("Nearest visible patch"),
+        ],
     )
     for cohort in study.cohorts:
         for arm in study.trained_arms(cohort):
@@ -84,18 +110,20 @@ def _with(facts: dict[str, Any]) -> str:
     loss = {"g_d": "G^D", "g_d_minus": "G^D-", "g_r": "G^R", "mae": "MAE", "simmim": "SimMIM"}.get(
         str(facts.get("loss")), facts.get("loss")
     )
-    parts = (facts.get("framework"), facts.get("device"), facts.get("dtype"), loss and f"loss {loss}")
+    parts = (facts.get("framework"), facts.get("device"), facts.get("dtype"), loss and tr("loss {name}", name=loss))
     return ", ".join(str(part) for part in parts if part) or numbers.MISSING
 
 
 def _steps(facts: dict[str, Any]) -> str:
-    return numbers.count(facts.get("steps")) + (" (stopped early)" if facts.get("stopped_early") else "")
+    return numbers.count(facts.get("steps")) + (tr(" (stopped early)") if facts.get("stopped_early") else "")
 
 
 def _before_after(values: dict[str, Any]) -> str:
-    return f"{numbers.score(values.get('before'))} to {numbers.score(values.get('after'))}"
+    return tr(
+        "{before} to {after}", before=numbers.score(values.get("before")), after=numbers.score(values.get("after"))
+    )
 
 
 def _on(facts: dict[str, Any]) -> str:
     subjects = (facts.get("heldout_loss") or {}).get("subjects")
-    return " (pretraining subjects)" if subjects == "pretraining" else ""
+    return tr(" (pretraining subjects)") if subjects == "pretraining" else ""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sixgig.figures.intervals import guessing, n_classes
 from sixgig.figures.style import arm_title, lower_case, method_title, metric_title
+from sixgig.language import current, tr
 from sixgig.reporting import numbers
 from sixgig.study import Method, Study, is_failed
 
@@ -53,7 +54,7 @@ def judge(study: Study, cohort: str) -> Verdict:
     done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
     ranked = sorted((method for method in done if not method.is_control), key=lambda m: -float(done[m]["estimate"]))
     if not ranked:
-        return Verdict(cohort, "failed", "No arm finished on this cohort.", _trouble(rows))
+        return Verdict(cohort, "failed", tr("No arm finished on this cohort."), _trouble(rows))
 
     best = ranked[0]
     others = [method for method in ranked if method.arm != best.arm]
@@ -72,12 +73,13 @@ def judge(study: Study, cohort: str) -> Verdict:
 def over_cohorts(n_cohorts: int) -> str:
     """Say what may be concluded over all cohorts together."""
     if n_cohorts < MIN_COHORTS:
-        return (
-            f"Each cohort stands alone: {numbers.plural(n_cohorts, 'cohort')} "
-            f"{'is' if n_cohorts == 1 else 'are'} not enough for a verdict over cohorts, which needs at least "
-            f"{MIN_COHORTS}."
+        return tr(
+            "Each cohort stands alone: a verdict over cohorts needs at least {least} of them, and this study has "
+            "{number}.",
+            least=MIN_COHORTS,
+            number=n_cohorts,
         )
-    return "Each cohort is judged on its own; this page holds no verdict over cohorts."
+    return tr("Each cohort is judged on its own; this page holds no verdict over cohorts.")
 
 
 def _controls(done: dict[Method, pd.Series]) -> list[Method]:
@@ -93,55 +95,80 @@ def _is_better(row: pd.Series | None) -> bool:
 def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
     """Level and headline when the best method is not found better than a control; None when it is."""
     for control, name in (
-        (_RANDOM, "the same ViT with random weights"),
-        (_MAJORITY, "always naming the largest class"),
+        (_RANDOM, tr("the same ViT with random weights")),
+        (_MAJORITY, tr("always naming the largest class")),
     ):
         floors = [method for method in done if method.arm == control]
         beaten = [all(_is_better(study.pair(cohort, method, floor)) for floor in floors) for method in ranked]
         if not any(beaten):
-            return "control", f"No arm is shown to be better than {name}."
+            return "control", tr("No arm is shown to be better than {name}.", name=name)
         if not beaten[0]:
-            return "control", f"{method_title(ranked[0])} scored highest, but is not shown to be better than {name}."
+            return "control", tr(
+                "{best} scored highest, but is not shown to be better than {name}.",
+                best=method_title(ranked[0]),
+                name=name,
+            )
     return None
 
 
 def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series | None]) -> tuple[str, str]:
     title = method_title(best)
     if not others:
-        return "noise", f"{title} scored highest, with no other arm to compare it with."
+        return "noise", tr("{best} scored highest, with no other arm to compare it with.", best=title)
     level_arms = list(dict.fromkeys(method.arm for method in others if not _is_better(pairs[method])))
     if level_arms:
-        names = " and ".join(arm_title(arm) for arm in level_arms)
-        return "noise", f"No clear winner: {title} scored highest, but within noise of {names}."
-    return "better", f"{title} is better than every other arm."
+        names = tr(" and ").join(arm_title(arm) for arm in level_arms)
+        return "noise", tr(
+            "No clear winner: {best} scored highest, but within noise of {names}.", best=title, names=names
+        )
+    return "better", tr("{best} is better than every other arm.", best=title)
 
 
 def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> str:
-    facts = [f"95% interval {numbers.interval(row['ci_low'], row['ci_high'])}"]
+    facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
     facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
     level = guessing(study.metric, n_classes(study, cohort))
     if level is not None:
-        facts.append(f"guessing gives {numbers.score(level)}")
+        facts.append(tr("guessing gives {score}", score=numbers.score(level)))
     metric = lower_case(metric_title(study.metric))
-    return f"{method_title(best)} has the highest {metric}: {numbers.score(row['estimate'])} ({', '.join(facts)})."
+    return tr(
+        "{best} has the highest {metric}: {score} ({facts}).",
+        best=method_title(best),
+        metric=metric,
+        score=numbers.score(row["estimate"]),
+        facts="; ".join(facts) if current() != "en" else ", ".join(facts),
+    )
 
 
 def _compare(row: pd.Series | None, title: str, alpha: float, family: int) -> str:
     """One sentence about the best method against another one."""
     if row is None:
-        return f"It was not tested against {title}."
-    facts = (
-        f"difference {numbers.difference(row['difference'])}, "
-        f"95% interval {numbers.interval(row['ci_low'], row['ci_high'], numbers.difference)}, "
-        f"corrected {numbers.p_equation(row['p_holm'], alpha)}"
+        return tr("It was not tested against {method}.", method=title)
+    facts = tr(
+        "difference {difference}, 95% interval {interval}, corrected {p}",
+        difference=numbers.difference(row["difference"]),
+        interval=numbers.interval(row["ci_low"], row["ci_high"], numbers.difference),
+        p=numbers.p_equation(row["p_holm"], alpha),
     )
     if row["verdict"] == "a better":
-        return f"It is better than {title} ({facts})."
+        return tr("It is better than {method} ({facts}).", method=title, facts=facts)
     if row["verdict"] == "b better":
-        return f"The paired test favours {title} over it ({facts}), so its higher estimate cannot be trusted."
+        return tr(
+            "The paired test favours {method} over it ({facts}), so its higher estimate cannot be trusted.",
+            method=title,
+            facts=facts,
+        )
     if not numbers.is_missing(row["p_value"]) and float(row["p_value"]) < alpha:
-        facts += f"; {numbers.p_equation(row['p_value'], alpha)} before correction for {family} comparisons"
-    return f"It is within noise of {title} ({facts}): this study does not show which of the two is better."
+        facts += tr(
+            "; {p} before correction for {family} comparisons",
+            p=numbers.p_equation(row["p_value"], alpha),
+            family=family,
+        )
+    return tr(
+        "It is within noise of {method} ({facts}): this study does not show which of the two is better.",
+        method=title,
+        facts=facts,
+    )
 
 
 def _trouble(rows: dict[Method, pd.Series]) -> list[str]:
@@ -152,9 +179,11 @@ def _trouble(rows: dict[Method, pd.Series]) -> list[str]:
             seen[method.arm, str(row["status"])] = None
     sentences = []
     for arm, status in seen:
-        reason = status.partition(":")[2].strip() or "no reason given"
+        reason = status.partition(":")[2].strip() or tr("no reason given")
         if is_failed(status):
-            sentences.append(f"{arm_title(arm)} failed and has no result: {reason.rstrip('.')}.")
+            sentences.append(
+                tr("{arm} failed and has no result: {reason}.", arm=arm_title(arm), reason=reason.rstrip("."))
+            )
         else:
-            sentences.append(f"{arm_title(arm)} ran with a fallback: {reason.rstrip('.')}.")
+            sentences.append(tr("{arm} ran with a fallback: {reason}.", arm=arm_title(arm), reason=reason.rstrip(".")))
     return sentences

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sixgig.figures.style import arm_colour, arm_title, classifier_title, method_title
+from sixgig.language import tr
 from sixgig.reporting import numbers
 from sixgig.study import Method
 
@@ -51,7 +52,7 @@ def method(value: Method) -> Cell:
 def arm(name: Any) -> Cell:
     """A cell that names an arm, with its colour; work without an arm is shared by all."""
     if numbers.is_missing(name):
-        return Cell("shared by all arms")
+        return Cell(tr("shared by all arms"))
     return Cell(arm_title(str(name)), colour=arm_colour(str(name)))
 
 

@@ -6,7 +6,8 @@ import yaml
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
 from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, TRAINING_KINDS
-from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, TRAINING_FIGURES, Plan
+from sixgig.plan import COHORT_TABLES, FIGURES, RECONSTRUCTION_FIGURES, STUDY_TABLES, TRAINING_FIGURES, Plan
+from sixgig.reporting import exports
 from sixgig.weights import CONVERTERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ def test_default_study(config):
     assert len(plan.methods) == 6 * 2 + 1
     assert ("control_majority_class", "majority_class") in plan.methods
     assert len(plan.targets("classify")) == 3 * 13
-    assert plan.targets("report") == ["results/default/report.html", "results/default/mlflow.json"]
+    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/mlflow.json"]
     assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
     assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
 
@@ -37,7 +38,7 @@ def test_arms_without_controls_and_tracking(config):
     plan = Plan(config)
     assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
     assert plan.feature_arms == []
-    assert plan.targets("report") == ["results/default/report.html"]
+    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
 
 
 def test_trained_arms_encode_with_what_they_learned(config):
@@ -105,6 +106,13 @@ def test_figures_and_converters_are_those_of_the_package():
     assert set(RECONSTRUCTION_FIGURES) == set(RECONSTRUCTION_KINDS)
     for module in CONVERTERS.values():
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+
+
+def test_exported_tables_are_those_of_the_package(config):
+    assert (*STUDY_TABLES,) == (*exports.STUDY_TABLES,)
+    assert (*COHORT_TABLES,) == (*exports.COHORT_TABLES,)
+    assert "results/{study}/tables/elpv.pairs.tex" in Plan(config).tables()
+    assert "results/default/tables/results.md" in Plan(config).targets("report")
 
 
 def test_options_that_do_not_fit_the_adapter_are_named(config):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sixgig
 from sixgig import tables
 from sixgig.errors import SixgigError, TableError
 from sixgig.study import Method, Study, is_failed, method_order
@@ -26,6 +27,18 @@ def study(folder: Path) -> Study:
 def test_what_the_study_file_says(study):
     assert (study.name, study.title, study.scope) == ("fake", "A fake study for the tests", "inductive")
     assert (study.metric, study.alpha) == ("balanced_accuracy", 0.05)
+
+
+def test_the_package_offers_it():
+    assert sixgig.Study is Study
+    with pytest.raises(AttributeError, match="no attribute 'Studies'"):
+        sixgig.Studies  # noqa: B018
+
+
+def test_a_figure_as_an_object(study):
+    assert study.figure("elpv", "scores").axes
+    with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of intervals"):
+        study.figure("elpv", "pie")
 
 
 def test_tables_and_their_order(study):

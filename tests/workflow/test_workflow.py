@@ -47,7 +47,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
             for classifier in ("svm", "src"):
                 PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
         for figure in (*FIGURES, *TRAINING_FIGURES, *RECONSTRUCTION_FIGURES):
-            for suffix in ("svg", "png"):
+            for suffix in ("svg", "png", "pdf"):
                 assert (root / "figures" / cohort / f"{figure}.{suffix}").stat().st_size > 1000
     modes = {cohort: json.loads((root / "pretraining" / cohort / "vit_mim.json").read_text()) for cohort in COHORTS}
     assert {cohort: facts["pretraining"]["mode"] for cohort, facts in modes.items()} == {

@@ -90,11 +90,13 @@ def test_files_are_named_as_the_workflow_expects_and_always_equal(study, tmp_pat
     }
     for path in (tmp_path / "b").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "a" / path.relative_to(tmp_path / "b")).read_bytes()
-    assert len(list((tmp_path / "b").rglob("*.*"))) == 6
+    assert len(list((tmp_path / "b").rglob("*.*"))) == 9
     for info in first:
         text = info.svg.read_text()
         assert "<dc:date>" not in text
         assert "<text" in text  # text stays text: small, and found by the browser's search
+        assert info.pdf.read_bytes().startswith(b"%PDF")
+        assert b"CreationDate" not in info.pdf.read_bytes()
         with Image.open(info.png) as picture:
             assert picture.width > 600
 

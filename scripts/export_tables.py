@@ -1,0 +1,24 @@
+"""Write the report's tables as CSV, LaTeX and Markdown."""
+
+from pathlib import Path
+from typing import Any
+
+from sixgig.jobs import job
+from sixgig.reporting.exports import write_tables
+from sixgig.study import Study
+
+
+def main(
+    study: Path,
+) -> None:
+    """Write the report's tables as CSV, LaTeX and Markdown."""
+    write_tables(Study(study), study / "tables")
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    with job(snakemake.log[0]):
+        main(
+            study=Path(f"results/{snakemake.wildcards.study}"),
+        )
