@@ -63,9 +63,10 @@ def test_predictions_cover_evaluation_subjects_once_a_repeat(root):
 
 def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
     assert len(PREDICTIONS.read(root / "predictions/c/broken.svm.csv")) == 0
-    metrics, summary = score_study(root, {"c": None}, METHODS, 100, 0, 1)
+    metrics, summary, test = score_study(root, {"c": None}, METHODS, 100, 0, 1)
     METRICS.check(metrics, "metrics")
     SUMMARY.check(summary, "summary")
+    assert not len(test)  # no official test set is held out
     assert "broken" not in set(metrics["arm"])
     rows = summary[summary["arm"] == "broken"]
     assert set(rows["status"]) == {"failed: no weights"}
@@ -73,7 +74,7 @@ def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
 
 
 def test_scores_tell_a_good_arm_from_the_majority_class(root):
-    _, summary = score_study(root, {"c": None}, METHODS, 100, 0, 2)
+    _, summary, _ = score_study(root, {"c": None}, METHODS, 100, 0, 2)
     estimates = summary[summary["metric"] == "balanced_accuracy"].set_index("arm")["estimate"]
     assert estimates["good"] > 0.9
     assert estimates["control_majority_class"] == 0.5
@@ -81,7 +82,7 @@ def test_scores_tell_a_good_arm_from_the_majority_class(root):
 
 def test_positive_class_decides_which_recall_is_sensitivity(root):
     def recalls(positive):
-        _, summary = score_study(root, {"c": positive}, METHODS[:1], 100, 0, 1)
+        _, summary, _ = score_study(root, {"c": positive}, METHODS[:1], 100, 0, 1)
         return summary.set_index("metric")["estimate"][["sensitivity", "specificity"]].tolist()
 
     assert recalls("a") == recalls("b")[::-1]
@@ -107,3 +108,25 @@ def test_costs_have_a_row_for_every_stage(root):
     ]
     assert costs["arm"].isna().tolist() == [True] + [False] * 5
     assert costs["batch_size"][1] == 4
+
+
+def test_a_failed_arm_stays_visible_on_the_held_out_test_set(root):
+    splits = SPLITS.read(root / "cohorts/c/splits.csv")
+    evaluated = splits[splits["role"] == "evaluation"].drop_duplicates("subject_id")
+    test = set(evaluated.groupby("label").head(4)["subject_id"])
+    held = evaluated[evaluated["subject_id"].isin(test)].assign(role="test", repeat=pd.NA, fold=pd.NA)
+    SPLITS.write(pd.concat([splits[~splits["subject_id"].isin(test)], held]), root / "cohorts/c/splits.csv")
+    for arm in ("good", "broken"):
+        classify_features(
+            root / f"features/c/{arm}.npz", root / "cohorts/c/splits.csv", "svm",
+            {"kernels": ["linear"], "C": [1.0]}, 2, 0, 1, root / f"predictions/c/{arm}.svm.csv",
+        )  # fmt: skip
+    predict_majority(root / "cohorts/c/splits.csv", 0, root / "predictions/c/control_majority_class.majority_class.csv")
+    _, summary, held_out = score_study(root, {"c": None}, METHODS, 100, 0, 1)
+    assert set(held_out["n_subjects"]) == {8}
+    rows = held_out[held_out["metric"] == "balanced_accuracy"].set_index("arm")
+    assert rows.loc["good", "estimate"] > 0.8
+    assert rows.loc["control_majority_class", "estimate"] == 0.5
+    assert rows.loc["broken", "status"] == "failed: no weights"
+    assert pd.isna(rows.loc["broken", "estimate"])
+    assert set(summary["n_subjects"]) == {22}

@@ -51,7 +51,7 @@ def make(tmp_path, weights):
             for i in range(subjects)
             for k in range(per)
         ]
-        MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names), tmp_path / "manifest.csv")
+        MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names[:8]), tmp_path / "manifest.csv")
         roles = [("pretraining", None, None)] * pretraining + [("evaluation", 0, 0)] * (subjects - pretraining)
         splits = [(f"s{i}", "x", *role) for i, role in enumerate(roles)]
         SPLITS.write(pd.DataFrame(splits, columns=SPLITS.column_names), tmp_path / "splits.csv")

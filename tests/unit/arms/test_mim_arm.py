@@ -49,7 +49,7 @@ def make(tmp_path, weights):
         for frame in ("ED", "ES")
         for k in range(2)
     ]
-    MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names), tmp_path / "manifest.csv")
+    MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names[:8]), tmp_path / "manifest.csv")
     roles = [("pretraining", None, None)] * 3 + [("evaluation", 0, 0)] * 3
     splits = [(f"s{i}", "x", *role) for i, role in enumerate(roles)]
     SPLITS.write(pd.DataFrame(splits, columns=SPLITS.column_names), tmp_path / "splits.csv")

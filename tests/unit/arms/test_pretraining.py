@@ -20,7 +20,7 @@ from sixgig.weights.storage import write_weights
 @pytest.fixture
 def job(tmp_path):
     rows = [(f"s{i}-{k}", f"s{i}", "x", f"v{i}", None, k, k, "f") for i in range(6) for k in range(2)]
-    MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names), tmp_path / "manifest.csv")
+    MANIFEST.write(pd.DataFrame(rows, columns=MANIFEST.column_names[:8]), tmp_path / "manifest.csv")
     roles = ["pretraining"] * 2 + ["evaluation"] * 3 + ["pretraining"]
     splits = [(f"s{i}", "x", role, *((0, 0) if role == "evaluation" else (None, None))) for i, role in enumerate(roles)]
     SPLITS.write(pd.DataFrame(splits, columns=SPLITS.column_names), tmp_path / "splits.csv")
