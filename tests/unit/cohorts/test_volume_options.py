@@ -125,3 +125,11 @@ def test_counted_percentiles_are_those_of_numpy(dtype: str, n: int) -> None:
     values = np.random.default_rng(n).integers(info.min, info.max, n, dtype=dtype, endpoint=True)
     for wanted in ((1.0, 99.0), (0.0, 100.0), (12.5, 50.0)):
         assert volumes_module._percentiles(values.copy(), wanted) == pytest.approx(np.percentile(values, wanted))
+
+
+def test_keys_of_other_adapters_are_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    read_options("brats", "c", {"modalities": ["t1"], "columns": {}, "n4": False}, 16)
+    assert not caplog.records
+    read_options("brats", "c", {"modalities": ["t1"], "frames": ["ED"], "columns": {"path": "p"}}, 16)
+    assert "cohorts.c.frames has no effect: BraTS does not know it" in caplog.text
+    assert "cohorts.c.columns has no effect" in caplog.text
