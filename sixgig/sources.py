@@ -17,6 +17,9 @@ from sixgig.progress import Progress
 from sixgig.provenance import source_digest
 from sixgig.wheels import fetch_wheel
 
+#: Free space in sizes of what is fetched, for it, for the content of an archive, and for what is prepared of it.
+_ROOM_ARCHIVE, _ROOM_FILE = 3.5, 2.0
+
 
 def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: Path, workers: int) -> dict[str, Any]:
     """Make a cohort's files available and say where they are.
@@ -95,8 +98,10 @@ def _fetched(kind: str, download: Download, downloads: Path) -> dict[str, Any]:
     checksum = download.checksum
     # The checksum in the name keeps two files of one name apart.
     folder = downloads / f"{checksum.algorithm}-{checksum.digest[:12]}"
-    file = fetch(download.url, folder / download.name, checksum)
-    root = unpack(file, folder / "unpacked") if is_archive(file) else file
+    target = folder / download.name
+    packed = is_archive(target)
+    file = fetch(download.url, target, checksum, room=_ROOM_ARCHIVE if packed else _ROOM_FILE)
+    root = unpack(file, folder / "unpacked") if packed else file
     return {
         "kind": kind,
         "root": str(root),

@@ -72,9 +72,7 @@ class _RestartError(Exception):
     """What has been fetched cannot be continued."""
 
 
-def fetch(
-    url: str, target: Path, checksum: Checksum, *, patience: Patience | None = None, further_bytes: int = 0
-) -> Path:
+def fetch(url: str, target: Path, checksum: Checksum, *, patience: Patience | None = None, room: float = 1.0) -> Path:
     """Fetch a file, going on where an earlier attempt or an earlier run was cut off.
 
     What arrives is kept as ``<name>.part`` with a note on where it comes from. It gets its name when it is whole and
@@ -85,7 +83,7 @@ def fetch(
         target: The file.
         checksum: What it has to be.
         patience: How long to bear with the server.
-        further_bytes: Free space that has to remain behind the download, for unpacking and preparation.
+        room: Free space that the disk has to have, in sizes of the file: 1 for the file, more for what is made of it.
 
     Returns:
         ``target``.
@@ -101,7 +99,7 @@ def fetch(
             _log.warning("%s is not what its checksum says: fetching it again", target)
             target.unlink()
         part = target.with_name(f"{target.name}.part")
-        _fetch_part(url, part, patience or Patience(), further_bytes)
+        _fetch_part(url, part, patience or Patience(), room)
         found = checksum.of(part)
         if found != checksum.digest:
             _forget(part)
@@ -132,13 +130,13 @@ def check_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def _fetch_part(url: str, part: Path, patience: Patience, further_bytes: int) -> None:
+def _fetch_part(url: str, part: Path, patience: Patience, room: float) -> None:
     """Bring the part to its full length."""
     failures, restarts, wait = 0, 0, patience.delay
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            _attempt(url, part, patience, further_bytes)
+            _attempt(url, part, patience, room)
             return
         except _RestartError as restart:
             _log.warning("%s: %s; starting over", url, restart)
@@ -159,7 +157,7 @@ def _fetch_part(url: str, part: Path, patience: Patience, further_bytes: int) ->
         wait = min(2 * wait, patience.longest)
 
 
-def _attempt(url: str, part: Path, patience: Patience, further_bytes: int) -> None:
+def _attempt(url: str, part: Path, patience: Patience, room: float) -> None:
     import requests
     import urllib3
 
@@ -180,7 +178,7 @@ def _attempt(url: str, part: Path, patience: Patience, further_bytes: int) -> No
             if not resumed:
                 write_json(_note(part), {"url": url, "validator": _validator(response.headers), "total": total})
             if total is not None:
-                check_space(part.parent, total - offset + further_bytes, "the download and what is made of it")
+                check_space(part.parent, round(total * room) - offset, "the download and what is made of it")
             _store(_blocks(response.raw), part, offset, total, patience)
     except requests.exceptions.MissingSchema as error:
         raise CohortError(url, "is no address", "write it with http:// or https://") from error

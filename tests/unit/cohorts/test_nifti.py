@@ -204,3 +204,16 @@ def test_images_that_nibabel_ships() -> None:
         else:
             array, _ = read_frame(NIBABEL / name, 1)
             assert np.allclose(array[..., 0], expected[..., 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [nib.AnalyzeImage, nib.Spm99AnalyzeImage, nib.Spm2AnalyzeImage])
+def test_analyze_pairs(tmp_path: Path, kind: type) -> None:
+    image = kind(ARRAY, np.diag([-2.0, 2.0, 2.0, 1.0]))
+    image.to_filename(tmp_path / "a.img")
+    for suffix in (".img", ".hdr"):
+        array, spacing = read_channels([tmp_path / f"a{suffix}"])
+        assert np.array_equal(array[..., 0], nib.as_closest_canonical(nib.load(tmp_path / "a.img")).get_fdata())
+        assert spacing == (2.0, 2.0, 2.0)
+    (tmp_path / "a.img").write_bytes(b"short")
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_channels([tmp_path / "a.hdr"])

@@ -141,6 +141,14 @@ def test_a_full_disk_is_seen_before_the_first_byte(tmp_path, monkeypatch):
     assert not (tmp_path / "d" / "cohort.tar.part").exists()
 
 
+def test_room_for_what_is_made_of_it_is_asked_for_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda folder: SimpleNamespace(free=3 * len(CONTENT)))
+    with serving(Behaviour(CONTENT)) as url:
+        with pytest.raises(CohortError, match="the download and what is made of it needs"):
+            fetch(url, tmp_path / "d" / "cohort.tar", sha256(), patience=QUICK, room=3.5)
+        assert fetch(url, tmp_path / "d" / "cohort.tar", sha256(), patience=QUICK, room=2.5).exists()
+
+
 def test_a_complete_part_needs_no_byte_more(tmp_path):
     server = Behaviour(CONTENT)
     with serving(server) as url:
