@@ -118,10 +118,16 @@ def _foreground(volume: Volume, kind: Foreground) -> Mask | None:
     array = volume.array
     if kind == "all":
         return None
-    mask = np.zeros(array.shape[:3], dtype=bool, order="F")
+    mask = np.empty(array.shape[:3], dtype=bool, order="F")
+    one = np.empty_like(mask)
     for channel in range(array.shape[3]):
-        level = 0 if kind == "nonzero" else otsu(array[..., channel])
-        mask |= (array[..., channel] != 0) if kind == "nonzero" else (array[..., channel] > level)
+        plane, target = array[..., channel], one if channel else mask
+        if kind == "nonzero":
+            np.not_equal(plane, 0, out=target)
+        else:
+            np.greater(plane, otsu(plane), out=target)
+        if channel:
+            np.logical_or(mask, one, out=mask)
     if not mask.any():
         raise ImageError(
             volume.sources[0], "has no foreground: every voxel is zero", "restore the file from its archive"
@@ -169,7 +175,9 @@ def _percentiles(values: npt.NDArray[Any], wanted: tuple[float, float]) -> list[
     if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
         return [float(value) for value in np.percentile(values, wanted, overwrite_input=True)]
     least = int(values.min())
-    counts = np.cumsum(np.bincount(values.astype(np.int32) - least))
+    places = values.astype(np.intp)
+    places -= least
+    counts = np.cumsum(np.bincount(places))
     found = []
     for percent in wanted:
         place = percent / 100 * (len(values) - 1)
