@@ -131,7 +131,7 @@ def check_recipe(stanza: Mapping[str, Any], place: str) -> None:
     """Check the recipe of a cohort's stanza, if it has one.
 
     Raises:
-        ConfigError: The recipe does not exist, or is not for the cohort's adapter.
+        ConfigError: The recipe does not exist, is not for the cohort's adapter, or needs a folder that the user fetched.
     """
     recipe = stanza["source"].get("recipe")
     if recipe is None:
@@ -141,6 +141,9 @@ def check_recipe(stanza: Mapping[str, Any], place: str) -> None:
             f"{place}.adapter", f"{stanza['adapter']} cannot read recipe {recipe['name']}", f"use {recipe['name']}"
         )
     download = download_of(recipe, f"{place}.source.recipe")
+    if download is None and not recipe.get("folder"):
+        reason = f"{recipe['name']} is given to registered users only"
+        raise ConfigError(f"{place}.source.recipe", reason, BY_HAND[recipe["name"]])
     if download is not None and recipe["name"] == "medmnist":
         dimensions = 3 if recipe["dataset"].endswith("3d") else 2
         if stanza.get("dimensions", 2) != dimensions:

@@ -43,4 +43,7 @@ def test_recipe_and_adapter_have_to_fit():
         check_recipe({"adapter": "brats", "source": {"recipe": recipe}}, "c")
     with pytest.raises(ConfigError, match=r"c\.dimensions: nodulemnist3d is 3D"):
         check_recipe({"adapter": "medmnist", "source": {"recipe": recipe}}, "c")
+    with pytest.raises(ConfigError, match=r"c\.source\.recipe: acdc is given to registered users only\n.*register at"):
+        check_recipe({"adapter": "acdc", "source": {"recipe": {"name": "acdc"}}}, "c")
+    check_recipe({"adapter": "acdc", "source": {"recipe": {"name": "acdc", "folder": "/data"}}}, "c")
     check_recipe({"adapter": "medmnist", "dimensions": 3, "source": {"recipe": recipe}}, "c")
