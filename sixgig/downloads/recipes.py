@@ -131,7 +131,7 @@ def check_recipe(stanza: Mapping[str, Any], place: str) -> None:
     """Check the recipe of a cohort's stanza, if it has one.
 
     Raises:
-        ConfigError: The recipe does not exist, is not for the cohort's adapter, or needs a folder that the user fetched.
+        ConfigError: There is no such recipe, it is not for the cohort's adapter, or needs files that the user fetches.
     """
     recipe = stanza["source"].get("recipe")
     if recipe is None:
