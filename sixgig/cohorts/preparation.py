@@ -91,7 +91,6 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = found.records
     records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
         records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]

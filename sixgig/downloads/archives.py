@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sixgig.atomic import write_text
-from sixgig.downloads.http import check_space
+from sixgig.downloads.http import check_space, locked
 from sixgig.errors import CohortError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -73,11 +73,16 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
     Raises:
         CohortError: The archive is damaged, encrypted or not to be trusted, or there is too little free space.
     """
-    if (target / _DONE).exists():
-        return target
-    shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    limits = limits or Limits()
+    with locked(target.with_name(f".{target.name}.lock")):  # two cohorts may come from one archive
+        if not (target / _DONE).exists():
+            for stale in (target, *target.parent.glob(f".{target.name}-*")):  # of runs that were killed
+                shutil.rmtree(stale, ignore_errors=True)
+            _unpack(archive, target, limits or Limits())
+    return target
+
+
+def _unpack(archive: Path, target: Path, limits: Limits) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         if zipfile.is_zipfile(archive):
@@ -88,16 +93,13 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
         partial.chmod(0o755)
         os.replace(partial, target)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise CohortError(
-            archive, f"is damaged or no archive: {error}", "remove the file; it is fetched again"
-        ) from error
+        step = "remove the file; it is fetched again"
+        raise CohortError(archive, f"is damaged or no archive: {error}", step) from error
     except OSError as error:
-        raise CohortError(
-            target, f"cannot be unpacked: {error.strerror or error}", "free space, and run again"
-        ) from error
+        reason = f"cannot be unpacked: {error.strerror or error}"
+        raise CohortError(target, reason, "free space, and run again") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return target
 
 
 def _unpack_zip(path: Path, folder: Path, limits: Limits) -> None:

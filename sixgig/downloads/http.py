@@ -92,7 +92,7 @@ def fetch(url: str, target: Path, checksum: Checksum, *, patience: Patience | No
         CohortError: The server refuses, keeps failing or sends something else, or there is too little free space.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.with_name(f".{target.name}.lock")):
+    with locked(target.with_name(f".{target.name}.lock")):
         if target.exists():
             if checksum.of(target) == checksum.digest:
                 return target
@@ -284,7 +284,8 @@ def _forget(part: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file for the length of the block, waiting for another process that holds it."""
     with path.open("a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,8 @@
 """Archives that are not to be trusted: nothing lands outside, nothing grows without end, nothing is half there."""
 
 import io
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -55,7 +57,7 @@ def test_no_way_out(tmp_path, make, name):
     path = make(tmp_path / ("x.zip" if make is make_zip else "x.tar.gz"), {"good": b"1", name: b"evil"})
     with pytest.raises(CohortError, match="leads out of the folder"):
         unpack(path, tmp_path / "deep" / "out")
-    assert [found.name for found in (tmp_path / "deep").iterdir()] == []
+    assert [found.name for found in (tmp_path / "deep").iterdir()] == [".out.lock"]
     assert not list(tmp_path.rglob("evil"))
 
 
@@ -106,6 +108,20 @@ def test_damage_leaves_nothing(tmp_path, name):
     with pytest.raises(CohortError, match="is damaged or no archive"):
         unpack(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_unpack_once(tmp_path):
+    path = make_tar(tmp_path / "x.tar", {str(number): bytes(50_000) for number in range(200)}, "w:")
+    code = (
+        "import sys; from pathlib import Path; from sixgig.downloads.archives import unpack\n"
+        "unpack(*map(Path, sys.argv[1:]))"
+    )
+    (tmp_path / ".out-killed").mkdir()
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "out")]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(list((tmp_path / "out").iterdir())) == 201
+    assert not (tmp_path / ".out-killed").exists()
 
 
 def test_a_password(tmp_path):
