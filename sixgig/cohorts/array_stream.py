@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,10 @@ class ArrayStream:
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: npt.DTypeLike, keep: int = 0) -> None:
-        self._row_shape, self._dtype = row_shape, np.dtype(dtype)
+        self._path, self._row_shape, self._dtype = path, row_shape, np.dtype(dtype)
         self.n_rows = keep
-        self._stream: BinaryIO = path.open("r+b" if keep and path.exists() else "wb")
+        # Without a buffer, so that what a full disk refused is not waiting to be written again.
+        self._stream = path.open("r+b" if keep and path.exists() else "wb", buffering=0)
         self._write_header()
         self._data_start = self._stream.tell()
         if self._stream.seek(0, os.SEEK_END) < self._data_start + self.n_bytes:
@@ -37,31 +38,74 @@ class ArrayStream:
         self._stream.seek(0, os.SEEK_END)
 
     @property
+    def closed(self) -> bool:
+        """Whether no row can be appended any more."""
+        return self._stream.closed
+
+    @property
     def n_bytes(self) -> int:
         """Bytes of the array so far, without the header."""
         return self.n_rows * int(np.prod(self._row_shape)) * self._dtype.itemsize
 
     def append(self, rows: npt.NDArray[np.generic]) -> None:
-        """Append rows of shape [n, *row_shape]; values are converted to the file's type."""
+        """Append rows of shape [n, *row_shape], all or none; values are converted to the file's type.
+
+        Raises:
+            OSError: They cannot be written; the rows before them stay.
+        """
         if rows.shape[1:] != self._row_shape:
             raise ValueError(f"rows have shape {rows.shape[1:]}, the file holds {self._row_shape}")
-        self._stream.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
+        rest = memoryview(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) :]
+        except OSError:
+            self._stream.seek(self._data_start + self.n_bytes)
+            self._stream.truncate()
+            raise
         self.n_rows += len(rows)
 
     def sync(self) -> None:
         """Put the rows so far on the disk."""
-        self._stream.flush()
         os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Write the final shape into the header and close the file."""
+        """Write the final shape into the header, put everything on the disk and close the file."""
         if self._stream.closed:
             return
-        self._stream.seek(0)
-        self._write_header()
-        if self._stream.tell() != self._data_start:
-            raise RuntimeError("numpy changed the length of the header: the file is damaged")
-        self._stream.close()
+        try:
+            self._stream.seek(0)
+            self._write_header()
+            if self._stream.tell() != self._data_start:
+                raise RuntimeError("numpy changed the length of the header: the file is damaged")
+            self.sync()
+        finally:
+            self._stream.close()
+
+    def in_order(self, spans: Sequence[tuple[int, int]], path: Path) -> tuple[Path, int]:
+        """Bring the rows of a closed stream into another order, and leave out those that no span names.
+
+        Args:
+            spans: First row and number of rows, in the order wanted.
+            path: Where they are copied to; nothing is when the file is in this order already.
+
+        Returns:
+            The file that is in order, and the bytes of its array.
+        """
+        begins = np.cumsum([0, *(length for _, length in spans)])
+        if int(begins[-1]) == self.n_rows and all(
+            begin == first for (first, _), begin in zip(spans, begins, strict=False)
+        ):
+            return self._path, self.n_bytes
+        ordered = ArrayStream(path, self._row_shape, self._dtype)
+        try:
+            rows = np.load(self._path, mmap_mode="r") if spans else None
+            for first, length in spans:
+                assert rows is not None
+                ordered.append(rows[first : first + length])
+        finally:
+            ordered.close()
+        return path, ordered.n_bytes
 
     def _write_header(self) -> None:
         # numpy pads the header so that the first axis can grow to 21 digits in place.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 
 from sixgig.cohorts.array_stream import ArrayStream
 from sixgig.cohorts.base import Record, Rejection
+from sixgig.cohorts.fingerprints import fingerprint
 from sixgig.cohorts.subject import PreparedSubject
-from sixgig.digests import settings_digest
 from sixgig.errors import CohortError
 
 #: Seconds between two moments at which what was prepared is put safely on the disk.
@@ -25,11 +26,23 @@ _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """Where a subject lies in the arrays: from which row on, and how many."""
+
+    rows: list[dict[str, Any]]
+    rejection: Rejection | None
+    image: int
+    volume: int
+    n_volumes: int
+
+
 class Journal:
     """The arrays of a cohort in the making, with a line of text for each subject that is in them.
 
-    Lines are written after the rows that they speak of have reached the disk. On opening, lines are believed as long as
-    they are about the same subjects, with the same input files, in the same order; the arrays are cut to that length.
+    Lines are written after the rows that they speak of have reached the disk. On opening, a subject counts as done when
+    there is a line about it and its input files are what they were. The arrays only grow: rows of a subject that has
+    changed since stay where they are, unused, until :meth:`publish` puts the rows of all subjects into their order.
 
     Args:
         folder: Where the files grow; one folder for one way of preparing.
@@ -38,73 +51,100 @@ class Journal:
         volume_row: Shape of a row of volumes.npy (float16).
 
     Attributes:
-        rows: Rows of manifest.csv so far.
-        rejections: One for each subject that was read and cannot be used.
-        n_done: Subjects behind them.
+        n_kept: Subjects that an earlier run prepared.
+
+    Raises:
+        CohortError: The folder cannot be written to; so for all methods.
     """
 
     def __init__(
         self, folder: Path, records: Sequence[Record], image_row: tuple[int, ...], volume_row: tuple[int, ...]
     ) -> None:
-        self._folder, self._records = folder, records
-        self.rows: list[dict[str, Any]] = []
-        self.rejections: list[Rejection] = []
-        self.n_done = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        lines, n_volumes = self._replay()
-        try:
-            self.images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=len(self.rows))
-            self.volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=n_volumes)
-        except ValueError:  # the arrays are not what the lines say: nothing can be kept
-            self.rows, self.rejections, self.n_done, lines = [], [], 0, []
-            self.images = ArrayStream(folder / _IMAGES, image_row, np.uint8)
-            self.volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16)
-        self._n_kept = self.n_done
-        (folder / _LINES).write_text("".join(lines), encoding="utf-8")
-        self._text = (folder / _LINES).open("a", encoding="utf-8")
+        self._folder = folder
+        self._subjects = [fingerprint(record) for record in records]
+        self._entries: dict[str, _Entry] = {}
+        self._n_images = self._n_volumes = 0
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in (_IMAGES, _VOLUMES):
+                _unlink_twin(folder / name)
+            lines = self._replay()
+            try:
+                self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
+                self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
+            except ValueError:  # the arrays are not what the lines say: nothing can be kept
+                lines = []
+                self._forget()
+                self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8)
+                self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16)
+            (folder / _LINES).write_text("".join(lines), encoding="utf-8")
+            self._text = (folder / _LINES).open("a", encoding="utf-8")
+        self._entries = {name: self._entries[name] for name in self._subjects if name in self._entries}
+        self.n_kept = len(self._entries)
         self._pending: list[str] = []
         self._synced = time.monotonic()
 
     @property
-    def n_resumed(self) -> int:
-        """Subjects that an earlier run prepared."""
-        return self._n_kept
+    def n_done(self) -> int:
+        """Subjects of which there is a line."""
+        return len(self._entries)
 
-    def add(self, result: PreparedSubject | Rejection) -> None:
-        """Take in the next subject."""
-        line: dict[str, Any] = {"subject": _fingerprint(self._records[self.n_done])}
-        if isinstance(result, Rejection):
-            self.rejections.append(result)
-            line["rejection"] = asdict(result)
-        else:
-            self.rows += result.rows
-            self.images.append(np.stack(result.images))
-            if result.volumes:
-                self.volumes.append(np.stack(result.volumes))
-            line |= {"rows": result.rows, "volumes": len(result.volumes)}
-        self.n_done += 1
-        self._pending.append(json.dumps(line) + "\n")
-        if time.monotonic() - self._synced >= _SYNC_EVERY:
-            self.sync()
+    def holds(self, index: int) -> bool:
+        """Whether the subject with this index is done."""
+        return self._subjects[index] in self._entries
+
+    def rejection(self, index: int) -> Rejection | None:
+        """Return why a subject that is done cannot be used, or None when it can."""
+        return self._entries[self._subjects[index]].rejection
+
+    def add(self, index: int, result: PreparedSubject | Rejection) -> None:
+        """Take in a subject that is not done yet."""
+        line: dict[str, Any] = {"subject": self._subjects[index]}
+        with writing(self._folder):
+            if isinstance(result, Rejection):
+                line["rejection"] = asdict(result)
+            else:
+                if result.images:
+                    self._images.append(np.stack(result.images))
+                if result.volumes:
+                    self._volumes.append(np.stack(result.volumes))
+                line |= {"rows": result.rows, "volumes": len(result.volumes)}
+            self._pending.append(json.dumps(line) + "\n")
+            self._enter(line)
+            if time.monotonic() - self._synced >= _SYNC_EVERY:
+                self.sync()
 
     def sync(self) -> None:
         """Put everything on the disk: first the arrays, then the lines about them."""
-        self.images.sync()
-        self.volumes.sync()
+        self._images.sync()
+        self._volumes.sync()
         self._text.writelines(self._pending)
         self._text.flush()
         os.fsync(self._text.fileno())
         self._pending.clear()
         self._synced = time.monotonic()
 
-    def finish(self, output: Path) -> None:
-        """Move the arrays to their final names in ``output``, and forget the journal."""
-        self.sync()
-        for stream, name in ((self.images, _IMAGES), (self.volumes, _VOLUMES)):
-            stream.close()
-            os.replace(self._folder / name, output / name)
-        self._text.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def publish(self, output: Path) -> tuple[list[dict[str, Any]], int]:
+        """Give the arrays their final names in ``output``, with the rows of all subjects in order.
+
+        The journal stays, so that nothing is lost when something that comes after fails.
+
+        Returns:
+            The rows of manifest.csv, and the bytes of both arrays.
+        """
+        entries = [self._entries[name] for name in self._subjects]
+        images = [(entry.image, len(entry.rows)) for entry in entries if entry.rows]
+        volumes = [(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes]
+        n_bytes = 0
+        with writing(output):
+            self.sync()
+            output.mkdir(parents=True, exist_ok=True)
+            for stream, name, spans in ((self._images, _IMAGES, images), (self._volumes, _VOLUMES, volumes)):
+                stream.close()
+                source, size = stream.in_order(spans, self._folder / f"ordered-{name}")
+                _put(source, output / name)
+                n_bytes += size
+        return [row for entry in entries for row in entry.rows], n_bytes
 
     def __enter__(self) -> Journal:
         return self
@@ -112,67 +152,77 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._text.closed:
-            return
-        try:
-            if error is None or not isinstance(error, OSError):
+        with contextlib.ExitStack() as stack:
+            if error is not None:  # the first error is what the user has to know
+                stack.enter_context(contextlib.suppress(OSError))
+            for file in (self._text, self._volumes, self._images):
+                stack.callback(file.close)
+            if not self._images.closed:
                 self.sync()
-        finally:
-            self.images.close()
-            self.volumes.close()
-            self._text.close()
 
-    def _replay(self) -> tuple[list[str], int]:
-        """Believe the lines of an earlier run; return them, and the number of volumes behind them."""
+    def _replay(self) -> list[str]:
+        """Read what an earlier run wrote, up to where it was killed; return its lines."""
         path = self._folder / _LINES
-        kept: list[str] = []
-        n_volumes = 0
+        lines: list[str] = []
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        for line, record in zip(text.splitlines(keepends=True), self._records, strict=False):
+        for line in text.splitlines(keepends=True):
             try:
-                entry = json.loads(line)
-            except ValueError:  # the run was killed while it wrote this line
+                if not line.endswith("\n"):
+                    break
+                self._enter(json.loads(line))
+            except (ValueError, KeyError, TypeError):  # the run was killed while it wrote this line
                 break
-            if not line.endswith("\n") or entry["subject"] != _fingerprint(record):
-                break
-            if "rejection" in entry:
-                self.rejections.append(Rejection(**entry["rejection"]))
-            else:
-                self.rows += entry["rows"]
-                n_volumes += entry["volumes"]
-            kept.append(line)
-            self.n_done += 1
-        return kept, n_volumes
+            lines.append(line)
+        return lines
+
+    def _forget(self) -> None:
+        self._entries = {}
+        self._n_images = self._n_volumes = 0
+
+    def _enter(self, line: dict[str, Any]) -> None:
+        rejection = Rejection(**line["rejection"]) if "rejection" in line else None
+        rows, n_volumes = ([], 0) if rejection else (list(line["rows"]), int(line["volumes"]))
+        self._entries[line["subject"]] = _Entry(rows, rejection, self._n_images, self._n_volumes, n_volumes)
+        self._n_images += len(rows)
+        self._n_volumes += n_volumes
 
 
-def writing_failed(error: OSError, folder: Path) -> CohortError:
-    """Return the error that tells a user about a full or read-only disk."""
-    return CohortError(
-        folder,
-        f"cannot be written: {error.strerror or error}",
-        "free space or correct the permissions, and run again: the subjects prepared so far are kept",
-    )
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn errors of writing into one that tells a user about a full or read-only disk.
+
+    Raises:
+        CohortError: The block raised OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CohortError(
+            folder,
+            f"cannot be written: {error.strerror or error}",
+            "free space or correct the permissions, and run again: the subjects prepared so far are kept",
+        ) from error
 
 
-def _fingerprint(record: Record) -> str:
-    """Identify a subject by what it is and by size and time of its files."""
-    files = []
-    for item in record.items:
-        for source in item.files.values():
-            path = record.root / source.partition("@")[0]
-            try:
-                status = path.stat()
-                files.append([source, status.st_size, status.st_mtime_ns])
-            except OSError:  # inside an archive, which is the cohort's root
-                files.append([source])
-    root = record.root.stat() if record.root.is_file() else None
-    return settings_digest(
-        {
-            "subject": record.subject_id,
-            "label": record.label,
-            "official": record.official,
-            "items": [[item.item_id, item.frame] for item in record.items],
-            "files": files,
-            "root": [root.st_size, root.st_mtime_ns] if root else None,
-        }
-    )
+def _put(source: Path, final: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no second names or is another one."""
+    partial = final.with_name(f".partial-{final.name}")
+    partial.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+        os.replace(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _unlink_twin(path: Path) -> None:
+    """Part a file from the published one that it is a second name of: it is going to be written to."""
+    if path.exists() and path.stat().st_nlink > 1:
+        copy = path.with_name(f"copy-{path.name}")
+        shutil.copyfile(path, copy)
+        os.replace(copy, path)

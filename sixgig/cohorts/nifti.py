@@ -1,62 +1,23 @@
-"""NIfTI and Analyze files as arrays in RAS orientation, in their stored type where that is enough, with little memory.
-
-Gzip streams are unpacked in one go by ISA-L, which is two to three times as fast as zlib.
-"""
+"""NIfTI and Analyze volumes in RAS orientation, in their stored type where that is enough, with little memory."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from isal import igzip, isal_zlib
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import apply_orientation, io_orientation
-from nibabel.spatialimages import HeaderDataError, HeaderTypeError, SpatialImage
-from nibabel.wrapstruct import WrapStructError
+from nibabel.orientations import apply_orientation
 
+from sixgig.cohorts.stored import NEXT_STEP, Spacing, Stored, check_same_grid, read_stored
+from sixgig.cohorts.unpacking import Bytes, unpacked_size
 from sixgig.errors import ImageError
 
-Spacing = tuple[float, float, float]
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_NEXT_STEP = "restore the file from its original archive"
 #: Types that stay as they are stored; wider ones become float32.
 _SMALL = ("uint8", "int8", "int16", "uint16")
-#: Everything that nibabel, ISA-L and zlib raise on damaged bytes.
-_DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-    zlib.error,
-    cast("type[Exception]", isal_zlib.error),
-    ImageFileError,
-    HeaderDataError,
-    HeaderTypeError,
-    WrapStructError,
-)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A file's voxels as they are stored, [X, Y, Z, ...] in RAS order, with what turns them into intensities."""
-
-    voxels: npt.NDArray[Any]
-    slope: float
-    inter: float
-    spacing: Spacing
-    affine: npt.NDArray[np.float64]
-
-    @property
-    def is_scaled(self) -> bool:
-        return (self.slope, self.inter) != (1.0, 0.0)
+#: The channels of a volume begin at multiples of this, in bytes.
+_ALIGNED = 64
 
 
 def find_nifti(folder: Path, stem: str) -> Path | None:
@@ -77,9 +38,10 @@ def read_channels(files: Sequence[Path]) -> tuple[npt.NDArray[Any], Spacing]:
         files: NIfTI-1, NIfTI-2 or Analyze files, gzipped or not, in channel order.
 
     Returns:
-        [X, Y, Z, M] (X varies fastest in memory, so an axial plane of one channel is contiguous), and the voxel size
-        along X, Y, Z in mm. The type is that of the files when all have the same small integer type without scaling;
-        else float32, with the header's scaling applied.
+        [X, Y, Z, M] and the voxel size along X, Y, Z in mm. X varies fastest in memory, forwards or backwards (an axis
+        that is stored the other way round is a view), and an axial plane of one channel is one piece of it. The type
+        is that of the files when all have the same small integer type without scaling; else float32, with the header's
+        scaling applied.
 
     Raises:
         ImageError: A file is damaged, is not a 3D volume, holds NaN or one single value, or differs from the first
@@ -87,13 +49,19 @@ def read_channels(files: Sequence[Path]) -> tuple[npt.NDArray[Any], Spacing]:
     """
     if not files:
         raise ValueError("read_channels needs at least one file")
-    stored: list[_Stored] = []
-    for path in files:
-        one = _squeezed(_read(path), path)
+    rooms = _rooms(files)
+    stored: list[Stored] = []
+    for channel, path in enumerate(files):
+        one = read_stored(path, None if rooms is None else rooms[channel, : unpacked_size(path)]).squeezed(path)
         if stored:
-            _check_same_grid(path, one, files[0], stored[0])
+            check_same_grid(path, one, files[0], stored[0])
         stored.append(one)
-    return _assemble([(one, one.voxels) for one in stored], files), stored[0].spacing
+    volume = None if rooms is None else _where_it_lies(stored, rooms)
+    if volume is None:
+        return _assemble([(one, one.voxels) for one in stored], files), stored[0].spacing
+    for channel, path in enumerate(files):
+        _check_values(volume[..., channel], path)
+    return volume, stored[0].spacing
 
 
 def read_frame(path: Path, index: int) -> tuple[npt.NDArray[Any], Spacing]:
@@ -125,7 +93,7 @@ def read_stacked(path: Path, indices: Sequence[int]) -> tuple[npt.NDArray[Any], 
     Raises:
         ImageError: The file is damaged or not 4D, or an index is beyond its end.
     """
-    stored = _read(path)
+    stored = read_stored(path)
     voxels = stored.voxels
     while voxels.ndim > 4 and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
@@ -133,15 +101,60 @@ def read_stacked(path: Path, indices: Sequence[int]) -> tuple[npt.NDArray[Any], 
         raise ImageError(path, f"has shape {voxels.shape}, not four dimensions", "give the 4D file")
     beyond = [index for index in indices if not 0 <= index < voxels.shape[3]]
     if beyond:
-        raise ImageError(path, f"has {voxels.shape[3]} volumes, and number {beyond[0] + 1} is asked for", _NEXT_STEP)
+        raise ImageError(path, f"has {voxels.shape[3]} volumes, and number {beyond[0] + 1} is asked for", NEXT_STEP)
     chosen = [(stored, voxels[..., index]) for index in indices]
     return _assemble(chosen, [path] * len(indices)), stored.spacing
 
 
-def _assemble(channels: Sequence[tuple[_Stored, npt.NDArray[Any]]], files: Sequence[Path]) -> npt.NDArray[Any]:
-    """Put channels into one array, refuse what holds nothing, and apply scalings where there are any."""
+def _rooms(files: Sequence[Path]) -> Bytes | None:
+    """Return memory for the content of all files, a row for each, or None when they have several lengths."""
+    sizes = {unpacked_size(path) for path in files}
+    if len(sizes) > 1 or 0 in sizes:
+        return None
+    return np.empty((len(files), -(-sizes.pop() // _ALIGNED) * _ALIGNED), np.uint8)
+
+
+def _where_it_lies(stored: Sequence[Stored], rooms: Bytes) -> npt.NDArray[Any] | None:
+    """Return files that lie in one piece of memory as one array without copying them, where that is possible."""
+    first, *others = stored
+    dtype = first.voxels.dtype
+    if first.is_scaled or not dtype.isnative or not (_keeps_type(dtype) or dtype == np.float32):
+        return None
+    for channel, one in enumerate(stored):
+        if one.content is None or one.content.ctypes.data != rooms[channel].ctypes.data:
+            return None
+    for one in others:
+        if one.is_scaled or (one.voxels.dtype, one.voxels.strides, one.offset) != (
+            dtype,
+            first.voxels.strides,
+            first.offset,
+        ):
+            return None
+    steps = [abs(step) for step in first.voxels.strides]
+    if steps != sorted(steps):  # another axis than X varies fastest: planes would lie scattered
+        return None
+    shape = [0, 0, 0]
+    for axis, place in enumerate(first.orientation[:, 0].astype(int)):
+        shape[axis] = first.voxels.shape[place]
+    item = dtype.itemsize
+    whole = np.ndarray(
+        (*shape, len(stored)),
+        dtype,
+        buffer=rooms.data,
+        offset=first.offset,
+        strides=(item, item * shape[0], item * shape[0] * shape[1], rooms.shape[1]),
+    )
+    return np.asarray(apply_orientation(whole, first.orientation))
+
+
+def _keeps_type(dtype: np.dtype[Any]) -> bool:
+    return dtype.newbyteorder("=") in {np.dtype(name) for name in _SMALL}
+
+
+def _assemble(channels: Sequence[tuple[Stored, npt.NDArray[Any]]], files: Sequence[Path]) -> npt.NDArray[Any]:
+    """Copy channels into one array, refuse what holds nothing, and apply scalings where there are any."""
     types = {voxels.dtype.newbyteorder("=") for _, voxels in channels}
-    plain = len(types) == 1 and types <= {np.dtype(name) for name in _SMALL}
+    plain = len(types) == 1 and all(_keeps_type(dtype) for dtype in types)
     plain = plain and not any(stored.is_scaled for stored, _ in channels)
     dtype = types.pop() if plain else np.dtype(np.float32)
     memory = np.empty((len(channels), *channels[0][1].shape[::-1]), dtype=dtype)
@@ -153,92 +166,17 @@ def _assemble(channels: Sequence[tuple[_Stored, npt.NDArray[Any]]], files: Seque
             if stored.is_scaled:
                 np.multiply(plane, np.float32(stored.slope), out=plane)
                 np.add(plane, np.float32(stored.inter), out=plane)
-        if plain and plane[0, 0, 0] != plane[tuple(length // 2 for length in plane.shape)]:
-            continue  # whole numbers are finite, and two of them differ
-        low, high = float(plane.min()), float(plane.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ImageError(path, "holds NaN or infinite voxels", _NEXT_STEP)
-        if low == high:
-            raise ImageError(path, f"is constant: every voxel is {low:g}", _NEXT_STEP)
+        _check_values(plane, path)
     return volume
 
 
-def _read(path: Path) -> _Stored:
-    """Read and unpack a file whole, so that a damaged end is found."""
-    try:
-        image, data = _open(path)
-        if image.get_data_dtype().kind not in "iufb":
-            raise ImageError(path, f"holds voxels of type {image.get_data_dtype()}, not numbers", _NEXT_STEP)
-        voxels = image.dataobj.get_unscaled() if data is None else _view(image, data)
-        slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
-        if voxels.ndim < 3 or min(voxels.shape) < 1:
-            raise ImageError(path, f"has shape {voxels.shape}, not three dimensions", "give one 3D volume per file")
-        zooms = np.asarray(image.header.get_zooms()[:3], dtype=float)
-        affine = np.asarray(image.affine, dtype=float)
-        orientation = io_orientation(affine)
-    except _DAMAGE as error:
-        raise ImageError(path, f"cannot be read: {error or type(error).__name__}", _NEXT_STEP) from error
-    if not np.isfinite(orientation).all() or not (np.isfinite(zooms) & (zooms > 0)).all():
-        raise ImageError(path, "has no valid orientation or voxel size in its header", _NEXT_STEP)
-    if not (np.isfinite(slope) and np.isfinite(inter)):
-        raise ImageError(path, "has no valid scaling in its header", _NEXT_STEP)
-    # Row i of the orientation says which output axis input axis i becomes.
-    spacing = np.empty(3)
-    spacing[orientation[:, 0].astype(int)] = zooms
-    turned = apply_orientation(voxels, orientation)
-    return _Stored(turned, slope, inter, (float(spacing[0]), float(spacing[1]), float(spacing[2])), affine)
-
-
-def _view(image: SpatialImage, data: bytes) -> npt.NDArray[Any]:
-    """Return the voxels where they lie in the unpacked file, without a copy."""
-    proxy = image.dataobj
-    dtype, offset = image.get_data_dtype(), int(proxy.offset)
-    if offset + int(np.prod(proxy.shape)) * dtype.itemsize > len(data):
-        raise EOFError("the file ends early")
-    return np.ndarray(proxy.shape, dtype, buffer=data, offset=offset, order="F")
-
-
-def _open(path: Path) -> tuple[SpatialImage, bytes | None]:
-    """Return the image and, where one file holds header and voxels, its unpacked bytes."""
-    if path.suffix in (".hdr", ".img"):
-        return nib.load(path), None
-    data = path.read_bytes()
-    if not data:
-        raise ImageError(path, "is empty", _NEXT_STEP)
-    if data[:2] == _GZIP_MAGIC:
-        # Unpacking the whole stream verifies its checksum, which reading only the needed bytes would not.
-        data = igzip.decompress(data)
-    is_second = int.from_bytes(data[:4], "little") == 540 or data[:4] == b"\0\0\x02\x1c"
-    return (nib.Nifti2Image if is_second else nib.Nifti1Image).from_bytes(data), data
-
-
-def _squeezed(stored: _Stored, path: Path) -> _Stored:
-    """Drop axes of length one behind the third."""
-    voxels = stored.voxels
-    while voxels.ndim > 3 and voxels.shape[-1] == 1:
-        voxels = voxels[..., 0]
-    if voxels.ndim != 3:
-        raise ImageError(path, f"has shape {voxels.shape}, not three dimensions", "give one 3D volume per file")
-    return _Stored(voxels, stored.slope, stored.inter, stored.spacing, stored.affine)
-
-
-def _check_same_grid(path: Path, one: _Stored, first_path: Path, first: _Stored) -> None:
-    step = "resample the modalities of a subject to one grid"
-    if one.voxels.shape != first.voxels.shape or not np.allclose(one.spacing, first.spacing, rtol=1e-3):
-        raise ImageError(
-            path,
-            f"shape {one.voxels.shape} and voxel size {_mm(one.spacing)} differ from {first_path.name}: "
-            f"{first.voxels.shape}, {_mm(first.spacing)}",
-            step,
-        )
-    # Both grids have one shape, so that they lie at the same place when their corners do.
-    corners = np.array(np.meshgrid(*((0, length - 1) for length in first.voxels.shape), [1], indexing="ij")).reshape(
-        4, -1
-    )
-    apart = float(np.abs((one.affine - first.affine) @ corners).max())
-    if apart > 0.5 * min(first.spacing):
-        raise ImageError(path, f"lies up to {apart:.1f} mm from {first_path.name} by its affine", step)
-
-
-def _mm(spacing: Sequence[float]) -> str:
-    return " x ".join(f"{value:g}" for value in spacing) + " mm"
+def _check_values(voxels: npt.NDArray[Any], path: Path) -> None:
+    """Refuse a channel that is not finite, or that is one single value."""
+    middle = voxels[tuple(length // 2 for length in voxels.shape)]
+    if voxels.dtype.kind in "iu" and voxels[0, 0, 0] != middle:
+        return  # whole numbers are finite, and two of them differ
+    low, high = float(voxels.min()), float(voxels.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(path, "holds NaN or infinite voxels", NEXT_STEP)
+    if low == high:
+        raise ImageError(path, f"is constant: every voxel is {low:g}", NEXT_STEP)

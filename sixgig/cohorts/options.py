@@ -9,7 +9,9 @@ from typing import Any
 
 from sixgig.cohorts import ADAPTERS, load_adapter, open_adapter
 from sixgig.cohorts.base import Adapter
-from sixgig.cohorts.volumes import Crop, Foreground, Normalisation
+from sixgig.cohorts.foreground import Foreground
+from sixgig.cohorts.normalisation import Normalisation
+from sixgig.cohorts.volumes import Crop
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,17 @@ import pandas as pd
 
 from sixgig.atomic import write_json
 from sixgig.checkpoints import checkpoint_folder, drop
-from sixgig.cohorts.base import Adapter, Record, Rejection
-from sixgig.cohorts.journal import Journal, writing_failed
+from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import Recipe, read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.selection import stratified_subset
-from sixgig.cohorts.subject import PreparedSubject, prepare_subject
+from sixgig.cohorts.subject import prepare_subject
+from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError, ConfigError
 from sixgig.progress import Progress
 from sixgig.tables import MANIFEST
 
-#: What one process may need for a volume of 240 x 240 x 155 in four modalities, with its packages.
-_WORKER_MB = 700
 _log = logging.getLogger(__name__)
 
 
@@ -95,19 +94,32 @@ def prepare_cohort(
     if limit is not None:
         records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
-    key = {"recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities, "digest": digest}
+    key = {
+        "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
+        "options": adapter.options, "digest": digest,
+    }  # fmt: skip
     volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
-    try:
-        folder = checkpoint_folder(checkpoints or output.parent / ".checkpoints", f"prepare-{cohort}", key)
-        with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
-            _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
-            images, volumes = journal.images, journal.volumes
-            output.mkdir(parents=True, exist_ok=True)
-            journal.finish(output)
-    except OSError as error:
-        raise writing_failed(error, output) from error
+    checkpoints = checkpoints or output.parent / ".checkpoints"
+    with writing(checkpoints):
+        folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
+    with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
+        _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
+        rows, n_bytes = journal.publish(output)
+    with writing(output):
+        _write_tables(output, rows, n_bytes, quarantine, adapter, recipe, simulated)
     drop(folder)
-    rows = journal.rows
+
+
+def _write_tables(
+    output: Path,
+    rows: list[dict[str, Any]],
+    n_bytes: int,
+    quarantine: Quarantine,
+    adapter: Adapter,
+    recipe: Recipe,
+    simulated: bool,
+) -> None:
+    """Write manifest.csv, quarantine.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
@@ -116,22 +128,22 @@ def prepare_cohort(
     write_json(
         output / "cohort.json",
         {
-            "cohort": cohort,
+            "cohort": quarantine.cohort,
             "adapter": adapter.name,
             "title": adapter.title,
             "dimensions": adapter.dimensions,
             "subject_note": adapter.subject_note,
             "simulated": simulated,
             "modalities": list(adapter.modalities),
-            "image_size": image_size,
+            "image_size": recipe.image_size,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
-            "n_images": images.n_rows,
+            "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
             "classes": {name: classes[name] for name in sorted(classes)},
-            "bytes": images.n_bytes + volumes.n_bytes,
+            "bytes": n_bytes,
         },
     )
 
@@ -147,24 +159,24 @@ def _prepare_all(
     n_found: int,
 ) -> None:
     """Prepare every subject that the journal does not hold yet; too many that cannot be used stop the cohort."""
-
-    def check_quarantine(stopped_early: bool) -> None:
-        # Subjects lost at first sight and subjects lost while reading, of those that `limit` leaves.
-        kept = (1 - n_lost / n_found) * (1 - len(journal.rejections) / len(records))
-        quarantine.check(1 - kept, n_lost + len(records), stopped_early=stopped_early)
-
-    if journal.n_resumed:
-        _log.info("going on behind %d subjects that an earlier run prepared", journal.n_resumed)
-        quarantine.add(journal.rejections)
-        check_quarantine(journal.n_done < len(records))
-    with Progress(f"prepare {quarantine.cohort}", len(records), "subjects", done=journal.n_done) as progress:
-        for result in _results(adapter, records[journal.n_done :], recipe, workers):
-            journal.add(result)
-            progress.advance()
-            if isinstance(result, Rejection):
-                quarantine.add([result])
-                check_quarantine(journal.n_done < len(records))
-    if not journal.rows:
+    n_unusable = 0
+    todo = [record for index, record in enumerate(records) if not journal.holds(index)]
+    if journal.n_kept:
+        _log.info("going on behind %d subjects that an earlier run prepared", journal.n_kept)
+    with Progress(f"prepare {quarantine.cohort}", len(records), "subjects", done=journal.n_kept) as progress:
+        fresh = results(prepare_subject, adapter, todo, recipe, workers)
+        for index in range(len(records)):
+            if not journal.holds(index):
+                journal.add(index, next(fresh))
+                progress.advance()
+            rejection = journal.rejection(index)
+            if rejection is not None:
+                n_unusable += 1
+                quarantine.add([rejection])
+                # Subjects lost at first sight and subjects lost while reading, of those that `limit` leaves.
+                kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
+                quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))
+    if n_unusable == len(records):
         quarantine.write()
         raise CohortError(
             quarantine.rejections[-1].file,
@@ -192,34 +204,3 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
         for record in records
         if record.label is None or record.label in new
     ]
-
-
-def _affordable(adapter: Adapter, workers: int) -> int:
-    """Return how many processes the free memory allows."""
-    import psutil
-
-    if adapter.dimensions == 2:
-        return workers
-    allowed = max(1, int(psutil.virtual_memory().available / 2**20 / _WORKER_MB))
-    if allowed < workers:
-        _log.warning("%d processes in place of %d: that is what the free memory allows", allowed, workers)
-    return min(allowed, workers)
-
-
-def _results(
-    adapter: Adapter, records: list[Record], recipe: Recipe, workers: int
-) -> Iterator[PreparedSubject | Rejection]:
-    """Yield the subjects in order, prepared in up to ``workers`` processes."""
-    workers = min(_affordable(adapter, workers), len(records))
-    if workers <= 1:
-        yield from (prepare_subject(adapter, record, recipe) for record in records)
-        return
-    import joblib
-
-    # An image of a 2D cohort takes milliseconds: many in one message, or the messages take longer than the work.
-    batch_size = 1 if adapter.dimensions == 3 else 32
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(
-            n_jobs=workers, return_as="generator", batch_size=batch_size, pre_dispatch="2*n_jobs"
-        )
-        yield from parallel(joblib.delayed(prepare_subject)(adapter, record, recipe) for record in records)

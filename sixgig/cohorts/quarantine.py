@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.cohorts.base import Rejection
+from sixgig.cohorts.journal import writing
 from sixgig.errors import CohortError
 from sixgig.tables import QUARANTINE
 
@@ -46,7 +47,8 @@ class Quarantine:
             [(rejection.file, rejection.subject_id, rejection.reason) for rejection in self.rejections],
             columns=QUARANTINE.column_names,
         )
-        QUARANTINE.write(frame, self._path)
+        with writing(self._path.parent):
+            QUARANTINE.write(frame, self._path)
 
     def check(self, lost_fraction: float, n_subjects: int, *, stopped_early: bool = False) -> None:
         """Stop the study when more subjects were lost than allowed.

@@ -50,13 +50,20 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
                 _add_image(subject, record, recipe, item)
     except ImageError as error:
         return Rejection(_relative(error.place, record.root), record.subject_id, error.reason)
+    except OSError as error:  # nothing is written here: an input is gone, or its disk is
+        place = str(error.filename or record.root)
+        return Rejection(_relative(place, record.root), record.subject_id, f"cannot be read: {error.strerror or error}")
     return subject
 
 
 def _corrected(volume: Volume, recipe: Recipe) -> Volume:
     """Return the volume with its bias field removed and in another voxel size, where the recipe wants that."""
     if recipe.n4:
-        volume = replace(volume, array=correct_bias(volume.array, volume.spacing))
+        try:
+            volume = replace(volume, array=correct_bias(volume.array, volume.spacing))
+        except RuntimeError as error:  # what SimpleITK raises
+            reason = str(error).strip().splitlines()[-1]
+            raise ImageError(volume.sources[0], f"its bias field cannot be fitted: {reason}", "leave out n4") from error
     if recipe.spacing is not None:
         array, spacing = to_spacing(volume.array, volume.spacing, recipe.spacing)
         volume = replace(volume, array=array, spacing=spacing)

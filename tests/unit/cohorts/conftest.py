@@ -6,12 +6,15 @@ import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_nifti import LPS, head, save_nifti
+
+from sixgig.cohorts import journal, preparation
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 
@@ -82,3 +85,18 @@ def make_elpv(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of subjects that are read, a list that grows; each is on the disk before the next is read."""
+    read: list[str] = []
+    original = preparation.prepare_subject
+
+    def counted(adapter: Any, record: Any, recipe: Any) -> Any:
+        read.append(record.subject_id)
+        return original(adapter, record, recipe)
+
+    monkeypatch.setattr(preparation, "prepare_subject", counted)
+    monkeypatch.setattr(journal, "_SYNC_EVERY", 0.0)
+    return read

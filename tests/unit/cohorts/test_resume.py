@@ -1,51 +1,21 @@
 """Preparation that is killed goes on behind the subjects that are done, and ends with the same bytes."""
 
-import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_runs import GRADES, OPTIONS, break_after, contents, prepare
 
 from sixgig.cohorts import journal, preparation
-from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.cohorts.brats import BratsAdapter
 from sixgig.errors import CohortError
 from sixgig.tables import QUARANTINE
-
-OPTIONS = {"modalities": ["t1"], "slices": {"count": 3}, "volume": {"size": [4, 6, 6]}}
-GRADES = ["HGG", "LGG"] * 4
-
-
-def prepare(root: Path, output: Path, **changes: Any) -> None:
-    arguments = {
-        "image_size": 16, "options": OPTIONS, "seed": 1, "max_quarantine_fraction": 0.5,
-        "checkpoints": output.parent / "checkpoints", "digest": "source",
-    }  # fmt: skip
-    prepare_cohort("brats", root, output, **(arguments | changes))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-@pytest.fixture
-def count(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Subjects that are read, one after the other; ``stop_at`` of them raise what a kill would leave."""
-    read: list[str] = []
-    original = preparation.prepare_subject
-
-    def counted(adapter: Any, record: Any, recipe: Any) -> Any:
-        read.append(record.subject_id)
-        return original(adapter, record, recipe)
-
-    monkeypatch.setattr(preparation, "prepare_subject", counted)
-    monkeypatch.setattr(journal, "_SYNC_EVERY", 0.0)
-    return iter([read]).__next__()
 
 
 @pytest.mark.parametrize("n_done", [0, 1, 5, 7])
@@ -79,27 +49,13 @@ def test_a_broken_run_goes_on(
     )
 
 
-def _break_after(n: int, root: Path, output: Path, monkeypatch: pytest.MonkeyPatch, count: list[str]) -> None:
-    counted = preparation.prepare_subject
-
-    def broken(adapter: Any, record: Any, recipe: Any) -> Any:
-        if len(count) == n:
-            raise KeyboardInterrupt
-        return counted(adapter, record, recipe)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(preparation, "prepare_subject", broken)
-        prepare(root, output)
-    count.clear()
-
-
 def test_a_torn_last_line_is_not_believed(
     make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_brats(GRADES)
     prepare(root, tmp_path / "whole" / "c")
     count.clear()
-    _break_after(4, root, tmp_path / "c", monkeypatch, count)
+    break_after(4, root, tmp_path / "c", monkeypatch, count)
     (lines,) = (tmp_path / "checkpoints").rglob("journal.jsonl")
     lines.write_text(lines.read_text()[:-20])
     (images,) = (tmp_path / "checkpoints").rglob("images.npy")
@@ -113,24 +69,72 @@ def test_lost_arrays_begin_again(
     make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_brats(GRADES)
-    _break_after(4, root, tmp_path / "c", monkeypatch, count)
+    break_after(4, root, tmp_path / "c", monkeypatch, count)
     next((tmp_path / "checkpoints").rglob("images.npy")).write_bytes(b"")
     prepare(root, tmp_path / "c")
     assert len(count) == len(GRADES)
 
 
-def test_a_changed_file_is_read_again_and_what_is_before_it_is_not(
+def test_a_changed_file_is_read_again_and_the_others_are_not(
     make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_brats(GRADES)
-    _break_after(6, root, tmp_path / "c", monkeypatch, count)
+    break_after(6, root, tmp_path / "c", monkeypatch, count)
     changed = next(root.rglob("*004_t1.nii.gz"))
     os.utime(changed, ns=(1, 1))
     prepare(root, tmp_path / "c")
-    assert [name[-3:] for name in count] == ["004", "005", "006", "007", "008"]
+    assert [name[-3:] for name in count] == ["004", "007", "008"]
+    prepare(root, tmp_path / "whole" / "c", checkpoints=tmp_path / "other")
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
 
 
-@pytest.mark.parametrize("changes", [{"image_size": 20}, {"digest": "new source"}])
+def test_a_repaired_subject_is_put_in_its_place(
+    make_brats: Callable[..., Path], tmp_path: Path, count: list[str]
+) -> None:
+    """Too many files are bad: once they are repaired, only they are read again, and the bytes are those of one run."""
+    root = make_brats(GRADES)
+    bad = [next(root.rglob(f"*00{number}_t1.nii.gz")) for number in (2, 5)]
+    whole = [path.read_bytes() for path in bad]
+    for path in bad:
+        path.write_bytes(b"broken")
+    with pytest.raises(CohortError, match="2 of 8 subjects of cohort c cannot be used"):
+        prepare(root, tmp_path / "c", max_quarantine_fraction=0.2)
+    assert [name[-3:] for name in count] == ["001", "002", "003", "004", "005"]
+    count.clear()
+    bad[0].write_bytes(whole[0])
+    prepare(root, tmp_path / "c", max_quarantine_fraction=0.2)
+    assert [name[-3:] for name in count] == ["002", "006", "007", "008"]
+    assert [path.suffix for path in sorted((tmp_path / "c").iterdir())] == [".json", ".npy", ".csv", ".csv", ".npy"]
+    prepare(root, tmp_path / "whole" / "c", checkpoints=tmp_path / "other")
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
+
+
+def test_a_higher_limit_keeps_the_subjects_of_the_lower_one(
+    make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_brats(GRADES)
+    break_after(4, root, tmp_path / "c", monkeypatch, count, options={**OPTIONS, "limit": 6})
+    prepare(root, tmp_path / "c")
+    assert len(count) == len(GRADES) - 4
+    prepare(root, tmp_path / "whole" / "c", checkpoints=tmp_path / "other")
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
+
+
+def test_two_processes_go_on_too(
+    make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_brats(GRADES)
+    break_after(3, root, tmp_path / "c", monkeypatch, count)
+    monkeypatch.undo()
+    prepare(root, tmp_path / "c", workers=2)
+    prepare(root, tmp_path / "whole" / "c", checkpoints=tmp_path / "other")
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"image_size": 20}, {"digest": "new source"}, {"options": {**OPTIONS, "normalise": {"high": 98}}}],
+)
 def test_another_recipe_begins_again(
     make_brats: Callable[..., Path],
     tmp_path: Path,
@@ -139,37 +143,37 @@ def test_another_recipe_begins_again(
     changes: dict[str, Any],
 ) -> None:
     root = make_brats(GRADES)
-    _break_after(6, root, tmp_path / "c", monkeypatch, count)
+    break_after(6, root, tmp_path / "c", monkeypatch, count)
     prepare(root, tmp_path / "c", **changes)
     assert len(count) == len(GRADES)
 
 
-def test_a_full_disk_keeps_what_is_done(
+def test_other_options_of_the_adapter_begin_again(
     make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_brats(GRADES)
-    append = journal.ArrayStream.append
-
-    def full(self: Any, rows: Any) -> None:
-        if len(count) > 5:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        append(self, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(journal.ArrayStream, "append", full)
-        with pytest.raises(CohortError, match="cannot be written: No space left on device") as caught:
-            prepare(root, tmp_path / "c")
-    assert "the subjects prepared so far are kept" in str(caught.value)
-    count.clear()
-    prepare(root, tmp_path / "c")
-    assert len(count) == 3
+    break_after(6, root, tmp_path / "c", monkeypatch, count)
+    monkeypatch.setattr(BratsAdapter, "option_keys", ("labels", "frames"))
+    prepare(root, tmp_path / "c", options={**OPTIONS, "frames": ["ED"]})
+    assert len(count) == len(GRADES)
 
 
-def test_a_read_only_folder_is_named(make_brats: Callable[..., Path], tmp_path: Path) -> None:
-    root = make_brats(GRADES)
-    (tmp_path / "checkpoints").write_text("a file where a folder has to be")
-    with pytest.raises(CohortError, match=r"c: cannot be written: (Not a directory|File exists)"):
-        prepare(root, tmp_path / "c")
+def test_lines_follow_the_rows_that_they_speak_of(
+    make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At no moment does a line on the disk speak of rows that are not there yet."""
+    seen = []
+    sync = journal.ArrayStream.sync
+
+    def watched(self: journal.ArrayStream) -> None:
+        sync(self)
+        for lines in (tmp_path / "checkpoints").rglob("journal.jsonl"):
+            seen.append((lines.read_text().count("\n"), len(count)))
+
+    monkeypatch.setattr(journal.ArrayStream, "sync", watched)
+    prepare(make_brats(GRADES), tmp_path / "c")
+    assert len(seen) >= 2 * len(GRADES)
+    assert all(n_lines < n_read for n_lines, n_read in seen[: 2 * len(GRADES)])
 
 
 def test_a_process_that_is_killed(make_brats: Callable[..., Path], tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sixgig.cohorts import volumes as volumes_module
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.bias_field import correct_bias
+from sixgig.cohorts.foreground import otsu
+from sixgig.cohorts.normalisation import Normalisation, _Counts
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.resampling import to_spacing
-from sixgig.cohorts.volumes import Normalisation, normalise_and_crop, otsu
+from sixgig.cohorts.volumes import normalise_and_crop
 from sixgig.errors import ConfigError
 
 
@@ -124,7 +125,8 @@ def test_counted_percentiles_are_those_of_numpy(dtype: str, n: int) -> None:
     info = np.iinfo(dtype)
     values = np.random.default_rng(n).integers(info.min, info.max, n, dtype=dtype, endpoint=True)
     for wanted in ((1.0, 99.0), (0.0, 100.0), (12.5, 50.0)):
-        assert volumes_module._percentiles(values.copy(), wanted) == pytest.approx(np.percentile(values, wanted))
+        counted = _Counts(values[:, None, None], None).percentiles(wanted)
+        assert counted == pytest.approx(np.percentile(values, wanted))
 
 
 def test_keys_of_other_adapters_are_spoken_of(caplog: pytest.LogCaptureFixture) -> None:

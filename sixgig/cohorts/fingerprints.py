@@ -1,0 +1,49 @@
+"""Whether a subject is still the one that was prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sixgig.cohorts.base import Record
+from sixgig.cohorts.stored import other_half
+from sixgig.digests import settings_digest
+
+
+def fingerprint(record: Record) -> str:
+    """Identify a subject by what it is and by size and time of its files."""
+    files = [
+        [source, *_state(path)]
+        for item in record.items
+        for source in item.files.values()
+        for path in files_of(record.root, source)
+    ]
+    return settings_digest(
+        {
+            "subject": record.subject_id,
+            "label": record.label,
+            "official": record.official,
+            "items": [[item.item_id, item.frame, sorted(item.files)] for item in record.items],
+            "files": files,
+            "root": _state(record.root) if record.root.is_file() else None,
+        }
+    )
+
+
+def files_of(root: Path, source: str) -> Iterator[Path]:
+    """Yield the file that an item names, and the other half of a pair; a frame of a 4D file is ``file@number``."""
+    path = root / source
+    if not path.exists():
+        path = root / source.rpartition("@")[0]
+    yield path
+    other = other_half(path)
+    if other is not None:
+        yield other
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:  # a member of an archive that is the cohort's root, or a file that is gone
+        return []
+    return [status.st_size, status.st_mtime_ns]

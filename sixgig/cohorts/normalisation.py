@@ -1,0 +1,118 @@
+"""Which intensities of a volume become 0 and 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sixgig.cohorts.foreground import Mask, unflipped
+from sixgig.errors import ImageError
+
+_DEVIATIONS = 3.0
+#: Voxels that are counted together: they stay in the processor's cache while numpy widens them to eight bytes each.
+_COUNTED = 1 << 16
+_UNSIGNED: dict[int, type[np.uint8] | type[np.uint16]] = {1: np.uint8, 2: np.uint16}
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become [0, 1].
+
+    Attributes:
+        method: ``percentile``: two percentiles of the foreground become 0 and 1. ``zscore``: three standard deviations
+            below and above the foreground's mean do. ``window``: two intensities do (CT).
+        low: Lower percentile or intensity.
+        high: Upper percentile or intensity.
+    """
+
+    method: Literal["percentile", "zscore", "window"] = "percentile"
+    low: float = 1.0
+    high: float = 99.0
+
+
+def find_range(
+    channel: npt.NDArray[Any], mask: Mask | None, how: Normalisation, source: str
+) -> tuple[np.float32, np.float32]:
+    """Return the intensities that become 0 and 1.
+
+    Args:
+        channel: One channel, [X, Y, Z], X fastest in memory.
+        mask: Its foreground, in memory in the same order; None for every voxel.
+        how: The rule.
+        source: The file, for the error message.
+
+    Raises:
+        ImageError: The foreground has no contrast.
+    """
+    if how.method == "window":
+        return np.float32(how.low), np.float32(how.high)
+    values: _Counts | _Values = (_Counts if _is_small(channel.dtype) else _Values)(channel, mask)
+    if how.method == "percentile":
+        low, high = (np.float32(value) for value in values.percentiles((how.low, how.high)))
+        what = f"the {how.low:g}th and {how.high:g}th percentile of its foreground are both {low:g}"
+    else:
+        mean, deviation = values.moments()
+        low, high = np.float32(mean - _DEVIATIONS * deviation), np.float32(mean + _DEVIATIONS * deviation)
+        what = f"all of its foreground is {mean:g}"
+    if not high > low:
+        raise ImageError(source, f"has no contrast: {what}", "restore the file from its original archive")
+    return low, high
+
+
+class _Values:
+    """The foreground's values, copied."""
+
+    def __init__(self, channel: npt.NDArray[Any], mask: Mask | None) -> None:
+        # In RAS order whatever the order in memory, because sums of floats depend on it.
+        self._values = channel.T[mask.T] if mask is not None else channel.T.ravel().copy()
+
+    def percentiles(self, wanted: tuple[float, float]) -> list[float]:
+        """Return them as numpy does; may be called once."""
+        return [float(value) for value in np.percentile(self._values, wanted, overwrite_input=True)]
+
+    def moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation."""
+        return float(self._values.mean(dtype=np.float64)), float(self._values.std(dtype=np.float64))
+
+
+class _Counts:
+    """How often each value of the foreground occurs: small integers are counted, which is faster than sorting them."""
+
+    def __init__(self, channel: npt.NDArray[Any], mask: Mask | None) -> None:
+        unsigned = _UNSIGNED[channel.dtype.itemsize]
+        bins = 256**channel.dtype.itemsize
+        counts = np.zeros(bins, np.intp)
+        values = unflipped(channel).T
+        values = values[unflipped(mask).T] if mask is not None else values.ravel()
+        for start in range(0, len(values), _COUNTED):
+            found = np.bincount(values[start : start + _COUNTED].view(unsigned))
+            counts[: len(found)] += found
+        if channel.dtype.kind == "i":  # negative values were counted behind the positive ones
+            counts = np.roll(counts, bins // 2)
+        self._least = int(np.iinfo(channel.dtype).min)
+        self._counts = counts
+
+    def percentiles(self, wanted: tuple[float, float]) -> list[float]:
+        """Return them as numpy does."""
+        below = np.cumsum(self._counts)
+        found = []
+        for percent in wanted:
+            place = percent / 100 * (int(below[-1]) - 1)
+            ranks = int(place), int(np.ceil(place))
+            before, after = (int(np.searchsorted(below, rank, side="right")) for rank in ranks)
+            found.append(self._least + before + (after - before) * (place - int(place)))
+        return found
+
+    def moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation."""
+        values = np.arange(len(self._counts), dtype=np.float64) + self._least
+        number = float(self._counts.sum())
+        mean = float((self._counts * values).sum() / number)
+        return mean, float(np.sqrt((self._counts * (values - mean) ** 2).sum() / number))
+
+
+def _is_small(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "iu" and dtype.itemsize in _UNSIGNED and dtype.isnative
