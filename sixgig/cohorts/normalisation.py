@@ -12,8 +12,6 @@ from sixgig.cohorts.foreground import Mask, unflipped
 from sixgig.errors import ImageError
 
 _DEVIATIONS = 3.0
-#: Voxels that are counted together: they stay in the processor's cache while numpy widens them to eight bytes each.
-_COUNTED = 1 << 16
 _UNSIGNED: dict[int, type[np.uint8] | type[np.uint16]] = {1: np.uint8, 2: np.uint16}
 
 
@@ -82,16 +80,12 @@ class _Counts:
     """How often each value of the foreground occurs: small integers are counted, which is faster than sorting them."""
 
     def __init__(self, channel: npt.NDArray[Any], mask: Mask | None) -> None:
-        unsigned = _UNSIGNED[channel.dtype.itemsize]
-        bins = 256**channel.dtype.itemsize
-        counts = np.zeros(bins, np.intp)
-        values = unflipped(channel).T
-        values = values[unflipped(mask).T] if mask is not None else values.ravel()
-        for start in range(0, len(values), _COUNTED):
-            found = np.bincount(values[start : start + _COUNTED].view(unsigned))
-            counts[: len(found)] += found
+        from sixgig.cohorts.counting import count_values  # loads a compiler, which not every cohort needs
+
+        values = unflipped(channel).T.view(_UNSIGNED[channel.dtype.itemsize])
+        counts = count_values(values, np.ones(values.shape, bool) if mask is None else unflipped(mask).T)
         if channel.dtype.kind == "i":  # negative values were counted behind the positive ones
-            counts = np.roll(counts, bins // 2)
+            counts = np.roll(counts, len(counts) // 2)
         self._least = int(np.iinfo(channel.dtype).min)
         self._counts = counts
 

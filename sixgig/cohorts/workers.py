@@ -18,7 +18,7 @@ from sixgig.cohorts.unpacking import unpacked_size
 from sixgig.errors import CohortError
 
 #: A process with its packages, before it has read anything.
-_PROCESS_BYTES = 160 * 2**20
+_PROCESS_BYTES = 220 * 2**20
 #: Part of the free memory that is used: other jobs need some too.
 _SHARE = 0.8
 #: Subjects whose files are looked at, evenly spread over the cohort.
