@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +61,7 @@ def pretrain(job: PretrainJob) -> Trained:
     options = job.options
     volumes = np.load(job.volumes, mmap_mode="r") if job.volumes is not None else None
     images = job.load_images()
-    network, geometry = _first_network(job, volumes, images.shape[1])
+    shape, geometry = _sizes_of(job, volumes, images.shape[1])
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
     settings = _settings(job, device.dtype)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
@@ -87,8 +86,9 @@ def pretrain(job: PretrainJob) -> Trained:
             stack.enter_context(watch)
 
         def run(rung: Rung) -> tuple[Network, dict[str, Any], Settings]:
-            own = copy.deepcopy(network)
-            used = _on_rung(settings, rung, geometry, own.encoder.shape)
+            # Made anew for each rung: a copy to begin from would take a ViT-B's half gigabyte all the while.
+            own, _ = _first_network(job, volumes, images.shape[1])
+            used = _on_rung(settings, rung, geometry, shape)
             store = CheckpointStore(folder)
             return own, train(own, train_on, measure_on, geometry, used, rung.device, store, follower.report), used
 
@@ -101,7 +101,7 @@ def pretrain(job: PretrainJob) -> Trained:
     facts |= {"device": rung.device, "dtype": used.precision, "gpu": watch.summary()}
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
     facts |= {"peak_vram_mb": peak_vram_mb(), "peak_rss_mb": peak_rss_mb()}
-    facts |= {"predicted": _prediction(used, geometry, trained.encoder.shape)}
+    facts |= {"predicted": _prediction(used, geometry, shape)}
     facts |= {"mode": "slices" if volumes is None else "volume", "init": options["init"], "settings": used.as_dict()}
     facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
     history = [(int(row[0]), str(row[1]), float(row[2]), float(row[3])) for row in facts.pop("history")]
@@ -151,6 +151,12 @@ def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str
         return encode_volumes(network, volumes, geometry, *how, report, kept=partial, names=names)
 
     return encode
+
+
+def _sizes_of(job: PretrainJob, volumes: np.ndarray | None, image_size: int) -> tuple[Shape, Geometry]:
+    """Return the sizes of the network that training begins with, which proves that it can be built."""
+    network, geometry = _first_network(job, volumes, image_size)
+    return network.encoder.shape, geometry
 
 
 def _load(encoder: TokenEncoder, state: Mapping[str, Any], place: object) -> None:

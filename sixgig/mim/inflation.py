@@ -112,7 +112,8 @@ def inflated_state(state: Mapping[str, Tensor], source: Source, geometry: Geomet
         shape: Sizes of the encoder: those of the source, with its class and register tokens or without.
 
     Returns:
-        Every tensor of the encoder, its normalisation included, for a strict ``load_state_dict``.
+        Every tensor of the encoder in float32, its normalisation included, for a strict ``load_state_dict``, which
+        copies them. They are not to be written to: those of the blocks are the 2D network's own.
 
     Raises:
         ArmError: The encoder has other sizes than the source, or tokens that the source lacks.
@@ -125,7 +126,7 @@ def inflated_state(state: Mapping[str, Tensor], source: Source, geometry: Geomet
     if prefix is not None:
         inflated["prefix"] = prefix
     copied = {name: state[name] for name in state if name.startswith(("blocks.", "norm."))}
-    return {name: tensor.detach().float().cpu().clone() for name, tensor in (inflated | copied).items()}
+    return {name: tensor.detach().float().cpu() for name, tensor in (inflated | copied).items()}
 
 
 def timm_state(encoder: TokenEncoder) -> dict[str, Tensor]:

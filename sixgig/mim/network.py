@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sixgig.errors import ArmError
 from sixgig.mim.geometry import Geometry, Shape, patchify, unpatchify
+from sixgig.mim.positions import sine_cosine
 
 #: As in timm's vision transformers, so that their weights give equal tokens.
 NORM_EPS = 1e-6
@@ -182,8 +183,9 @@ def build_network(
 ) -> MaskedAutoencoder | SimMim:
     """Return an untrained network.
 
-    Linear layers start as in He et al. 2022 (Glorot uniform, biases 0), positions and tokens truncated normal with
-    standard deviation 0.02.
+    Linear layers start as in He et al. 2022 (Glorot uniform, biases 0), tokens and their own positions truncated normal
+    with standard deviation 0.02, and positions of patches as sines and cosines (there they stay so, here they are
+    learned): from random ones a short training spends its first steps on learning what lies beside what.
 
     Args:
         objective: ``mae`` or ``simmim``.
@@ -209,8 +211,11 @@ def build_network(
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
         for name, parameter in network.named_parameters():
-            if name.rsplit(".", 1)[-1] in ("prefix", "positions", "mask_token", "decoder_positions"):
+            kind = name.rsplit(".", 1)[-1]
+            if kind in ("prefix", "positions", "mask_token", "decoder_positions"):
                 nn.init.trunc_normal_(parameter, std=0.02)
+            if kind in ("positions", "decoder_positions"):
+                parameter.data[:, -geometry.tokens :] = sine_cosine(geometry.grid, parameter.shape[-1])
     return network
 
 

@@ -152,14 +152,14 @@ def test_a_state_shares_no_memory_with_the_encoder():
     assert all(parameter.abs().sum() > 0 for parameter in encoder.parameters())
 
 
-def test_an_inflated_state_is_float32_and_shares_no_memory_with_the_network():
+def test_an_inflated_state_is_float32_and_its_encoder_shares_no_memory_with_the_network():
     network = tiny().half()
     source, geometry = source_of(network, MEAN, STD), Geometry((16, 16), (4, 4), 3)
     for state in (network.state_dict(), network.float().state_dict()):
         inflated = inflated_state(state, source, geometry, source.shape)
         assert {tensor.dtype for tensor in inflated.values()} == {torch.float32}
-        for tensor in inflated.values():
-            tensor.zero_()
+    for parameter in encoder_of(network, geometry).parameters():
+        parameter.data.zero_()
     assert all(parameter.abs().sum() > 0 for parameter in network.parameters())
 
 
