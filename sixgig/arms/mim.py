@@ -61,7 +61,10 @@ def pretrain(job: PretrainJob) -> Trained:
     options = job.options
     volumes = np.load(job.volumes, mmap_mode="r") if job.volumes is not None else None
     images = job.load_images()
-    shape, geometry = _sizes_of(job, volumes, images.shape[1])
+    first, geometry = _first_network(job, volumes, images.shape[1])
+    shape = first.encoder.shape
+    ready = [first]  # taken out by the first rung: a copy to begin again from would hold half a gigabyte for a ViT-B
+    del first
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
     settings = _settings(job, device.dtype)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
@@ -86,8 +89,7 @@ def pretrain(job: PretrainJob) -> Trained:
             stack.enter_context(watch)
 
         def run(rung: Rung) -> tuple[Network, dict[str, Any], Settings]:
-            # Made anew for each rung: a copy to begin from would take a ViT-B's half gigabyte all the while.
-            own, _ = _first_network(job, volumes, images.shape[1])
+            own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
             used = _on_rung(settings, rung, geometry, shape)
             store = CheckpointStore(folder)
             return own, train(own, train_on, measure_on, geometry, used, rung.device, store, follower.report), used
@@ -151,12 +153,6 @@ def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str
         return encode_volumes(network, volumes, geometry, *how, report, kept=partial, names=names)
 
     return encode
-
-
-def _sizes_of(job: PretrainJob, volumes: np.ndarray | None, image_size: int) -> tuple[Shape, Geometry]:
-    """Return the sizes of the network that training begins with, which proves that it can be built."""
-    network, geometry = _first_network(job, volumes, image_size)
-    return network.encoder.shape, geometry
 
 
 def _load(encoder: TokenEncoder, state: Mapping[str, Any], place: object) -> None:

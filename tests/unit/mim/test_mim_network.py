@@ -18,6 +18,7 @@ from sixgig.mim.network import (
     reconstruct,
     set_gradient_checkpointing,
 )
+from sixgig.mim.positions import sine_cosine
 
 VOLUME = Geometry((8, 8, 12), (4, 4, 4), 2)
 SLICE = Geometry((16, 24), (8, 8), 3)
@@ -265,8 +266,12 @@ def test_seeds_decide_the_weights_and_the_global_generator_is_left_alone(objecti
     for name, tensor in first.state_dict().items():
         assert torch.equal(tensor, same.state_dict()[name]), name
     differing = [name for name, tensor in first.named_parameters() if not torch.equal(tensor, other.state_dict()[name])]
-    drawn = [n for n, p in first.named_parameters() if p.dim() > 1]
+    # Positions of patches start as sines and cosines, those of class and register tokens are drawn.
+    drawn = [name for name, p in first.named_parameters() if p.dim() > 1 and name != "decoder_positions"]
     assert differing == drawn
+    of_patches = sine_cosine(VOLUME.grid, PREFIX.width)
+    assert torch.equal(first.encoder.positions[:, PREFIX.prefix_tokens :], of_patches)
+    assert not torch.equal(*(network.encoder.positions[:, : PREFIX.prefix_tokens] for network in (first, other)))
 
 
 @both_objectives

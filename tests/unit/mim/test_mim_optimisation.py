@@ -190,8 +190,18 @@ def test_a_scale_changes_neither_loss_nor_weights(tmp_path):
     torch.testing.assert_close(weights(plain), weights(scaled), rtol=1e-4, atol=1e-5)
 
 
+class Overflowing(torch.amp.GradScaler):
+    """Scales so far that every gradient overflows, until it has backed off once."""
+
+    def __init__(self):
+        super().__init__("cpu", init_scale=2.0**127, backoff_factor=2.0**-60)
+
+    def scale(self, outputs):
+        return super().scale(outputs) * (2.0**20 if self.get_scale() > 2.0**100 else 1.0)
+
+
 def test_an_overflow_skips_the_step_and_halves_the_scale(tmp_path):
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127 * 1.5, backoff_factor=2.0**-60)
+    scaler = Overflowing()
     optimisation = accumulated(settings(ema=0.9), scaler)
     before, average = weights(optimisation.network), torch.cat([a.flatten() for a in optimisation._average.values()])
     update = optimisation.update(1e-2)
@@ -202,7 +212,7 @@ def test_an_overflow_skips_the_step_and_halves_the_scale(tmp_path):
     assert optimisation.updates == 0
     assert scaler.get_scale() < 2.0**68
 
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127 * 1.5, backoff_factor=2.0**-60)
+    scaler = Overflowing()
     _, facts = run(tmp_path, scaler=scaler)
     assert facts["skipped_steps"] == 1
     assert facts["notes"] == ["float16 gradients overflowed in 1 of 10 steps, which were skipped"]
