@@ -45,7 +45,7 @@ class Products:
             rows = slice(start, start + step)
             block = out[rows]
             np.multiply(self.values[rows], 2 * gamma, out=block)
-            # The sum of the two norms is the same for (a, b) and (b, a), to the last bit; two subtractions would not be.
+            # The sum of two norms is the same for (a, b) and (b, a), to the last bit; two subtractions would not be.
             block -= gamma * (self._row_squares[rows, None] + self._training_squares)
             np.minimum(block, 0.0, out=block)  # a distance is not negative, whatever rounding says
             np.exp(block, out=block)
