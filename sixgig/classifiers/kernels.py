@@ -29,6 +29,7 @@ class Products:
 
     def __init__(self, rows: Floats, training: Floats) -> None:
         self.values: Floats = rows @ training.T
+        self._scratch: Floats | None = None
         self._symmetric = rows is training
         self._row_squares: Floats = np.einsum("ij,ij->i", rows, rows)
         self._training_squares: Floats = np.einsum("ij,ij->i", training, training)
@@ -53,8 +54,14 @@ class Products:
             np.fill_diagonal(out, 1.0)
         return out
 
-    def kernel(self, name: str, gamma: float, out: Floats | None = None) -> Floats:
-        """Return the linear kernel, which is ``values``, or the RBF kernel in ``out``.
+    def kernel(self, name: str, gamma: float, *, last: bool = False) -> Floats:
+        """Return the linear kernel, which is ``values``, or the RBF kernel, [n_subjects, n_train].
+
+        Args:
+            name: ``linear`` or ``rbf``.
+            gamma: Width of ``rbf``.
+            last: Whether this is the last kernel asked for. It then takes the place of ``values``; else it lies in an
+                array of its own, which the next RBF kernel overwrites.
 
         Raises:
             ValueError: There is no such kernel.
@@ -63,7 +70,11 @@ class Products:
             return self.values
         if name != "rbf":
             raise ValueError(f"kernel {name!r} is neither linear nor rbf")
-        return self.rbf(gamma, np.empty_like(self.values) if out is None else out)
+        if last:
+            return self.rbf(gamma, self.values)
+        if self._scratch is None:
+            self._scratch = np.empty_like(self.values)
+        return self.rbf(gamma, self._scratch)
 
 
 def width(gamma: float | str, X: Floats) -> float:

@@ -88,7 +88,7 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         self.training_ = X.copy()  # what the caller does to X afterwards must not change predictions
         self.gamma_ = width(self.gamma, X)
         products = Products(X, X)
-        kernel = products.kernel(self.kernel, self.gamma_, out=products.values)
+        kernel = products.kernel(self.kernel, self.gamma_, last=True)
         self.machine_ = self._machine().fit(kernel, y)
 
         def decide(train: NDArray[np.intp], held_out: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
     def _decide(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         products = Products(X, self.training_)
         values: NDArray[np.float64] = self.machine_.decision_function(
-            products.kernel(self.kernel, self.gamma_, out=products.values)
+            products.kernel(self.kernel, self.gamma_, last=True)
         )
         return values
 
@@ -143,12 +143,13 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
             kernel, gamma = candidate.get("kernel", self.kernel), candidate.get("gamma", self.gamma)
             by_kernel.setdefault((kernel, width(gamma, X_train) if kernel == "rbf" else 0.0), []).append(number)
         sides = [Products(X_train, X_train), Products(X_test, X_train)]
-        curved = any(kernel == "rbf" for kernel, _ in by_kernel)
-        buffers = [np.empty_like(side.values) if curved else None for side in sides]
+        # The linear kernel is the inner products themselves, so it comes first; the last kernel may overwrite them.
+        order = sorted(by_kernel, key=lambda kernel: kernel[0] != "linear")
         predicted: dict[int, NDArray[Any]] = {}
-        for (kernel, gamma), numbers in by_kernel.items():
-            inner, outer = (side.kernel(kernel, gamma, out) for side, out in zip(sides, buffers, strict=True))
-            for number in numbers:
+        for kernel, gamma in order:
+            last = (kernel, gamma) == order[-1]
+            inner, outer = (side.kernel(kernel, gamma, last=last) for side in sides)
+            for number in by_kernel[kernel, gamma]:
                 own = {key: value for key, value in candidates[number].items() if key in ("C", "class_weight")}
                 predicted[number] = self._machine(**own).fit(inner, y_train).predict(outer)
         return [predicted[number] for number in range(len(candidates))]

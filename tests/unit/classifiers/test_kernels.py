@@ -21,7 +21,10 @@ def test_rbf_equals_scikit_learn_whatever_the_block(monkeypatch, block, gamma):
         np.testing.assert_allclose(products.kernel("linear", gamma), left @ right.T)
         expected = rbf_kernel(left, right, gamma)
         np.testing.assert_allclose(products.kernel("rbf", gamma), expected, atol=1e-13)
-        np.testing.assert_allclose(products.rbf(gamma, out=products.values), expected, atol=1e-13)
+        np.testing.assert_allclose(products.kernel("rbf", 3 * gamma), expected**3, atol=1e-13)
+        last = products.kernel("rbf", gamma, last=True)
+        assert last is products.values
+        np.testing.assert_allclose(last, expected, atol=1e-13)
 
 
 def test_the_training_kernel_is_symmetric_with_a_diagonal_of_ones():
