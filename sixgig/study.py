@@ -309,7 +309,7 @@ class Study(TrainingFiles):
 
         Args:
             cohort: The cohort.
-            kind: intervals, scores, confusion, roc, cost, pairwise, training or reconstruction.
+            kind: intervals, scores, confusion, roc, calibration, cost, pairwise, training or reconstruction.
 
         Raises:
             SixgigError: There is no such figure.
