@@ -1,9 +1,9 @@
 """Calibration: how often what a score promises comes true.
 
 With two classes the score is that of the positive class and the promise is that the subject is positive; with more it
-is the score of the predicted class and the promise is that the prediction is right. The calibration error depends on how
-scores are put into bins, and it is above zero even for perfect scores, the more so the fewer subjects there are. So it
-is none of the study's metrics, among which the Brier score judges scores; it is shown beside the value that perfect
+is the score of the predicted class and the promise is that the prediction is right. The calibration error depends on
+how scores are put into bins, and it is above zero even for perfect scores, the more so the fewer subjects there are. So
+it is none of the study's metrics, among which the Brier score judges scores; it is shown beside the value that perfect
 scores would have on the same subjects.
 """
 

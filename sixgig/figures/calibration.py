@@ -44,7 +44,7 @@ def draw(study: Study, cohort: str) -> Figure:
         figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.2) * len(classifiers))
         panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
         for axes in panels.flat:
-            axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
             axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
             axes.yaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
             axes.tick_params(labelsize=8)
@@ -62,11 +62,11 @@ def draw(study: Study, cohort: str) -> Figure:
             )
         for row, classifier in enumerate(classifiers):
             panels[row, 0].set_ylabel(style.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
-        what = (
-            tr("score of {positive}; observed: share of subjects that are {positive}", positive=shown)
-            if len(classes) == 2 and (shown := positive_class(classes, positive))
-            else tr("score of the predicted class; observed: share of predictions that are right")
-        )
+        if len(classes) == 2:
+            shown = positive_class(classes, positive)
+            what = tr("score of {positive}; observed: share of subjects of this class", positive=shown)
+        else:
+            what = tr("score of the predicted class; observed: share of predictions that are right")
         figure.supxlabel(what, fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -40,7 +40,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of one cohort whose only arm failed: nothing but empty tables."""
     folder = tmp_path_factory.mktemp("results") / "failed"
-    rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE)]
+    rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE, None)]
     tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
     for table, name in (
         (tables.METRICS, "metrics.csv"),
