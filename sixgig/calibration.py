@@ -61,7 +61,7 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
         positive: See :func:`sixgig.metrics.positive_class`.
 
     Raises:
-        TableError: A class has no score column.
+        TableError: A class has no score column, or a score is missing.
     """
     rows = predictions.sort_values(["repeat", "subject_id"], kind="stable")
     data = outcomes(rows, positive)

@@ -39,8 +39,9 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
     without). With more than two classes the decision values are scikit-learn's one-vs-rest summary of the pairwise
     machines, and the class with the highest one is predicted. Platt's sigmoid, the usual calibration, has an
     intercept as well, per class: its highest probability and the prediction may then name two classes, and a few
-    hundred subjects do not fix it. The price is that scores of classes weighted alike are those of a population in
-    which classes are equally frequent, not of one with the cohort's shares.
+    hundred subjects do not fix it. The price: with balanced weights a score of one half lies where two classes would be
+    equally likely if they were equally frequent, so in a cohort of unequal classes the rare one is promised too often
+    (the report's calibration curves show by how much).
 
     Memory: ``fit`` holds one kernel of n_train x n_train doubles and, while T is fitted, the part of it that trains a
     held-out fold; ``predict_candidates`` holds two. With 5,000 subjects these are 200 MB each, besides at most 200 MiB
