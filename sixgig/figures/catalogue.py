@@ -61,7 +61,8 @@ _KINDS = (
         "Estimates with 95% intervals",
         "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
         "bootstrap interval over subjects (BCa where it is defined); the dotted line is the level of guessing. "
-        "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides that.",
+        "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
+        "that.",
         intervals.draw,
     ),
     Kind(

@@ -25,8 +25,8 @@ def overview(study: Study) -> TableView:
         "results-table",
         tr(
             "{metric} with 95% bootstrap interval over subjects (BCa where it is defined, see summary.csv); a value "
-            "that resampling cannot vary has none. Bold: highest of the cohort, which by itself does not mean better. *: "
-            "ran with a fallback, listed below.",
+            "that resampling cannot vary has none. Bold: highest of the cohort, which by itself does not mean better. "
+            "*: ran with a fallback, listed below.",
             metric=metric_title(study.metric),
         ),
         [tr("Method"), *by_cohort],
