@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_TICKS = (0.0, 0.5, 1.0)
+
 
 def draw(study: Study, cohort: str) -> Figure:
     """Draw one reliability curve per arm (columns of panels) and classifier (rows of panels).
@@ -44,9 +46,10 @@ def draw(study: Study, cohort: str) -> Figure:
         figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.2) * len(classifiers))
         panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
         for axes in panels.flat:
-            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-            axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
-            axes.yaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
+            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+            # Texts, not a formatter, which would run when the figure is saved and no language is chosen any more.
+            axes.set_xticks(_TICKS, [numbers.localised(f"{tick:g}") for tick in _TICKS])
+            axes.set_yticks(_TICKS, [numbers.localised(f"{tick:g}") for tick in _TICKS])
             axes.tick_params(labelsize=8)
             axes.grid()
         for method in methods:
