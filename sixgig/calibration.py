@@ -35,7 +35,7 @@ class Reliability:
         observed: Share of its predictions in which the promise came true, [n_bins].
         low: Lower end of the 95% interval of ``observed``, [n_bins].
         high: Upper end, [n_bins].
-        n_subjects: Predictions in the bin over repeats, [n_bins].
+        n_subjects: Predictions in the bin divided by the number of repeats, [n_bins].
         error: Expected calibration error: mean over predictions of the distance of their bin from the diagonal.
         error_if_calibrated: What that error would be on average if every score were the true probability.
     """
