@@ -43,6 +43,12 @@ rule draw_figures:
             category="Figures",
             labels={"cohort": "{cohort}", "figure": "roc"},
         ),
+        calibration=report(
+            ensure("results/{study}/figures/{cohort}/calibration.svg", non_empty=True),
+            caption="../report/captions/calibration.rst",
+            category="Figures",
+            labels={"cohort": "{cohort}", "figure": "calibration"},
+        ),
         cost=report(
             ensure("results/{study}/figures/{cohort}/cost.svg", non_empty=True),
             caption="../report/captions/cost.rst",
@@ -63,6 +69,8 @@ rule draw_figures:
         confusion_pdf=ensure("results/{study}/figures/{cohort}/confusion.pdf", non_empty=True),
         roc_png=ensure("results/{study}/figures/{cohort}/roc.png", non_empty=True),
         roc_pdf=ensure("results/{study}/figures/{cohort}/roc.pdf", non_empty=True),
+        calibration_png=ensure("results/{study}/figures/{cohort}/calibration.png", non_empty=True),
+        calibration_pdf=ensure("results/{study}/figures/{cohort}/calibration.pdf", non_empty=True),
         cost_png=ensure("results/{study}/figures/{cohort}/cost.png", non_empty=True),
         cost_pdf=ensure("results/{study}/figures/{cohort}/cost.pdf", non_empty=True),
         pairwise_png=ensure("results/{study}/figures/{cohort}/pairwise.png", non_empty=True),

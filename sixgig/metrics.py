@@ -101,7 +101,7 @@ def outcomes(predictions: pd.DataFrame, positive: str | None = None) -> Outcomes
         positive: Positive class for sensitivity, specificity and the binary AUC; see :func:`positive_class`.
 
     Raises:
-        TableError: A class has no score column.
+        TableError: A class has no score column, or a score is missing.
         ConfigError: See :func:`positive_class`.
     """
     classes = tuple(sorted(name.removeprefix(SCORE) for name in predictions.columns if name.startswith(SCORE)))
@@ -118,6 +118,13 @@ def outcomes(predictions: pd.DataFrame, positive: str | None = None) -> Outcomes
             )
         columns.append(np.asarray(names.map(lookup), dtype=np.intp))
     scores = predictions[[SCORE + name for name in classes]].to_numpy(dtype=np.float64)
+    missing = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(missing):  # sorted with the others, it would silently count as the highest score
+        raise TableError(
+            "predictions",
+            f"subject {str(predictions['subject_id'].iloc[missing[0]])!r} lacks a class score",
+            "delete the file of predictions and run snakemake again",
+        )
     return Outcomes(classes, classes.index(positive_class(classes, positive)), columns[0], columns[1], scores)
 
 

@@ -18,7 +18,7 @@ MAJORITY_ARM = "control_majority_class"
 MAJORITY_CLASSIFIER = "majority_class"
 RANDOM_VIT = "control_random_vit"
 #: Figures drawn for every cohort; sixgig.figures draws them under these names.
-FIGURES = ("scores", "intervals", "confusion", "roc", "cost", "pairwise")
+FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pairwise")
 #: Drawn beside them when an arm was trained.
 TRAINING_FIGURES = ("training",)
 #: Drawn when an arm was trained to fill in masked patches.

@@ -214,11 +214,8 @@ class Study(TrainingFiles):
                 found[method] = exact.iloc[0]
             else:
                 row = own.iloc[0].copy()
-                row["metric"], row["estimate"], row["ci_low"], row["ci_high"] = (
-                    metric,
-                    float("nan"),
-                    *[float("nan")] * 2,
-                )
+                row["metric"], row["ci_method"] = metric, None
+                row[["estimate", "ci_low", "ci_high"]] = float("nan")
                 found[method] = row
         return found
 
@@ -309,7 +306,7 @@ class Study(TrainingFiles):
 
         Args:
             cohort: The cohort.
-            kind: intervals, scores, confusion, roc, cost, pairwise, training or reconstruction.
+            kind: intervals, scores, confusion, roc, calibration, cost, pairwise, training or reconstruction.
 
         Raises:
             SixgigError: There is no such figure.

@@ -73,6 +73,7 @@ def summarise(
             "ci_high": [interval.high for interval in intervals.values()],
             "n_subjects": len(subjects),
             "status": status,
+            "ci_method": [interval.method or None for interval in intervals.values()],
         }
     )
     return tables.SUMMARY.check(rows, place)

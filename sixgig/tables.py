@@ -194,6 +194,13 @@ SUMMARY = Table(
         Column("ci_high", "number", "upper end of the 95% subject-level bootstrap interval", required=False),
         Column("n_subjects", "integer", "evaluation subjects"),
         Column("status", "string", "ok, 'fallback: what', or 'failed: reason'"),
+        Column(
+            "ci_method",
+            "string",
+            "bca, percentile (where BCa is not defined), or 'none: why'; empty without an estimate",
+            required=False,
+            optional=True,
+        ),
     ),
 )
 COSTS = Table(

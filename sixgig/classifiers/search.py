@@ -53,16 +53,39 @@ def search(
     Raises:
         ValueError: A grid key belongs to another step.
     """
-    candidates = [_classifier_parameters(candidate) for candidate in ParameterGrid(grid)] if grid else []
+    candidates = _candidates(grid)
     chosen: dict[str, Any] = candidates[0] if candidates else {}
     score = float("nan")
     if len(candidates) > 1:
         folds = StratifiedKFold(inner_folds, shuffle=True, random_state=seed)
-        results = np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y)])
-        best = int(results.mean(axis=0).argmax())
-        chosen, score = candidates[best], float(results.mean(axis=0)[best])
+        means = inner_scores(pipeline, grid, X, y, folds).mean(axis=0)
+        best = int(means.argmax())
+        chosen, score = candidates[best], float(means[best])
     fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y)
     return Search(chosen, score, fitted)
+
+
+def inner_scores(
+    pipeline: Pipeline, grid: Grid, X: NDArray[np.floating], y: NDArray[Any], folds: StratifiedKFold
+) -> NDArray[np.float64]:
+    """Return the balanced accuracy of every candidate on every inner fold, [n_folds, n_candidates].
+
+    Args:
+        pipeline: See :func:`search`.
+        grid: See :func:`search`; candidates come in the order of scikit-learn's ``ParameterGrid``.
+        X: See :func:`search`.
+        y: See :func:`search`.
+        folds: The inner folds.
+
+    Raises:
+        ValueError: A grid key belongs to another step.
+    """
+    candidates = _candidates(grid)
+    return np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y)])
+
+
+def _candidates(grid: Grid) -> list[dict[str, Any]]:
+    return [_classifier_parameters(candidate) for candidate in ParameterGrid(grid)] if grid else []
 
 
 def _classifier_parameters(candidate: dict[str, Any]) -> dict[str, Any]:

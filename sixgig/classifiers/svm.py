@@ -1,4 +1,8 @@
-"""Support vector machine with linear and RBF kernels in one search."""
+"""Support vector machine with linear and RBF kernels in one search.
+
+libsvm computes a kernel entry by entry and anew for every penalty. Here kernels are matrix products, made once per
+training fold and handed to libsvm for the whole grid; the machines are those of scikit-learn's ``SVC``.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +14,43 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
+from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sixgig.classifiers import Grid
+from sixgig.classifiers.kernels import Products, width
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.temperature import held_out_temperature, scores
 
 #: libsvm can take minutes over a penalty that is far too large for the scale of the features; it warns when stopped.
 _MAX_ITERATIONS = 200_000
+#: MiB in which libsvm keeps columns of the kernel in its own precision; it makes those that do not fit again.
+_CACHE_MB = 200
+#: Subjects decided at a time.
+_BATCH = 1024
 
 
 class ScoredSVC(ClassifierMixin, BaseEstimator):
-    """scikit-learn's SVC, with class scores that agree with its predictions.
+    """scikit-learn's SVC, with class scores that agree with its predictions and kernels that a whole grid shares.
 
     The score of a class is softmax(decision / T), for two classes sigmoid(decision / T). T is fitted on decision
     values of held-out training subjects (``calibration_folds`` further fits, only here: the inner search does
     without). With more than two classes the decision values are scikit-learn's one-vs-rest summary of the pairwise
-    machines, and the class with the highest one is predicted.
+    machines, and the class with the highest one is predicted. Platt's sigmoid, the usual calibration, has an
+    intercept as well, per class: its highest probability and the prediction may then name two classes, and a few
+    hundred subjects do not fix it. The price: with balanced weights a score of one half lies where two classes would be
+    equally likely if they were equally frequent, so in a cohort of unequal classes the rare one is promised too often
+    (the report's calibration curves show by how much).
+
+    Memory: ``fit`` holds one kernel of n_train x n_train doubles and, while T is fitted, the part of it that trains a
+    held-out fold; ``predict_candidates`` holds two. With 5,000 subjects these are 200 MB each, besides at most 200 MiB
+    of libsvm's. The fitted estimator holds the training features.
 
     Args:
         kernel: ``linear`` or ``rbf``.
         C: Penalty.
-        gamma: RBF width.
+        gamma: RBF width: a number, ``scale`` or ``auto``, which are taken from all training subjects.
         class_weight: ``balanced`` weighs every class alike, as balanced accuracy does.
         calibration_folds: Folds for T; 0 leaves T at 1.
         random_state: Seed of these folds.
@@ -58,25 +76,25 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         self.calibration_folds = calibration_folds
         self.random_state = random_state
 
-    def _machine(self) -> SVC:
-        return SVC(
-            kernel=self.kernel,
-            C=self.C,
-            gamma=self.gamma,
-            class_weight=self.class_weight,
-            break_ties=True,
-            max_iter=_MAX_ITERATIONS,
-        )
+    def _machine(self, **changes: Any) -> SVC:
+        """A machine that is given kernels; ``changes`` are other values of C and class_weight."""
+        own = {"C": self.C, "class_weight": self.class_weight} | changes
+        return SVC(kernel="precomputed", break_ties=True, max_iter=_MAX_ITERATIONS, cache_size=_CACHE_MB, **own)
 
     def fit(self, X: Any, y: Any) -> ScoredSVC:
         """Fit the machine and the temperature on X, [n_subjects, n_features]."""
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
-        self.machine_ = self._machine().fit(X, y)
+        self.training_ = X.copy()  # what the caller does to X afterwards must not change predictions
+        self.gamma_ = width(self.gamma, X)
+        products = Products(X, X)
+        kernel = products.kernel(self.kernel, self.gamma_, last=True)
+        self.machine_ = self._machine().fit(kernel, y)
 
         def decide(train: NDArray[np.intp], held_out: NDArray[np.intp]) -> NDArray[np.float64]:
-            return _columns(self._machine().fit(X[train], y[train]).decision_function(X[held_out]))
+            machine = self._machine().fit(kernel[np.ix_(train, train)], y[train])
+            return _columns(machine.decision_function(kernel[np.ix_(held_out, train)]))
 
         self.temperature_ = held_out_temperature(decide, classes, self.calibration_folds, self.random_state, 1.0)
         return self
@@ -85,12 +103,20 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         """Return SVC's decision values: [n] for two classes, [n, n_classes] for more."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        values: NDArray[np.float64] = self.machine_.decision_function(X)
+        values: NDArray[np.float64] = np.concatenate([self._decide(X[rows]) for rows in gen_batches(len(X), _BATCH)])
+        return values
+
+    def _decide(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        products = Products(X, self.training_)
+        values: NDArray[np.float64] = self.machine_.decision_function(
+            products.kernel(self.kernel, self.gamma_, last=True)
+        )
         return values
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the predicted class of each row."""
-        return self.classes_[_columns(self.decision_function(X)).argmax(axis=1)]
+        columns = _columns(self.decision_function(X))
+        return self.classes_[columns.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the class scores, [n, n_classes]; rows add up to one."""
@@ -101,11 +127,33 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         X_train: NDArray[np.float64],
         y_train: NDArray[Any],
         X_test: NDArray[np.float64],
-        candidates: Sequence[dict],
+        candidates: Sequence[Mapping[str, Any]],
     ) -> list[NDArray[Any]]:
-        """Return the predictions of every candidate, without fitting temperatures (see ``search``)."""
-        machine = self._machine()
-        return [machine.set_params(**candidate).fit(X_train, y_train).predict(X_test) for candidate in candidates]
+        """Return the predictions of every candidate, without fitting temperatures (see ``search``).
+
+        Inner products are computed once for all candidates, an RBF kernel once for all candidates of one width.
+
+        Args:
+            X_train: [n_train, n_features].
+            y_train: [n_train].
+            X_test: [n_test, n_features].
+            candidates: Parameters of this estimator, each a candidate.
+        """
+        by_kernel: dict[tuple[str, float], list[int]] = {}
+        for number, candidate in enumerate(candidates):
+            kernel, gamma = candidate.get("kernel", self.kernel), candidate.get("gamma", self.gamma)
+            by_kernel.setdefault((kernel, width(gamma, X_train) if kernel == "rbf" else 0.0), []).append(number)
+        sides = [Products(X_train, X_train), Products(X_test, X_train)]
+        # The linear kernel is the inner products themselves, so it comes first; the last kernel may overwrite them.
+        order = sorted(by_kernel, key=lambda kernel: kernel[0] != "linear")
+        predicted: dict[int, NDArray[Any]] = {}
+        for kernel, gamma in order:
+            last = (kernel, gamma) == order[-1]
+            inner, outer = (side.kernel(kernel, gamma, last=last) for side in sides)
+            for number in by_kernel[kernel, gamma]:
+                own = {key: value for key, value in candidates[number].items() if key in ("C", "class_weight")}
+                predicted[number] = self._machine(**own).fit(inner, y_train).predict(outer)
+        return [predicted[number] for number in range(len(candidates))]
 
 
 def _columns(values: NDArray[np.float64]) -> NDArray[np.float64]:

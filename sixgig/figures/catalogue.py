@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
-from sixgig.figures import confusion, cost, intervals, pairwise, reconstruction, roc, scores, style, training
+from sixgig.figures import (
+    calibration,
+    confusion,
+    cost,
+    intervals,
+    pairwise,
+    reconstruction,
+    roc,
+    scores,
+    style,
+    training,
+)
 from sixgig.language import speaking, tr
 from sixgig.study import Study
 
@@ -49,8 +60,9 @@ _KINDS = (
         "intervals",
         "Estimates with 95% intervals",
         "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
-        "bootstrap interval over subjects; the dotted line is the level of guessing. Overlapping intervals do not by "
-        "themselves mean that two methods are equal: the paired test below decides that.",
+        "bootstrap interval over subjects (BCa where it is defined); the dotted line is the level of guessing. "
+        "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
+        "that.",
         intervals.draw,
     ),
     Kind(
@@ -74,6 +86,14 @@ _KINDS = (
         "classes also over the one-versus-rest problems. AUC is the mean of the areas of the single curves. On the "
         "dotted line a score tells nothing.",
         roc.draw,
+    ),
+    Kind(
+        "calibration",
+        "Calibration of the scores",
+        "Out-of-fold scores of all repeats, in bins of about equally many predictions; bars are 95% intervals (Wilson) "
+        "of the observed share. On the dotted line scores come true as often as they say; below it they promise too "
+        "much. Error: mean distance from the line; by chance: what perfect scores would show on as many subjects.",
+        calibration.draw,
     ),
     Kind(
         "cost",

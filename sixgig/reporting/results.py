@@ -24,8 +24,9 @@ def overview(study: Study) -> TableView:
     table = TableView(
         "results-table",
         tr(
-            "{metric} with 95% bootstrap interval over subjects. Bold: highest of the cohort, which by itself does not "
-            "mean better. *: ran with a fallback, listed below.",
+            "{metric} with 95% bootstrap interval over subjects (BCa where it is defined, see summary.csv); a value "
+            "that resampling cannot vary has none. Bold: highest of the cohort, which by itself does not mean better. "
+            "*: ran with a fallback, listed below.",
             metric=metric_title(study.metric),
         ),
         [tr("Method"), *by_cohort],
@@ -53,7 +54,7 @@ def held_out(study: Study) -> TableView:
         "held-out-table",
         tr(
             "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
-            "subjects and scored once. 95% bootstrap interval over test subjects."
+            "subjects and scored once. 95% bootstrap interval over test subjects (BCa where it is defined)."
         ),
         [tr("Cohort"), tr("Method"), tr("Test subjects"), *(metric_title(name) for name in names)],
     )

@@ -125,7 +125,10 @@ def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series 
 
 
 def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> str:
-    facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
+    if numbers.is_missing(row["ci_low"]) or numbers.is_missing(row["ci_high"]):
+        facts = [tr("no 95% interval, because resampling cannot vary it")]
+    else:
+        facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
     facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
     level = guessing(study.metric, n_classes(study, cohort))
     if level is not None:

@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pandas as pd
@@ -7,10 +8,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_info
 
 from sixgig import evaluation
+from sixgig.bootstrap import bootstrap_intervals
 from sixgig.errors import ClassifierError, ConfigError
 from sixgig.evaluation import CHOICE_COLUMNS, cross_validate, predict_held_out
+from sixgig.metrics import fold_metrics
 
 SMALL = {"svm": {"C": [0.1, 10.0], "gamma": [1.0]}, "src": {"n_nonzero": [5], "alpha": [0.1]}, "majority_class": {}}
 
@@ -121,6 +125,53 @@ def test_no_step_is_fitted_on_a_test_subject(monkeypatch):
         assert whole == train
         assert all(part < train and not part & test for part in inner)
     assert len(Spy.fitted) == 12
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_folds_run_at_once_each_with_one_thread_of_linear_algebra(monkeypatch, threads):
+    """More threads in all than were asked for would wait for each other."""
+    together, libraries, running = [], [], []
+    search, gate = evaluation.search, threading.Barrier(threads)
+
+    def spy(*arguments, **more):
+        gate.wait(timeout=60)  # broken, and the test fails, unless as many folds as threads are at work at once
+        running.append(1)
+        together.append(len(running))
+        libraries.extend(info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas")
+        found = search(*arguments, **more)
+        running.pop()
+        return found
+
+    monkeypatch.setattr(evaluation, "search", spy)
+    run(*study(), threads=threads)  # six folds
+    assert max(together) <= threads
+    assert libraries
+    assert set(libraries) == {1}
+
+
+@pytest.mark.parametrize("classifier", ["svm", "src"])
+def test_a_class_missing_from_a_test_fold_is_undefined_there_and_nowhere_else(classifier):
+    features, subjects, splits = study(repeats=1)
+    evaluated = splits["role"].eq("evaluation")
+    splits.loc[evaluated & splits["label"].eq("class1") & splits["fold"].eq(0), "fold"] = 1
+    predictions, _ = run(features, subjects, splits, classifier)
+    values = fold_metrics(predictions, "c", "a", classifier).set_index(["metric", "fold"])["value"]
+    assert values.index[values.isna()].tolist() == [
+        (name, 0) for name in ("balanced_accuracy", "macro_f1", "macro_auc", "sensitivity")
+    ]
+    found = bootstrap_intervals(predictions, n_resamples=100, seed=0)
+    assert all(np.isfinite(interval.estimate) for interval in found.values())
+
+
+@pytest.mark.parametrize("classifier", ["svm", "src"])
+def test_a_constant_feature_changes_nothing(classifier):
+    features, subjects, splits = study(repeats=1, shift=0.5)
+    expected, _ = run(features, subjects, splits, classifier)
+    more = np.column_stack([features, np.full(len(features), 7.0, dtype=np.float32)])
+    found, _ = run(more, subjects, splits, classifier)
+    scores = ["score_class0", "score_class1"]
+    np.testing.assert_allclose(found[scores], expected[scores], atol=1e-6)
+    assert (found["predicted"] == expected["predicted"]).all()
 
 
 def test_inner_folds_shrink_to_the_smallest_class():

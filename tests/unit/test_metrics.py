@@ -120,6 +120,13 @@ def test_a_class_without_scores_is_refused():
         outcomes(predictions().assign(predicted="other"))
 
 
+def test_a_missing_score_is_refused_rather_than_ranked():
+    table = predictions()
+    table.loc[table["subject_id"] == "s007", "score_class1"] = np.nan
+    with pytest.raises(TableError, match="subject 's007' lacks a class score"):
+        fold_metrics(table, "c", "a", "svm")
+
+
 def test_only_brier_is_better_when_lower():
     assert [name for name, metric in METRICS.items() if not metric.higher_is_better] == ["brier"]
     assert all(metric.title and metric.description for metric in METRICS.values())

@@ -31,8 +31,19 @@ def test_rows_hold_estimates_and_intervals():
         assert (row.estimate, row.ci_low, row.ci_high) == pytest.approx(
             (expected[row.metric].estimate, expected[row.metric].low, expected[row.metric].high)
         )
+    assert rows["ci_method"].tolist() == [expected[name].method for name in rows["metric"]]
+    assert set(rows["ci_method"]) == {"bca"}
     assert (rows["n_subjects"] == 20).all()
     assert (rows["status"] == "fallback: cpu").all()
+
+
+def test_a_method_that_makes_no_mistake_says_why_it_has_no_interval():
+    table, splits = study()
+    rows = summarise(table.assign(predicted=table["label"]), "c", "a", "svm", splits=splits, n_resamples=100)
+    row = rows.set_index("metric").loc["balanced_accuracy"]
+    assert row["estimate"] == 1.0
+    assert row[["ci_low", "ci_high"]].isna().all()
+    assert row["ci_method"] == "none: every resample gives the same value"
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -40,7 +51,7 @@ def test_a_failed_method_keeps_its_rows(n_classes):
     _, splits = study(n_classes=n_classes)
     rows = summarise(None, "elpv", "vit_mim", "svm", "failed: out of memory", splits=splits)
     assert rows["metric"].tolist() == metric_names(n_classes)
-    assert rows[["estimate", "ci_low", "ci_high"]].isna().all(axis=None)
+    assert rows[["estimate", "ci_low", "ci_high", "ci_method"]].isna().all(axis=None)
     assert (rows["status"] == "failed: out of memory").all()
     assert (rows["n_subjects"] == 20).all()
 

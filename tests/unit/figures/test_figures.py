@@ -8,9 +8,11 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from sixgig import tables
+from sixgig.calibration import reliability
 from sixgig.errors import SixgigError
 from sixgig.figures import (
     KINDS,
+    calibration,
     catalogue,
     confusion,
     cost,
@@ -22,6 +24,7 @@ from sixgig.figures import (
     style,
     training,
 )
+from sixgig.language import speaking
 from sixgig.plan import FIGURES
 from sixgig.study import Method, Study
 from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study
@@ -40,7 +43,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of one cohort whose only arm failed: nothing but empty tables."""
     folder = tmp_path_factory.mktemp("results") / "failed"
-    rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE)]
+    rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE, None)]
     tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
     for table, name in (
         (tables.METRICS, "metrics.csv"),
@@ -138,6 +141,29 @@ def test_roc_area_is_the_mean_over_repeats_and_classes(study, cohort):
 def test_roc_needs_scores_and_two_classes():
     assert roc.curve(CONFUSED) is None
     assert roc.curve(CONFUSED[CONFUSED["label"] == "x"].assign(score_x=0.5)) is None
+
+
+@pytest.mark.parametrize(
+    ("cohort", "what"),
+    [
+        ("brats_phantom", "score of HGG; observed: share of subjects of this class"),
+        ("acdc_phantom", "score of the predicted class; observed: share of predictions that are right"),
+    ],
+)
+def test_calibration_shows_the_error_beside_that_of_perfect_scores(study, cohort, what):
+    text = words(calibration.draw(study, cohort))
+    assert what in text
+    found = reliability(study.predictions(cohort, Method("vit_pure", "svm")), study.positive(cohort))
+    assert f"error {found.error:.3f}\nby chance {found.error_if_calibrated:.3f}" in text
+    assert sum(line.startswith("error ") for line in text) == sum(
+        study.predictions(cohort, method) is not None
+        for method in study.methods(cohort)
+        if method.classifier != "majority_class"
+    )
+    with speaking("pt-BR"):
+        portuguese = calibration.draw(study, cohort)
+    lines = {line for text in words(portuguese) for line in text.split("\n")}  # read when no language is chosen
+    assert {"0,5", "proporção observada"} <= lines
 
 
 def test_the_cost_of_a_method_is_its_own():

@@ -59,7 +59,7 @@ def write_fake_study(
                 )
             for classifier in ["majority_class"] if arm == "control_majority_class" else ["svm", "src"]:
                 if skill is None:
-                    summary += [(cohort, arm, classifier, name, None, None, None, 48, status) for name in METRICS]
+                    summary += [(cohort, arm, classifier, name, None, None, None, 48, status, None) for name in METRICS]
                     continue
                 predictions = _predict(splits, skill + (0.2 if classifier == "svm" else 0.0), arm, rng)
                 path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
@@ -74,7 +74,10 @@ def write_fake_study(
                     estimate = float(np.mean([values[name] for values in repeats.values()]))
                     half = 1.96 * np.sqrt(max(estimate * (1 - estimate), 0.0) / n)
                     low, high = max(estimate - half, 0.0), min(estimate + half, 1.0)
-                    summary.append((cohort, arm, classifier, name, estimate, low, high, n, status))
+                    if low == high:  # the bootstrap gives no interval to what it cannot vary
+                        low = high = None
+                    how = "bca" if low is not None else "none: every resample gives the same value"
+                    summary.append((cohort, arm, classifier, name, estimate, low, high, n, status, how))
                 costs.append(
                     (
                         cohort,
@@ -93,7 +96,7 @@ def write_fake_study(
         pairwise += _compare(cohort, scores)
     _table(tables.METRICS, metrics, folder / "metrics.csv")
     _table(tables.SUMMARY, summary, folder / "summary.csv")
-    held_out = [("elpv", *row[1:7], 40, row[8]) for row in summary if row[0] == "elpv" and row[1] != "vit_sparse"]
+    held_out = [("elpv", *row[1:7], 40, *row[8:]) for row in summary if row[0] == "elpv" and row[1] != "vit_sparse"]
     _table(tables.SUMMARY, held_out, folder / "test_summary.csv")
     _table(tables.COSTS, costs, folder / "costs.csv")
     _table(tables.PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")

@@ -27,12 +27,13 @@ def make(
     status: dict[str, str] | None = None,
     p_value: float = 0.2,
     skip: tuple[str, str] | None = None,
+    intervals: bool = True,
 ) -> Study:
     """A study of one cohort; ``better`` names the pairs (winner, loser) that the test tells apart."""
     rows = []
     for arm, value in estimates.items():
         given = (status or {}).get(arm, "ok")
-        low, high = (None, None) if np.isnan(value) else (value - 0.05, value + 0.05)
+        low, high = (None, None) if np.isnan(value) or not intervals else (value - 0.05, value + 0.05)
         rows.append(
             (
                 "c",
@@ -44,6 +45,7 @@ def make(
                 high,
                 40,
                 given,
+                None,
             )
         )
     tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
@@ -83,6 +85,14 @@ def test_a_winner_needs_the_test_against_every_arm_and_control(tmp_path):
         "It is better than Baseline CNN + SVM (difference +0.100, 95% interval 0.000 to +0.200, corrected p = 0.012)."
     )
     assert len(found.sentences) == 4
+
+
+def test_an_estimate_without_an_interval_says_so(tmp_path):
+    found = verdict.judge(make(tmp_path, better=CONTROLS, intervals=False), "c")
+    assert found.sentences[0] == (
+        "Pure ViT + SVM has the highest balanced accuracy: 0.800 (no 95% interval, because resampling cannot vary it, "
+        "40 subjects, guessing gives 0.500)."
+    )
 
 
 def test_a_higher_estimate_alone_is_noise(tmp_path):

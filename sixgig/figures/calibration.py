@@ -1,0 +1,95 @@
+"""Reliability curves of every method of one cohort, as small multiples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixgig.calibration import Reliability, reliability
+from sixgig.figures import style
+from sixgig.language import tr
+from sixgig.metrics import positive_class
+from sixgig.reporting import numbers
+from sixgig.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TICKS = (0.0, 0.5, 1.0)
+
+
+def draw(study: Study, cohort: str) -> Figure:
+    """Draw one reliability curve per arm (columns of panels) and classifier (rows of panels).
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The figure; the majority-class control is left out, because its score is the same for all subjects of a fold.
+    """
+    title = tr("{cohort}: how often scores come true", cohort=cohort)
+    methods = [method for method in study.methods(cohort) if method.classifier != "majority_class"]
+    predictions = {method: study.predictions(cohort, method) for method in methods}
+    frames = [frame for frame in predictions.values() if frame is not None]
+    if not frames:
+        return style.empty_figure(title, tr("no method of this cohort made predictions"))
+    classes = tuple(sorted({str(name) for frame in frames for name in frame["label"]}))
+    positive = study.positive(cohort)
+    arms = list(dict.fromkeys(method.arm for method in methods))
+    classifiers = list(
+        dict.fromkeys(method.classifier for method in sorted(methods, key=lambda m: m.classifier != "svm"))
+    )
+
+    with style.style():
+        side = 1.75
+        figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.2) * len(classifiers))
+        panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
+        for axes in panels.flat:
+            axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+            # Texts, not a formatter, which would run when the figure is saved and no language is chosen any more.
+            axes.set_xticks(_TICKS, [numbers.localised(f"{tick:g}") for tick in _TICKS])
+            axes.set_yticks(_TICKS, [numbers.localised(f"{tick:g}") for tick in _TICKS])
+            axes.tick_params(labelsize=8)
+            axes.grid()
+        for method in methods:
+            axes = panels[classifiers.index(method.classifier), arms.index(method.arm)]
+            frame = predictions[method]
+            if frame is None:
+                axes.text(0.5, 0.5, tr("failed"), ha="center", va="center", color="#555555")
+            else:
+                _panel(axes, reliability(frame, positive), style.arm_colour(method.arm))
+        for column, arm in enumerate(arms):
+            panels[0, column].set_title(
+                style.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
+            )
+        for row, classifier in enumerate(classifiers):
+            panels[row, 0].set_ylabel(style.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
+        if len(classes) == 2:
+            shown = positive_class(classes, positive)
+            what = tr("score of {positive}; observed: share of subjects of this class", positive=shown)
+        else:
+            what = tr("score of the predicted class; observed: share of predictions that are right")
+        figure.supxlabel(what, fontsize=9)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _panel(axes: Axes, curve: Reliability, colour: str) -> None:
+    """One method: points with intervals, the diagonal, and the calibration error in the free corner."""
+    axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1)
+    axes.vlines(curve.promised, curve.low, curve.high, color=colour, linewidth=1.2, alpha=0.6)
+    axes.plot(curve.promised, curve.observed, color=colour, marker="o", markersize=3.5, linewidth=1.4)
+    below = (curve.observed - curve.promised) @ curve.n_subjects <= 0
+    axes.annotate(
+        tr(
+            "error {error}\nby chance {chance}",
+            error=numbers.score(curve.error),
+            chance=numbers.score(curve.error_if_calibrated),
+        ),
+        (0.04, 0.96) if below else (0.97, 0.04),
+        xycoords="axes fraction",
+        ha="left" if below else "right",
+        va="top" if below else "bottom",
+        fontsize=7,
+    )
