@@ -359,6 +359,7 @@ def _compare(cohort: str, scores: dict[tuple[str, str], np.ndarray]) -> list[tup
                 p,
                 d.mean() / sd if sd else None,
                 n,
+                3 * error or None,
                 "",
             ]
         )
@@ -366,5 +367,5 @@ def _compare(cohort: str, scores: dict[tuple[str, str], np.ndarray]) -> list[tup
     for place, row in enumerate(sorted(rows, key=lambda r: r[11])):  # Holm
         running = max(running, min(1.0, row[11] * (len(rows) - place)))
         row[12] = running
-        row[15] = "within noise" if running >= 0.05 else "a better" if row[6] > 0 else "b better"
+        row[16] = "within noise" if running >= 0.05 else "a better" if row[6] > 0 else "b better"
     return [tuple(row) for row in rows]

@@ -58,7 +58,7 @@ def make(
             word = "a better" if (a, b) in better else "b better" if (b, a) in better else "within noise"
             p = (p_value, 0.6) if word == "within noise" else (0.001, 0.012)
             methods = (a, classifier_of(a), b, classifier_of(b))
-            pairs.append(("c", "balanced_accuracy", *methods, d, d - 0.1, d + 0.1, 1.0, 14, *p, 0.5, 15, word))
+            pairs.append(("c", "balanced_accuracy", *methods, d, d - 0.1, d + 0.1, 1.0, 14, *p, 0.5, 15, 0.062, word))
     tables.PAIRWISE.write(
         pd.DataFrame(pairs, columns=tables.PAIRWISE.column_names), folder / "statistics" / "pairwise.csv"
     )

@@ -63,13 +63,26 @@ def test_keeps_its_level_on_real_cross_validation_scores():
     assert rejected["plain"] / studies > 0.15
 
 
-@pytest.mark.parametrize(("value", "p_value"), [(0.0, 1.0), (0.25, 0.0), (-0.1, 0.0)])
-def test_equal_differences_have_no_t(value, p_value):
+@pytest.mark.parametrize("value", [0.25, -0.1])
+def test_equal_differences_are_not_testable(value):
     result = corrected_resampled_t_test(np.full(15, value), 0.25)
-    assert np.isnan(result.t)
-    assert np.isnan(result.effect_size)
-    assert result.p_value == p_value
-    assert result.ci_low == result.ci_high == pytest.approx(value)
+    assert result.difference == pytest.approx(value)
+    assert (result.df, result.error) == (14, 0.0)
+    assert np.isnan([result.t, result.effect_size, result.p_value, result.ci_low, result.ci_high]).all()
+
+
+def test_no_difference_in_any_fold_is_no_difference():
+    result = corrected_resampled_t_test(np.zeros(15), 0.25)
+    assert (result.difference, result.ci_low, result.ci_high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert np.isnan([result.t, result.effect_size]).all()
+
+
+def test_differences_that_only_rounding_tells_apart_are_equal():
+    # 2/3 - 1/3 and 1/2 - 1/6, from scores written with ten digits.
+    differences = np.array([0.6666666667 - 0.3333333333, 0.5 - 0.1666666667] * 5)
+    assert differences.std() > 0
+    assert np.isnan(corrected_resampled_t_test(differences, 0.25).p_value)
+    assert corrected_resampled_t_test(np.array([0.0, 1e-10, 0.0]), 0.5).p_value == 1.0
 
 
 @pytest.mark.parametrize(
