@@ -73,13 +73,13 @@ def compare_subjects(
     mcnemar: list[dict[str, Any]] = []
     delong: list[dict[str, Any]] = []
     for cohort in cohorts:
-        found = {}
-        for method in methods:
-            file = root / "predictions" / cohort / f"{'.'.join(method)}.csv"
+        found: dict[tuple[str, str], SubjectScores] = {}
+        for arm, classifier in methods:
+            file = root / "predictions" / cohort / f"{arm}.{classifier}.csv"
             predictions = tables.PREDICTIONS.read(file)
             if len(predictions):
-                found[method] = mean_scores(predictions)
-                _check_same_subjects(found, method, file)
+                found[arm, classifier] = mean_scores(predictions)
+                _check_same_subjects(found, (arm, classifier), file)
         mcnemar += _judged([_mcnemar(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha)
         if all(scores.scores.shape[1] == 2 for scores in found.values()):
             delong += _judged(
