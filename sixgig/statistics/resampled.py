@@ -87,10 +87,10 @@ def corrected_resampled_t_test(
     t is the mean over its corrected error, with n - 1 degrees of freedom; the interval uses the same error. See
     :func:`corrected_mean`.
 
-    The correction takes two folds' scores to correlate by n_test / n, which is a rule of thumb. In simulations of equally
-    good classifiers (``tests/unit/statistics/test_resampled.py``) it finds a difference at the 5% level in 2 to 8 of 100
-    studies with three repeats of five folds, where the plain t-test does in 26 to 37. With ten repeats of ten folds and
-    features that tell the classes apart poorly it was 10 of 100: more repeats do not make this test safer.
+    The correction takes two folds' scores to correlate by n_test / n, which is a rule of thumb. In simulations of
+    equally good classifiers (``tests/unit/statistics/test_resampled.py``) it finds a difference at the 5% level in 2 to
+    8 of 100 studies with three repeats of five folds, where the plain t-test does in 26 to 37. With ten repeats of ten
+    folds and features that tell the classes apart poorly it was 10 of 100: more repeats do not make this test safer.
 
     When all differences are equal there is no variance to estimate, and t and the effect size are NaN. If they are all
     zero the methods cannot be told apart: p is 1. If they are all the same non-zero number, the test is not defined and
