@@ -43,13 +43,18 @@ rule score_predictions:
 
 
 rule compare_methods:
-    """Nadeau-Bengio tests between the methods of each cohort, with Holm's correction."""
+    """Nadeau-Bengio tests with Holm's correction, and Bayesian tests, between the methods of each cohort."""
     input:
         metrics="results/{study}/metrics.csv",
     output:
         pairwise=report(
             ensure("results/{study}/statistics/pairwise.csv", non_empty=True),
             caption="../report/captions/pairwise.rst",
+            category="Tables",
+        ),
+        bayesian=report(
+            ensure("results/{study}/statistics/bayesian.csv", non_empty=True),
+            caption="../report/captions/bayesian.rst",
             category="Tables",
         ),
     log:
@@ -64,9 +69,42 @@ rule compare_methods:
         metric=PLAN.config["evaluation"]["metric"],
         folds=PLAN.config["evaluation"]["folds"],
         alpha=PLAN.config["evaluation"]["alpha"],
+        rope=PLAN.config["evaluation"]["rope"],
         digest=source_digest("sixgig.statistics.pairwise"),
     script:
         "../scripts/compare_methods.py"
+
+
+rule compare_subjects:
+    """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
+    input:
+        predictions=PLAN.targets("classify"),
+    output:
+        mcnemar=report(
+            ensure("results/{study}/statistics/mcnemar.csv", non_empty=True),
+            caption="../report/captions/mcnemar.rst",
+            category="Tables",
+        ),
+        delong=report(
+            ensure("results/{study}/statistics/delong.csv", non_empty=True),
+            caption="../report/captions/delong.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_subjects.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_subjects.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        cohorts=PLAN.cohorts,
+        methods=PLAN.methods,
+        alpha=PLAN.config["evaluation"]["alpha"],
+        digest=source_digest("sixgig.statistics.subjects"),
+    script:
+        "../scripts/compare_subjects.py"
 
 
 rule collect_costs:

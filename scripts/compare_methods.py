@@ -1,11 +1,11 @@
-"""Compare the methods of each cohort by Nadeau-Bengio tests with Holm's correction."""
+"""Compare the methods of each cohort over the test folds: Nadeau-Bengio tests and Bayesian correlated t-tests."""
 
 from pathlib import Path
 from typing import Any
 
 from sixgig.jobs import job
-from sixgig.statistics.pairwise import compare_pairs
-from sixgig.tables import METRICS, PAIRWISE
+from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
+from sixgig.tables import BAYESIAN, METRICS, PAIRWISE
 
 
 def main(
@@ -13,10 +13,14 @@ def main(
     metric: str,
     folds: int,
     alpha: float,
+    rope: float,
     pairwise: Path,
+    bayesian: Path,
 ) -> None:
-    """Compare the methods of each cohort by Nadeau-Bengio tests with Holm's correction."""
-    PAIRWISE.write(compare_pairs(METRICS.read(metrics), metric, 1 / (folds - 1), alpha), pairwise)
+    """Compare the methods of each cohort over the test folds: Nadeau-Bengio tests and Bayesian correlated t-tests."""
+    scores, ratio = METRICS.read(metrics), 1 / (folds - 1)
+    PAIRWISE.write(compare_pairs(scores, metric, ratio, alpha), pairwise)
+    BAYESIAN.write(weigh_pairs(scores, metric, ratio, rope), bayesian)
 
 
 if __name__ == "__main__":
@@ -28,5 +32,7 @@ if __name__ == "__main__":
             metric=snakemake.params.metric,
             folds=snakemake.params.folds,
             alpha=snakemake.params.alpha,
+            rope=snakemake.params.rope,
             pairwise=Path(snakemake.output.pairwise),
+            bayesian=Path(snakemake.output.bayesian),
         )

@@ -23,9 +23,11 @@ FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pa
 TRAINING_FIGURES = ("training",)
 #: Drawn when an arm was trained to fill in masked patches.
 RECONSTRUCTION_FIGURES = ("reconstruction",)
+#: Tables of tests between two methods of one cohort, under ``statistics/``.
+PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
 #: Exported for a paper, once per study and once per cohort; sixgig.reporting.exports writes them under these names.
 STUDY_TABLES = ("results", "held_out", "costs", "arms")
-COHORT_TABLES = ("metrics", "pairs")
+COHORT_TABLES = ("metrics", "pairs", "tests")
 
 
 class Plan:
@@ -148,7 +150,8 @@ class Plan:
         if stage == "classify":
             return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
         if stage == "statistics":
-            names = ("metrics.csv", "summary.csv", "test_summary.csv", "costs.csv", "statistics/pairwise.csv")
+            names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
+            names += [f"statistics/{name}.csv" for name in PAIR_TESTS]
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []

@@ -13,6 +13,7 @@ from sixgig import tables
 from sixgig.atomic import read_json
 from sixgig.digests import file_sha256
 from sixgig.errors import SixgigError, TableError
+from sixgig.study_pairs import PairTests
 from sixgig.study_training import TrainingFiles
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def is_failed(status: str) -> bool:
     return status.startswith("failed")
 
 
-class Study(TrainingFiles):
+class Study(TrainingFiles, PairTests):
     """The results of one study, read lazily: a file is opened when its property or method is first used.
 
     ``study.json`` may hold: ``config`` (the whole study file, with ``study``, ``title``, ``scope``, ``seed``,
@@ -160,23 +161,6 @@ class Study(TrainingFiles):
         """``costs.csv``: what each stage took."""
         return self._table(tables.COSTS, self.folder / "costs.csv")
 
-    @cached_property
-    def pairwise(self) -> pd.DataFrame:
-        """``statistics/pairwise.csv``: corrected tests between two methods of one cohort."""
-        return self._table(tables.PAIRWISE, self.folder / "statistics" / "pairwise.csv")
-
-    @cached_property
-    def _pairs(self) -> dict[tuple[str, str, Method, Method], pd.Series]:
-        return {
-            (
-                str(row["cohort"]),
-                str(row["metric"]),
-                Method(str(row["arm_a"]), str(row["classifier_a"])),
-                Method(str(row["arm_b"]), str(row["classifier_b"])),
-            ): row
-            for _, row in self.pairwise.iterrows()
-        }
-
     @property
     def cohorts(self) -> list[str]:
         """Cohort names, in the order of the summary."""
@@ -218,29 +202,6 @@ class Study(TrainingFiles):
                 row[["estimate", "ci_low", "ci_high"]] = float("nan")
                 found[method] = row
         return found
-
-    def pair(self, cohort: str, a: Method, b: Method) -> pd.Series | None:
-        """The pairwise row of ``a`` against ``b`` on the study's metric, turned round when the file holds it so.
-
-        Returns:
-            The row with ``difference``, ``ci_low``, ``ci_high``, ``t``, ``effect_size`` and ``verdict`` read as
-            ``a`` minus ``b``, or None when the pair was not tested.
-        """
-        direct = self._pairs.get((cohort, self.metric, a, b))
-        if direct is not None:
-            return direct
-        reverse = self._pairs.get((cohort, self.metric, b, a))
-        if reverse is None:
-            return None
-        row = reverse.copy()
-        low, high = row["ci_low"], row["ci_high"]
-        for name in ("difference", "t", "effect_size"):
-            row[name] = -row[name]
-        row["ci_low"], row["ci_high"] = -high, -low
-        row["verdict"] = {"a better": "b better", "b better": "a better"}.get(row["verdict"], row["verdict"])
-        for name in ("arm", "classifier"):
-            row[f"{name}_a"], row[f"{name}_b"] = row[f"{name}_b"], row[f"{name}_a"]
-        return row
 
     # ---- files of one cohort
 

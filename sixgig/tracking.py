@@ -205,6 +205,8 @@ def _log_files(client: MlflowClient, run_id: str, folder: Path) -> None:
     """Copy the figures, the report and the tables to the parent run's artifacts."""
     if (folder / "figures").is_dir():
         client.log_artifacts(run_id, str(folder / "figures"), "figures")
-    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv", "statistics/pairwise.csv"):
+    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv"):
         if (folder / name).exists():
-            client.log_artifact(run_id, str(folder / name), str(Path(name).parent) if "/" in name else None)
+            client.log_artifact(run_id, str(folder / name))
+    if (folder / "statistics").is_dir():
+        client.log_artifacts(run_id, str(folder / "statistics"), "statistics")

@@ -106,7 +106,8 @@ _KINDS = (
         "pairwise",
         "Differences between methods",
         "Mean difference of the fold scores, row minus column. A bold number with a star is a difference that the "
-        "corrected resampled t-test finds after Holm's correction; every other difference is within noise.",
+        "corrected resampled t-test finds after Holm's correction; every other difference is within noise, or the same "
+        "in every fold, which the test cannot judge.",
         pairwise.draw,
     ),
 )

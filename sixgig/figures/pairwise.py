@@ -47,7 +47,7 @@ def draw(study: Study, cohort: str) -> Figure:
         axes = figure.add_subplot()
         image = axes.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
         for (a, b), row in tested.items():
-            found = row["verdict"] != "within noise"
+            found = row["verdict"] in ("a better", "b better")
             value = float(row["difference"])
             axes.text(
                 methods.index(b),

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from sixgig.atomic import write_text
 from sixgig.language import speaking
-from sixgig.reporting import results
+from sixgig.reporting import comparisons, results
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Study
 
 #: Tables of each cohort, by the part of their file name behind the cohort's name.
 COHORT_TABLES: dict[str, Callable[[Study, str], TableView]] = {
     "metrics": results.all_metrics,
-    "pairs": results.pairs,
+    "pairs": comparisons.pairs,
+    "tests": comparisons.tests,
 }
 #: Tables of the study, by file name.
 STUDY_TABLES: dict[str, Callable[[Study], TableView]] = {

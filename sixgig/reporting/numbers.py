@@ -82,6 +82,12 @@ def p_value(p: Any, alpha: float = 0.05) -> str:
     return localised(f"{p:.6f}")
 
 
+@_or_missing
+def probability(value: float) -> str:
+    """A probability, never rounded to certainty: ``0.874``, ``> 0.999``, ``< 0.001``."""
+    return "< 0.001" if value < 0.001 else "> 0.999" if value > 0.999 else f"{value:.3f}"
+
+
 def p_equation(p: Any, alpha: float = 0.05) -> str:
     """A p value for a sentence: ``p = 0.012`` or ``p < 0.001``."""
     text = p_value(p, alpha)

@@ -15,7 +15,7 @@ from sixgig.atomic import write_text
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list
 from sixgig.language import current, speaking, tr
-from sixgig.reporting import cohorts, numbers, results, training, verdict
+from sixgig.reporting import cohorts, comparisons, numbers, results, training, verdict
 from sixgig.study import Study
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
@@ -68,7 +68,8 @@ def _render(study: Study) -> str:
         results=results.overview(study),
         held_out=results.held_out(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
-        pairs=[results.pairs(study, cohort) for cohort in study.cohorts],
+        pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
+        tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
         trouble=results.trouble(study),
         arms=results.arms(study),
         training=training.training(study),

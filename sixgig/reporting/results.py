@@ -1,8 +1,8 @@
-"""The report's tables of results: estimates, all metrics, pairs, costs, and what went wrong."""
+"""The report's tables of results: estimates, all metrics, costs, and what went wrong."""
 
 from __future__ import annotations
 
-from sixgig.figures.style import method_title, metric_title
+from sixgig.figures.style import metric_title
 from sixgig.language import tr
 from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
@@ -83,42 +83,6 @@ def all_metrics(study: Study, cohort: str) -> TableView:
     estimates = {name: study.estimates(cohort, name) for name in names}
     for method in study.methods(cohort):
         table.rows.append([views.method(method), *(_estimate_cell(estimates[name][method]) for name in names)])
-    return table
-
-
-def pairs(study: Study, cohort: str) -> TableView:
-    """Every tested pair of one cohort, smallest corrected p first."""
-    rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
-    table = TableView(
-        f"pairs-{cohort}",
-        tr(
-            "{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
-            "{comparisons}. Difference is A minus B; its interval is for that pair alone.",
-            cohort=cohort,
-            comparisons=numbers.plural(len(rows), "comparison"),
-        ),
-        ["A", "B", tr("Difference"), tr("95% interval"), "p", "p (Holm)", tr("Effect size"), tr("Verdict")],
-    )
-    several = rows["metric"].nunique() > 1
-    if several:
-        table.columns.insert(0, tr("Metric"))
-    for _, row in rows.iterrows():
-        a, b = Method(row["arm_a"], row["classifier_a"]), Method(row["arm_b"], row["classifier_b"])
-        better = {"a better": method_title(a), "b better": method_title(b)}.get(row["verdict"])
-        cells = [
-            views.method(a),
-            views.method(b),
-            views.number(row["difference"], numbers.difference),
-            Cell(numbers.interval(row["ci_low"], row["ci_high"], numbers.difference), numeric=True),
-            views.number(row["p_value"], lambda p: numbers.p_value(p, study.alpha)),
-            views.number(row["p_holm"], lambda p: numbers.p_value(p, study.alpha)),
-            views.number(row["effect_size"], numbers.difference),
-            Cell(
-                tr("{method} better", method=better) if better else tr(str(row["verdict"])),
-                strong=row["verdict"] != "within noise",
-            ),
-        ]
-        table.rows.append([Cell(metric_title(row["metric"])), *cells] if several else cells)
     return table
 
 

@@ -1,7 +1,8 @@
 """Turns the tables of one cohort into plain sentences that are never more certain than the test behind them.
 
-Only the ``verdict`` column of the pairwise table may say "better"; a higher estimate alone never does. A control is
-never named as the best method. The rules are spelled out in :func:`judge`.
+Only a test may say "better": the corrected resampled t-test or, for a pair with the same difference in every fold,
+which that test cannot judge, McNemar's exact test. A higher estimate alone never does. A control is never named as the
+best method. The rules are spelled out in :func:`judge` and :func:`finding`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pandas as pd
 from sixgig.figures.intervals import guessing, n_classes
 from sixgig.figures.style import arm_title, lower_case, method_title, metric_title
 from sixgig.language import current, tr
+from sixgig.metrics import METRICS
 from sixgig.reporting import numbers
 from sixgig.study import Method, Study, is_failed
 
@@ -58,16 +60,39 @@ def judge(study: Study, cohort: str) -> Verdict:
 
     best = ranked[0]
     others = [method for method in ranked if method.arm != best.arm]
-    pairs = {method: study.pair(cohort, best, method) for method in done if method != best}
-    level, headline = _below_control(study, cohort, ranked, list(done)) or _headline(best, others, pairs)
+    findings = {method: finding(study, cohort, best, method) for method in others}
+    level, headline = _below_control(study, cohort, ranked, list(done)) or _headline(best, findings)
     sentences = [_best_sentence(study, cohort, best, done[best])]
     rivals = others[:1] + [method for method in others[1:] if method.arm == "vit_pure"][:1]
     if len(rivals) == 2 and rivals[0].arm == "vit_pure":
         rivals.pop()
-    family = len(study.pairwise[(study.pairwise["cohort"] == cohort) & (study.pairwise["metric"] == study.metric)])
-    for method in [*rivals, *_controls(done)]:
-        sentences.append(_compare(pairs[method], method_title(method), study.alpha, family))
+    sentences += [_compare(study, cohort, best, method) for method in [*rivals, *_controls(done)]]
     return Verdict(cohort, level, headline, sentences + _trouble(rows))
+
+
+def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
+    """Say what the tests find about two methods on the study's metric.
+
+    The corrected resampled t-test decides. Where every fold shows the same difference it is not defined; then McNemar's
+    exact test over subjects decides, if it points the same way as the difference, since it is about accuracy only.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+        a: One method.
+        b: Another method.
+
+    Returns:
+        ``a better``, ``b better``, ``within noise``, ``not testable``, or ``not tested`` when the two share no folds.
+    """
+    row = study.pair(cohort, a, b)
+    if row is None:
+        return "not tested"
+    if row["verdict"] != "not testable":
+        return str(row["verdict"])
+    ahead = "a better" if (row["difference"] > 0) == METRICS[study.metric].higher_is_better else "b better"
+    subjects = study.pair(cohort, a, b, "mcnemar")
+    return ahead if subjects is not None and subjects["verdict"] == ahead else "not testable"
 
 
 def over_cohorts(n_cohorts: int) -> str:
@@ -88,10 +113,6 @@ def _controls(done: dict[Method, pd.Series]) -> list[Method]:
     return random[:1] + [method for method in done if method.arm == _MAJORITY]
 
 
-def _is_better(row: pd.Series | None) -> bool:
-    return row is not None and row["verdict"] == "a better"
-
-
 def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
     """Level and headline when the best method is not found better than a control; None when it is."""
     for control, name in (
@@ -99,7 +120,7 @@ def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[M
         (_MAJORITY, tr("always naming the largest class")),
     ):
         floors = [method for method in done if method.arm == control]
-        beaten = [all(_is_better(study.pair(cohort, method, floor)) for floor in floors) for method in ranked]
+        beaten = [all(finding(study, cohort, method, floor) == "a better" for floor in floors) for method in ranked]
         if not any(beaten):
             return "control", tr("No arm is shown to be better than {name}.", name=name)
         if not beaten[0]:
@@ -111,17 +132,22 @@ def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[M
     return None
 
 
-def _headline(best: Method, others: list[Method], pairs: dict[Method, pd.Series | None]) -> tuple[str, str]:
+def _headline(best: Method, findings: dict[Method, str]) -> tuple[str, str]:
+    """Level and headline from what the tests find about the best method and the methods of other arms."""
     title = method_title(best)
-    if not others:
+    if not findings:
         return "noise", tr("{best} scored highest, with no other arm to compare it with.", best=title)
-    level_arms = list(dict.fromkeys(method.arm for method in others if not _is_better(pairs[method])))
-    if level_arms:
-        names = tr(" and ").join(arm_title(arm) for arm in level_arms)
+    level = {method: found for method, found in findings.items() if found != "a better"}
+    if not level:
+        return "better", tr("{best} is better than every other arm.", best=title)
+    names = tr(" and ").join(arm_title(arm) for arm in dict.fromkeys(method.arm for method in level))
+    if set(level.values()) == {"within noise"}:
         return "noise", tr(
             "No clear winner: {best} scored highest, but within noise of {names}.", best=title, names=names
         )
-    return "better", tr("{best} is better than every other arm.", best=title)
+    return "noise", tr(
+        "No clear winner: {best} scored highest, but is not shown to be better than {names}.", best=title, names=names
+    )
 
 
 def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> str:
@@ -143,10 +169,13 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
     )
 
 
-def _compare(row: pd.Series | None, title: str, alpha: float, family: int) -> str:
-    """One sentence about the best method against another one."""
+def _compare(study: Study, cohort: str, best: Method, other: Method) -> str:
+    """One sentence about the best method against another one, and one about what could not have been seen."""
+    row, title, alpha = study.pair(cohort, best, other), method_title(other), study.alpha
     if row is None:
         return tr("It was not tested against {method}.", method=title)
+    if row["verdict"] == "not testable":
+        return _compare_subjects(study, cohort, best, other, row["difference"])
     facts = tr(
         "difference {difference}, 95% interval {interval}, corrected {p}",
         difference=numbers.difference(row["difference"]),
@@ -161,17 +190,59 @@ def _compare(row: pd.Series | None, title: str, alpha: float, family: int) -> st
             method=title,
             facts=facts,
         )
-    if not numbers.is_missing(row["p_value"]) and float(row["p_value"]) < alpha:
+    if float(row["p_value"]) < alpha:
+        family = study.pairwise[(study.pairwise["cohort"] == cohort) & (study.pairwise["metric"] == study.metric)]
         facts += tr(
             "; {p} before correction for {family} comparisons",
             p=numbers.p_equation(row["p_value"], alpha),
-            family=family,
+            family=int(family["p_value"].notna().sum()),
         )
-    return tr(
+    sentence = tr(
         "It is within noise of {method} ({facts}): this study does not show which of the two is better.",
         method=title,
         facts=facts,
     )
+    return sentence + _unseen(row["detectable"])
+
+
+def _unseen(detectable: float) -> str:
+    """What these folds could have missed; nothing when every fold shows the two methods level."""
+    if numbers.is_missing(detectable):
+        return ""
+    if detectable >= 1:
+        return " " + tr("With these folds even the largest true difference may go unseen.")
+    return " " + tr(
+        "With these folds a true difference below {difference} may go unseen.", difference=numbers.score(detectable)
+    )
+
+
+def _compare_subjects(study: Study, cohort: str, best: Method, other: Method, difference: float) -> str:
+    """One sentence about two methods with the same difference in every fold, carried by McNemar's test."""
+    title = method_title(other)
+    start = tr(
+        "Every fold shows the same difference to {method}, {difference}, so the t-test is not defined",
+        method=title,
+        difference=numbers.difference(difference),
+    )
+    row = study.pair(cohort, best, other, "mcnemar")
+    if row is None:
+        return start + "."
+    facts = tr(
+        "it alone is right about {only_a}, the other alone about {only_b}, corrected {p}",
+        only_a=numbers.plural(int(row["only_a_right"]), "subject"),
+        only_b=numbers.count(row["only_b_right"]),
+        p=numbers.p_equation(row["p_holm"], study.alpha),
+    )
+    words = {
+        "a better": tr("McNemar's exact test finds that it is right about more subjects ({facts}).", facts=facts),
+        "b better": tr(
+            "McNemar's exact test finds that {method} is right about more ({facts}).", method=title, facts=facts
+        ),
+    }
+    level = tr(
+        "McNemar's exact test does not show which of the two is right about more subjects ({facts}).", facts=facts
+    )
+    return f"{start}; {words.get(str(row['verdict']), level)}"
 
 
 def _trouble(rows: dict[Method, pd.Series]) -> list[str]:

@@ -7,8 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: A spread below this share of the largest difference is rounding.
-_CONSTANT = 1e-12
+#: Scores come from a table of ten digits: a difference or a spread of less than this is rounding.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class CorrectedMean:
+    """Mean of differences over folds, with the error that Nadeau and Bengio's variance gives it.
+
+    Attributes:
+        mean: Mean difference.
+        deviation: Sample standard deviation of the differences; 0 when all are equal.
+        error: Corrected standard error of the mean; 0 when all are equal.
+        df: Degrees of freedom, number of differences - 1.
+    """
+
+    mean: float
+    deviation: float
+    error: float
+    df: int
 
 
 @dataclass(frozen=True)
@@ -17,13 +34,14 @@ class ResampledTest:
 
     Attributes:
         difference: Mean difference.
-        ci_low: Lower end of the corrected interval.
-        ci_high: Upper end of the corrected interval.
+        ci_low: Lower end of the corrected interval; NaN when all differences are the same non-zero number.
+        ci_high: Upper end of the corrected interval; NaN then, too.
         t: Corrected statistic; NaN when all differences are equal.
         df: Degrees of freedom, number of differences - 1.
-        p_value: Two-sided p value.
+        p_value: Two-sided p value; NaN when all differences are the same non-zero number.
         effect_size: Mean difference over the standard deviation of the differences (Cohen's d_z); NaN when all are
             equal.
+        error: Corrected standard error of the mean difference; 0 when all are equal.
     """
 
     difference: float
@@ -33,6 +51,32 @@ class ResampledTest:
     df: int
     p_value: float
     effect_size: float
+    error: float
+
+
+def corrected_mean(differences: NDArray[np.float64], n_test_over_n_train: float) -> CorrectedMean:
+    """Average paired differences over folds and repeats.
+
+    The squared error is (1/n + n_test/n_train) * s^2, with s^2 the sample variance of the n differences (Nadeau and
+    Bengio, Machine Learning 52, 2003, section 5; for repeated k-fold cross-validation, Bouckaert and Frank, PAKDD
+    2004).
+
+    Args:
+        differences: Score of one method minus the other's, one per repeat and fold.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+
+    Raises:
+        ValueError: Fewer than two differences, one is not finite, or the ratio is not above zero.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError("the corrected resampled t-test needs at least two finite differences")
+    if not n_test_over_n_train > 0:
+        raise ValueError(f"n_test_over_n_train must be above zero, got {n_test_over_n_train}")
+    n, mean, deviation = len(values), float(values.mean()), float(values.std(ddof=1))
+    if deviation <= _ROUNDING * max(1.0, np.abs(values).max()):
+        deviation = 0.0
+    return CorrectedMean(mean, deviation, float(deviation * np.sqrt(1 / n + n_test_over_n_train)), n - 1)
 
 
 def corrected_resampled_t_test(
@@ -40,14 +84,24 @@ def corrected_resampled_t_test(
 ) -> ResampledTest:
     """Test whether the mean of paired differences over folds and repeats is zero.
 
-    t = mean / sqrt((1/n + n_test/n_train) * s^2), with s^2 the sample variance of the n differences and n - 1 degrees
-    of freedom (Nadeau and Bengio, Machine Learning 52, 2003, section 5; for repeated k-fold cross-validation,
-    Bouckaert and Frank, PAKDD 2004). The interval uses the same standard error.
+    t is the mean over its corrected error, with n - 1 degrees of freedom; the interval uses the same error. See
+    :func:`corrected_mean`.
+
+    The correction takes two folds' scores to correlate by n_test / n, which is a rule of thumb. In simulations of
+    equally good classifiers (``tests/unit/statistics/test_resampled.py``) it finds a difference at the 5% level in 2 to
+    8 of 100 studies with three repeats of five folds, where the plain t-test does in 26 to 37. With ten repeats of ten
+    folds and features that tell the classes apart poorly it was 10 of 100: more repeats do not make this test safer.
 
     When all differences are equal there is no variance to estimate, and t and the effect size are NaN. If they are all
-    zero the methods cannot be told apart: p is 1. If they are all the same non-zero number, p and the width of the
-    interval are zero, the limits of the formula; that happens with few subjects or a control, and a reader should
-    look at the folds themselves.
+    zero the methods cannot be told apart: p is 1. If they are all the same non-zero number, the test is not defined and
+    p and the interval are NaN: their limits, a p of zero and an interval without width, would claim more than a few
+    folds can know. It happens with few subjects, or with a perfect method beside a control; a test over subjects
+    (:mod:`sixgig.statistics.mcnemar`) then still says something.
+
+    The effect size is d_z because it is the one that the test itself rests on. Sizes from ranks, such as Cliff's
+    delta, are left out on purpose: over folds they take correlated scores for a sample, and they are 1 as soon as one
+    method is ahead in every fold, by however little. How many subjects only one of two methods gets right says what
+    they would say, with subjects as the unit; ``mcnemar.csv`` holds it.
 
     Args:
         differences: Score of one method minus the other's, one per repeat and fold.
@@ -55,21 +109,25 @@ def corrected_resampled_t_test(
         confidence: Confidence of the interval.
 
     Raises:
-        ValueError: Fewer than two differences, one is not finite, or the ratio is not above zero.
+        ValueError: See :func:`corrected_mean`.
     """
     from scipy.stats import t as student
 
-    values = np.asarray(differences, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError("the corrected resampled t-test needs at least two finite differences")
-    if not n_test_over_n_train > 0:
-        raise ValueError(f"n_test_over_n_train must be above zero, got {n_test_over_n_train}")
-    n, mean, deviation = len(values), float(values.mean()), float(values.std(ddof=1))
-    if deviation <= _CONSTANT * np.abs(values).max():
-        p_value = 1.0 if mean == 0 else 0.0
-        return ResampledTest(mean, mean, mean, float("nan"), n - 1, p_value, float("nan"))
-    error = deviation * np.sqrt(1 / n + n_test_over_n_train)
-    t = mean / error
-    half = float(student.ppf((1 + confidence) / 2, n - 1)) * error
-    p_value = float(2 * student.sf(abs(t), n - 1))
-    return ResampledTest(mean, float(mean - half), float(mean + half), float(t), n - 1, p_value, mean / deviation)
+    found = corrected_mean(differences, n_test_over_n_train)
+    nan = float("nan")
+    if found.error == 0:
+        limit, p_value = (0.0, 1.0) if abs(found.mean) <= _ROUNDING else (nan, nan)
+        return ResampledTest(found.mean, limit, limit, nan, found.df, p_value, nan, 0.0)
+    t = found.mean / found.error
+    half = float(student.ppf((1 + confidence) / 2, found.df)) * found.error
+    p_value = float(2 * student.sf(abs(t), found.df))
+    return ResampledTest(
+        found.mean,
+        found.mean - half,
+        found.mean + half,
+        t,
+        found.df,
+        p_value,
+        found.mean / found.deviation,
+        found.error,
+    )

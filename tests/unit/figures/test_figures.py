@@ -78,6 +78,23 @@ def test_an_empty_figure_says_why(failed_study, kind):
     assert any("Nothing to draw: " in text for text in words(KINDS[kind].draw(failed_study, "c")))
 
 
+@pytest.mark.parametrize(("verdict", "starred"), [("a better", 2), ("within noise", 0), ("not testable", 0)])
+def test_only_what_the_test_finds_has_a_star(tmp_path, verdict, starred):
+    pair = ("c", "balanced_accuracy", "vit_pure", "svm", "control_majority_class", "majority_class")
+    tested = (0.4, 0.5, 2.0, 4, 0.01, 0.01) if verdict != "not testable" else (None, None, None, 4, None, None)
+    row = (*pair, 0.45, *tested, None, 5, None, verdict)
+    tables.PAIRWISE.write(
+        pd.DataFrame([row], columns=tables.PAIRWISE.column_names), tmp_path / "statistics" / "pairwise.csv"
+    )
+    methods = [("vit_pure", "svm"), ("control_majority_class", "majority_class")]
+    rows = [("c", *method, "balanced_accuracy", 0.5, 0.4, 0.6, 9, "ok", "bca") for method in methods]
+    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), tmp_path / "summary.csv")
+    (tmp_path / "study.json").write_text("{}")
+    shown = words(KINDS["pairwise"].draw(Study(tmp_path), "c"))
+    assert sum(text.endswith(" *") for text in shown) == starred
+    assert sum(text.startswith(("+0.450", "\N{MINUS SIGN}0.450")) for text in shown) == 2
+
+
 @pytest.mark.parametrize("kind", ["scores", "intervals", "confusion"])
 def test_a_failed_arm_is_shown_as_failed(study, kind):
     assert words(KINDS[kind].draw(study, "brats_phantom")).count("failed") == 2

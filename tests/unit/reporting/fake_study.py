@@ -12,6 +12,8 @@ from scipy import stats
 
 from sixgig import tables
 from sixgig.atomic import write_json
+from sixgig.statistics.pairwise import weigh_pairs
+from sixgig.statistics.subjects import compare_subjects
 
 REPOSITORY = Path(__file__).parents[3]
 COHORTS = {
@@ -100,6 +102,7 @@ def write_fake_study(
     _table(tables.SUMMARY, held_out, folder / "test_summary.csv")
     _table(tables.COSTS, costs, folder / "costs.csv")
     _table(tables.PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
+    _write_further_tests(folder, cohorts)
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     config["cohorts"] = {name: config["cohorts"][name] for name in cohorts}
     config |= {"study": "fake", "scope": scope, "title": title or "A fake study for the tests"}
@@ -148,6 +151,22 @@ def _measure(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
         "macro_f1": float(np.mean(2 * hits / np.maximum(of_class + called, 1))),
         "macro_auc": float(np.mean(area)),
     }
+
+
+def _write_further_tests(folder: Path, cohorts: tuple[str, ...]) -> None:
+    """The other tests of pairs, computed by the package from the files written so far."""
+    own = folder / "statistics"
+    metrics = tables.METRICS.read(folder / "metrics.csv")
+    tables.BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
+    methods = [(arm, classifier) for arm in [*SKILL["elpv"]] for classifier in ("svm", "src")]
+    methods.append(("control_majority_class", "majority_class"))
+    for cohort, arm, classifier in ((cohort, *method) for cohort in cohorts for method in methods):
+        path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
+        if not path.exists():  # a failed arm leaves a table without rows
+            _table(tables.PREDICTIONS, [], path)
+    tests = compare_subjects(folder, cohorts, methods)
+    tables.MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
+    tables.DELONG.write(tests.delong, own / "delong.csv")
 
 
 def _table(table: tables.Table, rows: list[tuple], path: Path) -> None:
@@ -362,6 +381,7 @@ def _compare(cohort: str, scores: dict[tuple[str, str], np.ndarray]) -> list[tup
                 p,
                 d.mean() / sd if sd else None,
                 n,
+                3 * error or None,
                 "",
             ]
         )
@@ -369,5 +389,5 @@ def _compare(cohort: str, scores: dict[tuple[str, str], np.ndarray]) -> list[tup
     for place, row in enumerate(sorted(rows, key=lambda r: r[11])):  # Holm
         running = max(running, min(1.0, row[11] * (len(rows) - place)))
         row[12] = running
-        row[15] = "within noise" if running >= 0.05 else "a better" if row[6] > 0 else "b better"
+        row[16] = "within noise" if running >= 0.05 else "a better" if row[6] > 0 else "b better"
     return [tuple(row) for row in rows]

@@ -44,7 +44,7 @@ def texts_by_name():
     yield from (style.short_arm_title(arm) for arm in ARM_ORDER)
     yield from (style.classifier_title(classifier) for classifier in CLASSIFIER_ORDER)
     yield from training.MEASURES.values()
-    yield from ("within noise", "failed", "fallback", "global", "local")
+    yield from ("within noise", "not testable", "failed", "fallback", "global", "local")
     yield from ("Evaluation", "Pretraining", "Test", "red", "green", "blue")
     yield from ("images", "blank images", "duplicates within subject", "duplicates within fold")
 

@@ -72,3 +72,10 @@ def test_intervals():
 def test_plurals():
     assert numbers.plural(1, "subject") == "1 subject"
     assert numbers.plural(1200, "subject") == "1,200 subjects"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.8742, "0.874"), (0.9996, "> 0.999"), (1.0, "> 0.999"), (0.0, "< 0.001"), (None, "n/a")]
+)
+def test_a_probability_is_never_certainty(value, text):
+    assert numbers.probability(value) == text

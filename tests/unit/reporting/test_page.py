@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sixgig.errors import SixgigError, TableError
-from sixgig.reporting import cohorts, numbers, results, write_report
+from sixgig.reporting import cohorts, comparisons, numbers, results, write_report
 from sixgig.study import Method, Study
 from tests.unit.reporting.fake_study import COHORTS, write_fake_study
 
@@ -213,7 +213,7 @@ def test_leakage_sentence(gate, passed, words):
 
 def test_pairs_are_sorted_by_corrected_p(drawn_study):
     study = Study(drawn_study)
-    table = results.pairs(study, "elpv")
+    table = comparisons.pairs(study, "elpv")
     column = table.columns.index("p (Holm)")
     values = [row[column].sort for row in table.rows]
     assert values == sorted(values)

@@ -11,7 +11,7 @@ import pytest
 from sixgig import tables
 from sixgig.atomic import write_json
 from sixgig.reporting import verdict
-from sixgig.study import Study
+from sixgig.study import Method, Study
 
 BEST = {"baseline_cnn": 0.70, "vit_pure": 0.80, "control_random_vit": 0.60, "control_majority_class": 0.50}
 
@@ -28,8 +28,14 @@ def make(
     p_value: float = 0.2,
     skip: tuple[str, str] | None = None,
     intervals: bool = True,
+    constant: dict[tuple[str, str], tuple[int, int, float]] | None = None,
+    detectable: float = 0.062,
 ) -> Study:
-    """A study of one cohort; ``better`` names the pairs (winner, loser) that the test tells apart."""
+    """A study of one cohort; ``better`` names the pairs (winner, loser) that the test tells apart.
+
+    ``constant`` names the pairs (in the order of ``estimates``) with one difference in all folds, and what McNemar's
+    test says of them: subjects that only the first and only the second gets right, corrected p value.
+    """
     rows = []
     for arm, value in estimates.items():
         given = (status or {}).get(arm, "ok")
@@ -50,7 +56,7 @@ def make(
         )
     tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
     tables.SUMMARY.write(pd.DataFrame(columns=tables.SUMMARY.column_names), folder / "test_summary.csv")
-    pairs = []
+    pairs, subjects = [], []
     arms = [arm for arm in estimates if not np.isnan(estimates[arm])]
     for i, a in enumerate(arms):
         for b in arms[i + 1 :]:
@@ -60,9 +66,20 @@ def make(
             word = "a better" if (a, b) in better else "b better" if (b, a) in better else "within noise"
             p = (p_value, 0.6) if word == "within noise" else (0.001, 0.012)
             methods = (a, classifier_of(a), b, classifier_of(b))
-            pairs.append(("c", "balanced_accuracy", *methods, d, d - 0.1, d + 0.1, 1.0, 14, *p, 0.5, 15, word))
+            pairs.append(
+                ("c", "balanced_accuracy", *methods, d, d - 0.1, d + 0.1, 1.0, 14, *p, 0.5, 15, detectable, word)
+            )
+            if (a, b) in (constant or {}):
+                no = (None,) * 3
+                pairs[-1] = (*pairs[-1][:7], *no, 14, None, None, None, 15, None, "not testable")
+                only_a, only_b, p_holm = constant[a, b]
+                found = "within noise" if p_holm >= 0.05 else "a better" if only_a > only_b else "b better"
+                subjects.append(("c", *methods, 10, only_a, only_b, 5, p_holm, p_holm, found))
     tables.PAIRWISE.write(
         pd.DataFrame(pairs, columns=tables.PAIRWISE.column_names), folder / "statistics" / "pairwise.csv"
+    )
+    tables.MCNEMAR.write(
+        pd.DataFrame(subjects, columns=tables.MCNEMAR.column_names), folder / "statistics" / "mcnemar.csv"
     )
     write_json(folder / "study.json", {"config": {"study": "s", "evaluation": {"alpha": 0.05}}})
     predictions = pd.DataFrame([("a", 0, 0, "x", "x"), ("b", 0, 0, "y", "x")], columns=tables.PREDICTIONS.column_names)
@@ -180,6 +197,74 @@ def test_no_arm_finished(tmp_path):
 def test_a_single_arm_has_nothing_to_win_against(tmp_path):
     found = verdict.judge(make(tmp_path, estimates={"vit_pure": 0.8}), "c")
     assert found.headline == "Pure ViT + SVM scored highest, with no other arm to compare it with."
+
+
+def test_what_the_folds_could_not_have_seen_is_said_where_nothing_was_found(tmp_path):
+    found = verdict.judge(make(tmp_path, better=CONTROLS), "c")
+    assert found.sentences[1].endswith("With these folds a true difference below 0.062 may go unseen.")
+    assert not any("unseen" in sentence for sentence in found.sentences[2:])
+
+
+@pytest.mark.parametrize(
+    ("detectable", "end"),
+    [(1.3, "With these folds even the largest true difference may go unseen."), (None, "which of the two is better.")],
+)
+def test_few_folds_could_have_seen_nothing(tmp_path, detectable, end):
+    found = verdict.judge(make(tmp_path, better=CONTROLS, detectable=detectable), "c")
+    assert found.sentences[1].endswith(end)
+
+
+PERFECT = {"baseline_cnn": 0.7, "vit_pure": 1.0, "control_majority_class": 0.5}
+BEATEN = (("vit_pure", "baseline_cnn"), ("baseline_cnn", "control_majority_class"))
+
+
+def test_mcnemar_carries_the_sentence_where_every_fold_shows_the_same_difference(tmp_path):
+    constant = {("vit_pure", "control_majority_class"): (20, 0, 0.00001)}
+    found = verdict.judge(make(tmp_path, PERFECT, BEATEN, constant=constant), "c")
+    assert found.level == "better"
+    assert found.sentences[2] == (
+        "Every fold shows the same difference to Majority class (control), +0.500, so the t-test is not defined; "
+        "McNemar's exact test finds that it is right about more subjects (it alone is right about 20 subjects, the "
+        "other alone about 0, corrected p < 0.001)."
+    )
+
+
+def test_a_constant_difference_that_mcnemar_does_not_find_either_is_no_win(tmp_path):
+    constant = {("vit_pure", "control_majority_class"): (4, 0, 0.125)}
+    found = verdict.judge(make(tmp_path, PERFECT, BEATEN, constant=constant), "c")
+    assert found.level == "control"
+    assert found.headline == (
+        "Pure ViT + SVM scored highest, but is not shown to be better than always naming the largest class."
+    )
+    assert "does not show which of the two is right about more subjects" in found.sentences[2]
+    assert "corrected p = 0.125" in found.sentences[2]
+
+
+def test_mcnemar_may_not_overrule_the_direction_of_the_folds(tmp_path):
+    """Accuracy and balanced accuracy can disagree; then nothing is found."""
+    constant = {("baseline_cnn", "vit_pure"): (9, 0, 0.004)}
+    study = make(tmp_path, better=CONTROLS, constant=constant)
+    a, b = (Method(arm, "svm") for arm in ("vit_pure", "baseline_cnn"))
+    assert verdict.finding(study, "c", a, b) == verdict.finding(study, "c", b, a) == "not testable"
+    found = verdict.judge(study, "c")
+    assert found.level == "noise"
+    assert found.headline == (
+        "No clear winner: Pure ViT + SVM scored highest, but is not shown to be better than Baseline CNN."
+    )
+    assert "finds that Baseline CNN + SVM is right about more" in found.sentences[1]
+
+
+def test_findings_read_the_same_from_both_sides(tmp_path):
+    study = make(tmp_path, PERFECT, BEATEN, constant={("vit_pure", "control_majority_class"): (20, 0, 0.001)})
+    a, b, c = Method("vit_pure", "svm"), Method("control_majority_class", "majority_class"), Method("vit_mim", "svm")
+    assert (verdict.finding(study, "c", a, b), verdict.finding(study, "c", b, a)) == ("a better", "b better")
+    assert verdict.finding(study, "c", a, c) == "not tested"
+
+
+def test_only_testable_pairs_are_counted_as_comparisons(tmp_path):
+    constant = {("vit_pure", "control_majority_class"): (20, 0, 0.001)}
+    found = verdict.judge(make(tmp_path, better=CONTROLS, p_value=0.01, constant=constant), "c")
+    assert "p = 0.010 before correction for 5 comparisons" in found.sentences[1]
 
 
 @pytest.mark.parametrize(

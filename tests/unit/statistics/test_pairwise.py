@@ -5,7 +5,8 @@ from statsmodels.stats.multitest import multipletests
 
 from sixgig import tables
 from sixgig.errors import ConfigError
-from sixgig.statistics.pairwise import compare_pairs
+from sixgig.statistics.detectable import detectable_difference
+from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.resampled import corrected_resampled_t_test
 
 
@@ -100,3 +101,46 @@ def test_alpha_decides_the_verdict():
 def test_an_unknown_metric_is_refused():
     with pytest.raises(ConfigError, match=r"metric 'auc'.*\n.*macro_auc"):
         compare_pairs(scores({"a": 0.6}), "auc", 0.25)
+
+
+def with_constant_control():
+    """A perfect method beside the majority class: the same difference in every fold."""
+    return scores({"perfect": 1.0, "constant": 0.5}, noise=0)
+
+
+def test_the_same_difference_in_every_fold_is_not_testable_and_not_counted():
+    table = pd.concat([with_constant_control(), scores({"a": 0.60, "b": 0.64})])
+    pairs = compare_pairs(table, "balanced_accuracy", 0.25).set_index(["arm_a", "arm_b"])
+    untestable = pairs.loc[("perfect", "constant")]
+    assert (untestable["difference"], untestable["verdict"]) == (0.5, "not testable")
+    assert untestable[["t", "p_value", "p_holm", "ci_low", "ci_high", "detectable"]].isna().all()
+    others = pairs.drop(index=[("perfect", "constant")])
+    assert others["p_holm"].to_numpy() == pytest.approx(multipletests(others["p_value"], method="holm")[1])
+
+
+def test_detectable_difference_is_at_bonferronis_level_over_the_testable_pairs():
+    table = pd.concat([with_constant_control(), scores({"a": 0.60, "b": 0.64})])
+    pairs = compare_pairs(table, "balanced_accuracy", 0.25, alpha=0.1).set_index(["arm_a", "arm_b"])
+    row = pairs.loc[("a", "b")]
+    assert row["detectable"] == pytest.approx(detectable_difference(row["difference"] / row["t"], 14, 0.1, 5))
+
+
+def test_posterior_of_every_pair_minds_the_direction_of_the_metric():
+    higher = weigh_pairs(scores({"a": 0.8, "b": 0.6, "failed": None}), "balanced_accuracy", 0.25, 0.02)
+    assert higher[["arm_a", "arm_b", "rope"]].to_numpy().tolist() == [["a", "b", 0.02]]
+    assert higher["p_a_better"][0] > 0.99
+    lower = weigh_pairs(scores({"a": 0.8, "b": 0.6}, metric="brier"), "brier", 0.25, 0.02)
+    assert lower["p_b_better"][0] == pytest.approx(higher["p_a_better"][0])
+    assert weigh_pairs(with_constant_control(), "balanced_accuracy", 0.25)["p_equivalent"].isna().all()
+
+
+@pytest.mark.parametrize("compare", [compare_pairs, weigh_pairs])
+def test_one_method_alone_is_in_no_pair(compare):
+    assert len(compare(scores({"a": 0.6, "failed": None}), "balanced_accuracy", 0.25)) == 0
+    assert len(compare(scores({}), "balanced_accuracy", 0.25)) == 0
+
+
+def test_an_arm_that_only_one_cohort_has_is_compared_there():
+    both = pd.concat([scores({"a": 0.6, "b": 0.7}), scores({"a": 0.6, "c": 0.7}, cohort="acdc")])
+    pairs = compare_pairs(both, "balanced_accuracy", 0.25)
+    assert pairs[["cohort", "arm_a", "arm_b"]].to_numpy().tolist() == [["elpv", "a", "b"], ["acdc", "a", "c"]]

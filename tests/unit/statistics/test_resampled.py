@@ -63,13 +63,62 @@ def test_keeps_its_level_on_real_cross_validation_scores():
     assert rejected["plain"] / studies > 0.15
 
 
-@pytest.mark.parametrize(("value", "p_value"), [(0.0, 1.0), (0.25, 0.0), (-0.1, 0.0)])
-def test_equal_differences_have_no_t(value, p_value):
+def centroid_differences(studies, subjects, signal, folds, repeats, seed, width=5):
+    """Accuracy of one nearest-centroid classifier minus another's, [studies, folds * repeats].
+
+    Every study draws its own subjects. The two classifiers see disjoint halves of the features, which tell the classes
+    apart equally well: over studies neither is better.
+    """
+    generator = np.random.default_rng(seed)
+    label = np.arange(subjects) % 2
+    features = generator.normal(size=(studies, subjects, 2 * width)) + signal * label[:, None]
+    differences = []
+    for _ in range(repeats):
+        fold = np.empty(subjects, dtype=int)
+        for of_class in (0, 1):
+            members = np.flatnonzero(label == of_class)
+            fold[generator.permutation(members)] = np.arange(len(members)) % folds
+        for test in range(folds):
+            low, high = (features[:, (fold != test) & (label == of_class)].mean(axis=1) for of_class in (0, 1))
+            parts = (features[:, fold == test] - (low + high)[:, None] / 2) * (high - low)[:, None]
+            right = [
+                (parts[..., half].sum(axis=2) > 0) == (label[fold == test] == 1)
+                for half in (slice(width), slice(width, None))
+            ]
+            differences.append(right[0].mean(axis=1) - right[1].mean(axis=1))
+    return np.stack(differences, axis=1)
+
+
+@pytest.mark.parametrize(("subjects", "signal"), [(60, 0.2), (60, 0.5), (100, 0.2)])
+def test_keeps_its_level_for_equally_good_classifiers(subjects, signal):
+    differences = centroid_differences(2000, subjects, signal, folds=5, repeats=3, seed=1)
+    assert differences.mean() == pytest.approx(0, abs=0.005)
+    corrected = np.mean([corrected_resampled_t_test(row, 0.25).p_value < 0.05 for row in differences])
+    plain = np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05)
+    assert 0.01 < corrected < 0.08
+    assert plain > 0.2
+
+
+@pytest.mark.parametrize("value", [0.25, -0.1])
+def test_equal_differences_are_not_testable(value):
     result = corrected_resampled_t_test(np.full(15, value), 0.25)
-    assert np.isnan(result.t)
-    assert np.isnan(result.effect_size)
-    assert result.p_value == p_value
-    assert result.ci_low == result.ci_high == pytest.approx(value)
+    assert result.difference == pytest.approx(value)
+    assert (result.df, result.error) == (14, 0.0)
+    assert np.isnan([result.t, result.effect_size, result.p_value, result.ci_low, result.ci_high]).all()
+
+
+def test_no_difference_in_any_fold_is_no_difference():
+    result = corrected_resampled_t_test(np.zeros(15), 0.25)
+    assert (result.difference, result.ci_low, result.ci_high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert np.isnan([result.t, result.effect_size]).all()
+
+
+def test_differences_that_only_rounding_tells_apart_are_equal():
+    # 2/3 - 1/3 and 1/2 - 1/6, from scores written with ten digits.
+    differences = np.array([0.6666666667 - 0.3333333333, 0.5 - 0.1666666667] * 5)
+    assert differences.std() > 0
+    assert np.isnan(corrected_resampled_t_test(differences, 0.25).p_value)
+    assert corrected_resampled_t_test(np.array([0.0, 1e-10, 0.0]), 0.5).p_value == 1.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""Compare the methods of each cohort over its subjects: exact McNemar and DeLong tests with Holm's correction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sixgig.jobs import job
+from sixgig.statistics.subjects import compare_subjects
+from sixgig.tables import DELONG, MCNEMAR
+
+
+def main(
+    cohorts: Sequence[str],
+    methods: Sequence[tuple[str, str]],
+    alpha: float,
+    mcnemar: Path,
+    delong: Path,
+) -> None:
+    """Compare the methods of each cohort over its subjects: exact McNemar and DeLong tests with Holm's correction."""
+    tests = compare_subjects(mcnemar.parents[1], cohorts, methods, alpha)
+    MCNEMAR.write(tests.mcnemar, mcnemar)
+    DELONG.write(tests.delong, delong)
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    with job(snakemake.log[0]):
+        main(
+            cohorts=snakemake.params.cohorts,
+            methods=snakemake.params.methods,
+            alpha=snakemake.params.alpha,
+            mcnemar=Path(snakemake.output.mcnemar),
+            delong=Path(snakemake.output.delong),
+        )

@@ -1,0 +1,152 @@
+"""The report's tables of pairs of methods: the test that verdicts rest on, and all tests side by side."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sixgig.figures.intervals import n_classes
+from sixgig.figures.style import method_title, metric_title
+from sixgig.language import tr
+from sixgig.reporting import numbers, views
+from sixgig.reporting.views import Cell, TableView
+from sixgig.study import Method, Study
+
+_FOUND = ("a better", "b better")
+
+
+def pairs(study: Study, cohort: str) -> TableView:
+    """Every tested pair of one cohort, smallest corrected p first."""
+    rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
+    table = TableView(
+        f"pairs-{cohort}",
+        tr(
+            "{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
+            "{comparisons}. Difference is A minus B; its interval is for that pair alone. Detectable: the true "
+            "difference that this test finds in 80% of such studies, at Bonferroni's level.",
+            cohort=cohort,
+            comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
+        ),
+        [
+            "A",
+            "B",
+            tr("Difference"),
+            tr("95% interval"),
+            "p",
+            "p (Holm)",
+            tr("Effect size"),
+            tr("Detectable"),
+            tr("Verdict"),
+        ],
+    )
+    several = rows["metric"].nunique() > 1
+    if several:
+        table.columns.insert(0, tr("Metric"))
+    for _, row in rows.iterrows():
+        a, b = _methods(row)
+        better = {"a better": method_title(a), "b better": method_title(b)}.get(row["verdict"])
+        cells = [
+            views.method(a),
+            views.method(b),
+            views.number(row["difference"], numbers.difference),
+            Cell(numbers.interval(row["ci_low"], row["ci_high"], numbers.difference), numeric=True),
+            views.number(row["p_value"], lambda p: numbers.p_value(p, study.alpha)),
+            views.number(row["p_holm"], lambda p: numbers.p_value(p, study.alpha)),
+            views.number(row["effect_size"], numbers.difference),
+            views.number(row["detectable"], numbers.score),
+            Cell(
+                tr("{method} better", method=better) if better else tr(str(row["verdict"])),
+                strong=row["verdict"] in _FOUND,
+            ),
+        ]
+        table.rows.append([Cell(metric_title(row["metric"])), *cells] if several else cells)
+    return table
+
+
+def tests(study: Study, cohort: str) -> TableView:
+    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
+
+    DeLong's columns are there for cohorts with two classes only; the caption says why others lack them.
+    """
+    subjects = study.mcnemar[study.mcnemar["cohort"] == cohort]
+    binary = bool((study.delong["cohort"] == cohort).any())
+    view = TableView(
+        f"tests-{cohort}",
+        _tests_caption(study, cohort, binary),
+        [
+            "A",
+            "B",
+            tr("t-test p (Holm)"),
+            tr("P(A better)"),
+            tr("P(equivalent)"),
+            tr("P(B better)"),
+            tr("Only A right"),
+            tr("Only B right"),
+            tr("McNemar p (Holm)"),
+            *([tr("AUC, A minus B"), tr("DeLong p (Holm)")] if binary else []),
+        ],
+    )
+    rows = []
+    for _, mcnemar in subjects.iterrows():
+        a, b = _methods(mcnemar)
+        folds, bayesian, delong = (study.pair(cohort, a, b, test) for test in ("pairwise", "bayesian", "delong"))
+        cells = [
+            views.method(a),
+            views.method(b),
+            _p_cell(folds, study.alpha),
+            *(
+                views.number(None if bayesian is None else bayesian[name], numbers.probability)
+                for name in ("p_a_better", "p_equivalent", "p_b_better")
+            ),
+            *(views.number(mcnemar[name], numbers.count) for name in ("only_a_right", "only_b_right")),
+            _p_cell(mcnemar, study.alpha),
+        ]
+        if binary:
+            difference = views.number(None if delong is None else delong["difference"], numbers.difference)
+            cells += [difference, _p_cell(delong, study.alpha)]
+        order = [float("inf")] * 2 if folds is None else [folds["p_holm"], folds["p_value"]]
+        rows.append((tuple(float("inf") if numbers.is_missing(p) else float(p) for p in order), cells))
+    view.rows = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
+    return view
+
+
+def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
+    ropes = study.bayesian[study.bayesian["cohort"] == cohort]["rope"]
+    parts = [
+        tr(
+            "{cohort}: all tests of every pair; Holm's correction for each test apart. The verdict rests on the t-test "
+            "alone, and on McNemar's exact test where every fold shows the same difference.",
+            cohort=cohort,
+        ),
+        tr(
+            "P: probability after these folds that A or B is better by more than {rope}, or that they are equivalent "
+            "within it (Bayesian correlated t-test; not corrected).",
+            rope=numbers.score(ropes.iloc[0]),
+        )
+        if len(ropes)
+        else "",
+        tr(
+            "McNemar and DeLong count each subject once, by its class scores averaged over the repeats. Only A right: "
+            "subjects that A classifies rightly and B does not."
+        ),
+    ]
+    if binary:
+        parts.append(
+            tr(
+                "AUC is the area of these averaged scores, which is not the mean of the folds' areas in the tables of "
+                "metrics."
+            )
+        )
+    elif (classes := n_classes(study, cohort)) is not None and classes != 2:
+        parts.append(tr("DeLong's test needs two classes, and this cohort has {number}.", number=classes))
+    return " ".join(part for part in parts if part)
+
+
+def _methods(row: pd.Series) -> tuple[Method, Method]:
+    return Method(str(row["arm_a"]), str(row["classifier_a"])), Method(str(row["arm_b"]), str(row["classifier_b"]))
+
+
+def _p_cell(row: pd.Series | None, alpha: float) -> Cell:
+    """The corrected p value of a test, bold where the test finds a difference."""
+    if row is None:
+        return Cell(numbers.MISSING, numeric=True)
+    return views.number(row["p_holm"], lambda p: numbers.p_value(p, alpha), strong=row["verdict"] in _FOUND)

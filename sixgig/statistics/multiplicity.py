@@ -1,0 +1,45 @@
+"""Many comparisons in one cohort: Holm's correction over the tests that are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Correct the p values of one family (Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    A test that was not defined has no p value: it stays NaN and does not count as a member of the family, because
+    nothing could be found by it.
+
+    Args:
+        p_values: Uncorrected p values; NaN where a test was not defined.
+
+    Returns:
+        Corrected p values in the same order.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = np.array(p_values, dtype=np.float64)
+    defined = ~np.isnan(corrected)
+    if defined.any():
+        corrected[defined] = multipletests(corrected[defined], method="holm")[1]
+    return corrected
+
+
+def decide(difference: float, p_holm: float, alpha: float, higher_is_better: bool = True) -> str:
+    """Return the verdict of one pair: ``a better``, ``b better``, ``within noise`` or ``not testable``.
+
+    Args:
+        difference: a minus b.
+        p_holm: Corrected p value; NaN when the test was not defined.
+        alpha: Level of the test.
+        higher_is_better: Direction of the metric.
+    """
+    if np.isnan(p_holm):
+        return "not testable"
+    if p_holm >= alpha or difference == 0:
+        return "within noise"
+    return "a better" if (difference > 0) == higher_is_better else "b better"

@@ -1,0 +1,147 @@
+"""Every pair of methods of a cohort, compared on the same subjects: McNemar's and DeLong's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sixgig import tables
+from sixgig.errors import TableError
+from sixgig.metrics import SCORE, outcomes
+from sixgig.statistics.delong import delong_test
+from sixgig.statistics.fold_differences import Pair
+from sixgig.statistics.mcnemar import exact_mcnemar
+from sixgig.statistics.multiplicity import decide, holm
+
+#: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
+#: must not break ties.
+_DIGITS = 10
+
+
+class SubjectTests(NamedTuple):
+    """Tables of tests over subjects.
+
+    Attributes:
+        mcnemar: Rows of :data:`sixgig.tables.MCNEMAR`.
+        delong: Rows of :data:`sixgig.tables.DELONG`; none for cohorts that do not have two classes.
+    """
+
+    mcnemar: pd.DataFrame
+    delong: pd.DataFrame
+
+
+class SubjectScores(NamedTuple):
+    """Mean scores of one method, one row per subject.
+
+    Attributes:
+        subjects: Names of the subjects in sorted order, [n].
+        true: Index of the true class, [n].
+        scores: Mean class scores, [n, n_classes], classes in sorted order.
+    """
+
+    subjects: NDArray[np.str_]
+    true: NDArray[np.intp]
+    scores: NDArray[np.float64]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the class with the highest mean score, the first of those with equal scores, is the true one, [n]."""
+        found: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.true
+        return found
+
+
+def compare_subjects(
+    root: Path, cohorts: Sequence[str], methods: Sequence[tuple[str, str]], alpha: float = 0.05
+) -> SubjectTests:
+    """Compare all pairs of methods of every cohort over its evaluation subjects.
+
+    Args:
+        root: ``results/<study>``.
+        cohorts: Cohorts, each a family of its own for Holm's correction.
+        methods: Pairs of arm and classifier. One without predictions (its arm failed) is in no pair.
+        alpha: Level at which Holm's p value decides the verdict.
+
+    Raises:
+        TableError: A file is damaged, or two methods of a cohort predict different subjects.
+    """
+    mcnemar: list[dict[str, Any]] = []
+    delong: list[dict[str, Any]] = []
+    for cohort in cohorts:
+        found: dict[tuple[str, str], SubjectScores] = {}
+        for arm, classifier in methods:
+            file = root / "predictions" / cohort / f"{arm}.{classifier}.csv"
+            predictions = tables.PREDICTIONS.read(file)
+            if len(predictions):
+                found[arm, classifier] = mean_scores(predictions)
+                _check_same_subjects(found, (arm, classifier), file)
+        mcnemar += _judged([_mcnemar(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha)
+        if all(scores.scores.shape[1] == 2 for scores in found.values()):
+            delong += _judged(
+                [_delong(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha
+            )
+    return SubjectTests(_table(tables.MCNEMAR, mcnemar), _table(tables.DELONG, delong))
+
+
+def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
+    """Average the class scores of every subject over the repeats, so that each subject counts once.
+
+    The class with the highest mean score may differ from the one that a single repeat predicts. The area under the
+    curve of mean scores is not the mean of the folds' areas either: scores of several models are ranked together, and
+    averaging takes noise out of them.
+
+    Args:
+        predictions: ``tables.PREDICTIONS`` of one cohort and method.
+
+    Raises:
+        TableError: A class has no score column.
+    """
+    columns = [name for name in predictions.columns if name.startswith(SCORE)]
+    # Sorted by repeat, so that equal scores are added up in one order whatever that of the rows.
+    by_subject = predictions.sort_values(["subject_id", "repeat"], kind="stable").groupby("subject_id", sort=True)
+    mean = by_subject[columns].mean().round(_DIGITS)
+    mean["label"] = mean["predicted"] = by_subject["label"].first()
+    found = outcomes(mean)
+    return SubjectScores(mean.index.to_numpy(dtype=str), found.true, found.scores)
+
+
+def _check_same_subjects(found: Mapping[tuple[str, str], SubjectScores], method: tuple[str, str], file: Path) -> None:
+    first, latest = next(iter(found.values())), found[method]
+    if not np.array_equal(first.subjects, latest.subjects) or not np.array_equal(first.true, latest.true):
+        raise TableError(
+            file,
+            "its subjects or their classes are not those of the cohort's other predictions",
+            "delete the folder of predictions of this cohort and run snakemake again",
+        )
+
+
+def _mcnemar(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
+    test = exact_mcnemar(a.right, b.right)
+    counts = {"both_right": test.both, "only_a_right": test.only_a, "only_b_right": test.only_b}
+    return pair.columns() | counts | {"both_wrong": test.neither, "p_value": test.p_value}
+
+
+def _delong(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
+    names = ("auc_a", "auc_b", "difference", "ci_low", "ci_high", "z", "p_value")
+    positive = a.true == 1
+    if min(positive.sum(), (~positive).sum()) < 2:
+        return pair.columns() | {"n_subjects": len(a.true)} | dict.fromkeys(names, float("nan"))
+    test = delong_test(a.scores[:, 1], b.scores[:, 1], positive)
+    return pair.columns() | {"n_subjects": len(a.true)} | {name: getattr(test, name) for name in names}
+
+
+def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
+    """Return the rows of one cohort with Holm's correction over them."""
+    for row, p_holm in zip(family, holm([row["p_value"] for row in family]), strict=True):
+        difference = row["difference"] if "difference" in row else row["only_a_right"] - row["only_b_right"]
+        row |= {"p_holm": p_holm, "verdict": decide(difference, p_holm, alpha)}
+    return family
+
+
+def _table(table: tables.Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return table.check(pd.DataFrame(rows, columns=table.column_names), table.name)
