@@ -205,6 +205,7 @@ def _log_files(client: MlflowClient, run_id: str, folder: Path) -> None:
     """Copy the figures, the report and the tables to the parent run's artifacts."""
     if (folder / "figures").is_dir():
         client.log_artifacts(run_id, str(folder / "figures"), "figures")
-    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv", "statistics/pairwise.csv"):
+    statistics = [f"statistics/{name}.csv" for name in ("pairwise", "omnibus", "ranks", "factors", "budget")]
+    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv", *statistics):
         if (folder / name).exists():
             client.log_artifact(run_id, str(folder / name), str(Path(name).parent) if "/" in name else None)
