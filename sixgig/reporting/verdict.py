@@ -18,8 +18,6 @@ from sixgig.study import Method, Study, is_failed
 
 _RANDOM = "control_random_vit"
 _MAJORITY = "control_majority_class"
-#: Fewer cohorts than this allow no verdict over cohorts (ALGORITHMS.md, Statistics).
-MIN_COHORTS = 5
 
 
 @dataclass(frozen=True)
@@ -68,18 +66,6 @@ def judge(study: Study, cohort: str) -> Verdict:
     for method in [*rivals, *_controls(done)]:
         sentences.append(_compare(pairs[method], method_title(method), study.alpha, family))
     return Verdict(cohort, level, headline, sentences + _trouble(rows))
-
-
-def over_cohorts(n_cohorts: int) -> str:
-    """Say what may be concluded over all cohorts together."""
-    if n_cohorts < MIN_COHORTS:
-        return tr(
-            "Each cohort stands alone: a verdict over cohorts needs at least {least} of them, and this study has "
-            "{number}.",
-            least=MIN_COHORTS,
-            number=n_cohorts,
-        )
-    return tr("Each cohort is judged on its own; this page holds no verdict over cohorts.")
 
 
 def _controls(done: dict[Method, pd.Series]) -> list[Method]:
