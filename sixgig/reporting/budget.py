@@ -10,7 +10,8 @@ from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Method, Study
 
-_FRONT_TITLES = {
+#: What there is a front of, by the column that says so.
+FRONT_TITLES = {
     "front_seconds": "time",
     "front_vram": "GPU memory",
     "front_rss": "host memory",
@@ -21,8 +22,8 @@ _FRONT_TITLES = {
 def sentences(study: Study) -> list[str]:
     """Say for every cohort what the fastest arm reaches and whether more time buys more.
 
-    Rules: the fastest and the highest method are the ends of the front of time. That the higher one is better is said only
-    where the paired test finds it. Times on more than one kind of device are said to be no fair comparison.
+    Rules: the fastest and the highest method are the ends of the front of time. That the higher one is better is said
+    only where the paired test finds it. Times on more than one kind of device are said to be no fair comparison.
     """
     return [sentence for cohort in study.budget["cohort"].unique() for sentence in _of_cohort(study, str(cohort))]
 
@@ -101,7 +102,7 @@ def budget(study: Study) -> TableView:
         ],
     )
     for _, row in study.budget.iterrows():
-        fronts = [tr(title) for column, title in _FRONT_TITLES.items() if _on(row[column])]
+        fronts = [tr(title) for column, title in FRONT_TITLES.items() if _on(row[column])]
         table.rows.append(
             [
                 views.text(row["cohort"]),

@@ -12,16 +12,17 @@ from sixgig.statistics.friedman import MOST_COHORTS, WANTED_POWER
 from sixgig.statistics.omnibus import MIN_COHORTS
 from sixgig.study import Method, Study
 
-_FACTOR_TITLES = {"arm": "Arm", "classifier": "Classifier", "interaction": "Interaction and noise"}
+#: Factors of the table, for people.
+FACTOR_TITLES = {"arm": "Arm", "classifier": "Classifier", "interaction": "Interaction and noise"}
 
 
 def conclusion(study: Study) -> str:
     """Say in one or two sentences what may be concluded over all cohorts together.
 
     Rules, in order: fewer than two methods on every cohort, or all of them equal -> nothing to compare. Fewer than
-    :data:`MIN_COHORTS` cohorts -> no verdict. The test over cohorts finds nothing -> it says so, and that this is no proof
-    of equality. Otherwise the method with the best average rank is named, with those that it is and is not told apart
-    from. A higher rank alone never makes a method better.
+    :data:`MIN_COHORTS` cohorts -> no verdict. The test over cohorts finds nothing -> it says so, and that this is no
+    proof of equality. Otherwise the method with the best average rank is named, with those that it is and is not told
+    apart from. A higher rank alone never makes a method better.
     """
     row = study.omnibus.iloc[0]
     status = str(row["status"])
@@ -167,8 +168,8 @@ def ranks(study: Study) -> TableView:
     table = TableView(
         "ranks-table",
         tr(
-            "Ranks over the cohorts by {metric}; 1 is the best. Methods that share a group are not told apart; there are "
-            "no groups without a verdict. A control is not ranked: its numbers are the place that it would take.",
+            "Ranks over the cohorts by {metric}; 1 is the best. Methods that share a group are not told apart; there "
+            "are no groups without a verdict. A control is not ranked: its numbers are the place that it would take.",
             metric=metric_title(study.metric),
         ),
         [tr("Method"), tr("Average rank"), tr("Best"), tr("Worst"), tr("Groups")],
@@ -265,8 +266,8 @@ def factors(study: Study) -> TableView:
     table = TableView(
         "factors-table",
         tr(
-            "Two-way layout of arms and classifiers, one estimate in each cell; controls do not count. No p values: folds "
-            "are not independent, and the interaction cannot be told from noise."
+            "Two-way layout of arms and classifiers, one estimate in each cell; controls do not count. No p values: "
+            "folds are not independent, and the interaction cannot be told from noise."
         ),
         [tr("Cohort"), tr("Factor"), tr("Levels"), tr("Degrees of freedom"), tr("Sum of squares"), tr("Share")],
     )
@@ -274,7 +275,7 @@ def factors(study: Study) -> TableView:
         table.rows.append(
             [
                 views.text(row["cohort"]),
-                Cell(tr(_FACTOR_TITLES[str(row["factor"])])),
+                Cell(tr(FACTOR_TITLES[str(row["factor"])])),
                 views.number(row["levels"], numbers.count),
                 views.number(row["df"], numbers.count),
                 views.number(row["sum_of_squares"], numbers.small),

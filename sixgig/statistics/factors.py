@@ -13,6 +13,10 @@ from sixgig.statistics.blocks import estimates_of
 
 #: Factors in the order of the table.
 FACTORS = ("arm", "classifier", "interaction")
+#: Why the shares of a cohort are not defined.
+FEW_ARMS = "fewer than two arms with every classifier"
+ONE_CLASSIFIER = "one classifier only"
+ALL_EQUAL = "all estimates are equal"
 
 
 def explain_variance(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -98,10 +102,10 @@ def _status(grid: pd.DataFrame, left_out: list[str]) -> str:
     n_arms, n_classifiers, _ = _levels(grid)
     without = f"without {', '.join(left_out)}" if left_out else ""
     if n_arms < 2:
-        return "undefined: fewer than two arms with every classifier"
+        return f"undefined: {FEW_ARMS}"
     if n_classifiers < 2:
-        return "undefined: one classifier only"
+        return f"undefined: {ONE_CLASSIFIER}"
     values = grid.to_numpy()
     if (values == values[0, 0]).all():
-        return "undefined: all estimates are equal"
+        return f"undefined: {ALL_EQUAL}"
     return without or "ok"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from sixgig import tables
 from sixgig.atomic import write_json
@@ -170,11 +169,3 @@ def test_no_arm_finished(tmp_path):
 def test_a_single_arm_has_nothing_to_win_against(tmp_path):
     found = verdict.judge(make(tmp_path, estimates={"vit_pure": 0.8}), "c")
     assert found.headline == "Pure ViT + SVM scored highest, with no other arm to compare it with."
-
-
-@pytest.mark.parametrize(
-    ("n", "words"),
-    [(1, "needs at least 5 of them, and this study has 1."), (4, "study has 4."), (5, "no verdict over")],
-)
-def test_over_cohorts(n, words):
-    assert words in verdict.over_cohorts(n)
