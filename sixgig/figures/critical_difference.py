@@ -116,10 +116,11 @@ def _label(axes: Axes, row: pd.Series, level: float, end: float, left: bool) -> 
     colour = style.arm_colour(method.arm)
     axes.plot([rank, rank, end], [0, level, level], color=colour, linewidth=1.1, linestyle=_line(method))
     axes.plot(rank, 0, marker=style.marker(method.classifier), color=colour, markeredgecolor="white", markersize=7)
-    axes.text(
-        end,
-        level,
-        f" {style.short_method_title(method)}  {numbers.rank(rank)} ",
+    axes.annotate(
+        f"{style.short_method_title(method)} ({numbers.rank(rank)})",
+        (end, level),
+        xytext=(-4 if left else 4, 0),
+        textcoords="offset points",
         ha="right" if left else "left",
         va="center",
         fontsize=9,

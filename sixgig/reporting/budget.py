@@ -8,7 +8,7 @@ from sixgig.figures.style import method_title
 from sixgig.language import tr
 from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Method, Study
+from sixgig.study import Method, Study, is_failed
 
 #: What there is a front of, by the column that says so.
 FRONT_TITLES = {
@@ -90,6 +90,7 @@ def budget(study: Study) -> TableView:
             tr("Cohort"),
             tr("Method"),
             tr("Estimate"),
+            tr("On the front of"),
             tr("Time"),
             tr("Training"),
             tr("Encoding"),
@@ -98,7 +99,6 @@ def budget(study: Study) -> TableView:
             tr("Peak GPU memory"),
             tr("Peak host memory"),
             tr("Features"),
-            tr("On the front of"),
         ],
     )
     for _, row in study.budget.iterrows():
@@ -107,19 +107,30 @@ def budget(study: Study) -> TableView:
             [
                 views.text(row["cohort"]),
                 views.method(_method(row)),
-                views.number(row["estimate"], numbers.score, strong=_on(row["front_seconds"])),
+                _estimate(row),
+                Cell(", ".join(fronts) or tr("none")),
                 views.number(row["seconds"], numbers.seconds),
-                views.number(row["seconds_train"], numbers.seconds),
+                _training(row["seconds_train"]),
                 views.number(row["seconds_encode"], numbers.seconds),
                 views.number(row["seconds_classify"], numbers.seconds),
                 views.text(row["device"]),
                 views.number(row["peak_vram_mb"], numbers.mebibytes),
                 views.number(row["peak_rss_mb"], numbers.mebibytes),
                 views.number(row["n_features"], numbers.count),
-                Cell(", ".join(fronts) or tr("none")),
             ]
         )
     return table
+
+
+def _estimate(row: pd.Series) -> Cell:
+    if is_failed(str(row["status"])):
+        return Cell(tr("failed"), float("-inf"), numeric=True)
+    return views.number(row["estimate"], numbers.score, strong=_on(row["front_seconds"]))
+
+
+def _training(seconds: object) -> Cell:
+    """Seconds of training; the word "none" for an arm that is not trained."""
+    return Cell(tr("none"), 0.0, numeric=True) if seconds == 0 else views.number(seconds, numbers.seconds)
 
 
 def _on(front: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sixgig.figures.style import arm_title, method_title, metric_title
+from sixgig.figures.style import arm_title, method_title, metric_words
 from sixgig.language import tr
 from sixgig.reporting import numbers, views
 from sixgig.reporting.views import Cell, TableView
@@ -90,7 +90,7 @@ def description(study: Study) -> list[str]:
 def _power(row: pd.Series) -> str:
     needed, share = row["cohorts_for_power"], numbers.percent(WANTED_POWER)
     chance = tr(
-        "With {cohorts} the test finds a method that is better than all others by one standard deviation (of a "
+        "With {cohorts} the test would find a method that is better than all others by one standard deviation (of a "
         "method's scatter between cohorts) in {power} of studies",
         cohorts=numbers.plural(int(row["n_cohorts"]), "cohort"),
         power=numbers.percent(row["power"]),
@@ -170,20 +170,24 @@ def ranks(study: Study) -> TableView:
         tr(
             "Ranks over the cohorts by {metric}; 1 is the best. Methods that share a group are not told apart; there "
             "are no groups without a verdict. A control is not ranked: its numbers are the place that it would take.",
-            metric=metric_title(study.metric),
+            metric=metric_words(study.metric),
         ),
         [tr("Method"), tr("Average rank"), tr("Best"), tr("Worst"), tr("Groups")],
     )
     for _, row in study.ranks.iterrows():
         left_out = str(row["status"]) != "ok"
-        groups = Cell(tr("not ranked")) if left_out or row["role"] == "control" else views.text(row["groups"])
+        groups = row["groups"]
+        if left_out or row["role"] == "control":
+            groups = tr("not ranked")
+        elif numbers.is_missing(groups):
+            groups = tr("no verdict")
         table.rows.append(
             [
                 views.method(_method(row)),
                 views.number(row["average_rank"], numbers.rank),
                 views.number(row["best_rank"], numbers.short),
                 views.number(row["worst_rank"], numbers.short),
-                groups,
+                Cell(str(groups)),
             ]
         )
     return table

@@ -16,8 +16,21 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, TRAINING_FIGURES
-from sixgig.tables import COSTS, MANIFEST, METRICS, PAIRWISE, PREDICTIONS, QUARANTINE, SPLITS, SUMMARY
+from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, STUDY_FIGURES, TRAINING_FIGURES
+from sixgig.tables import (
+    BUDGET,
+    COSTS,
+    FACTORS,
+    MANIFEST,
+    METRICS,
+    OMNIBUS,
+    PAIRWISE,
+    PREDICTIONS,
+    QUARANTINE,
+    RANKS,
+    SPLITS,
+    SUMMARY,
+)
 
 COHORTS = ("brats_phantom", "acdc_phantom")
 
@@ -61,6 +74,14 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     assert (root / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert COSTS.read(root / "costs.csv")["stage"].nunique() == 6
     assert len(PAIRWISE.read(root / "statistics/pairwise.csv")) == 2 * 78  # 13 methods, 78 pairs a cohort
+    assert OMNIBUS.read(root / "statistics/omnibus.csv")["status"].tolist() == ["not enough cohorts: 2 of at least 5"]
+    assert len(RANKS.read(root / "statistics/ranks.csv")) == 13
+    assert len(FACTORS.read(root / "statistics/factors.csv")) == 2 * 3
+    budget = BUDGET.read(root / "statistics/budget.csv")
+    assert len(budget) == 2 * 13
+    assert (budget["n_features"] > 0).sum() == 2 * 12  # all but the majority class
+    for figure in STUDY_FIGURES:
+        assert (root / "figures" / f"{figure}.svg").stat().st_size > 1000
     assert (root / "mlflow.db").exists()
     for log in (root / "logs").rglob("*.log"):
         assert "Traceback" not in log.read_text(), log
@@ -113,6 +134,7 @@ def test_dry_run_shows_threads_and_resources(study):
         ("features", {"encode_images", "code_features"}, {"classify_subjects"}),
         ("classify", {"classify_subjects", "predict_majority"}, {"score_predictions"}),
         ("statistics", {"score_predictions", "compare_methods", "collect_costs"}, {"draw_figures"}),
+        ("statistics", {"compare_cohorts", "explain_variance", "weigh_budget"}, {"draw_comparisons"}),
         ("report", {"write_report", "track_study"}, set()),
         ("results/tiny/features/acdc_phantom/vit_pure.npz", {"encode_images"}, {"code_features", "classify_subjects"}),
     ],

@@ -69,6 +69,7 @@ def test_a_cohort_without_a_front_has_no_sentence(tmp_path):
 
 def test_the_table_names_the_fronts_of_a_method(tmp_path):
     view = budget.budget(make(tmp_path, TWO))
-    assert [row[-1].text for row in view.rows] == ["time", "time", "none"]
+    assert [row[3].text for row in view.rows] == ["time", "time", "none"]
+    assert view.rows[0][view.columns.index("Training")].text == "none"
     assert [row[2].strong for row in view.rows] == [True, True, False]
     assert len({len(row) for row in view.rows} | {len(view.columns)}) == 1

@@ -52,7 +52,7 @@ def test_fewer_than_five_cohorts_have_no_verdict(tmp_path, n_cohorts):
     assert "Best average rank: Sparse ViT + SVM, 1.00 of 4; by itself this does not mean better." in text
     cells = {title: cell.text for title, cell in zip(*_table(over_cohorts.omnibus(study)), strict=True)}
     assert (cells["F"], cells["p"], cells["Verdict"]) == ("n/a", "n/a", "not enough cohorts")
-    assert {row[-1].text for row in over_cohorts.ranks(study).rows} == {"n/a"}
+    assert {row[-1].text for row in over_cohorts.ranks(study).rows} == {"no verdict"}
 
 
 def _table(view):
@@ -65,7 +65,8 @@ def test_no_difference_is_no_proof_of_equality(tmp_path):
     assert row["p_value"] > 0.05
     assert over_cohorts.conclusion(study) == (
         f"Over 6 cohorts no difference between 4 methods is found (Friedman's test with Iman and Davenport's F = "
-        f"{row['f']:.2f}, 3 and 15 degrees of freedom, p = {row['p_value']:.3f}), which is not proof that they are equal."
+        f"{row['f']:.2f}, 3 and 15 degrees of freedom, p = {row['p_value']:.3f}), which is not proof that they are "
+        "equal."
     )
 
 
