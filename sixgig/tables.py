@@ -272,7 +272,10 @@ OMNIBUS = Table(
             required=False,
         ),
         Column(
-            "power", "number", "simulated chance of finding one method better by one standard deviation", required=False
+            "power",
+            "number",
+            "simulated chance of finding one method better by one standard deviation; empty for one cohort",
+            required=False,
         ),
         Column(
             "cohorts_for_power", "integer", "cohorts at which that chance is 0.8; empty when above 160", required=False
@@ -320,7 +323,7 @@ FACTORS = Table(
         Column("status", "string", "ok, 'without arms', or 'undefined: reason'"),
     ),
 )
-_FRONT = "yes when no other arm of the cohort is as good for less {}; empty for controls and failed arms"
+_FRONT = "yes on the Pareto front of {} among the arms of the cohort, else no; empty for controls and failed arms"
 BUDGET = Table(
     "budget.csv",
     "what the estimate of every method took",

@@ -22,8 +22,8 @@ FRONT_TITLES = {
 def sentences(study: Study) -> list[str]:
     """Say for every cohort what the fastest arm reaches and whether more time buys more.
 
-    Rules: the fastest and the highest method are the ends of the front of time. That the higher one is better is said
-    only where the paired test finds it. Times on more than one kind of device are said to be no fair comparison.
+    Rules: the fastest method and the one that scores best are the ends of the front of time. That the latter is better
+    is said only where the paired test finds it. Times on more than one kind of device are called no fair comparison.
     """
     return [sentence for cohort in study.budget["cohort"].unique() for sentence in _of_cohort(study, str(cohort))]
 
@@ -36,10 +36,10 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
     fast, top = front.iloc[0], front.iloc[-1]
     facts = {"cohort": cohort, "fast": method_title(_method(fast)), "fast_facts": _facts(fast)}
     if fast["seconds"] == top["seconds"]:
-        found = [tr("On {cohort} no arm is faster or higher than {fast} ({fast_facts}).", **facts)]
+        found = [tr("On {cohort} no arm is faster or scores better than {fast} ({fast_facts}).", **facts)]
     else:
         text = tr(
-            "On {cohort} {fast} is fastest ({fast_facts}), and {top} highest ({top_facts})",
+            "On {cohort} {fast} is fastest ({fast_facts}), and {top} scores best ({top_facts})",
             top=method_title(_method(top)),
             top_facts=_facts(top),
             **facts,
@@ -83,8 +83,9 @@ def budget(study: Study) -> TableView:
         "budget-table",
         tr(
             "What every estimate took, without the work that all arms share. A method is on a front when no other arm "
-            "of its cohort is as good for less; controls are on none. Seconds are wall time on the device that the row "
-            "names, where the classifier always runs on the CPU; GPU memory is 0 on a CPU, and then has no front."
+            "of its cohort is as good for less or better for as much; controls are on none. Seconds are wall time on "
+            "the device that the row names, where the classifier always runs on the CPU; GPU memory is 0 on a CPU, and "
+            "then has no front."
         ),
         [
             tr("Cohort"),

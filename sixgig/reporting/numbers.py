@@ -122,8 +122,10 @@ def small(value: float) -> str:
 
 @_or_missing
 def percent(value: float) -> str:
-    """A share as a whole percentage: ``93%``; ``< 1%`` where rounding would make something nothing."""
-    return "< 1%" if 0 < value < 0.005 else f"{100 * value:.0f}%"
+    """A share as a whole percentage: ``93%``; ``< 1%`` and ``> 99%`` where rounding would make it nothing or all."""
+    if 0 < value < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.99 < value < 1 else f"{100 * value:.0f}%"
 
 
 @_or_missing

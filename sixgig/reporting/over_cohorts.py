@@ -58,7 +58,7 @@ def description(study: Study) -> list[str]:
         return _left_out(study)
     sentences = []
     ranked = _ranked(study)
-    if len(ranked) > 1 and str(row["status"]).partition(":")[0] != "undefined":
+    if row["verdict"] != "difference found" and not str(row["status"]).startswith("undefined"):
         best = ranked[ranked["average_rank"] == ranked["average_rank"].min()]
         sentences.append(
             tr(
@@ -84,7 +84,9 @@ def description(study: Study) -> list[str]:
         if float(row["cd_share"]) > 1:
             text += " " + tr("No two average ranks can lie that far apart.")
         sentences.append(text)
-    return [*sentences, _power(row), *_left_out(study)]
+    if not numbers.is_missing(row["power"]):
+        sentences.append(_power(row))
+    return [*sentences, *_left_out(study)]
 
 
 def _power(row: pd.Series) -> str:
@@ -204,7 +206,7 @@ def omnibus(study: Study) -> TableView:
             tr("Test"),
             tr("Methods"),
             tr("Cohorts"),
-            "Kendall's W",
+            tr("Kendall's W"),
             "F",
             "p",
             tr("Critical difference"),

@@ -105,7 +105,8 @@ def _omnibus(found: Blocks, metric: str, alpha: float, seed: int) -> dict[str, A
     if n_methods > 2:
         critical = nemenyi_critical_difference(n_methods, n_cohorts, alpha)
         row |= {"critical_difference": critical, "cd_share": critical / (n_methods - 1)}
-    row["power"] = power(n_methods, n_cohorts, shift=POWER_SHIFT, alpha=alpha, seed=seed) if n_cohorts > 1 else 0.0
+    if n_cohorts > 1:  # one cohort has no test, and so no power
+        row["power"] = power(n_methods, n_cohorts, shift=POWER_SHIFT, alpha=alpha, seed=seed)
     row["cohorts_for_power"] = cohorts_for_power(
         n_methods, least=MIN_COHORTS, shift=POWER_SHIFT, alpha=alpha, seed=seed
     )

@@ -34,7 +34,7 @@ def make(
 
 
 TWO = {"baseline_cnn": (20.0, 0.7, "yes"), "vit_pure": (90.0, 0.8, "yes"), "vit_mim": (300.0, 0.5, "no")}
-START = "On c Baseline CNN + SVM is fastest (0.700 in 20.0 s), and Pure ViT + SVM highest (0.800 in 1 min 30 s): "
+START = "On c Baseline CNN + SVM is fastest (0.700 in 20.0 s), and Pure ViT + SVM scores best (0.800 in 1 min 30 s): "
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_more_time_buys_what_the_test_finds(tmp_path, verdict, words):
     assert budget.sentences(make(tmp_path, TWO, verdict)) == [START + words]
 
 
-def test_one_method_may_be_fastest_and_highest(tmp_path):
+def test_one_method_may_be_fastest_and_best(tmp_path):
     points = TWO | {"vit_pure": (90.0, 0.6, "no"), "control_random_vit": (1.0, 0.9, "")}
     assert budget.sentences(make(tmp_path, points)) == [
-        "On c no arm is faster or higher than Baseline CNN + SVM (0.700 in 20.0 s)."
+        "On c no arm is faster or scores better than Baseline CNN + SVM (0.700 in 20.0 s)."
     ]
 
 

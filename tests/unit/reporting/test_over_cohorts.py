@@ -76,6 +76,7 @@ def test_who_is_told_apart_from_whom(tmp_path):
     assert text.startswith(
         "Over 8 cohorts the 4 methods differ (Friedman's test, the same ranking on every cohort, p < 0"
     )
+    assert not any("by itself" in sentence for sentence in over_cohorts.description(study))
     assert text.endswith(
         "Sparse ViT + SVM has the best average rank (1.00); it is told apart from Pure ViT + SVM, Baseline CNN + SVM, "
         "but not from Contrastive ViT + SVM."
@@ -138,6 +139,7 @@ def test_power_and_critical_difference_of_ten_methods_on_three_cohorts(tmp_path)
     assert "No two average ranks" not in text
     one = " ".join(over_cohorts.description(make(tmp_path / "one", noisy(1, (0.6,) * 10), arms)))
     assert "of 9 possible. No two average ranks can lie that far apart." in one
+    assert "of studies" not in one
 
 
 GRID = [[0.76, 0.64], [0.54, 0.46]]
@@ -147,7 +149,7 @@ def test_what_arm_and_classifier_explain(tmp_path):
     study = make(tmp_path, [GRID], ARMS[:2], ("svm", "src"))
     assert over_cohorts.factor_sentences(study) == [
         "On cohort0 the arm explains 79% of the variance between methods, the classifier 20%, their interaction and "
-        "noise 1%; the estimates run from 0.460 to 0.760."
+        "noise < 1%; the estimates run from 0.460 to 0.760."
     ]
 
 

@@ -55,6 +55,7 @@ def test_few_cohorts_have_ranks_but_no_verdict(n_cohorts):
     assert ranks["average_rank"].notna().all()
     assert row["critical_difference"] > 0
     assert pd.isna(row["kendall_w"]) == (n_cohorts == 1)
+    assert pd.isna(row["power"]) == (n_cohorts == 1)
 
 
 def test_ten_methods_on_three_cohorts_can_find_nothing():
