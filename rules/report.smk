@@ -15,7 +15,7 @@ rule draw_figures:
     input:
         metrics="results/{study}/metrics.csv",
         summary="results/{study}/summary.csv",
-        costs="results/{study}/costs.csv",
+        budget="results/{study}/statistics/budget.csv",
         pairwise="results/{study}/statistics/pairwise.csv",
         study="results/{study}/study.json",
     output:
@@ -90,6 +90,45 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
+rule draw_comparisons:
+    """Draw the figures over all cohorts together."""
+    input:
+        omnibus="results/{study}/statistics/omnibus.csv",
+        ranks="results/{study}/statistics/ranks.csv",
+        factors="results/{study}/statistics/factors.csv",
+        study="results/{study}/study.json",
+    output:
+        critical_difference=report(
+            ensure("results/{study}/figures/critical_difference.svg", non_empty=True),
+            caption="../report/captions/critical_difference.rst",
+            category="Figures",
+            labels={"cohort": "all", "figure": "critical difference"},
+        ),
+        factors=report(
+            ensure("results/{study}/figures/factors.svg", non_empty=True),
+            caption="../report/captions/factors.rst",
+            category="Figures",
+            labels={"cohort": "all", "figure": "factors"},
+        ),
+        critical_difference_png=ensure("results/{study}/figures/critical_difference.png", non_empty=True),
+        critical_difference_pdf=ensure("results/{study}/figures/critical_difference.pdf", non_empty=True),
+        factors_png=ensure("results/{study}/figures/factors.png", non_empty=True),
+        factors_pdf=ensure("results/{study}/figures/factors.pdf", non_empty=True),
+    log:
+        "results/{study}/logs/draw_comparisons.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_comparisons.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        digest=source_digest("sixgig.figures.catalogue"),
+        templates=template_digest(),
+    script:
+        "../scripts/draw_comparisons.py"
+
+
 if PLAN.pretrained_arms:
 
     rule draw_training:
@@ -162,6 +201,10 @@ rule write_report:
         bayesian="results/{study}/statistics/bayesian.csv",
         mcnemar="results/{study}/statistics/mcnemar.csv",
         delong="results/{study}/statistics/delong.csv",
+        omnibus="results/{study}/statistics/omnibus.csv",
+        ranks="results/{study}/statistics/ranks.csv",
+        factors="results/{study}/statistics/factors.csv",
+        budget="results/{study}/statistics/budget.csv",
         study="results/{study}/study.json",
         cohorts=PLAN.targets("cohorts"),
         features=PLAN.targets("features"),

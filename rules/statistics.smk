@@ -134,3 +134,87 @@ rule collect_costs:
         digest=source_digest("sixgig.costs"),
     script:
         "../scripts/collect_costs.py"
+
+
+rule compare_cohorts:
+    """Ranks of the methods over the cohorts, and Friedman's test of whether they differ."""
+    input:
+        summary="results/{study}/summary.csv",
+    output:
+        omnibus=report(
+            ensure("results/{study}/statistics/omnibus.csv", non_empty=True),
+            caption="../report/captions/omnibus.rst",
+            category="Tables",
+        ),
+        ranks=report(
+            ensure("results/{study}/statistics/ranks.csv", non_empty=True),
+            caption="../report/captions/ranks.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_cohorts.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_cohorts.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        metric=PLAN.config["evaluation"]["metric"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        seed=PLAN.seed,
+        digest=source_digest("sixgig.statistics.omnibus"),
+    script:
+        "../scripts/compare_cohorts.py"
+
+
+rule explain_variance:
+    """How much of the variance between methods the arm explains, and how much the classifier."""
+    input:
+        summary="results/{study}/summary.csv",
+    output:
+        factors=report(
+            ensure("results/{study}/statistics/factors.csv", non_empty=True),
+            caption="../report/captions/factors.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/explain_variance.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_variance.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        metric=PLAN.config["evaluation"]["metric"],
+        digest=source_digest("sixgig.statistics.factors"),
+    script:
+        "../scripts/explain_variance.py"
+
+
+rule weigh_budget:
+    """What every method's estimate took, with the methods that nothing cheaper equals."""
+    input:
+        summary="results/{study}/summary.csv",
+        costs="results/{study}/costs.csv",
+        features=PLAN.targets("features"),
+    output:
+        budget=report(
+            ensure("results/{study}/statistics/budget.csv", non_empty=True),
+            caption="../report/captions/budget.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/weigh_budget.log",
+    benchmark:
+        "results/{study}/benchmarks/weigh_budget.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        metric=PLAN.config["evaluation"]["metric"],
+        digest=source_digest("sixgig.statistics.budget"),
+    script:
+        "../scripts/weigh_budget.py"

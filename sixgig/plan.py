@@ -19,6 +19,8 @@ MAJORITY_CLASSIFIER = "majority_class"
 RANDOM_VIT = "control_random_vit"
 #: Figures drawn for every cohort; sixgig.figures draws them under these names.
 FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pairwise")
+#: Figures over all cohorts together; the same.
+STUDY_FIGURES = ("critical_difference", "factors")
 #: Drawn beside them when an arm was trained.
 TRAINING_FIGURES = ("training",)
 #: Drawn when an arm was trained to fill in masked patches.
@@ -26,7 +28,7 @@ RECONSTRUCTION_FIGURES = ("reconstruction",)
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
 #: Exported for a paper, once per study and once per cohort; sixgig.reporting.exports writes them under these names.
-STUDY_TABLES = ("results", "held_out", "costs", "arms")
+STUDY_TABLES = ("results", "held_out", "omnibus", "ranks", "factors", "budget", "costs", "arms")
 COHORT_TABLES = ("metrics", "pairs", "tests")
 
 
@@ -151,7 +153,7 @@ class Plan:
             return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
-            names += [f"statistics/{name}.csv" for name in PAIR_TESTS]
+            names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -168,7 +170,8 @@ class Plan:
         root = f"results/{self.study}/figures"
         names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
         names += RECONSTRUCTION_FIGURES if "vit_mim" in self.pretrained_arms else ()
-        return [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
+        over_cohorts = [f"{root}/{figure}.{suffix}" for figure in STUDY_FIGURES]
+        return over_cohorts + [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""

@@ -13,6 +13,7 @@ from sixgig import tables
 from sixgig.atomic import read_json
 from sixgig.digests import file_sha256
 from sixgig.errors import SixgigError, TableError
+from sixgig.study_over_cohorts import OverCohortsFiles
 from sixgig.study_pairs import PairTests
 from sixgig.study_training import TrainingFiles
 
@@ -71,7 +72,7 @@ def is_failed(status: str) -> bool:
     return status.startswith("failed")
 
 
-class Study(TrainingFiles, PairTests):
+class Study(TrainingFiles, PairTests, OverCohortsFiles):
     """The results of one study, read lazily: a file is opened when its property or method is first used.
 
     ``study.json`` may hold: ``config`` (the whole study file, with ``study``, ``title``, ``scope``, ``seed``,
@@ -275,6 +276,19 @@ class Study(TrainingFiles, PairTests):
         from sixgig.figures.catalogue import draw_figure
 
         return draw_figure(self, cohort, kind)
+
+    def figure_over_cohorts(self, kind: str) -> Figure:
+        """Draw a figure over all cohorts anew, as a matplotlib object to change and save.
+
+        Args:
+            kind: critical_difference or factors.
+
+        Raises:
+            SixgigError: There is no such figure.
+        """
+        from sixgig.figures.catalogue import draw_study_figure
+
+        return draw_study_figure(self, kind)
 
     # ---- reading
 

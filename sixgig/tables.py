@@ -315,6 +315,113 @@ DELONG = Table(
     ),
 )
 
+OMNIBUS = Table(
+    "omnibus.csv",
+    "do the methods differ over the cohorts: one row, with cohorts as blocks",
+    (
+        _METRIC,
+        Column("test", "string", "friedman, wilcoxon (two methods), or none (fewer)"),
+        Column("n_methods", "integer", "arms with their classifiers that have an estimate on every cohort"),
+        Column("n_cohorts", "integer", "cohorts on which any arm has an estimate"),
+        Column(
+            "kendall_w",
+            "number",
+            "agreement of the cohorts on the ranking, 0 to 1; empty when undefined",
+            required=False,
+        ),
+        Column("chi2", "number", "Friedman's statistic, corrected for ties; empty when undefined", required=False),
+        Column("f", "number", "Iman and Davenport's F; empty when undefined or infinite", required=False),
+        Column("df_methods", "integer", "first degrees of freedom of F", required=False),
+        Column("df_error", "integer", "second degrees of freedom of F", required=False),
+        Column("p_value", "number", "p value of F or of Wilcoxon's test; empty without a verdict", required=False),
+        Column("alpha", "number", "level of the test and of the critical difference"),
+        Column("critical_difference", "number", "Nemenyi's critical difference of average ranks", required=False),
+        Column(
+            "cd_share",
+            "number",
+            "critical difference over the greatest possible difference, n_methods - 1",
+            required=False,
+        ),
+        Column(
+            "power",
+            "number",
+            "simulated chance of finding one method better by one standard deviation; empty for one cohort",
+            required=False,
+        ),
+        Column(
+            "cohorts_for_power", "integer", "cohorts at which that chance is 0.8; empty when above 160", required=False
+        ),
+        Column("status", "string", "ok, 'not enough cohorts: n of at least 5', or 'undefined: reason'"),
+        Column("verdict", "string", "difference found, within noise, or no verdict"),
+    ),
+)
+RANKS = Table(
+    "ranks.csv",
+    "ranks of the methods over the cohorts, best first; then controls, then methods that are left out",
+    (
+        _METRIC,
+        _ARM,
+        _CLASSIFIER,
+        Column("role", "string", "arm, or control (not ranked: the place it would take among the arms)"),
+        Column(
+            "average_rank", "number", "mean over cohorts of the rank, 1 is the best; ties share ranks", required=False
+        ),
+        Column("best_rank", "number", "best rank on any cohort", required=False),
+        Column("worst_rank", "number", "worst rank on any cohort", required=False),
+        Column(
+            "groups",
+            "string",
+            "methods that share a number are not told apart; empty without a verdict",
+            required=False,
+        ),
+        Column("status", "string", "ok, or 'left out: no estimate on cohorts'"),
+    ),
+)
+FACTORS = Table(
+    "factors.csv",
+    "how much of the variance between the methods of a cohort the arm explains, and how much the classifier",
+    (
+        _COHORT,
+        _METRIC,
+        Column("factor", "string", "arm, classifier, or interaction (with noise)"),
+        Column("levels", "integer", "arms, classifiers, or cells of the layout"),
+        Column("df", "integer", "degrees of freedom"),
+        Column("sum_of_squares", "number", "sum of squares about the mean; empty when undefined", required=False),
+        Column("eta_squared", "number", "share of the total sum of squares; empty when undefined", required=False),
+        Column("lowest", "number", "lowest estimate of an arm on the cohort", required=False),
+        Column("highest", "number", "highest estimate of an arm on the cohort", required=False),
+        Column("interval_width", "number", "median width of the 95% intervals of the arms' estimates", required=False),
+        Column("status", "string", "ok, 'without arms', or 'undefined: reason'"),
+    ),
+)
+_FRONT = "yes on the Pareto front of {} among the arms of the cohort, else no; empty for controls and failed arms"
+BUDGET = Table(
+    "budget.csv",
+    "what the estimate of every method took",
+    (
+        _COHORT,
+        _ARM,
+        _CLASSIFIER,
+        _METRIC,
+        Column("estimate", "number", "as in summary.csv", required=False),
+        Column("ci_low", "number", "as in summary.csv", required=False),
+        Column("ci_high", "number", "as in summary.csv", required=False),
+        Column("seconds", "number", "wall time of training, encoding and classification together", required=False),
+        Column("seconds_train", "number", "wall time of training; 0 for an arm that is not trained", required=False),
+        Column("seconds_encode", "number", "wall time of encoding, that of a source arm included", required=False),
+        Column("seconds_classify", "number", "wall time of the classifier", required=False),
+        Column("device", "string", "where the features were computed: cpu, cuda, or cpu and cuda", required=False),
+        Column("peak_vram_mb", "number", "highest peak of GPU memory in MiB; 0 on a CPU", required=False),
+        Column("peak_rss_mb", "number", "highest peak of host memory in MiB", required=False),
+        Column("n_features", "integer", "features per subject; empty for the majority class", required=False),
+        Column("front_seconds", "string", _FRONT.format("time"), required=False),
+        Column("front_vram", "string", _FRONT.format("GPU memory") + "; empty unless all ran on a GPU", required=False),
+        Column("front_rss", "string", _FRONT.format("host memory"), required=False),
+        Column("front_features", "string", _FRONT.format("features"), required=False),
+        Column("status", "string", "as in summary.csv"),
+    ),
+)
+
 #: Every table format, for the documentation in results/README.md and the tests.
 ALL_TABLES = (
     MANIFEST,
@@ -329,4 +436,8 @@ ALL_TABLES = (
     BAYESIAN,
     MCNEMAR,
     DELONG,
+    OMNIBUS,
+    RANKS,
+    FACTORS,
+    BUDGET,
 )

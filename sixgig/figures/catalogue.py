@@ -13,6 +13,8 @@ from sixgig.figures import (
     calibration,
     confusion,
     cost,
+    critical_difference,
+    factors,
     intervals,
     pairwise,
     reconstruction,
@@ -39,8 +41,18 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class StudyKind:
+    """One kind of figure over all cohorts together; see :class:`Kind`."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Study], Figure]
+
+
+@dataclass(frozen=True)
 class FigureInfo:
-    """One drawn figure: its cohort, kind, words and files."""
+    """One drawn figure: its cohort (empty for a figure over all cohorts), kind, words and files."""
 
     cohort: str
     kind: str
@@ -99,7 +111,8 @@ _KINDS = (
         "cost",
         "Accuracy against cost",
         "Wall time is that of the arm's own stages plus its classifier, without the work that all arms share; an arm "
-        "that transforms another arm's features is charged with those, too. Up and to the left is better.",
+        "that transforms another arm's features is charged with those, too. Up and to the left is better. The dashed "
+        "line joins the arms that no other one equals for less (Pareto front); it orders estimates and tests nothing.",
         cost.draw,
     ),
     Kind(
@@ -113,6 +126,24 @@ _KINDS = (
 )
 #: Kinds of figure by name, in the order in which the report shows them.
 KINDS = {kind.name: kind for kind in _KINDS}
+#: Figures over all cohorts together, by name.
+STUDY_KINDS = {
+    "critical_difference": StudyKind(
+        "critical_difference",
+        "Critical difference",
+        "Mean over cohorts of a method's rank, 1 is the best. Two methods whose average ranks are closer than the "
+        "critical difference (Nemenyi) are not told apart: a bar joins them. Dotted and in italics: controls, which "
+        "are not ranked, at the place that they would take.",
+        critical_difference.draw,
+    ),
+    "factors": StudyKind(
+        "factors",
+        "Arm or classifier",
+        "How the variance between the estimates of a cohort divides among arm, classifier, and what is left: their "
+        "interaction, which cannot be told from noise. Controls do not count. The shares describe; they are no test.",
+        factors.draw,
+    ),
+}
 #: Further kinds, for studies with an arm that was trained.
 TRAINING_KINDS = {
     "training": Kind(
@@ -163,12 +194,34 @@ def figure_list(
     ]
 
 
+def study_figure_list(folder: Path) -> list[FigureInfo]:
+    """Every figure over all cohorts, with the files that :func:`draw_over_cohorts` writes, without drawing.
+
+    Args:
+        folder: The ``figures`` folder of the study.
+    """
+    return [
+        FigureInfo(
+            "", kind.name, tr(kind.title), tr(kind.caption), folder / f"{kind.name}.svg", folder / f"{kind.name}.png"
+        )
+        for kind in STUDY_KINDS.values()
+    ]
+
+
+def draw_over_cohorts(study: Study, folder: Path) -> list[FigureInfo]:
+    """Draw the figures over all cohorts together; see :func:`draw_all`."""
+    figures = study_figure_list(Path(folder))
+    for info in figures:
+        write_figure(study, info)
+    return figures
+
+
 def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
     """Draw every figure of every cohort as SVG, PNG and PDF; equal results give equal bytes.
 
     Args:
-        study: The study, with metrics, summary, costs, predictions and pairwise statistics written.
-        folder: Where to write ``<cohort>/<kind>.svg``, ``.png`` and ``.pdf``.
+        study: The study, with metrics, summary, predictions and statistics written.
+        folder: Where to write ``<cohort>/<kind>.svg``, ``.png`` and ``.pdf``, and ``<kind>.svg`` over all cohorts.
 
     Returns:
         What was written.
@@ -176,7 +229,8 @@ def draw_all(study: Study, folder: Path) -> list[FigureInfo]:
     Raises:
         TableError: A table is missing or damaged.
     """
-    drawn = [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
+    drawn = draw_over_cohorts(study, folder)
+    drawn += [info for cohort in study.cohorts for info in draw_cohort(study, cohort, folder)]
     trained = [cohort for cohort in study.cohorts if study.trained_arms(cohort)]
     drawn += [info for cohort in trained for info in draw_training(study, cohort, folder)]
     reconstructs = [cohort for cohort in trained if study.has_pictures(cohort)]
@@ -219,7 +273,7 @@ def _draw_some(study: Study, cohort: str, folder: Path, kinds: Mapping[str, Kind
 
 def write_figure(study: Study, info: FigureInfo) -> None:
     """Draw one figure and write its three files."""
-    figure = draw_figure(study, info.cohort, info.kind)
+    figure = draw_figure(study, info.cohort, info.kind) if info.cohort else draw_study_figure(study, info.kind)
     with style.style():
         with atomic_path(info.svg) as partial:
             # No file may carry a date or a version: the same results give the same bytes.
@@ -247,3 +301,20 @@ def draw_figure(study: Study, cohort: str, kind: str) -> Figure:
         raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(_ALL_KINDS)}")
     with speaking(study.language):
         return _ALL_KINDS[kind].draw(study, cohort)
+
+
+def draw_study_figure(study: Study, kind: str) -> Figure:
+    """Draw one figure over all cohorts without writing it.
+
+    Args:
+        study: The study.
+        kind: A name in :data:`STUDY_KINDS`.
+
+    Raises:
+        SixgigError: There is no such kind of figure.
+        TableError: A table that it needs is missing or damaged.
+    """
+    if kind not in STUDY_KINDS:
+        raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(STUDY_KINDS)}")
+    with speaking(study.language):
+        return STUDY_KINDS[kind].draw(study)

@@ -1,4 +1,4 @@
-"""Accuracy against cost: what a method's balanced accuracy took in seconds."""
+"""Accuracy against cost: what a method's score took in seconds, memory and features."""
 
 from __future__ import annotations
 
@@ -12,79 +12,90 @@ from sixgig.reporting import numbers
 from sixgig.study import Method, Study
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def method_seconds(costs: pd.DataFrame, cohort: str, method: Method, source_arm: str | None = None) -> float | None:
-    """Wall time of everything that one method needs beyond the work shared by all arms.
-
-    Args:
-        costs: The costs table.
-        cohort: The cohort.
-        method: Arm and classifier; the stages ``classify:<other classifier>`` of the arm do not count.
-        source_arm: The arm whose features this arm transforms; its encoding counts, too.
-
-    Returns:
-        Seconds; None when the table holds no stage of this method.
-    """
-    rows = costs[(costs["cohort"] == cohort) & (costs["arm"] == method.arm)]
-    stage = rows["stage"].astype(str)
-    rows = rows[~stage.str.startswith("classify:") | (stage == f"classify:{method.classifier}")]
-    if not len(rows):
-        return None
-    own = float(rows["seconds"].sum())
-    source = costs[(costs["cohort"] == cohort) & (costs["arm"] == source_arm) & (costs["stage"] == "encode")]
-    return own + float(source["seconds"].sum())
-
-
 def draw(study: Study, cohort: str) -> Figure:
-    """Draw balanced accuracy with its interval against seconds on a logarithmic axis.
+    """Draw the study's metric against seconds, peak memory and features on logarithmic axes, with the Pareto fronts.
+
+    Memory is that of the GPU when every arm ran on one, else that of the host.
 
     Args:
         study: The study.
         cohort: The cohort.
 
     Returns:
-        The figure; an empty one that says why when no method has both.
+        The figure; an empty one that says why when no method has both an estimate and a cost.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    title = tr("{cohort}: {metric} against wall time", cohort=cohort, metric=style.metric_words(study.metric))
-    points = {}
-    for method, row in study.estimates(cohort).items():
-        # An arm that transforms another arm's features names that arm as its backbone.
-        backbone = str((study.sidecar(cohort, method.arm) or {}).get("backbone"))
-        took = method_seconds(study.costs, cohort, method, backbone)
-        if took is not None and took > 0 and not numbers.is_missing(row["estimate"]):
-            points[method] = (took, row)
-    if not points:
+    title = tr("{cohort}: {metric} against cost", cohort=cohort, metric=style.metric_words(study.metric))
+    rows = study.budget[study.budget["cohort"] == cohort]
+    rows = rows[rows["estimate"].notna() & (rows["seconds"] > 0)]
+    if not len(rows):
         return style.empty_figure(title, tr("no method of this cohort has both an estimate and a cost"))
+    memory = ("rss", "peak_rss_mb", tr("Peak host memory (MiB)"))
+    if rows["front_vram"].notna().any():
+        memory = ("vram", "peak_vram_mb", tr("Peak GPU memory (MiB)"))
 
     with style.style():
-        figure = style.new_figure(8.6, 4.2)
-        axes = figure.add_subplot()
-        for method, (took, row) in points.items():
-            estimate, low, high = (float(row[name]) for name in ("estimate", "ci_low", "ci_high"))
-            colour = style.arm_colour(method.arm)
+        figure = style.new_figure(8.6, 6.6)
+        grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+        main = figure.add_subplot(grid[0, :])
+        _panel(main, rows, "seconds", "seconds", tr("Wall time of training, encoding and classifier (seconds)"))
+        for _, row in rows.iterrows():
+            low, high, took = float(row["ci_low"]), float(row["ci_high"]), float(row["seconds"])
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
-                axes.plot([took, took], [low, high], color=colour, linewidth=1.6, alpha=0.7)
-            axes.plot(
-                took,
-                estimate,
-                marker=style.marker(method.classifier),
-                linestyle="none",
-                color=colour,
-                markersize=8,
-                markeredgecolor="white",
-                label=f"{style.short_method_title(method)} ({numbers.seconds(took)})",
-            )
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.grid()
-        axes.set_xlabel(tr("Wall time of features and classifier together (seconds, logarithmic)"))
-        axes.set_ylabel(tr("{metric} with 95% interval", metric=style.metric_title(study.metric)))
-        axes.set_title(title, loc="left")
-        figure.legend(loc="outside right center", fontsize=8)
+                main.plot([took, took], [low, high], color=style.arm_colour(str(row["arm"])), linewidth=1.6, alpha=0.6)
+        main.set_ylabel(tr("{metric} with 95% interval", metric=style.metric_title(study.metric)))
+        main.set_title(title, loc="left")
+        _panel(figure.add_subplot(grid[1, 0]), rows, *memory)
+        figure.axes[1].set_ylabel(style.metric_title(study.metric))
+        _panel(
+            figure.add_subplot(grid[1, 1], sharey=figure.axes[1]),
+            rows,
+            "features",
+            "n_features",
+            tr("Features per subject"),
+        )
+        handles, labels = main.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", fontsize=8)
     return figure
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, front: str, column: str, label: str) -> None:
+    """Draw estimates against one cost; methods on the front have a black edge and are joined by a line."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    known = rows[rows[column].notna() & (rows[column] > 0)]
+    chosen = known[known[f"front_{front}"] == "yes"].sort_values([column, "estimate"])
+    axes.plot(
+        chosen[column].astype(float),
+        chosen["estimate"],
+        color="#222222",
+        linewidth=1.1,
+        linestyle="--",
+        drawstyle="steps-post",
+        label=tr("Pareto front") if front == "seconds" else None,
+        zorder=1,
+    )
+    for _, row in known.iterrows():
+        method = Method(str(row["arm"]), str(row["classifier"]))
+        on_front = row[f"front_{front}"] == "yes" if not numbers.is_missing(row[f"front_{front}"]) else False
+        axes.plot(
+            float(row[column]),
+            float(row["estimate"]),
+            marker=style.marker(method.classifier),
+            linestyle="none",
+            color=style.arm_colour(method.arm),
+            markersize=8,
+            markeredgecolor="#222222" if on_front else "white",
+            markeredgewidth=1.4 if on_front else 0.8,
+            label=f"{style.short_method_title(method)} ({numbers.seconds(row['seconds'])})",
+            zorder=3,
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid()
+    axes.set_xlabel(label)

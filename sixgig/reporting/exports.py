@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sixgig.atomic import write_text
 from sixgig.language import speaking
-from sixgig.reporting import comparisons, results
+from sixgig.reporting import budget, comparisons, over_cohorts, results
 from sixgig.reporting.views import Cell, TableView
 from sixgig.study import Study
 
@@ -26,6 +26,10 @@ COHORT_TABLES: dict[str, Callable[[Study, str], TableView]] = {
 STUDY_TABLES: dict[str, Callable[[Study], TableView]] = {
     "results": results.overview,
     "held_out": results.held_out,
+    "omnibus": over_cohorts.omnibus,
+    "ranks": over_cohorts.ranks,
+    "factors": over_cohorts.factors,
+    "budget": budget.budget,
     "costs": results.costs,
     "arms": results.arms,
 }

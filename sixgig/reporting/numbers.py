@@ -109,6 +109,32 @@ def seconds(value: float) -> str:
 
 
 @_or_missing
+def rank(value: float) -> str:
+    """An average rank or a difference of ranks, with two decimals: ``2.33``."""
+    return f"{value:.2f}"
+
+
+@_or_missing
+def short(value: float) -> str:
+    """A rank on one cohort, with a decimal only where ties give one: ``2``, ``2.5``."""
+    return f"{value:g}"
+
+
+@_or_missing
+def small(value: float) -> str:
+    """A number that may be much smaller than one, with three significant digits: ``0.0024``."""
+    return f"{value:.3g}"
+
+
+@_or_missing
+def percent(value: float) -> str:
+    """A share as a whole percentage: ``93%``; ``< 1%`` and ``> 99%`` where rounding would make it nothing or all."""
+    if 0 < value < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.99 < value < 1 else f"{100 * value:.0f}%"
+
+
+@_or_missing
 def mebibytes(value: float) -> str:
     """Memory: ``1,234 MiB``."""
     return f"{value:,.0f} MiB"

@@ -13,9 +13,9 @@ from markupsafe import Markup
 from sixgig import __version__
 from sixgig.atomic import write_text
 from sixgig.errors import SixgigError
-from sixgig.figures.catalogue import FigureInfo, figure_list
+from sixgig.figures.catalogue import FigureInfo, figure_list, study_figure_list
 from sixgig.language import current, speaking, tr
-from sixgig.reporting import cohorts, comparisons, numbers, results, training, verdict
+from sixgig.reporting import budget, cohorts, comparisons, numbers, over_cohorts, results, training, verdict
 from sixgig.study import Study
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
@@ -63,7 +63,15 @@ def _render(study: Study) -> str:
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
         verdicts=[verdict.judge(study, cohort) for cohort in study.cohorts],
-        over_cohorts=verdict.over_cohorts(len(study.cohorts)),
+        conclusion=over_cohorts.conclusion(study),
+        over_cohorts=over_cohorts.description(study),
+        omnibus=over_cohorts.omnibus(study),
+        ranks=over_cohorts.ranks(study),
+        factor_sentences=over_cohorts.factor_sentences(study),
+        factors=over_cohorts.factors(study),
+        study_figures={info.kind: (info, inline_svg(info)) for info in study_figure_list(study.folder / "figures")},
+        budget=budget.budget(study),
+        budget_sentences=budget.sentences(study),
         cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
         results=results.overview(study),
         held_out=results.held_out(study),
@@ -98,7 +106,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     start = content.find("<svg")
     if start < 0:
         raise SixgigError(info.svg, "is not an SVG file", "delete it and run snakemake again")
-    prefix = re.sub(r"[^A-Za-z0-9]", "-", f"{info.cohort}-{info.kind}-")
+    prefix = re.sub(r"[^A-Za-z0-9]", "-", f"{info.cohort or 'study'}-{info.kind}-")
     content = content[start:]
     content = re.sub(r"<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', content))
@@ -110,7 +118,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     content = re.sub(r'\sid="([^"]*)"', rename, content)
     content = re.sub(r"url\(#", f"url(#{prefix}", content)
     content = re.sub(r'href="#', f'href="#{prefix}', content)
-    label = Markup.escape(f"{info.cohort}: {info.title}")
+    label = Markup.escape(f"{info.cohort}: {info.title}" if info.cohort else info.title)
     return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))
 
 

@@ -20,8 +20,6 @@ from sixgig.study import Method, Study, is_failed
 
 _RANDOM = "control_random_vit"
 _MAJORITY = "control_majority_class"
-#: Fewer cohorts than this allow no verdict over cohorts (ALGORITHMS.md, Statistics).
-MIN_COHORTS = 5
 
 
 @dataclass(frozen=True)
@@ -93,18 +91,6 @@ def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
     ahead = "a better" if (row["difference"] > 0) == METRICS[study.metric].higher_is_better else "b better"
     subjects = study.pair(cohort, a, b, "mcnemar")
     return ahead if subjects is not None and subjects["verdict"] == ahead else "not testable"
-
-
-def over_cohorts(n_cohorts: int) -> str:
-    """Say what may be concluded over all cohorts together."""
-    if n_cohorts < MIN_COHORTS:
-        return tr(
-            "Each cohort stands alone: a verdict over cohorts needs at least {least} of them, and this study has "
-            "{number}.",
-            least=MIN_COHORTS,
-            number=n_cohorts,
-        )
-    return tr("Each cohort is judged on its own; this page holds no verdict over cohorts.")
 
 
 def _controls(done: dict[Method, pd.Series]) -> list[Method]:

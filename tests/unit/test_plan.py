@@ -5,8 +5,16 @@ import pytest
 import yaml
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
-from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, TRAINING_KINDS
-from sixgig.plan import COHORT_TABLES, FIGURES, RECONSTRUCTION_FIGURES, STUDY_TABLES, TRAINING_FIGURES, Plan
+from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS
+from sixgig.plan import (
+    COHORT_TABLES,
+    FIGURES,
+    RECONSTRUCTION_FIGURES,
+    STUDY_FIGURES,
+    STUDY_TABLES,
+    TRAINING_FIGURES,
+    Plan,
+)
 from sixgig.reporting import exports
 from sixgig.weights import CONVERTERS
 
@@ -27,6 +35,8 @@ def test_default_study(config):
     assert ("control_majority_class", "majority_class") in plan.methods
     assert len(plan.targets("classify")) == 3 * 13
     assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/mlflow.json"]
+    assert "results/default/statistics/omnibus.csv" in plan.targets("statistics")
+    assert "results/default/figures/critical_difference.png" in plan.figures("png")
     assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
     assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
 
@@ -102,6 +112,7 @@ def test_digest_of_training_covers_the_other_process(config):
 
 def test_figures_and_converters_are_those_of_the_package():
     assert set(FIGURES) == set(KINDS)
+    assert set(STUDY_FIGURES) == set(STUDY_KINDS)
     assert set(TRAINING_FIGURES) == set(TRAINING_KINDS)
     assert set(RECONSTRUCTION_FIGURES) == set(RECONSTRUCTION_KINDS)
     for module in CONVERTERS.values():

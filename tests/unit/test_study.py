@@ -39,6 +39,9 @@ def test_a_figure_as_an_object(study):
     assert study.figure("elpv", "scores").axes
     with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of intervals"):
         study.figure("elpv", "pie")
+    assert study.figure_over_cohorts("critical_difference").axes
+    with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of critical_difference"):
+        study.figure_over_cohorts("pie")
 
 
 def test_tables_and_their_order(study):
@@ -104,7 +107,7 @@ def test_a_study_that_does_not_exist(tmp_path):
         Study(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("table", ["summary", "metrics", "costs", "pairwise"])
+@pytest.mark.parametrize("table", ["summary", "metrics", "costs", "pairwise", "omnibus", "ranks", "factors", "budget"])
 def test_a_study_that_has_not_run(tmp_path, table):
     with pytest.raises(TableError, match=rf"{table}\.csv: the study has not written this file yet"):
         getattr(Study(tmp_path), table)

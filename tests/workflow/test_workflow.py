@@ -16,17 +16,21 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, TRAINING_FIGURES
+from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, STUDY_FIGURES, TRAINING_FIGURES
 from sixgig.tables import (
     BAYESIAN,
+    BUDGET,
     COSTS,
     DELONG,
+    FACTORS,
     MANIFEST,
     MCNEMAR,
     METRICS,
+    OMNIBUS,
     PAIRWISE,
     PREDICTIONS,
     QUARANTINE,
+    RANKS,
     SPLITS,
     SUMMARY,
 )
@@ -75,6 +79,14 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     for table in (PAIRWISE, BAYESIAN, MCNEMAR):
         assert len(table.read(root / "statistics" / table.name)) == 2 * 78  # 13 methods, 78 pairs a cohort
     assert set(DELONG.read(root / "statistics/delong.csv")["cohort"]) == {"brats_phantom"}  # the one of two classes
+    assert OMNIBUS.read(root / "statistics/omnibus.csv")["status"].tolist() == ["not enough cohorts: 2 of at least 5"]
+    assert len(RANKS.read(root / "statistics/ranks.csv")) == 13
+    assert len(FACTORS.read(root / "statistics/factors.csv")) == 2 * 3
+    budget = BUDGET.read(root / "statistics/budget.csv")
+    assert len(budget) == 2 * 13
+    assert (budget["n_features"] > 0).sum() == 2 * 12  # all but the majority class
+    for figure in STUDY_FIGURES:
+        assert (root / "figures" / f"{figure}.svg").stat().st_size > 1000
     assert (root / "mlflow.db").exists()
     for log in (root / "logs").rglob("*.log"):
         assert "Traceback" not in log.read_text(), log
@@ -132,6 +144,7 @@ def test_dry_run_shows_threads_and_resources(study):
             {"score_predictions", "compare_methods", "compare_subjects", "collect_costs"},
             {"draw_figures"},
         ),
+        ("statistics", {"compare_cohorts", "explain_variance", "weigh_budget"}, {"draw_comparisons"}),
         ("report", {"write_report", "track_study"}, set()),
         ("results/tiny/features/acdc_phantom/vit_pure.npz", {"encode_images"}, {"code_features", "classify_subjects"}),
     ],

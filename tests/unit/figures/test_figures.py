@@ -12,11 +12,14 @@ from sixgig.calibration import reliability
 from sixgig.errors import SixgigError
 from sixgig.figures import (
     KINDS,
+    STUDY_KINDS,
     calibration,
     catalogue,
     confusion,
     cost,
+    critical_difference,
     draw_cohort,
+    draw_over_cohorts,
     figure_list,
     intervals,
     reconstruction,
@@ -27,7 +30,7 @@ from sixgig.figures import (
 from sixgig.language import speaking
 from sixgig.plan import FIGURES
 from sixgig.study import Method, Study
-from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study
+from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study, write_over_cohorts
 
 CONFUSED = pd.DataFrame(
     [("a", 0, 0, "x", "x"), ("b", 0, 0, "x", "y"), ("c", 0, 1, "y", "y")], columns=tables.PREDICTIONS.column_names
@@ -48,12 +51,14 @@ def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     for table, name in (
         (tables.METRICS, "metrics.csv"),
         (tables.COSTS, "costs.csv"),
+        (tables.BUDGET, "statistics/budget.csv"),
         (tables.PAIRWISE, "statistics/pairwise.csv"),
     ):
         table.write(pd.DataFrame(columns=table.column_names), folder / name)
     empty = pd.DataFrame(columns=tables.PREDICTIONS.column_names)
     tables.PREDICTIONS.write(empty, folder / "predictions" / "c" / "vit_pure.svm.csv")
     (folder / "study.json").write_text("{}")
+    write_over_cohorts(folder)
     return Study(folder)
 
 
@@ -183,22 +188,62 @@ def test_calibration_shows_the_error_beside_that_of_perfect_scores(study, cohort
     assert {"0,5", "proporção observada"} <= lines
 
 
-def test_the_cost_of_a_method_is_its_own():
-    rows = [
-        ("c", None, "prepare", 100.0),
-        ("c", "vit_pure", "encode", 10.0),
-        ("c", "vit_pure", "classify:svm", 1.0),
-        ("c", "vit_pure", "classify:src", 5.0),
-        ("c", "vit_sparse", "encode", 2.0),
-        ("c", "vit_sparse", "classify:svm", 0.5),
-        ("d", "vit_pure", "encode", 1000.0),
+@pytest.mark.parametrize("kind", STUDY_KINDS)
+def test_figures_over_cohorts_are_named_and_always_equal(study, failed_study, tmp_path, kind):
+    first, again = (
+        {info.kind: info for info in draw_over_cohorts(study, tmp_path / name)}[kind] for name in ("a", "b")
+    )
+    assert first.svg == tmp_path / "a" / f"{kind}.svg"
+    for name in ("svg", "png", "pdf"):
+        assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
+    assert any("Nothing to draw: " in text for text in words(STUDY_KINDS[kind].draw(failed_study)))
+
+
+def test_bars_join_the_groups_of_the_table():
+    rows = {"average_rank": [1.5, 1.5, 3.0, 4.0, 4.5], "groups": ["1", "1", "1 2", "2", None]}
+    assert critical_difference.bars(pd.DataFrame(rows)) == [
+        critical_difference.Bar(1.5, 3.0),
+        critical_difference.Bar(3.0, 4.0),
     ]
-    costs = pd.DataFrame(rows, columns=["cohort", "arm", "stage", "seconds"])
-    assert cost.method_seconds(costs, "c", Method("vit_pure", "svm")) == 11.0
-    assert cost.method_seconds(costs, "c", Method("vit_pure", "src")) == 15.0
-    assert cost.method_seconds(costs, "c", Method("vit_sparse", "svm"), "vit_pure") == 12.5
-    assert cost.method_seconds(costs, "c", Method("vit_sparse", "svm"), "resnet50") == 2.5
-    assert cost.method_seconds(costs, "c", Method("baseline_cnn", "svm")) is None
+    alone = pd.DataFrame({"average_rank": [1.0, 2.0], "groups": ["1", "2"]})
+    assert critical_difference.bars(alone) == []
+    assert critical_difference.bars(alone.assign(groups=None)) == []
+
+
+def test_the_diagram_names_every_ranked_method_and_control(study):
+    text = words(STUDY_KINDS["critical_difference"].draw(study))
+    assert any("critical difference 2.71, of 3 possible (no verdict, so no bars)" in line for line in text)
+    for name in ("Baseline CNN + SVM", "Random ViT + SRC", "Majority class"):
+        assert sum(line.strip().startswith(name) for line in text) == 1
+    assert not any("Sparse ViT" in line for line in text)
+
+
+def test_a_ruler_wider_than_the_axis_ends_in_an_arrow(study, monkeypatch):
+    def markers():
+        return [line.get_marker() for line in STUDY_KINDS["critical_difference"].draw(study).axes[0].lines]
+
+    assert ">" not in markers()
+    monkeypatch.setitem(study.__dict__, "omnibus", study.omnibus.assign(critical_difference=9.0))
+    assert ">" in markers()
+
+
+def test_the_shares_of_a_cohort_fill_its_bar(study):
+    axes = STUDY_KINDS["factors"].draw(study).axes[0]
+    widths = np.array([[bar.get_width() for bar in part] for part in axes.containers])
+    assert widths.shape == (3, 3)
+    np.testing.assert_allclose(widths.sum(axis=0), 1)
+
+
+def test_the_cost_figure_joins_the_front(study):
+    axes = cost.draw(study, "acdc_phantom").axes
+    assert [panel.get_xlabel() for panel in axes] == [
+        "Wall time of training, encoding and classifier (seconds)",
+        "Peak host memory (MiB)",
+        "Features per subject",
+    ]
+    rows = study.budget[(study.budget["cohort"] == "acdc_phantom") & (study.budget["front_seconds"] == "yes")]
+    front = next(line for line in axes[0].lines if line.get_label() == "Pareto front")
+    assert sorted(front.get_xdata()) == sorted(rows["seconds"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from scipy import stats
 
 from sixgig import tables
 from sixgig.atomic import write_json
+from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.factors import explain_variance
+from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
 
@@ -103,6 +107,7 @@ def write_fake_study(
     _table(tables.COSTS, costs, folder / "costs.csv")
     _table(tables.PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
     _write_further_tests(folder, cohorts)
+    write_over_cohorts(folder)
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     config["cohorts"] = {name: config["cohorts"][name] for name in cohorts}
     config |= {"study": "fake", "scope": scope, "title": title or "A fake study for the tests"}
@@ -130,6 +135,23 @@ def write_fake_study(
         },
     )
     return folder
+
+
+def write_over_cohorts(folder: Path, metric: str = "balanced_accuracy") -> None:
+    """Write what follows from summary, costs and sidecars."""
+    summary = tables.SUMMARY.read(folder / "summary.csv")
+    omnibus, ranks = compare_over_cohorts(summary, metric)
+    sidecars = {
+        (path.parent.name, path.stem): json.loads(path.read_text()) for path in folder.glob("features/*/*.json")
+    }
+    budget = weigh_budget(summary, tables.COSTS.read(folder / "costs.csv"), sidecars, metric)
+    for table, frame in (
+        (tables.OMNIBUS, omnibus),
+        (tables.RANKS, ranks),
+        (tables.FACTORS, explain_variance(summary, metric)),
+        (tables.BUDGET, budget),
+    ):
+        table.write(frame, folder / "statistics" / table.name)
 
 
 METRICS = ("balanced_accuracy", "accuracy", "macro_f1", "macro_auc")
@@ -268,7 +290,7 @@ def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
             "fallbacks": [status.removeprefix("fallback: ")] if status == FALLBACK else [],
             "status": status,
             "n_images": 90,
-            "n_features": 384,
+            "n_features": {"baseline_cnn": 1280, "vit_sparse": 128}.get(arm, 384),
         },
     )
 

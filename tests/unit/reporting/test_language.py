@@ -8,11 +8,12 @@ from string import Formatter
 import pytest
 from jinja2 import Environment, nodes
 
-from sixgig.figures import style
-from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, TRAINING_KINDS, draw_figure
+from sixgig.figures import factors, style
+from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS, draw_figure
 from sixgig.language import LANGUAGES, catalogue, current, speaking, tr
 from sixgig.metrics import METRICS
-from sixgig.reporting import numbers, page, training
+from sixgig.reporting import budget, numbers, over_cohorts, page, training
+from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
 from sixgig.study import ARM_ORDER, CLASSIFIER_ORDER, Study
 
 PACKAGE = Path(__file__).resolve().parents[3] / "sixgig"
@@ -38,12 +39,17 @@ def texts_in_code():
 
 def texts_by_name():
     """What is passed to ``tr`` through a variable."""
-    for kind in (*KINDS.values(), *TRAINING_KINDS.values(), *RECONSTRUCTION_KINDS.values()):
+    for kind in (*KINDS.values(), *STUDY_KINDS.values(), *TRAINING_KINDS.values(), *RECONSTRUCTION_KINDS.values()):
         yield from (kind.title, kind.caption)
     yield from (metric.title for metric in METRICS.values())
     yield from (style.short_arm_title(arm) for arm in ARM_ORDER)
     yield from (style.classifier_title(classifier) for classifier in CLASSIFIER_ORDER)
     yield from training.MEASURES.values()
+    yield from over_cohorts.FACTOR_TITLES.values()
+    yield from budget.FRONT_TITLES.values()
+    yield from (words for words, _ in factors.PARTS.values())
+    yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
+    yield from ("difference found", "no verdict")
     yield from ("within noise", "not testable", "failed", "fallback", "global", "local")
     yield from ("Evaluation", "Pretraining", "Test", "red", "green", "blue")
     yield from ("images", "blank images", "duplicates within subject", "duplicates within fold")

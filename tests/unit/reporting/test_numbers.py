@@ -27,6 +27,15 @@ from sixgig.reporting import numbers
         (numbers.rate, 35.24, "35.2"),
         (numbers.rate, 1239.6, "1,240"),
         (numbers.count, 1440, "1,440"),
+        (numbers.rank, 7.8208, "7.82"),
+        (numbers.short, 2.0, "2"),
+        (numbers.short, 2.5, "2.5"),
+        (numbers.small, 0.0024361, "0.00244"),
+        (numbers.percent, 0.934, "93%"),
+        (numbers.percent, 0.004, "< 1%"),
+        (numbers.percent, 0.996, "> 99%"),
+        (numbers.percent, 0.0, "0%"),
+        (numbers.percent, 1.0, "100%"),
     ],
 )
 def test_formats(form, value, text):

@@ -62,7 +62,8 @@ def test_the_report_opens_without_a_console_message(browser, report, tmp_path):
         "Figures",
         "Pairwise comparison",
         "Cohorts and splits",
-        "Costs",
+        "Over cohorts",
+        "What it costs",
         "Environment",
     ):
         assert f"<h2>{heading}</h2>" in dom

@@ -265,11 +265,3 @@ def test_only_testable_pairs_are_counted_as_comparisons(tmp_path):
     constant = {("vit_pure", "control_majority_class"): (20, 0, 0.001)}
     found = verdict.judge(make(tmp_path, better=CONTROLS, p_value=0.01, constant=constant), "c")
     assert "p = 0.010 before correction for 5 comparisons" in found.sentences[1]
-
-
-@pytest.mark.parametrize(
-    ("n", "words"),
-    [(1, "needs at least 5 of them, and this study has 1."), (4, "study has 4."), (5, "no verdict over")],
-)
-def test_over_cohorts(n, words):
-    assert words in verdict.over_cohorts(n)
