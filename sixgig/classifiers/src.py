@@ -13,13 +13,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sixgig.classifiers import Grid
+from sixgig.classifiers.compiled import Floats, Floats32, Indices, gram_matrix
 from sixgig.classifiers.lasso import batch_lasso_path
 from sixgig.classifiers.omp import batch_omp_path
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.temperature import held_out_temperature, scores
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 #: Scale of the scores when there are too few subjects to fit it: a tenth of the norm of a vector.
 _FALLBACK_SCALE = 0.1
@@ -81,29 +79,24 @@ class SRC(ClassifierMixin, BaseEstimator):
         self.classes_, self.atom_classes_ = np.unique(y, return_inverse=True)
         self.class_shares_ = np.bincount(self.atom_classes_) / len(y)
         self.dictionary_ = _unit_rows(X)
-        gram = self.dictionary_ @ self.dictionary_.T
 
         def decide(train: Indices, held_out: Indices) -> Floats:
-            codes = self._codes(gram[np.ix_(train, train)], gram[np.ix_(held_out, train)], gram.diagonal()[held_out])
             dictionary, classes = self.dictionary_[train], self.atom_classes_[train]
+            codes = _code(dictionary, self.dictionary_[held_out], [self.get_params()])[0]
             return -_residuals(self.dictionary_[held_out], dictionary, classes, codes, len(self.classes_))
 
-        self.gram_ = gram
+        self.gram_ = gram_matrix(self.dictionary_)
         self.scale_ = held_out_temperature(
             decide, self.atom_classes_, self.calibration_folds, self.random_state, _FALLBACK_SCALE
         )
         return self
-
-    def _codes(self, gram: Floats, products: Floats, squared_norms: Floats) -> Floats:
-        return _code(gram, products, squared_norms, [self.get_params()])[0]
 
     def _unit(self, X: Any) -> Floats:
         check_is_fitted(self)
         return _unit_rows(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _encode(self, vectors: Floats) -> Floats:
-        squared_norms = np.einsum("nd,nd->n", vectors, vectors)
-        return self._codes(self.gram_, vectors @ self.dictionary_.T, squared_norms)
+        return _code(self.dictionary_, vectors, [self.get_params()], self.gram_)[0]
 
     def code(self, X: Any) -> Floats:
         """Return the sparse codes of X over the dictionary, [n_vectors, n_atoms]."""
@@ -156,8 +149,7 @@ class SRC(ClassifierMixin, BaseEstimator):
         names, classes = np.unique(y_train, return_inverse=True)
         shares = np.bincount(classes) / len(classes)
         dictionary, vectors = _unit_rows(X_train), _unit_rows(X_test)
-        squared_norms = np.einsum("nd,nd->n", vectors, vectors)
-        all_codes = _code(dictionary @ dictionary.T, vectors @ dictionary.T, squared_norms, settings)
+        all_codes = _code(dictionary, vectors, settings)
         return [
             names[_decide(codes, _residuals(vectors, dictionary, classes, codes, len(names)), shares)]
             for codes in all_codes
@@ -183,17 +175,20 @@ def _unit_rows(X: Floats) -> Floats:
     return result
 
 
-def _code(gram: Floats, products: Floats, squared_norms: Floats, settings: Sequence[Mapping[str, Any]]) -> list[Floats]:
+def _code(
+    dictionary: Floats, vectors: Floats, settings: Sequence[Mapping[str, Any]], gram: Floats32 | None = None
+) -> list[Floats]:
     """Code the vectors by every setting, sharing what can be shared; one code matrix per setting, in order."""
+    gram = gram_matrix(dictionary) if gram is None else gram
     results: dict[int, Floats] = {}
     omp = [index for index, setting in enumerate(settings) if setting["coding"] == "omp"]
     if omp:
         sizes = [int(settings[index]["n_nonzero"]) for index in omp]
-        results |= dict(zip(omp, batch_omp_path(gram, products, squared_norms, sizes), strict=True))
+        results |= dict(zip(omp, batch_omp_path(dictionary, vectors, sizes, gram=gram), strict=True))
     lasso = [index for index, setting in enumerate(settings) if setting["coding"] == "lasso"]
     if lasso:
         alphas = [float(settings[index]["alpha"]) for index in lasso]
-        results |= dict(zip(lasso, batch_lasso_path(gram, products, squared_norms, alphas), strict=True))
+        results |= dict(zip(lasso, batch_lasso_path(dictionary, vectors, alphas, gram=gram), strict=True))
     return [results[index] for index in range(len(settings))]
 
 
