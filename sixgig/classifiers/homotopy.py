@@ -94,8 +94,12 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
             _move(correlations, slope, length)
             if event == 0:
                 penalty = alphas[level]
+                # Support and signs are known; the inverse, which is float64 throughout, gives the code without the
+                # float32 of the way here.
                 for i in range(count):
-                    paths[level, vector, atoms[i]] = values[i]
+                    border[i] = products[vector, atoms[i]] - penalty * signs[i]
+                for i in range(count):
+                    paths[level, vector, atoms[i]] = dot(inverse[i, :count], border[:count])
                 level += 1
                 if level == len(alphas):
                     break
