@@ -139,7 +139,7 @@ CLASSIFIERS: dict[str, ClassifierInfo] = {
                     "subset",
                     "subset or ksvd",
                     ("subset", "ksvd").__contains__,
-                    "how a class gets fewer atoms: training subjects far apart, or atoms learned by K-SVD",
+                    "how a class gets fewer atoms: a subset of its training subjects, or learned by K-SVD",
                 ),
             },
         ),

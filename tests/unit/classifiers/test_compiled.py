@@ -1,5 +1,5 @@
 import os
-import stat
+import shutil
 import subprocess
 import sys
 
@@ -45,19 +45,48 @@ def test_the_first_of_the_smallest_is_found(n):
         assert first_smallest(tied) == (place, 0.5)
 
 
-def probe(environment, folder):
-    """Code a vector in a process of its own that reads the package from a folder without write permission."""
-    code = (
-        "import logging; logging.basicConfig(level='INFO'); import numpy as np\n"
-        "from sixgig.classifiers.compiled import dot, __file__ as place\n"
-        "print(place, dot(np.ones(3), np.ones(3)))"
-    )
+def run_from(folder, cache, home):
+    """Call a kernel in a process whose package lies in ``folder``; return it and what numba wrote to ``cache``."""
+    code = "import numpy as np; from sixgig.classifiers.compiled import dot; print(dot(np.ones(3), np.ones(3)))"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
     return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
-def lock(folder, locked):
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            path.chmod(stat.S_IRUSR | stat.S_IXUSR | (0 if locked else stat.S_IWUSR))
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the module alone, in a package of its own."""
+    folder = tmp_path / "checkout"
+    (folder / "sixgig" / "classifiers").mkdir(parents=True)
+    for name in ("sixgig/__init__.py", "sixgig/classifiers/__init__.py"):
+        (folder / name).write_text("")
+    shutil.copy(compiled.__file__, folder / "sixgig" / "classifiers" / "compiled.py")
+    return folder
+
+
+def test_machine_code_is_kept_where_numba_cache_dir_says(package, tmp_path):
+    cache = tmp_path / "cache"
+    done = run_from(package, cache, tmp_path)
+    assert done.stdout == "3.0\n", done.stderr
+    assert list(cache.rglob("compiled.dot*.nbc"))
+
+
+def test_a_checkout_that_cannot_be_written_to_keeps_machine_code_in_the_users_cache(package, tmp_path):
+    # A plain file in the place of the folder stops even root from writing there.
+    (package / "sixgig" / "classifiers" / "__pycache__").write_text("")
+    home = tmp_path / "home"
+    home.mkdir()
+    done = run_from(package, None, home)
+    assert done.stdout == "3.0\n", done.stderr
+    assert list(home.rglob("compiled.dot*.nbc"))
+
+
+def test_kernels_run_where_no_machine_code_can_be_kept(package, tmp_path):
+    (package / "sixgig" / "classifiers" / "__pycache__").write_text("")
+    home = tmp_path / "home"
+    home.write_text("")
+    done = run_from(package, None, home)
+    assert done.stdout == "3.0\n", done.stderr

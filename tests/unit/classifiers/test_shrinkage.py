@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sixgig.classifiers.omp import batch_omp
-from sixgig.classifiers.shrinkage import farthest_first, ksvd, shrink
+from sixgig.classifiers.shrinkage import ksvd, representatives, shrink
 
 
 def unit(rows):
@@ -21,35 +21,39 @@ def three_bundles(seed=0):
 
 def test_the_subset_has_a_vector_of_every_bundle():
     vectors, bundle = three_bundles()
-    chosen = farthest_first(vectors, 3)
+    chosen = representatives(vectors, 3)
     assert sorted(bundle[chosen]) == [0, 1, 2]
-    assert np.array_equal(farthest_first(vectors, 5)[:3], chosen)
+    assert np.array_equal(representatives(vectors, 5)[:3], chosen)
 
 
 def test_vectors_of_zeros_are_chosen_last_and_none_twice():
     vectors = np.vstack([np.zeros((2, 3)), np.eye(3), np.eye(3)])
-    assert sorted(farthest_first(vectors, 3)) == [2, 3, 4]
-    assert sorted(farthest_first(vectors, 8)) == list(range(8))
-    assert {0, 1}.isdisjoint(farthest_first(vectors, 6))
+    assert sorted(np.asarray(representatives(vectors, 3)) % 3) == [0, 1, 2]
+    assert sorted(representatives(vectors, 8)) == list(range(8))
+    assert {0, 1}.isdisjoint(representatives(vectors, 6))
 
 
-def test_ksvd_finds_the_atoms_that_made_the_vectors():
-    """As in the synthetic experiment of the paper's section V-A, smaller: an atom counts as found above 0.99."""
-    generator = np.random.default_rng(3)
+@pytest.mark.parametrize("seed", [1, 3, 5])
+def test_ksvd_comes_near_the_atoms_that_made_the_vectors(seed):
+    """A small version of the synthetic experiment of the paper's section V."""
+    generator = np.random.default_rng(seed)
     true = unit(generator.normal(size=(8, 20)))
     codes = np.zeros((400, 8))
     for row in codes:
         row[generator.choice(8, 2, replace=False)] = generator.uniform(0.5, 2.0, size=2)
     vectors = unit(codes @ true)
-    learned = ksvd(vectors, vectors[farthest_first(vectors, 8)])
+    start = vectors[representatives(vectors, 8)]
+    learned = ksvd(vectors, start)
     np.testing.assert_allclose(np.linalg.norm(learned, axis=1), 1.0)
-    assert (np.abs(learned @ true.T).max(axis=0) > 0.99).sum() >= 7
+    found = [(np.abs(atoms @ true.T).max(axis=0) > 0.98).sum() for atoms in (start, learned)]
+    assert found[1] >= 5
+    assert found[0] <= 3
 
 
 def test_ksvd_codes_better_than_the_subset_it_starts_from():
     generator = np.random.default_rng(1)
     vectors = unit(generator.normal(size=(80, 4)) @ generator.normal(size=(4, 15)) + 1.0)
-    start = vectors[farthest_first(vectors, 6)]
+    start = vectors[representatives(vectors, 6)]
     errors = [np.linalg.norm(vectors - batch_omp(atoms, vectors, 3) @ atoms) for atoms in (start, ksvd(vectors, start))]
     assert errors[1] < 0.8 * errors[0]
 
