@@ -3,8 +3,8 @@
 ``.venv/bin/python -m bench.sparse_coding`` times OMP and the lasso; ``--quick`` leaves out dictionaries of 8,000 atoms,
 and ``--digits`` prints accuracies on scikit-learn's digits instead. SPAMS is under the GPL and no part of sixgig. To
 see its rows too, install it elsewhere, ``.tools/bin/uv pip install --python .venv/bin/python --target /tmp/spams
---no-deps spams-bin``, and put ``PYTHONPATH=/tmp/spams`` before the command. Its OMP computes a Gram matrix in every call,
-and so compares with the second row of sixgig; for the lasso all are given one.
+--no-deps spams-bin``, and put ``PYTHONPATH=/tmp/spams`` before the command. Its OMP computes a Gram matrix in every
+call, and so compares with the second row of sixgig; for the lasso all are given one.
 """
 
 from __future__ import annotations
@@ -175,7 +175,6 @@ def bench_omp(case: Problem, n_nonzero: int, rounds: int, spams: Any) -> None:
 def bench_lasso(case: Problem, alpha: float, rounds: int, spams: Any) -> None:
     """Time the lasso on one dictionary, and print."""
     n_atoms, n_features = case.atoms.shape
-    columns = np.asfortranarray(case.atoms.T)
     gram, wide_gram = gram_matrix(case.atoms), case.atoms @ case.atoms.T
     many, few = (_VECTORS, 25) if n_atoms <= 2000 else (100, 3)
     targets = np.asfortranarray(case.vectors[:many].T)
@@ -199,7 +198,14 @@ def bench_lasso(case: Problem, alpha: float, rounds: int, spams: Any) -> None:
         ways.append(
             Way(
                 "SPAMS lasso (homotopy)",
-                lambda: spams.lasso(targets, Q=wide_gram, q=columns.T @ targets, lambda1=alpha, mode=2, numThreads=1),
+                lambda: spams.lasso(
+                    targets,
+                    Q=wide_gram.T,
+                    q=np.asfortranarray(case.atoms @ targets),
+                    lambda1=alpha,
+                    mode=2,
+                    numThreads=1,
+                ),
                 many,
                 columns=True,
             )
