@@ -30,8 +30,8 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
     Codes are piecewise linear in alpha (Osborne, Presnell and Turlach, 2000; Efron, Hastie, Johnstone and Tibshirani,
     2004, section 3.1). On the support all correlations with the residual are +-penalty; the penalty falls to the next
     place where an atom outside is as correlated as that (it joins) or a coefficient reaches zero (it leaves). The
-    inverse of the support's Gram matrix is kept and changed by one rank a step. Rows of the Gram matrix are read as
-    float32 and summed in float64: a fixed disturbance of the problem by 1e-7, which does not add up along the path.
+    inverse of the support's Gram matrix is kept and changed by one rank a step. How fast correlations change is summed
+    in float32, which settles who joins when up to about 1e-7; support and signs then give the code in float64.
 
     Args:
         dictionary: Atoms, one a row, [n_atoms, n_features].
@@ -44,10 +44,11 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
     # No more atoms than features are independent.
     slots = min(n_atoms, dictionary.shape[1])
     atoms = np.zeros(slots + ROWS_PER_PASS, np.intp)
-    change = np.zeros(slots + ROWS_PER_PASS)
-    values, signs, border = np.zeros(slots), np.zeros(slots), np.zeros(slots)
+    narrow = np.zeros(slots + ROWS_PER_PASS, np.float32)
+    values, change, signs, border = np.zeros(slots), np.zeros(slots), np.zeros(slots), np.zeros(slots)
     inverse = np.zeros((slots, slots))
-    correlations, slope, distance, nothing = np.zeros(n_atoms), np.zeros(n_atoms), np.zeros(n_atoms), np.zeros(n_atoms)
+    correlations, distance = np.zeros(n_atoms), np.zeros(n_atoms)
+    slope, nothing = np.zeros(n_atoms, np.float32), np.zeros(n_atoms, np.float32)
     closed = np.zeros(n_atoms, np.bool_)
     barred = np.zeros(n_atoms, np.intp)
     for vector in range(n_vectors):
@@ -71,7 +72,8 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
             if count:
                 for i in range(count):
                     change[i] = dot(inverse[i, :count], signs[:count])
-                subtract_rows(slope, nothing, gram, atoms, change, count)
+                    narrow[i] = change[i]
+                subtract_rows(slope, nothing, gram, atoms, narrow, count)
             else:
                 slope[:] = 0.0
             # slope is minus the change of the fitted correlations.
@@ -94,8 +96,7 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
             _move(correlations, slope, length)
             if event == 0:
                 penalty = alphas[level]
-                # Support and signs are known; the inverse, which is float64 throughout, gives the code without the
-                # float32 of the way here.
+                # Support and signs are known, and the inverse is float64: no float32 of the way here gets into the code.
                 for i in range(count):
                     border[i] = products[vector, atoms[i]] - penalty * signs[i]
                 for i in range(count):
@@ -125,8 +126,8 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
 def _distances(correlations: Floats, slope: Floats, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
-        rising = 1.0 + slope[j]
-        falling = 1.0 - slope[j]
+        rising = 1.0 + np.float64(slope[j])
+        falling = 1.0 - np.float64(slope[j])
         to_plus = max(penalty - correlations[j], 0.0) / rising if rising > _PARALLEL else _NEVER
         to_minus = max(penalty + correlations[j], 0.0) / falling if falling > _PARALLEL else _NEVER
         distance[j] = min(to_plus, to_minus)
