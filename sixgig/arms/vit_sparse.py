@@ -64,7 +64,7 @@ class SparseViT(FeatureArm):
         unit_learning = _unit_rows(learning - mean)
         dictionary = _unit_rows(learner.fit(unit_learning).components_)
         unit = _unit_rows(np.asarray(features, dtype=np.float64) - mean)
-        codes = batch_omp(dictionary @ dictionary.T, unit @ dictionary.T, (unit**2).sum(axis=1), nonzeros)
+        codes = batch_omp(dictionary, unit, nonzeros)
         error = np.linalg.norm(unit - codes @ dictionary, axis=1)
         return codes.astype(np.float32), {
             "atoms": atoms,

@@ -76,8 +76,8 @@ def _positive_numbers(default: list[float], description: str) -> Option:
     return Option(default, "a non-empty list of positive numbers", valid, description)
 
 
-def _names(default: list[str], description: str) -> Option:
-    allowed = tuple(default)
+def _names(default: list[str], description: str, *more: str) -> Option:
+    allowed = (*default, *more)
     return Option(
         default, f"a non-empty list out of {', '.join(allowed)}", _is_list_of(allowed.__contains__), description
     )
@@ -116,7 +116,7 @@ CLASSIFIERS: dict[str, ClassifierInfo] = {
             "src",
             {
                 "pca": _PCA,
-                "coding": _names(["omp", "lasso"], "codings that the inner search compares"),
+                "coding": _names(["omp", "lasso"], "codings that the inner search compares", "crc"),
                 "n_nonzero": Option(
                     [5, 10, 20],
                     "a non-empty list of whole numbers of at least 1",
@@ -125,6 +125,21 @@ CLASSIFIERS: dict[str, ClassifierInfo] = {
                 ),
                 "alpha": _positive_numbers(
                     [0.05, 0.2], "l1 penalties of the lasso code searched, on unit-norm features"
+                ),
+                "ridge": _positive_numbers(
+                    [0.001, 0.01, 0.1], "l2 penalties of the crc code searched, on unit-norm features"
+                ),
+                "atoms_per_class": Option(
+                    None,
+                    "a whole number of at least 1, or null",
+                    lambda value: value is None or _is_count(value),
+                    "most atoms of a class in the dictionary; null makes every training subject an atom",
+                ),
+                "shrinkage": Option(
+                    "subset",
+                    "subset or ksvd",
+                    ("subset", "ksvd").__contains__,
+                    "how a class gets fewer atoms: a subset of its training subjects, or learned by K-SVD",
                 ),
             },
         ),

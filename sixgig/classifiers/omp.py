@@ -1,4 +1,4 @@
-"""Orthogonal matching pursuit for many vectors at once, from the Gram matrix."""
+"""Orthogonal matching pursuit for many vectors: float32 screens the atoms, float64 decides and solves."""
 
 from __future__ import annotations
 
@@ -7,117 +7,201 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sixgig.classifiers.compiled import (
+    BLOCK,
+    ROWS_PER_PASS,
+    Floats,
+    Floats32,
+    Indices,
+    block_magnitudes,
+    compiled,
+    dot,
+    gram_matrix,
+    subtract_rows,
+)
 
 #: A new atom whose part outside the span of the chosen ones has less than this squared norm adds nothing but noise.
 _DEPENDENT = 1e-10
-#: Doubles in the largest temporary array: 128 MiB.
-_MAX_DOUBLES = 1 << 24
+#: How far a float32 correlation may be off, relative to ||y|| + ||x||_1: about 16 roundings.
+_SCREEN = 2e-6
 
 
 def batch_omp(
-    gram: Floats, products: Floats, squared_norms: Floats, n_nonzero: int, *, tolerance: float = 1e-10
+    dictionary: Floats, vectors: Floats, n_nonzero: int, *, gram: Floats32 | None = None, tolerance: float = 1e-10
 ) -> Floats:
-    """Code vectors by orthogonal matching pursuit with at most ``n_nonzero`` atoms each.
-
-    Args:
-        gram: D^T D of unit-norm atoms, [n_atoms, n_atoms].
-        products: Y D, the inner products of every vector with every atom, [n_vectors, n_atoms].
-        squared_norms: Squared l2 norm of every vector, [n_vectors].
-        n_nonzero: Most atoms per code.
-        tolerance: A vector is done when its squared residual is at most this share of its squared norm.
+    """Code vectors by orthogonal matching pursuit with at most ``n_nonzero`` atoms each; see :func:`batch_omp_path`.
 
     Returns:
         Codes, [n_vectors, n_atoms]. A zero vector has a zero code.
     """
-    return batch_omp_path(gram, products, squared_norms, [n_nonzero], tolerance=tolerance)[0]
+    return batch_omp_path(dictionary, vectors, [n_nonzero], gram=gram, tolerance=tolerance)[0]
 
 
 def batch_omp_path(
-    gram: Floats, products: Floats, squared_norms: Floats, n_nonzeros: Sequence[int], *, tolerance: float = 1e-10
+    dictionary: Floats,
+    vectors: Floats,
+    n_nonzeros: Sequence[int],
+    *,
+    gram: Floats32 | None = None,
+    tolerance: float = 1e-10,
 ) -> list[Floats]:
     """Code vectors for several sparsities in one pursuit, since the atoms for k are the first k of any longer one.
 
-    This is Batch-OMP (Rubinstein, Zibulevsky and Elad, 2008, Technion CS-2008-08): all work happens on the Gram
-    matrix, and the Cholesky factor L of the chosen atoms' Gram matrix grows by one row a step. The rows are kept for
-    all atoms (row i holds L^-1 G for the i-th chosen atom), so that the next row of L is read off instead of solved
-    for, and the inner products of the residual with all atoms are updated by one row. Vectors go through the steps
-    together.
+    This is Batch-OMP (Rubinstein, Zibulevsky and Elad, 2008, Technion CS-2008-08): the correlations of the residual
+    with all atoms come from the Gram matrix, and the Cholesky factor of the chosen atoms grows by one row a step.
+    Gram matrix and correlations are float32, which halves what has to be moved through memory. Atoms within the
+    rounding of the largest correlation are compared again in float64, as are all products of chosen atoms and the
+    coefficients, so that supports and codes are those of float64. Of equal atoms the first is chosen.
 
     Args:
-        gram: See :func:`batch_omp`.
-        products: See :func:`batch_omp`.
-        squared_norms: See :func:`batch_omp`.
+        dictionary: Atoms of unit l2 norm (or zero), one a row, [n_atoms, n_features].
+        vectors: Vectors to code, [n_vectors, n_features].
         n_nonzeros: Sparsities wanted, each at least 1, in any order.
-        tolerance: See :func:`batch_omp`.
+        gram: ``gram_matrix`` of the dictionary, when it is there already.
+        tolerance: A vector is done when its squared residual is at most this share of its squared norm.
 
     Returns:
         One code matrix [n_vectors, n_atoms] per sparsity, in the order asked for.
     """
-    n_vectors, n_atoms = products.shape
-    steps = min(max(n_nonzeros), n_atoms)
-    codes = [np.zeros((n_vectors, n_atoms)) for _ in n_nonzeros]
-    chunk = max(1, _MAX_DOUBLES // (steps * n_atoms))
-    for start in range(0, n_vectors, chunk):
-        rows = slice(start, start + chunk)
-        chosen, factor, weights, count = _pursue(gram, products[rows], squared_norms[rows], steps, tolerance)
-        for code, n_nonzero in zip(codes, n_nonzeros, strict=True):
-            size = min(n_nonzero, steps)
-            values = _back_substitute(factor[:, :size, :size], weights[:, :size])
-            vector, step = np.nonzero(np.arange(size) < count[:, None])
-            code[start + vector, chosen[vector, step]] = values[vector, step]
-    return codes
+    dictionary, vectors = np.ascontiguousarray(dictionary), np.ascontiguousarray(vectors)
+    n_atoms = len(dictionary)
+    if gram is None:
+        gram = gram_matrix(dictionary)
+    sizes = sorted({min(size, n_atoms) for size in n_nonzeros})
+    codes = np.zeros((len(sizes), len(vectors), n_atoms))
+    products = vectors.astype(np.float32) @ dictionary.astype(np.float32).T
+    _pursue(dictionary, vectors, gram, products, np.asarray(sizes), tolerance, codes)
+    found = dict(zip(sizes, codes, strict=True))
+    return [found[min(size, n_atoms)] for size in n_nonzeros]
 
 
+@compiled
 def _pursue(
-    gram: Floats, products: Floats, squared_norms: Floats, steps: int, tolerance: float
-) -> tuple[NDArray[np.intp], Floats, Floats, NDArray[np.intp]]:
-    """Return the chosen atoms [n, steps], their Cholesky factors, L^-1 D^T y, and how many steps each vector took."""
+    dictionary: Floats,
+    vectors: Floats,
+    gram: Floats32,
+    products: Floats32,
+    sizes: Indices,
+    tolerance: float,
+    codes: Floats,
+) -> None:
+    """Fill codes [n_sizes, n_vectors, n_atoms] for the ascending sizes, one vector after the other."""
     n_vectors, n_atoms = products.shape
-    chosen = np.zeros((n_vectors, steps), dtype=np.intp)
-    rows = np.zeros((n_vectors, steps, n_atoms))
-    # Steps not taken leave the identity, so that back substitution gives zeros there.
-    factor = np.tile(np.eye(steps), (n_vectors, 1, 1))
-    weights = np.zeros((n_vectors, steps))
-    count = np.zeros(n_vectors, dtype=np.intp)
-    residual_products = products.copy()
-    residual_norms = squared_norms.astype(np.float64, copy=True)
-    diagonal = np.diagonal(gram)
-    active = np.flatnonzero(residual_norms > 0)
-    for step in range(steps):
-        size = np.abs(residual_products[active])
-        np.put_along_axis(size, chosen[active, :step], -1.0, axis=1)
-        atom = size.argmax(axis=1)
-        earlier = rows[active, :step]
-        row = earlier[np.arange(len(active)), :, atom]
-        remainder = diagonal[atom] - np.einsum("ns,ns->n", row, row)
-        # An atom that is uncorrelated with the residual or depends on those chosen ends the pursuit of its vector.
-        found = size[np.arange(len(active)), atom] ** 2 > tolerance * squared_norms[active] * _DEPENDENT
-        going = found & (remainder > _DEPENDENT)
-        active, atom, row, remainder, earlier = active[going], atom[going], row[going], remainder[going], earlier[going]
-        if not len(active):
-            break
-        pivot = np.sqrt(remainder)
-        new = (gram[atom] - np.einsum("ns,nsm->nm", row, earlier)) / pivot[:, None]
-        weight = residual_products[active, atom] / pivot
-        chosen[active, step] = atom
-        rows[active, step] = new
-        factor[active, step, :step] = row
-        factor[active, step, step] = pivot
-        weights[active, step] = weight
-        count[active] = step + 1
-        residual_products[active] -= weight[:, None] * new
-        residual_norms[active] -= weight**2
-        active = active[residual_norms[active] > tolerance * squared_norms[active]]
-        if not len(active):
-            break
-    return chosen, factor, weights, count
+    steps = sizes[-1]
+    factor = np.zeros((steps, steps))
+    weights = np.zeros(steps)
+    solution = np.zeros(steps)
+    chosen = np.zeros(steps + ROWS_PER_PASS, np.intp)
+    narrow = np.zeros(steps + ROWS_PER_PASS, np.float32)
+    correlations = np.zeros(n_atoms, np.float32)
+    taken = np.zeros(n_atoms, np.bool_)
+    for vector in range(n_vectors):
+        squared_norm = dot(vectors[vector], vectors[vector])
+        left = squared_norm
+        margin = _SCREEN * np.sqrt(squared_norm)
+        correlations[:] = products[vector]
+        written = count = 0
+        while count < steps and left > tolerance * squared_norm:
+            atom, correlation = _most_correlated(
+                dictionary, vectors[vector], correlations, margin, taken, chosen, solution, count
+            )
+            # An atom that is uncorrelated with the residual or depends on those chosen ends the pursuit.
+            if not correlation**2 > tolerance * squared_norm * _DEPENDENT:
+                break
+            if not _extend(dictionary, chosen, factor, atom, count):
+                break
+            aligned = dot(dictionary[atom], vectors[vector])
+            for i in range(count):
+                aligned -= factor[count, i] * weights[i]
+            weights[count] = aligned / factor[count, count]
+            left -= weights[count] ** 2
+            chosen[count] = atom
+            taken[atom] = True
+            count += 1
+            _back_substitute(factor, weights, solution, count)
+            if count == sizes[written]:
+                for i in range(count):
+                    codes[written, vector, chosen[i]] = solution[i]
+                written += 1
+            if count < steps:
+                size = 0.0
+                for i in range(count):
+                    narrow[i] = solution[i]
+                    size += abs(solution[i])
+                margin = _SCREEN * (np.sqrt(squared_norm) + size)
+                subtract_rows(correlations, products[vector], gram, chosen, narrow, count)
+                for i in range(count):
+                    correlations[chosen[i]] = 0.0
+        for later in range(written, len(sizes)):
+            for i in range(count):
+                codes[later, vector, chosen[i]] = solution[i]
+        for i in range(count):
+            taken[chosen[i]] = False
 
 
-def _back_substitute(factor: Floats, weights: Floats) -> Floats:
-    """Solve L^T x = w for every vector, [n, size]."""
-    values = np.zeros_like(weights)
-    for step in reversed(range(weights.shape[1])):
-        later = np.einsum("ns,ns->n", factor[:, step + 1 :, step], values[:, step + 1 :])
-        values[:, step] = (weights[:, step] - later) / factor[:, step, step]
-    return values
+@compiled
+def _most_correlated(
+    dictionary: Floats,
+    vector: Floats,
+    correlations: Floats32,
+    margin: float,
+    taken: NDArray[np.bool_],
+    chosen: Indices,
+    solution: Floats,
+    count: int,
+) -> tuple[int, float]:
+    """Return the first atom with the largest absolute correlation, and that; float64 decides between close ones."""
+    n_atoms = correlations.shape[0]
+    tops = np.empty((n_atoms + BLOCK - 1) // BLOCK, np.float32)
+    largest = block_magnitudes(correlations, tops)
+    least = np.float32(largest - margin)
+    close, best = 0, -1
+    for block in range(tops.shape[0]):
+        if tops[block] >= least:
+            for j in range(block * BLOCK, min((block + 1) * BLOCK, n_atoms)):
+                if abs(correlations[j]) >= least and not taken[j]:
+                    close += 1
+                    if close == 1:
+                        best = j
+    if close == 1:
+        return best, float(largest)
+    residual = vector.copy()
+    for i in range(count):
+        for feature in range(residual.shape[0]):
+            residual[feature] -= solution[i] * dictionary[chosen[i], feature]
+    size = 0.0
+    for j in range(n_atoms):
+        if abs(correlations[j]) >= least and not taken[j]:
+            exact = abs(dot(dictionary[j], residual))
+            if exact > size:
+                best, size = j, exact
+    return best, size
+
+
+@compiled
+def _extend(dictionary: Floats, chosen: Indices, factor: Floats, atom: int, count: int) -> bool:
+    """Add the atom's row to the Cholesky factor of the chosen atoms; False when it depends on them."""
+    rest = dot(dictionary[atom], dictionary[atom])
+    for i in range(count):
+        value = dot(dictionary[chosen[i]], dictionary[atom])
+        for k in range(i):
+            value -= factor[i, k] * factor[count, k]
+        value /= factor[i, i]
+        factor[count, i] = value
+        rest -= value * value
+    if rest <= _DEPENDENT:
+        return False
+    factor[count, count] = np.sqrt(rest)
+    return True
+
+
+@compiled
+def _back_substitute(factor: Floats, weights: Floats, solution: Floats, count: int) -> None:
+    """Solve L^T x = w for the first ``count`` atoms."""
+    for i in range(count):
+        solution[i] = weights[i]
+    # Row by row of L, which lies contiguous, instead of column by column.
+    for i in range(count - 1, -1, -1):
+        solution[i] /= factor[i, i]
+        for k in range(i):
+            solution[k] -= factor[i, k] * solution[i]

@@ -7,27 +7,27 @@ from sixgig.classifiers.lasso import batch_lasso, batch_lasso_path, duality_gap,
 
 
 def problem(n_features=20, n_atoms=50, n_vectors=15, shared=0.0, seed=0):
-    """Return a random problem; ``shared`` is a part common to all atoms, which makes them correlated."""
+    """Return random atoms and vectors, one a row; ``shared`` is a part common to all, which correlates them."""
     generator = np.random.default_rng(seed)
-    common = shared * generator.normal(size=(n_features, 1))
-    dictionary = generator.normal(size=(n_features, n_atoms)) + common
-    dictionary /= np.linalg.norm(dictionary, axis=0)
-    vectors = generator.normal(size=(n_vectors, n_features)) + common.T
+    common = shared * generator.normal(size=n_features)
+    dictionary = generator.normal(size=(n_atoms, n_features)) + common
+    dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
+    vectors = generator.normal(size=(n_vectors, n_features)) + common
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return dictionary, vectors, dictionary.T @ dictionary, vectors @ dictionary, (vectors**2).sum(axis=1)
+    return dictionary, vectors
 
 
 def objective(dictionary, vectors, alpha, codes):
-    return 0.5 * ((vectors - codes @ dictionary.T) ** 2).sum(axis=1) + alpha * np.abs(codes).sum(axis=1)
+    return 0.5 * ((vectors - codes @ dictionary) ** 2).sum(axis=1) + alpha * np.abs(codes).sum(axis=1)
 
 
 @pytest.mark.parametrize("alpha", [0.3, 0.05, 0.005])
 @pytest.mark.parametrize("shared", [0.0, 2.0])
 def test_the_objective_equals_that_of_scikit_learn(alpha, shared):
-    dictionary, vectors, gram, products, norms = problem(shared=shared)
-    codes = batch_lasso(gram, products, norms, alpha)
-    model = Lasso(alpha=alpha / len(dictionary), fit_intercept=False, tol=1e-8, max_iter=100_000)
-    expected = np.array([model.fit(dictionary, vector).coef_ for vector in vectors])
+    dictionary, vectors = problem(shared=shared)
+    codes = batch_lasso(dictionary, vectors, alpha)
+    model = Lasso(alpha=alpha / dictionary.shape[1], fit_intercept=False, tol=1e-8, max_iter=100_000)
+    expected = np.array([model.fit(dictionary.T, vector).coef_ for vector in vectors])
     np.testing.assert_allclose(
         objective(dictionary, vectors, alpha, codes), objective(dictionary, vectors, alpha, expected), rtol=1e-4
     )
@@ -35,67 +35,65 @@ def test_the_objective_equals_that_of_scikit_learn(alpha, shared):
 
 def test_orthonormal_atoms_give_soft_thresholding():
     products = np.array([[0.9, -0.5, 0.1, 0.0]])
-    codes = batch_lasso(np.eye(4), products, (products**2).sum(axis=1), 0.2)
+    codes = batch_lasso(np.eye(4), products, 0.2)
     np.testing.assert_allclose(codes, [[0.7, -0.3, 0.0, 0.0]], atol=1e-12)
 
 
 def test_the_path_gives_the_codes_of_separate_runs_in_the_order_asked_for():
-    _, _, gram, products, norms = problem()
+    dictionary, vectors = problem()
     alphas = [0.02, 0.2, 0.05, 5.0]
-    paths = batch_lasso_path(gram, products, norms, alphas)
+    paths = batch_lasso_path(dictionary, vectors, alphas)
     for codes, alpha in zip(paths, alphas, strict=True):
-        np.testing.assert_allclose(codes, batch_lasso(gram, products, norms, alpha), atol=1e-8)
+        np.testing.assert_allclose(codes, batch_lasso(dictionary, vectors, alpha), atol=1e-8)
     assert not paths[3].any()  # no correlation exceeds 5
 
 
 def test_the_duality_gap_bounds_the_distance_to_the_optimum():
-    dictionary, vectors, gram, products, norms = problem()
-    best = objective(dictionary, vectors, 0.1, batch_lasso(gram, products, norms, 0.1, tolerance=1e-10))
-    rough = np.where(np.abs(products) > 0.4, 0.1 * products, 0.0)
-    gap, value = duality_gap(gram, products, norms, 0.1, rough)
+    dictionary, vectors = problem()
+    best = objective(dictionary, vectors, 0.1, batch_lasso(dictionary, vectors, 0.1, tolerance=1e-10))
+    rough = np.where(np.abs(vectors @ dictionary.T) > 0.4, 0.1 * vectors @ dictionary.T, 0.0)
+    gap, value = duality_gap(dictionary, vectors, 0.1, rough)
     np.testing.assert_allclose(value, objective(dictionary, vectors, 0.1, rough), rtol=1e-9)
     assert (gap >= value - best - 1e-12).all()
 
 
 def test_proximal_steps_reach_the_same_optimum(caplog):
-    dictionary, vectors, gram, products, norms = problem()
-    codes = proximal_lasso(gram, products, norms, 0.05, start=np.zeros_like(products), tolerance=1e-6)
-    expected = objective(dictionary, vectors, 0.05, batch_lasso(gram, products, norms, 0.05))
+    dictionary, vectors = problem()
+    codes = proximal_lasso(dictionary, vectors, 0.05, start=np.zeros((15, 50)), tolerance=1e-6)
+    expected = objective(dictionary, vectors, 0.05, batch_lasso(dictionary, vectors, 0.05))
     np.testing.assert_allclose(objective(dictionary, vectors, 0.05, codes), expected, rtol=1e-5)
-    proximal_lasso(gram, products, norms, 0.05, start=np.zeros_like(products), tolerance=1e-12, max_iterations=3)
+    proximal_lasso(dictionary, vectors, 0.05, start=np.zeros((15, 50)), tolerance=1e-12, max_iterations=3)
     assert "15 of 15 codes did not reach the tolerance in 3 iterations" in caplog.text
 
 
 def test_codes_that_the_homotopy_gets_wrong_are_repaired(monkeypatch):
-    dictionary, vectors, gram, products, norms = problem()
-    expected = batch_lasso(gram, products, norms, 0.05)
-    homotopy = lasso._homotopy
+    dictionary, vectors = problem()
+    expected = batch_lasso(dictionary, vectors, 0.05)
+    homotopy = lasso.follow_paths
 
     def broken(*arguments):
-        paths = homotopy(*arguments)
-        paths[:, 0], paths[:, 1] = np.nan, 1.0
-        return paths
+        homotopy(*arguments)
+        arguments[-1][:, 0], arguments[-1][:, 1] = np.nan, 1.0
 
-    monkeypatch.setattr(lasso, "_homotopy", broken)
-    repaired = batch_lasso(gram, products, norms, 0.05)
+    monkeypatch.setattr(lasso, "follow_paths", broken)
+    repaired = batch_lasso(dictionary, vectors, 0.05)
     np.testing.assert_allclose(
         objective(dictionary, vectors, 0.05, repaired), objective(dictionary, vectors, 0.05, expected), rtol=1e-4
     )
 
 
 def test_equal_atoms_zero_atoms_and_zero_vectors_do_no_harm():
-    dictionary, vectors, *_ = problem(n_features=5, n_atoms=8)
-    dictionary = np.column_stack([dictionary, dictionary[:, :4], np.zeros(5)])
+    dictionary, vectors = problem(n_features=5, n_atoms=8)
+    dictionary = np.vstack([dictionary, dictionary[:4], np.zeros(5)])
     vectors[2] = 0.0
-    vectors[3] = dictionary[:, 1]
-    gram, products, norms = dictionary.T @ dictionary, vectors @ dictionary, (vectors**2).sum(axis=1)
-    codes = batch_lasso(gram, products, norms, 0.01)
-    gap, value = duality_gap(gram, products, norms, 0.01, codes)
+    vectors[3] = dictionary[1]
+    codes = batch_lasso(dictionary, vectors, 0.01)
+    gap, value = duality_gap(dictionary, vectors, 0.01, codes)
     assert (gap <= 1e-5 * value + 1e-12).all()
     assert not codes[2].any()
 
 
 def test_alpha_must_be_above_zero():
-    _, _, gram, products, norms = problem()
+    dictionary, vectors = problem()
     with pytest.raises(ValueError, match="alpha must be above zero"):
-        batch_lasso(gram, products, norms, 0.0)
+        batch_lasso(dictionary, vectors, 0.0)

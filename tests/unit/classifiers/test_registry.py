@@ -48,7 +48,11 @@ def test_constant_features_are_no_problem(name):
         ("svm", {"pca": 0}, "share of the variance"),
         ("svm", {"pca": 1.5}, "share of the variance"),
         ("src", {"n_nonzero": [2.5]}, "whole numbers of at least 1"),
-        ("src", {"coding": "omp"}, "list out of omp, lasso"),
+        ("src", {"coding": "omp"}, "list out of omp, lasso, crc"),
+        ("src", {"coding": ["ksvd"]}, "list out of omp, lasso, crc"),
+        ("src", {"ridge": [0]}, "positive numbers"),
+        ("src", {"atoms_per_class": 0}, "whole number of at least 1, or null"),
+        ("src", {"shrinkage": "random"}, "must be subset or ksvd"),
         ("majority_class", {"C": [1]}, "the options of majority_class are: none"),
         ("forest", {}, "there is no such classifier"),
     ],
@@ -66,6 +70,11 @@ def test_options_reach_the_grid():
     pipeline, grid = build_classifier("src", {"coding": ["omp"], "n_nonzero": [4], "pca": 5}, seed=0)
     assert grid == [{"classifier__coding": ["omp"], "classifier__n_nonzero": [4]}]
     assert pipeline.get_params()["pca__keep"] == 5
+    options = {"coding": ["crc"], "ridge": [0.5], "atoms_per_class": 7, "shrinkage": "ksvd"}
+    pipeline, grid = build_classifier("src", options, seed=0)
+    assert grid == [{"classifier__coding": ["crc"], "classifier__ridge": [0.5]}]
+    assert pipeline[-1].get_params()["atoms_per_class"] == 7
+    assert pipeline[-1].get_params()["shrinkage"] == "ksvd"
 
 
 def test_looking_classifiers_up_does_not_load_scikit_learn():

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import lars_path
+
+from sixgig.classifiers.compiled import gram_matrix
+from sixgig.classifiers.homotopy import follow_paths
+
+
+def problem(n_features, n_atoms, shared, seed=0):
+    generator = np.random.default_rng(seed)
+    dictionary = generator.normal(size=(n_atoms, n_features)) + shared * generator.normal(size=n_features)
+    dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
+    vectors = generator.normal(size=(6, n_features))
+    return dictionary, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("shape", [(20, 60), (60, 20), (15, 400)])
+@pytest.mark.parametrize("shared", [0.0, 2.0])
+def test_codes_lie_on_the_path_of_scikit_learn(shape, shared):
+    dictionary, vectors = problem(*shape, shared)
+    products = vectors @ dictionary.T
+    alphas = np.array([0.2, 0.05, 0.01])
+    paths = np.zeros((3, *products.shape))
+    follow_paths(dictionary, gram_matrix(dictionary), products, alphas, paths)
+    for row, vector in enumerate(vectors):
+        knots, _, coefficients = lars_path(dictionary.T, vector, method="lasso")
+        knots = knots * len(vector)
+        for level, alpha in enumerate(alphas):
+            if alpha < knots[0]:
+                expected = [np.interp(alpha, knots[::-1], line[::-1]) for line in coefficients]
+                np.testing.assert_allclose(paths[level, row], expected, atol=1e-6)
+            else:
+                assert not paths[level, row].any()
+
+
+def test_a_code_is_exact_although_the_gram_matrix_is_float32():
+    """On the support, correlations with the residual equal +-alpha up to float64."""
+    dictionary, vectors = problem(40, 200, 1.0)
+    paths = np.zeros((1, 6, 200))
+    follow_paths(dictionary, gram_matrix(dictionary), vectors @ dictionary.T, np.array([0.02]), paths)
+    correlations = (vectors - paths[0] @ dictionary) @ dictionary.T
+    np.testing.assert_allclose(correlations[paths[0] != 0], 0.02 * np.sign(paths[0][paths[0] != 0]), rtol=1e-9)
+    assert np.abs(correlations).max() < 0.02 * (1 + 1e-5)
+
+
+def test_an_atom_that_left_the_support_has_no_coefficient():
+    dictionary, vectors = problem(15, 400, 2.0)
+    products = vectors @ dictionary.T
+    left = 0
+    for row, vector in enumerate(vectors):
+        knots, _, coefficients = lars_path(dictionary.T, vector, method="lasso")
+        atoms, steps = np.nonzero((coefficients[:, :-1] != 0) & (coefficients[:, 1:] == 0))
+        for atom, step in zip(atoms[:3], steps[:3] + 1, strict=True):
+            alpha = np.mean(knots[step : step + 2]) * len(vector)  # between leaving and whatever comes next
+            paths = np.zeros((1, 1, 400))
+            follow_paths(dictionary, gram_matrix(dictionary), products[row : row + 1], np.array([alpha]), paths)
+            assert paths[0, 0, atom] == 0
+            left += 1
+    assert left > 5
