@@ -61,6 +61,8 @@ def _bought(study: Study, cohort: str, top: Method, fast: Method) -> str:
     pair = study.pair(cohort, top, fast)
     if pair is None:
         return tr("the two were not tested against each other.")
+    if pair["verdict"] == "not testable":
+        return tr("every fold shows the same difference between the two, so the paired test is not defined.")
     p = numbers.p_equation(pair["p_holm"], study.alpha)
     if pair["verdict"] == "a better":
         return tr("the paired test finds the slower one better (corrected {p}).", p=p)

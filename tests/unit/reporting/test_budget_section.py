@@ -41,6 +41,7 @@ START = "On c Baseline CNN + SVM is fastest (0.700 in 20.0 s), and Pure ViT + SV
     ("verdict", "words"),
     [
         ("within noise", "within noise (corrected p = 0.020), so the time is not shown to buy anything."),
+        ("not testable", "every fold shows the same difference between the two, so the paired test is not defined."),
         ("a better", "the paired test finds the slower one better (corrected p = 0.020)."),
         ("b better", "the paired test favours the faster one (corrected p = 0.020)."),
         (None, "the two were not tested against each other."),
