@@ -69,6 +69,7 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
         barred[0], n_barred = first, 1
         dropped = -1
         for _ in range(8 * n_atoms):
+            # The slope of correlations with the residual is minus that of the correlations of what is fitted.
             if count:
                 for i in range(count):
                     change[i] = dot(inverse[i, :count], signs[:count])
@@ -76,7 +77,6 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
                 subtract_rows(slope, nothing, gram, atoms, narrow, count)
             else:
                 slope[:] = 0.0
-            # slope is minus the change of the fitted correlations.
             length, event, which = penalty - alphas[level], 0, -1
             for i in range(count):
                 # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
@@ -96,7 +96,7 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
             _move(correlations, slope, length)
             if event == 0:
                 penalty = alphas[level]
-                # Support and signs are known, and the inverse is float64: no float32 of the way here gets into the code.
+                # From support, signs and the float64 inverse: no float32 of the way here gets into the code.
                 for i in range(count):
                     border[i] = products[vector, atoms[i]] - penalty * signs[i]
                 for i in range(count):
@@ -123,7 +123,7 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
 
 
 @compiled
-def _distances(correlations: Floats, slope: Floats, penalty: float, distance: Floats) -> None:
+def _distances(correlations: Floats, slope: Floats32, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
         rising = 1.0 + np.float64(slope[j])
@@ -134,7 +134,7 @@ def _distances(correlations: Floats, slope: Floats, penalty: float, distance: Fl
 
 
 @compiled
-def _move(correlations: Floats, slope: Floats, length: float) -> None:
+def _move(correlations: Floats, slope: Floats32, length: float) -> None:
     for j in range(correlations.shape[0]):
         correlations[j] += length * slope[j]
 
