@@ -29,8 +29,8 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from sixgig.classifiers.coding import unit_rows
-from sixgig.classifiers.compiled import Floats, Indices, gram_matrix
 from sixgig.classifiers.lasso import batch_lasso
+from sixgig.classifiers.loops import Floats, Indices, gram_matrix
 from sixgig.classifiers.omp import batch_omp
 from sixgig.classifiers.src import SRC
 

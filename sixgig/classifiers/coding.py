@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sixgig.classifiers.compiled import Floats, Floats32, Indices, gram_matrix
 from sixgig.classifiers.crc import Spectrum, batch_crc_path, spectrum_of
 from sixgig.classifiers.lasso import batch_lasso_path
+from sixgig.classifiers.loops import Floats, Floats32, Indices, gram_matrix
 from sixgig.classifiers.omp import batch_omp_path
 
 CODINGS = ("omp", "lasso", "crc")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sixgig.classifiers.compiled import Floats
+from sixgig.classifiers.loops import Floats
 
 
 @dataclass(frozen=True)

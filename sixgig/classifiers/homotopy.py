@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from sixgig.classifiers.compiled import (
+from sixgig.classifiers.loops import (
     ROWS_PER_PASS,
     Floats,
     Floats32,
     Indices,
-    compiled,
     dot,
     first_smallest,
     subtract_rows,
 )
+from sixgig.compilation import compiled
 
 #: An atom with less than this squared norm outside the span of the support cannot join it.
 _DEPENDENT = 1e-10

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sixgig.classifiers.compiled import Floats, Floats32, gram_matrix
 from sixgig.classifiers.homotopy import follow_paths
+from sixgig.classifiers.loops import Floats, Floats32, gram_matrix
 
 
 def batch_lasso(

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sixgig.classifiers.compiled import (
+from sixgig.classifiers.loops import (
     BLOCK,
     ROWS_PER_PASS,
     Floats,
     Floats32,
     Indices,
     block_magnitudes,
-    compiled,
     dot,
     gram_matrix,
     subtract_rows,
 )
+from sixgig.compilation import compiled
 
 #: A new atom whose part outside the span of the chosen ones has less than this squared norm adds nothing but noise.
 _DEPENDENT = 1e-10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sixgig.classifiers.compiled import Floats, Indices
+from sixgig.classifiers.loops import Floats, Indices
 from sixgig.classifiers.omp import batch_omp
 
 METHODS = ("subset", "ksvd")

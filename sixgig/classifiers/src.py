@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sixgig.classifiers import Grid
 from sixgig.classifiers.coding import CODINGS, Evidence, code, explain, prepare, unit_rows
-from sixgig.classifiers.compiled import Floats, Indices
+from sixgig.classifiers.loops import Floats, Indices
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.shrinkage import METHODS, shrink
 from sixgig.classifiers.temperature import held_out_temperature, scores

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-_TYPES = [f"void({kind}[:, :, :], boolean[:, :, :], int64[:])" for kind in ("uint8", "uint16")]
+from sixgig.compilation import compiled
 
 
 def count_values(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -26,7 +25,7 @@ def count_values(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.N
     return counts
 
 
-@njit(_TYPES, cache=True, nogil=True)
+@compiled
 def _count(values: Any, mask: Any, counts: Any) -> None:
     for z in range(values.shape[0]):
         for y in range(values.shape[1]):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import lars_path
 
-from sixgig.classifiers.compiled import gram_matrix
 from sixgig.classifiers.homotopy import follow_paths
+from sixgig.classifiers.loops import gram_matrix
 
 
 def problem(n_features, n_atoms, shared, seed=0):

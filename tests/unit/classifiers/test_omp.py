@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import orthogonal_mp_gram
 
-from sixgig.classifiers.compiled import gram_matrix
+from sixgig.classifiers.loops import gram_matrix
 from sixgig.classifiers.omp import batch_omp, batch_omp_path
 
 

@@ -1,52 +1,25 @@
-"""How the inner loops of the sparse coders are compiled, and the loops that several of them share.
-
-numba compiles a kernel at its first call (some seconds) and keeps the machine code beside this file, or in the user's
-cache folder when the checkout cannot be written to (``NUMBA_CACHE_DIR`` names another place). Kernels release the
-interpreter's lock, so folds in threads run side by side, and none starts threads of its own. Sums may be reordered
-while compiling, never while running: equal input gives equal bytes on one machine, whatever the number of threads.
-"""
+"""The compiled loops that several of the sparse coders share."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sixgig.compilation import compiled
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 Indices = NDArray[np.intp]
 Vector = NDArray[np.floating]
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    # Not "ninf": it buys nothing here. NaN never gets in, since every estimator checks its input.
-    "fastmath": {"reassoc", "contract", "nsz", "nnan"},
-}
 #: Entries of a long row that are worked on at a time; they stay in the first-level cache.
 _TILE = 2048
 #: Rows that one pass over a tile adds up, so that the sum is loaded and stored less often.
 ROWS_PER_PASS = 4
 #: Entries that share one extreme value in the search for the largest or smallest of a row.
 BLOCK = 64
-
-
-def compiled(function: Kernel) -> Kernel:
-    """Compile a function by numba at its first call, and keep the machine code where a folder can be written."""
-    try:
-        kernel: Kernel = numba.njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # numba finds no folder to write to
-        logging.getLogger(__name__).info(
-            "%s: machine code cannot be kept, each process compiles anew; NUMBA_CACHE_DIR can name a folder for it",
-            function.__name__,
-        )
-        kernel = numba.njit(**_OPTIONS)(function)
-    return kernel
 
 
 @compiled

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from sixgig.classifiers import compiled
-from sixgig.classifiers.compiled import BLOCK, ROWS_PER_PASS, block_magnitudes, first_smallest, subtract_rows
+from sixgig import compilation
+from sixgig.classifiers import loops
+from sixgig.classifiers.loops import BLOCK, ROWS_PER_PASS, block_magnitudes, first_smallest, subtract_rows
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
@@ -47,7 +48,7 @@ def test_the_first_of_the_smallest_is_found(n):
 
 def run_from(folder, cache, home):
     """Call a kernel in a process whose package lies in ``folder``; return it and what numba wrote to ``cache``."""
-    code = "import numpy as np; from sixgig.classifiers.compiled import dot; print(dot(np.ones(3), np.ones(3)))"
+    code = "import numpy as np; from sixgig.classifiers.loops import dot; print(dot(np.ones(3), np.ones(3)))"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
@@ -58,12 +59,13 @@ def run_from(folder, cache, home):
 
 @pytest.fixture
 def package(tmp_path):
-    """A copy of the module alone, in a package of its own."""
+    """A copy of the loops alone, in a package of its own."""
     folder = tmp_path / "checkout"
     (folder / "sixgig" / "classifiers").mkdir(parents=True)
     for name in ("sixgig/__init__.py", "sixgig/classifiers/__init__.py"):
         (folder / name).write_text("")
-    shutil.copy(compiled.__file__, folder / "sixgig" / "classifiers" / "compiled.py")
+    shutil.copy(loops.__file__, folder / "sixgig" / "classifiers" / "loops.py")
+    shutil.copy(compilation.__file__, folder / "sixgig" / "compilation.py")
     return folder
 
 
@@ -71,7 +73,7 @@ def test_machine_code_is_kept_where_numba_cache_dir_says(package, tmp_path):
     cache = tmp_path / "cache"
     done = run_from(package, cache, tmp_path)
     assert done.stdout == "3.0\n", done.stderr
-    assert list(cache.rglob("compiled.dot*.nbc"))
+    assert list(cache.rglob("loops.dot*.nbc"))
 
 
 def test_a_checkout_that_cannot_be_written_to_keeps_machine_code_in_the_users_cache(package, tmp_path):
@@ -81,7 +83,7 @@ def test_a_checkout_that_cannot_be_written_to_keeps_machine_code_in_the_users_ca
     home.mkdir()
     done = run_from(package, None, home)
     assert done.stdout == "3.0\n", done.stderr
-    assert list(home.rglob("compiled.dot*.nbc"))
+    assert list(home.rglob("loops.dot*.nbc"))
 
 
 def test_kernels_run_where_no_machine_code_can_be_kept(package, tmp_path):
