@@ -99,7 +99,7 @@ def follow_paths(
             _move(correlations, slope, length)
             if event == 0:
                 penalty = alphas[level]
-                # From support, signs and the float64 inverse alone: neither float32 nor the last digits of the products,
+                # From support, signs and float64 inverse alone: neither float32 nor the last digits of the products,
                 # which depend on the threads of the linear algebra, get from the way here into the code.
                 for i in range(count):
                     border[i] = dot(dictionary[atoms[i]], vectors[vector]) - penalty * signs[i]
