@@ -24,7 +24,9 @@ _PARALLEL = 1e-12
 
 
 @compiled
-def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: Floats, paths: Floats) -> None:
+def follow_paths(
+    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats, alphas: Floats, paths: Floats
+) -> None:
     """Fill in the lasso codes of every vector at every alpha.
 
     Codes are piecewise linear in alpha (Osborne, Presnell and Turlach, 2000; Efron, Hastie, Johnstone and Tibshirani,
@@ -36,7 +38,8 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
     Args:
         dictionary: Atoms, one a row, [n_atoms, n_features].
         gram: float32 D D^T, [n_atoms, n_atoms].
-        products: Inner products of vectors and atoms, [n_vectors, n_atoms].
+        vectors: Vectors to code, [n_vectors, n_features].
+        products: Their inner products with the atoms, [n_vectors, n_atoms].
         alphas: Penalties, descending.
         paths: Result, [n_alphas, n_vectors, n_atoms], zero on entry.
     """
@@ -96,9 +99,10 @@ def follow_paths(dictionary: Floats, gram: Floats32, products: Floats, alphas: F
             _move(correlations, slope, length)
             if event == 0:
                 penalty = alphas[level]
-                # From support, signs and the float64 inverse: no float32 of the way here gets into the code.
+                # From support, signs and float64 inverse alone: neither float32 nor the last digits of the products,
+                # which depend on the threads of the linear algebra, get from the way here into the code.
                 for i in range(count):
-                    border[i] = products[vector, atoms[i]] - penalty * signs[i]
+                    border[i] = dot(dictionary[atoms[i]], vectors[vector]) - penalty * signs[i]
                 for i in range(count):
                     paths[level, vector, atoms[i]] = dot(inverse[i, :count], border[:count])
                 level += 1

@@ -54,7 +54,7 @@ def batch_lasso_path(
         gram = gram_matrix(dictionary)
     descending = sorted(set(alphas), reverse=True)
     paths = np.zeros((len(descending), len(vectors), len(dictionary)))
-    follow_paths(dictionary, gram, vectors @ dictionary.T, np.asarray(descending), paths)
+    follow_paths(dictionary, gram, vectors, vectors @ dictionary.T, np.asarray(descending), paths)
     found = {}
     for alpha, codes in zip(descending, paths, strict=True):
         gap, objective = duality_gap(dictionary, vectors, alpha, codes)

@@ -36,7 +36,7 @@ def test_codes_equal_those_of_scikit_learn(n_nonzero, shape):
     np.testing.assert_allclose(codes, expected, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.parametrize("shared", [3.0, 30.0])
+@pytest.mark.parametrize("shared", [3.0, 300.0])
 def test_correlated_atoms_are_chosen_as_in_float64(shared):
     """With a large common part, correlations with the residual differ by less than float32 can tell."""
     dictionary, vectors = problem(n_features=40, n_atoms=300, shared=shared)
