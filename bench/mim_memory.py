@@ -1,8 +1,8 @@
 """Peak GPU memory of vit_mim's laptop preset under the card's limit, beside what is predicted before it runs.
 
 Needs a GPU: ``.venv/bin/python -m bench.mim_memory``. Each row trains a ViT-B on random crops of 96 x 96 x 96 voxels
-for twelve steps with torch held to ``--memory-limit-mb``. ``reserved`` is what torch took from the card, and what the limit
-is about; the CUDA context, a few hundred MiB, comes on top and is in ``card``, which is what the driver reports.
+for twelve steps with torch held to ``--memory-limit-mb``. ``reserved`` is what torch took from the card, which the
+limit is about; CUDA's own memory comes on top and is in ``card``, which is what the driver reports.
 """
 
 from __future__ import annotations
