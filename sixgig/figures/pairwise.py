@@ -66,5 +66,5 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.tick_params(length=0)
         bar = figure.colorbar(image, ax=axes, shrink=0.8, label=tr("row minus column"))
         bar.outline.set_visible(False)
-        axes.set_title(title, loc="left", x=-0.2)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -27,10 +27,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
-// Print what is folded away, too.
+// Print what is folded away, too, but for what only a screen is wide or long enough for.
 const folded = new Set();
 addEventListener("beforeprint", () => {
-  document.querySelectorAll("details:not([open])").forEach((part) => { folded.add(part); part.open = true; });
+  document.querySelectorAll("details:not([open]):not(.screen)").forEach((part) => { folded.add(part); part.open = true; });
 });
 addEventListener("afterprint", () => {
   folded.forEach((part) => { part.open = false; });
