@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sixgig.classifiers.loops import (
     ROWS_PER_PASS,
@@ -21,120 +24,217 @@ _DEPENDENT = 1e-10
 _NEVER = 1e300
 #: A correlation that falls as fast as the penalty, up to rounding, never meets it.
 _PARALLEL = 1e-12
+#: The penalty at the end of a stretch of the path, as a share of that at its start.
+_STRETCH = 0.7
+#: How far above the penalty the correlation of an atom that was left out may be, relative to it.
+_SLACK = 1e-6
+
+
+class Support(NamedTuple):
+    """The atoms with a coefficient, one a slot; how many slots are in use is kept beside it.
+
+    Attributes:
+        atoms: Index of each, [n_slots + ROWS_PER_PASS].
+        places: Where each stands among the atoms that are near, [n_slots].
+        values: Coefficients, [n_slots + ROWS_PER_PASS].
+        signs: Signs of the correlations with the residual, [n_slots].
+        rows: The atoms themselves, side by side so that they stay in the cache, [n_slots, n_features].
+        inverse: Inverse of their Gram matrix, [n_slots, n_slots].
+        border: Room for products with the atoms, [n_slots].
+        change: Room for how fast coefficients change, [n_slots].
+    """
+
+    atoms: Indices
+    places: Indices
+    values: Floats
+    signs: Floats
+    rows: Floats
+    inverse: Floats
+    border: Floats
+    change: Floats
+
+
+class Near(NamedTuple):
+    """The atoms that may join within a stretch of the path; how many there are is kept beside it.
+
+    Attributes:
+        atoms: Index of each, ascending, [n_atoms].
+        correlations: With the residual, [n_atoms].
+        slope: How fast they change, [n_atoms].
+        distance: How far the penalty falls until each is as correlated as the support is, [n_atoms].
+        barred: ``_NEVER`` for those that cannot join, 0 for others, [n_atoms].
+        gram: Their inner products with the atoms of the support, [n_slots, n_atoms].
+    """
+
+    atoms: Indices
+    correlations: Floats
+    slope: Floats32
+    distance: Floats
+    barred: Floats
+    gram: Floats32
 
 
 @compiled
 def follow_paths(
     dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats, alphas: Floats, paths: Floats
 ) -> None:
-    """Fill in the lasso codes of every vector at every alpha.
-
-    Codes are piecewise linear in alpha (Osborne, Presnell and Turlach, 2000; Efron, Hastie, Johnstone and Tibshirani,
-    2004, section 3.1). On the support all correlations with the residual are +-penalty; the penalty falls to the next
-    place where an atom outside is as correlated as that (it joins) or a coefficient reaches zero (it leaves). The
-    inverse of the support's Gram matrix is kept and changed by one rank a step. How fast correlations change is summed
-    in float32, which settles who joins when up to about 1e-7; support and signs then give the code in float64.
-
-    Args:
-        dictionary: Atoms, one a row, [n_atoms, n_features].
-        gram: float32 D D^T, [n_atoms, n_atoms].
-        vectors: Vectors to code, [n_vectors, n_features].
-        products: Their inner products with the atoms, [n_vectors, n_atoms].
-        alphas: Penalties, descending.
-        paths: Result, [n_alphas, n_vectors, n_atoms], zero on entry.
-    """
     n_vectors, n_atoms = products.shape
+    n_features = dictionary.shape[1]
     # No more atoms than features are independent.
-    slots = min(n_atoms, dictionary.shape[1])
-    atoms = np.zeros(slots + ROWS_PER_PASS, np.intp)
+    slots = min(n_atoms, n_features)
+    support = Support(
+        np.zeros(slots + ROWS_PER_PASS, np.intp),
+        np.zeros(slots, np.intp),
+        np.zeros(slots + ROWS_PER_PASS),
+        np.zeros(slots),
+        np.zeros((slots, n_features)),
+        np.zeros((slots, slots)),
+        np.zeros(slots),
+        np.zeros(slots),
+    )
+    near = Near(
+        np.zeros(n_atoms, np.intp),
+        np.zeros(n_atoms),
+        np.zeros(n_atoms, np.float32),
+        np.zeros(n_atoms),
+        np.zeros(n_atoms),
+        np.zeros((slots, n_atoms), np.float32),
+    )
+    old_atoms, old_values, old_signs = np.zeros(slots, np.intp), np.zeros(slots), np.zeros(slots)
+    old_inverse = np.zeros((slots, slots))
+    before, after = np.zeros(n_atoms), np.zeros(n_atoms)
+    place_of = np.zeros(n_atoms, np.intp)
+    far = np.zeros(n_atoms, np.bool_)
     narrow = np.zeros(slots + ROWS_PER_PASS, np.float32)
-    values, change, signs, border = np.zeros(slots), np.zeros(slots), np.zeros(slots), np.zeros(slots)
-    inverse = np.zeros((slots, slots))
-    correlations, distance = np.zeros(n_atoms), np.zeros(n_atoms)
-    slope, nothing = np.zeros(n_atoms, np.float32), np.zeros(n_atoms, np.float32)
-    closed = np.zeros(n_atoms, np.bool_)
-    barred = np.zeros(n_atoms, np.intp)
+    order = np.zeros(slots + ROWS_PER_PASS, np.intp)
+    nothing = np.zeros(n_atoms, np.float32)
     for vector in range(n_vectors):
-        correlations[:] = products[vector]
-        closed[:] = False
-        n_barred = 0
+        before[:] = products[vector]
         first, penalty = 0, 0.0
         for j in range(n_atoms):
-            if abs(correlations[j]) > penalty:
-                first, penalty = j, abs(correlations[j])
+            if abs(before[j]) > penalty:
+                first, penalty = j, abs(before[j])
         level = 0
         while level < len(alphas) and penalty <= alphas[level]:
             level += 1
         if level == len(alphas):
             continue
-        count = _join(dictionary, correlations, first, atoms, values, signs, inverse, border, 0)
-        closed[first] = True
-        barred[0], n_barred = first, 1
-        dropped = -1
-        for _ in range(8 * n_atoms):
-            # The slope of correlations with the residual is minus that of the correlations of what is fitted.
-            if count:
-                for i in range(count):
-                    change[i] = dot(inverse[i, :count], signs[:count])
-                    narrow[i] = change[i]
-                subtract_rows(slope, nothing, gram, atoms, narrow, count)
-            else:
-                slope[:] = 0.0
-            length, event, which = penalty - alphas[level], 0, -1
+        count = _join(dictionary, support, first, before[first], 0)
+        steps = 8 * n_atoms
+        while level < len(alphas) and steps > 0:
+            target = max(alphas[level], _STRETCH * penalty)
+            least = 2.0 * target - penalty
+            for j in range(n_atoms):
+                far[j] = abs(before[j]) < least
             for i in range(count):
-                # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
-                if values[i] * change[i] < 0 and -values[i] / change[i] < length:
-                    length, event, which = -values[i] / change[i], 1, i
-            _distances(correlations, slope, penalty, distance)
-            for i in range(n_barred):
-                distance[barred[i]] = _NEVER
-            if dropped >= 0:
-                distance[dropped] = _NEVER
-            dropped = -1
-            atom, near = first_smallest(distance)
-            if near < length:
-                length, event, which = near, 2, atom
-            for i in range(count):
-                values[i] += length * change[i]
-            _move(correlations, slope, length)
-            if event == 0:
-                penalty = alphas[level]
-                # From support, signs and float64 inverse alone: neither float32 nor the last digits of the products,
-                # which depend on the threads of the linear algebra, get from the way here into the code.
-                for i in range(count):
-                    border[i] = dot(dictionary[atoms[i]], vectors[vector]) - penalty * signs[i]
-                for i in range(count):
-                    paths[level, vector, atoms[i]] = dot(inverse[i, :count], border[:count])
-                level += 1
-                if level == len(alphas):
-                    break
-                continue
-            penalty -= length
-            if event == 1:
-                dropped = atoms[which]
-                count = _leave(atoms, values, signs, inverse, which, count)
-                closed[dropped] = False
-                n_barred = 0
+                far[support.atoms[i]] = False
+            old_count = count
+            old_atoms[:count], old_values[:count] = support.atoms[:count], support.values[:count]
+            old_signs[:count], old_inverse[:count, :count] = support.signs[:count], support.inverse[:count, :count]
+            while True:
+                n_near = 0
                 for j in range(n_atoms):
-                    if closed[j]:
-                        barred[n_barred] = j
-                        n_barred += 1
-            else:
-                count = _join(dictionary, correlations, which, atoms, values, signs, inverse, border, count)
-                closed[which] = True
-                barred[n_barred] = which
-                n_barred += 1
+                    if not far[j]:
+                        near.atoms[n_near] = j
+                        near.correlations[n_near] = before[j]
+                        near.barred[n_near] = 0.0
+                        place_of[j] = n_near
+                        n_near += 1
+                for i in range(count):
+                    support.places[i] = place_of[support.atoms[i]]
+                    near.barred[support.places[i]] = _NEVER
+                    row = gram[support.atoms[i]]
+                    for k in range(n_near):
+                        near.gram[i, k] = row[near.atoms[k]]
+                count, steps = _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, penalty, target, count, steps)
+                if count:
+                    subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
+                else:
+                    after[:] = products[vector]
+                missed = 0
+                for j in range(n_atoms):
+                    if far[j] and abs(after[j]) > target * (1.0 + _SLACK):
+                        far[j] = False
+                        missed += 1
+                if missed == 0:
+                    break
+                count = old_count
+                support.atoms[:count], support.values[:count] = old_atoms[:count], old_values[:count]
+                support.signs[:count], support.inverse[:count, :count] = old_signs[:count], old_inverse[:count, :count]
+                for i in range(count):
+                    support.rows[i] = dictionary[support.atoms[i]]
+            penalty = target
+            if penalty == alphas[level]:
+                for i in range(count):
+                    support.border[i] = dot(support.rows[i], vectors[vector]) - penalty * support.signs[i]
+                for i in range(count):
+                    paths[level, vector, support.atoms[i]] = dot(support.inverse[i, :count], support.border[:count])
+                level += 1
+            before, after = after, before
 
 
 @compiled
-def _distances(correlations: Floats, slope: Floats32, penalty: float, distance: Floats) -> None:
+def _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, penalty, target, count, steps):
+    correlations, slope, distance, barred = near.correlations[:n_near], near.slope[:n_near], near.distance[:n_near], near.barred[:n_near]
+    values, change = support.values, support.change
+    dropped = -1
+    while steps > 0:
+        steps -= 1
+        if count:
+            for i in range(count):
+                change[i] = dot(support.inverse[i, :count], support.signs[:count])
+                narrow[i] = change[i]
+                order[i] = i
+            subtract_rows(slope, nothing[:n_near], near.gram, order, narrow, count)
+        else:
+            slope[:] = 0.0
+        length, event, which = penalty - target, 0, -1
+        for i in range(count):
+            # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
+            if values[i] * change[i] < 0 and -values[i] / change[i] < length:
+                length, event, which = -values[i] / change[i], 1, i
+        _distances(correlations, slope, barred, penalty, distance)
+        if dropped >= 0:
+            distance[dropped] = _NEVER
+        dropped = -1
+        place, nearest = first_smallest(distance)
+        if nearest < length:
+            length, event, which = nearest, 2, place
+        for i in range(count):
+            values[i] += length * change[i]
+        _move(correlations, slope, length)
+        if event == 0:
+            break
+        penalty -= length
+        if event == 1:
+            dropped = support.places[which]
+            barred[dropped] = 0.0
+            last = count - 1
+            if which != last:
+                near.gram[which, :n_near] = near.gram[last, :n_near]
+            count = _leave(support, which, count)
+        else:
+            barred[which] = _NEVER
+            atom = near.atoms[which]
+            joined = _join(dictionary, support, atom, correlations[which], count)
+            if joined > count:
+                support.places[count] = which
+                row = gram[atom]
+                for k in range(n_near):
+                    near.gram[count, k] = row[near.atoms[k]]
+                count = joined
+    return count, steps
+
+
+@compiled
+def _distances(correlations: Floats, slope: Floats32, barred: Floats, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
         rising = 1.0 + np.float64(slope[j])
         falling = 1.0 - np.float64(slope[j])
         to_plus = max(penalty - correlations[j], 0.0) / rising if rising > _PARALLEL else _NEVER
         to_minus = max(penalty + correlations[j], 0.0) / falling if falling > _PARALLEL else _NEVER
-        distance[j] = min(to_plus, to_minus)
+        distance[j] = max(min(to_plus, to_minus), barred[j])
 
 
 @compiled
@@ -144,26 +244,17 @@ def _move(correlations: Floats, slope: Floats32, length: float) -> None:
 
 
 @compiled
-def _join(
-    dictionary: Floats,
-    correlations: Floats,
-    atom: int,
-    atoms: Indices,
-    values: Floats,
-    signs: Floats,
-    inverse: Floats,
-    border: Floats,
-    count: int,
-) -> int:
+def _join(dictionary, support, atom, correlation, count):
     """Put an atom into the support, unless it depends on the atoms there; return the new size of the support."""
     weights = np.empty(count + 1)
+    border, inverse = support.border, support.inverse
     for i in range(count):
-        border[i] = dot(dictionary[atoms[i]], dictionary[atom])
+        border[i] = dot(support.rows[i], dictionary[atom])
     rest = dot(dictionary[atom], dictionary[atom])
     for i in range(count):
         weights[i] = dot(inverse[i, :count], border[:count])
         rest -= weights[i] * border[i]
-    if rest <= _DEPENDENT or count == len(values):
+    if rest <= _DEPENDENT or count == len(support.signs):
         return count
     weights[count] = -1.0
     inverse[count, : count + 1] = 0.0
@@ -172,15 +263,17 @@ def _join(
         factor = weights[i] / rest
         for k in range(count + 1):
             inverse[i, k] += factor * weights[k]
-    atoms[count] = atom
-    values[count] = 0.0
-    signs[count] = 1.0 if correlations[atom] > 0 else -1.0
+    support.atoms[count] = atom
+    support.values[count] = 0.0
+    support.signs[count] = 1.0 if correlation > 0 else -1.0
+    support.rows[count] = dictionary[atom]
     return count + 1
 
 
 @compiled
-def _leave(atoms: Indices, values: Floats, signs: Floats, inverse: Floats, slot: int, count: int) -> int:
+def _leave(support, slot, count):
     """Take the atom in a slot out of the support, put the last into its place; return the new size of the support."""
+    inverse = support.inverse
     column = inverse[:count, slot].copy()
     for i in range(count):
         factor = column[i] / column[slot]
@@ -192,5 +285,7 @@ def _leave(atoms: Indices, values: Floats, signs: Floats, inverse: Floats, slot:
             inverse[slot, i] = inverse[last, i]
         for i in range(count):
             inverse[i, slot] = inverse[i, last]
-        atoms[slot], values[slot], signs[slot] = atoms[last], values[last], signs[last]
+        support.atoms[slot], support.places[slot] = support.atoms[last], support.places[last]
+        support.values[slot], support.signs[slot] = support.values[last], support.signs[last]
+        support.rows[slot] = support.rows[last]
     return last
