@@ -26,6 +26,11 @@ _NEVER = 1e300
 _PARALLEL = 1e-12
 #: The penalty at the end of a stretch of the path, as a share of that at its start.
 _STRETCH = 0.7
+#: An atom whose correlation changes by less than this share of the penalty's fall need not be followed.
+_SLOPE = 0.5
+#: Entries that one turn of a compiled loop over float32 takes (and half as many of float64): rows are filled up with zeros
+#: to a multiple of it, since what is left over is done one by one.
+_TURN = 32
 #: How far above the penalty the correlation of an atom that was left out may be, relative to it.
 _SLACK = 1e-6
 
@@ -52,6 +57,7 @@ class Support(NamedTuple):
     inverse: Floats
     border: Floats
     change: Floats
+    weights: Floats
 
 
 class Near(NamedTuple):
@@ -86,28 +92,26 @@ def follow_paths(
         np.zeros(slots + ROWS_PER_PASS, np.intp),
         np.zeros(slots, np.intp),
         np.zeros(slots + ROWS_PER_PASS),
-        np.zeros(slots),
+        np.zeros(slots + _TURN),
         np.zeros((slots, n_features)),
-        np.zeros((slots, slots)),
-        np.zeros(slots),
-        np.zeros(slots),
+        np.zeros((slots, slots + _TURN)),
+        np.zeros(slots + _TURN),
+        np.zeros(slots + _TURN),
+        np.zeros(slots + _TURN),
     )
     near = Near(
-        np.zeros(n_atoms, np.intp),
-        np.zeros(n_atoms),
-        np.zeros(n_atoms, np.float32),
-        np.zeros(n_atoms),
-        np.zeros(n_atoms),
-        np.zeros((slots, n_atoms), np.float32),
+        np.zeros(n_atoms + _TURN, np.intp),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN, np.float32),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN),
+        np.zeros((slots + ROWS_PER_PASS, n_atoms + _TURN), np.float32),
     )
     old_atoms, old_values, old_signs = np.zeros(slots, np.intp), np.zeros(slots), np.zeros(slots)
-    old_inverse = np.zeros((slots, slots))
+    old_inverse = np.zeros((slots, slots + _TURN))
     before, after = np.zeros(n_atoms), np.zeros(n_atoms)
     place_of = np.zeros(n_atoms, np.intp)
     far = np.zeros(n_atoms, np.bool_)
-    narrow = np.zeros(slots + ROWS_PER_PASS, np.float32)
-    order = np.zeros(slots + ROWS_PER_PASS, np.intp)
-    nothing = np.zeros(n_atoms, np.float32)
     for vector in range(n_vectors):
         before[:] = products[vector]
         first, penalty = 0, 0.0
@@ -123,7 +127,7 @@ def follow_paths(
         steps = 8 * n_atoms
         while level < len(alphas) and steps > 0:
             target = max(alphas[level], _STRETCH * penalty)
-            least = 2.0 * target - penalty
+            least = target - _SLOPE * (penalty - target)
             for j in range(n_atoms):
                 far[j] = abs(before[j]) < least
             for i in range(count):
@@ -140,13 +144,14 @@ def follow_paths(
                         near.barred[n_near] = 0.0
                         place_of[j] = n_near
                         n_near += 1
+                width = _whole(n_near, _TURN)
+                near.correlations[n_near:width] = 0.0
+                near.barred[n_near:width] = _NEVER
                 for i in range(count):
                     support.places[i] = place_of[support.atoms[i]]
                     near.barred[support.places[i]] = _NEVER
-                    row = gram[support.atoms[i]]
-                    for k in range(n_near):
-                        near.gram[i, k] = row[near.atoms[k]]
-                count, steps = _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, penalty, target, count, steps)
+                    _gather(near, gram[support.atoms[i]], n_near, i)
+                count, steps = _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps)
                 if count:
                     subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
                 else:
@@ -161,6 +166,7 @@ def follow_paths(
                 count = old_count
                 support.atoms[:count], support.values[:count] = old_atoms[:count], old_values[:count]
                 support.signs[:count], support.inverse[:count, :count] = old_signs[:count], old_inverse[:count, :count]
+                support.inverse[:count, count:] = 0.0
                 for i in range(count):
                     support.rows[i] = dictionary[support.atoms[i]]
             penalty = target
@@ -174,20 +180,17 @@ def follow_paths(
 
 
 @compiled
-def _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, penalty, target, count, steps):
-    correlations, slope, distance, barred = near.correlations[:n_near], near.slope[:n_near], near.distance[:n_near], near.barred[:n_near]
+def _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps):
+    width = _whole(n_near, _TURN)
+    correlations, slope, distance, barred = near.correlations[:width], near.slope[:width], near.distance[:width], near.barred[:width]
     values, change = support.values, support.change
     dropped = -1
     while steps > 0:
         steps -= 1
         if count:
-            for i in range(count):
-                change[i] = dot(support.inverse[i, :count], support.signs[:count])
-                narrow[i] = change[i]
-                order[i] = i
-            subtract_rows(slope, nothing[:n_near], near.gram, order, narrow, count)
-        else:
-            slope[:] = 0.0
+            wide = _whole(count, _TURN // 2)
+            _multiply(support.inverse, support.signs[:wide], change[:count])
+        _slopes(near.gram, change, count, slope)
         length, event, which = penalty - target, 0, -1
         for i in range(count):
             # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
@@ -211,7 +214,7 @@ def _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, pe
             barred[dropped] = 0.0
             last = count - 1
             if which != last:
-                near.gram[which, :n_near] = near.gram[last, :n_near]
+                near.gram[which, :width] = near.gram[last, :width]
             count = _leave(support, which, count)
         else:
             barred[which] = _NEVER
@@ -219,9 +222,7 @@ def _descend(dictionary, gram, support, near, n_near, narrow, order, nothing, pe
             joined = _join(dictionary, support, atom, correlations[which], count)
             if joined > count:
                 support.places[count] = which
-                row = gram[atom]
-                for k in range(n_near):
-                    near.gram[count, k] = row[near.atoms[k]]
+                _gather(near, gram[atom], n_near, count)
                 count = joined
     return count, steps
 
@@ -246,23 +247,20 @@ def _move(correlations: Floats, slope: Floats32, length: float) -> None:
 @compiled
 def _join(dictionary, support, atom, correlation, count):
     """Put an atom into the support, unless it depends on the atoms there; return the new size of the support."""
-    weights = np.empty(count + 1)
-    border, inverse = support.border, support.inverse
-    for i in range(count):
-        border[i] = dot(support.rows[i], dictionary[atom])
-    rest = dot(dictionary[atom], dictionary[atom])
-    for i in range(count):
-        weights[i] = dot(inverse[i, :count], border[:count])
-        rest -= weights[i] * border[i]
-    if rest <= _DEPENDENT or count == len(support.signs):
+    border, inverse, weights = support.border, support.inverse, support.weights
+    row = dictionary[atom]
+    _multiply(support.rows, row, border[:count])
+    rest = dot(row, row)
+    wide = _whole(count, _TURN // 2)
+    _multiply(inverse, border[:wide], weights[:count])
+    rest -= dot(weights[:count], border[:count])
+    if rest <= _DEPENDENT or count == support.rows.shape[0]:
         return count
+    wide = _whole(count + 1, _TURN // 2)
     weights[count] = -1.0
-    inverse[count, : count + 1] = 0.0
-    inverse[: count + 1, count] = 0.0
-    for i in range(count + 1):
-        factor = weights[i] / rest
-        for k in range(count + 1):
-            inverse[i, k] += factor * weights[k]
+    weights[count + 1 : wide] = 0.0
+    inverse[count] = 0.0
+    _add_square(inverse, weights[:wide], 1.0 / rest, count + 1)
     support.atoms[count] = atom
     support.values[count] = 0.0
     support.signs[count] = 1.0 if correlation > 0 else -1.0
@@ -274,11 +272,9 @@ def _join(dictionary, support, atom, correlation, count):
 def _leave(support, slot, count):
     """Take the atom in a slot out of the support, put the last into its place; return the new size of the support."""
     inverse = support.inverse
-    column = inverse[:count, slot].copy()
-    for i in range(count):
-        factor = column[i] / column[slot]
-        for k in range(count):
-            inverse[i, k] -= factor * column[k]
+    column, wide = support.weights, _whole(count, _TURN // 2)
+    column[:wide] = inverse[slot, :wide]
+    _add_square(inverse, column[:wide], -1.0 / column[slot], count)
     last = count - 1
     if slot != last:
         for i in range(count):
@@ -288,4 +284,47 @@ def _leave(support, slot, count):
         support.atoms[slot], support.places[slot] = support.atoms[last], support.places[last]
         support.values[slot], support.signs[slot] = support.values[last], support.signs[last]
         support.rows[slot] = support.rows[last]
+    inverse[:last, last] = 0.0
     return last
+
+
+@compiled
+def _whole(count, turn):
+    return (count + turn - 1) // turn * turn
+
+
+@compiled
+def _multiply(matrix, vector, result):
+    for i in range(result.shape[0]):
+        total = 0.0
+        for k in range(vector.shape[0]):
+            total += matrix[i, k] * vector[k]
+        result[i] = total
+
+
+@compiled
+def _add_square(matrix, vector, factor, count):
+    for i in range(count):
+        weight = factor * vector[i]
+        for k in range(vector.shape[0]):
+            matrix[i, k] += weight * vector[k]
+
+
+@compiled
+def _gather(near, row, n_near, slot):
+    target, atoms = near.gram[slot], near.atoms
+    for k in range(n_near):
+        target[k] = row[atoms[k]]
+    target[n_near : _whole(n_near, _TURN)] = 0.0
+
+
+@compiled
+def _slopes(gram, change, count, slope):
+    slope[:] = 0.0
+    for i in range(0, count, 4):
+        w0 = np.float32(change[i])
+        w1 = np.float32(change[i + 1] if i + 1 < count else 0.0)
+        w2 = np.float32(change[i + 2] if i + 2 < count else 0.0)
+        w3 = np.float32(change[i + 3] if i + 3 < count else 0.0)
+        for k in range(slope.shape[0]):
+            slope[k] -= (w0 * gram[i, k] + w1 * gram[i + 1, k]) + (w2 * gram[i + 2, k] + w3 * gram[i + 3, k])
