@@ -26,6 +26,7 @@ _NEVER = 1e300
 _PARALLEL = 1e-12
 #: The penalty at the end of a stretch of the path, as a share of that at its start.
 _STRETCH = 0.7
+_LONG = 0.2
 #: An atom whose correlation changes by less than this share of the penalty's fall need not be followed.
 _SLOPE = 0.5
 #: Entries that one turn of a compiled loop over float32 takes (and half as many of float64): rows are filled up with zeros
@@ -125,11 +126,17 @@ def follow_paths(
             continue
         count = _join(dictionary, support, first, before[first], 0)
         steps = 8 * n_atoms
+        slope_bound = _SLOPE
         while level < len(alphas) and steps > 0:
             target = max(alphas[level], _STRETCH * penalty)
-            least = target - _SLOPE * (penalty - target)
+            least = target - slope_bound * (penalty - target)
+            n_far = 0
             for j in range(n_atoms):
                 far[j] = abs(before[j]) < least
+                n_far += far[j]
+            if 2 * n_far < n_atoms:
+                far[:] = False
+                target = max(alphas[level], _LONG * penalty)
             for i in range(count):
                 far[support.atoms[i]] = False
             old_count = count
@@ -152,6 +159,9 @@ def follow_paths(
                     near.barred[support.places[i]] = _NEVER
                     _gather(near, gram[support.atoms[i]], n_near, i)
                 count, steps = _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps)
+                if n_near == n_atoms:
+                    after[:] = near.correlations[:n_atoms]
+                    break
                 if count:
                     subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
                 else:
@@ -163,6 +173,7 @@ def follow_paths(
                         missed += 1
                 if missed == 0:
                     break
+                slope_bound = 1.0
                 count = old_count
                 support.atoms[:count], support.values[:count] = old_atoms[:count], old_values[:count]
                 support.signs[:count], support.inverse[:count, :count] = old_signs[:count], old_inverse[:count, :count]
@@ -313,8 +324,11 @@ def _add_square(matrix, vector, factor, count):
 @compiled
 def _gather(near, row, n_near, slot):
     target, atoms = near.gram[slot], near.atoms
-    for k in range(n_near):
-        target[k] = row[atoms[k]]
+    if n_near == row.shape[0]:
+        target[:n_near] = row
+    else:
+        for k in range(n_near):
+            target[k] = row[atoms[k]]
     target[n_near : _whole(n_near, _TURN)] = 0.0
 
 
