@@ -7,73 +7,50 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sixgig.classifiers.loops import (
-    ROWS_PER_PASS,
-    Floats,
-    Floats32,
-    Indices,
-    dot,
-    first_smallest,
-    subtract_rows,
+from sixgig.classifiers.loops import ROWS_PER_PASS, Floats, Floats32, Indices, first_smallest, subtract_rows
+from sixgig.classifiers.support import (
+    Support,
+    empty_support,
+    exact_code,
+    join,
+    keep,
+    leave,
+    nothing_kept,
+    restore,
+    set_change,
 )
 from sixgig.compilation import compiled
 
-#: An atom with less than this squared norm outside the span of the support cannot join it.
-_DEPENDENT = 1e-10
 #: Further away than any breakpoint: a path is at most as long as the largest correlation.
 _NEVER = 1e300
 #: A correlation that falls as fast as the penalty, up to rounding, never meets it.
 _PARALLEL = 1e-12
-#: The penalty at the end of a stretch of the path, as a share of that at its start.
-_STRETCH = 0.7
-_LONG = 0.2
-#: An atom whose correlation changes by less than this share of the penalty's fall need not be followed.
-_SLOPE = 0.5
-#: Entries that one turn of a compiled loop over float32 takes (and half as many of float64): rows are filled up with zeros
-#: to a multiple of it, since what is left over is done one by one.
-_TURN = 32
-#: How far above the penalty the correlation of an atom that was left out may be, relative to it.
+#: The penalty at the end of a stretch of the path, as a share of that at its start; and where most atoms are near.
+_STRETCH, _LONG_STRETCH = 0.7, 0.2
+#: Most that a correlation is first taken to change, as a share of the fall of the penalty, and after that has failed.
+_FIRST_BOUND, _SECOND_BOUND = 0.5, 1.0
+#: How far the correlation of an atom that was left out may exceed the penalty, as a share of it. The duality gap grows
+#: by no more than this share of the objective.
 _SLACK = 1e-6
-
-
-class Support(NamedTuple):
-    """The atoms with a coefficient, one a slot; how many slots are in use is kept beside it.
-
-    Attributes:
-        atoms: Index of each, [n_slots + ROWS_PER_PASS].
-        places: Where each stands among the atoms that are near, [n_slots].
-        values: Coefficients, [n_slots + ROWS_PER_PASS].
-        signs: Signs of the correlations with the residual, [n_slots].
-        rows: The atoms themselves, side by side so that they stay in the cache, [n_slots, n_features].
-        inverse: Inverse of their Gram matrix, [n_slots, n_slots].
-        border: Room for products with the atoms, [n_slots].
-        change: Room for how fast coefficients change, [n_slots].
-    """
-
-    atoms: Indices
-    places: Indices
-    values: Floats
-    signs: Floats
-    rows: Floats
-    inverse: Floats
-    border: Floats
-    change: Floats
-    weights: Floats
+#: Floats that one turn of a compiled loop takes; rows are filled up to a multiple, as what is left over is slow.
+_TURN = 32
 
 
 class Near(NamedTuple):
-    """The atoms that may join within a stretch of the path; how many there are is kept beside it.
+    """The atoms that may join in a stretch of the path, at places in the order of their index; see :func:`_fill`.
 
     Attributes:
-        atoms: Index of each, ascending, [n_atoms].
-        correlations: With the residual, [n_atoms].
-        slope: How fast they change, [n_atoms].
-        distance: How far the penalty falls until each is as correlated as the support is, [n_atoms].
-        barred: ``_NEVER`` for those that cannot join, 0 for others, [n_atoms].
-        gram: Their inner products with the atoms of the support, [n_slots, n_atoms].
+        atoms: Index of each, [n_atoms + _TURN].
+        place_of: Place of each atom that is near, [n_atoms].
+        correlations: Inner products with the residual, [n_atoms + _TURN].
+        slope: How fast they change as the penalty falls, [n_atoms + _TURN].
+        distance: How far it falls until each is as correlated as the support is, [n_atoms + _TURN].
+        barred: ``_NEVER`` for those that cannot join, 0 for the others, [n_atoms + _TURN].
+        gram: Inner products with the atoms of the support, one a row, [n_slots + ROWS_PER_PASS, n_atoms + _TURN].
     """
 
     atoms: Indices
+    place_of: Indices
     correlations: Floats
     slope: Floats32
     distance: Floats
@@ -83,35 +60,42 @@ class Near(NamedTuple):
 
 @compiled
 def follow_paths(
-    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats, alphas: Floats, paths: Floats
+    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats32, alphas: Floats, paths: Floats
 ) -> None:
+    """Fill in the lasso codes of every vector at every alpha.
+
+    Codes are piecewise linear in alpha (Osborne, Presnell and Turlach, 2000; Efron, Hastie, Johnstone and Tibshirani,
+    2004, section 3.1). On the support all correlations with the residual are +-penalty; the penalty falls to the next
+    place where an atom outside is as correlated as that (it joins) or a coefficient reaches zero (it leaves). The
+    inverse of the support's Gram matrix is kept and changed by one rank a step.
+
+    Most atoms never come near the penalty. So the path is followed in stretches, each with the atoms alone that can
+    join by the strong rule (Tibshirani et al., 2012, equation 6): correlations change no faster than the penalty.
+    That may fail. At the end of a stretch the correlations of all atoms are computed; when one that was left out
+    exceeds the penalty, the stretch is repeated with it. Otherwise the code is that of all atoms, since nothing but
+    the correlations at the end makes it so. The rule is first applied with half the speed.
+
+    How fast correlations change is summed in float32, which settles who joins when up to about 1e-7; support and signs
+    then give the code in float64: neither float32 nor the last digits of the products, which depend on the threads of
+    the linear algebra, get from the way there into the code.
+
+    Args:
+        dictionary: Atoms, one a row, [n_atoms, n_features].
+        gram: float32 D D^T, [n_atoms, n_atoms].
+        vectors: Vectors to code, [n_vectors, n_features].
+        products: Their inner products with the atoms, [n_vectors, n_atoms].
+        alphas: Penalties, descending.
+        paths: Result, [n_alphas, n_vectors, n_atoms], zero on entry.
+    """
     n_vectors, n_atoms = products.shape
-    n_features = dictionary.shape[1]
     # No more atoms than features are independent.
-    slots = min(n_atoms, n_features)
-    support = Support(
-        np.zeros(slots + ROWS_PER_PASS, np.intp),
-        np.zeros(slots, np.intp),
-        np.zeros(slots + ROWS_PER_PASS),
-        np.zeros(slots + _TURN),
-        np.zeros((slots, n_features)),
-        np.zeros((slots, slots + _TURN)),
-        np.zeros(slots + _TURN),
-        np.zeros(slots + _TURN),
-        np.zeros(slots + _TURN),
+    n_slots = min(n_atoms, dictionary.shape[1])
+    support, kept, near = (
+        empty_support(n_slots, dictionary.shape[1]),
+        nothing_kept(n_slots),
+        _no_atoms(n_atoms, n_slots),
     )
-    near = Near(
-        np.zeros(n_atoms + _TURN, np.intp),
-        np.zeros(n_atoms + _TURN),
-        np.zeros(n_atoms + _TURN, np.float32),
-        np.zeros(n_atoms + _TURN),
-        np.zeros(n_atoms + _TURN),
-        np.zeros((slots + ROWS_PER_PASS, n_atoms + _TURN), np.float32),
-    )
-    old_atoms, old_values, old_signs = np.zeros(slots, np.intp), np.zeros(slots), np.zeros(slots)
-    old_inverse = np.zeros((slots, slots + _TURN))
     before, after = np.zeros(n_atoms), np.zeros(n_atoms)
-    place_of = np.zeros(n_atoms, np.intp)
     far = np.zeros(n_atoms, np.bool_)
     for vector in range(n_vectors):
         before[:] = products[vector]
@@ -124,90 +108,148 @@ def follow_paths(
             level += 1
         if level == len(alphas):
             continue
-        count = _join(dictionary, support, first, before[first], 0)
+        count = join(support, dictionary, first, np.sign(before[first]), 0)
+        bound = _FIRST_BOUND
+        # A path that goes in circles ends in a wrong code, which the duality gap tells.
         steps = 8 * n_atoms
-        slope_bound = _SLOPE
         while level < len(alphas) and steps > 0:
             target = max(alphas[level], _STRETCH * penalty)
-            least = target - slope_bound * (penalty - target)
-            n_far = 0
-            for j in range(n_atoms):
-                far[j] = abs(before[j]) < least
-                n_far += far[j]
-            if 2 * n_far < n_atoms:
+            if 2 * _leave_out(far, before, target - bound * (penalty - target)) < n_atoms:
                 far[:] = False
-                target = max(alphas[level], _LONG * penalty)
+                target = max(alphas[level], _LONG_STRETCH * penalty)
             for i in range(count):
                 far[support.atoms[i]] = False
-            old_count = count
-            old_atoms[:count], old_values[:count] = support.atoms[:count], support.values[:count]
-            old_signs[:count], old_inverse[:count, :count] = support.signs[:count], support.inverse[:count, :count]
+            keep(support, kept, count)
+            n_kept = count
             while True:
-                n_near = 0
-                for j in range(n_atoms):
-                    if not far[j]:
-                        near.atoms[n_near] = j
-                        near.correlations[n_near] = before[j]
-                        near.barred[n_near] = 0.0
-                        place_of[j] = n_near
-                        n_near += 1
-                width = _whole(n_near, _TURN)
-                near.correlations[n_near:width] = 0.0
-                near.barred[n_near:width] = _NEVER
-                for i in range(count):
-                    support.places[i] = place_of[support.atoms[i]]
-                    near.barred[support.places[i]] = _NEVER
-                    _gather(near, gram[support.atoms[i]], n_near, i)
+                n_near = _fill(near, far, before, gram, support, count)
                 count, steps = _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps)
                 if n_near == n_atoms:
                     after[:] = near.correlations[:n_atoms]
                     break
+                after[:] = products[vector]
                 if count:
                     subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
-                else:
-                    after[:] = products[vector]
-                missed = 0
-                for j in range(n_atoms):
-                    if far[j] and abs(after[j]) > target * (1.0 + _SLACK):
-                        far[j] = False
-                        missed += 1
-                if missed == 0:
+                if not _take_back(far, after, target * (1.0 + _SLACK)):
                     break
-                slope_bound = 1.0
-                count = old_count
-                support.atoms[:count], support.values[:count] = old_atoms[:count], old_values[:count]
-                support.signs[:count], support.inverse[:count, :count] = old_signs[:count], old_inverse[:count, :count]
-                support.inverse[:count, count:] = 0.0
-                for i in range(count):
-                    support.rows[i] = dictionary[support.atoms[i]]
+                bound = _SECOND_BOUND
+                count = n_kept
+                restore(support, kept, dictionary, count)
             penalty = target
             if penalty == alphas[level]:
-                for i in range(count):
-                    support.border[i] = dot(support.rows[i], vectors[vector]) - penalty * support.signs[i]
-                for i in range(count):
-                    paths[level, vector, support.atoms[i]] = dot(support.inverse[i, :count], support.border[:count])
+                exact_code(support, vectors[vector], penalty, paths[level, vector], count)
                 level += 1
             before, after = after, before
 
 
 @compiled
-def _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps):
-    width = _whole(n_near, _TURN)
-    correlations, slope, distance, barred = near.correlations[:width], near.slope[:width], near.distance[:width], near.barred[:width]
+def _no_atoms(n_atoms: int, n_slots: int) -> Near:
+    return Near(
+        np.zeros(n_atoms + _TURN, np.intp),
+        np.zeros(n_atoms, np.intp),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN, np.float32),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN),
+        np.zeros((n_slots + ROWS_PER_PASS, n_atoms + _TURN), np.float32),
+    )
+
+
+@compiled
+def _leave_out(far: NDArray[np.bool_], correlations: Floats, least: float) -> int:
+    """Mark the atoms with a correlation below ``least`` as far, and return how many they are."""
+    n_far = 0
+    for j in range(far.shape[0]):
+        far[j] = abs(correlations[j]) < least
+        n_far += far[j]
+    return n_far
+
+
+@compiled
+def _take_back(far: NDArray[np.bool_], correlations: Floats, most: float) -> bool:
+    """Mark the far atoms with a correlation above ``most`` as near, and return whether there are any."""
+    any_above = False
+    for j in range(far.shape[0]):
+        if far[j] and abs(correlations[j]) > most:
+            far[j] = False
+            any_above = True
+    return any_above
+
+
+@compiled
+def _fill(
+    near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Floats32, support: Support, count: int
+) -> int:
+    """Put all atoms that are not far into ``near``, and return how many they are.
+
+    Behind them, places up to a multiple of ``_TURN`` are barred, and their correlations do not change.
+    """
+    n_near = 0
+    for j in range(far.shape[0]):
+        if not far[j]:
+            near.atoms[n_near] = j
+            near.correlations[n_near] = correlations[j]
+            near.place_of[j] = n_near
+            n_near += 1
+    near.correlations[n_near : _whole(n_near)] = 0.0
+    near.barred[:n_near] = 0.0
+    near.barred[n_near : _whole(n_near)] = _NEVER
+    for i in range(count):
+        support.places[i] = near.place_of[support.atoms[i]]
+        near.barred[support.places[i]] = _NEVER
+        _gather(near, gram[support.atoms[i]], n_near, i)
+    return n_near
+
+
+@compiled
+def _gather(near: Near, row: Floats32, n_near: int, slot: int) -> None:
+    """Copy what the row of the Gram matrix of the atom in a slot says about the atoms that are near."""
+    target, atoms = near.gram[slot], near.atoms
+    if n_near == row.shape[0]:
+        target[:n_near] = row
+    else:
+        for k in range(n_near):
+            target[k] = row[atoms[k]]
+    target[n_near : _whole(n_near)] = 0.0
+
+
+@compiled
+def _whole(n_near: int) -> int:
+    return (n_near + _TURN - 1) // _TURN * _TURN
+
+
+@compiled
+def _descend(
+    dictionary: Floats,
+    gram: Floats32,
+    support: Support,
+    near: Near,
+    n_near: int,
+    penalty: float,
+    target: float,
+    count: int,
+    steps: int,
+) -> tuple[int, int]:
+    """Follow the path of the near atoms from one penalty to another.
+
+    Returns:
+        The new size of the support, and how many of ``steps`` are left.
+    """
+    width = _whole(n_near)
+    correlations, slope = near.correlations[:width], near.slope[:width]
+    distance, barred = near.distance[:width], near.barred[:width]
     values, change = support.values, support.change
     dropped = -1
     while steps > 0:
         steps -= 1
-        if count:
-            wide = _whole(count, _TURN // 2)
-            _multiply(support.inverse, support.signs[:wide], change[:count])
-        _slopes(near.gram, change, count, slope)
+        set_change(support, count)
+        _set_slope(near.gram, change, slope, count)
         length, event, which = penalty - target, 0, -1
         for i in range(count):
             # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
             if values[i] * change[i] < 0 and -values[i] / change[i] < length:
                 length, event, which = -values[i] / change[i], 1, i
-        _distances(correlations, slope, barred, penalty, distance)
+        _set_distance(correlations, slope, barred, penalty, distance)
         if dropped >= 0:
             distance[dropped] = _NEVER
         dropped = -1
@@ -216,30 +258,42 @@ def _descend(dictionary, gram, support, near, n_near, penalty, target, count, st
             length, event, which = nearest, 2, place
         for i in range(count):
             values[i] += length * change[i]
-        _move(correlations, slope, length)
+        for j in range(width):
+            correlations[j] += length * slope[j]
         if event == 0:
             break
         penalty -= length
         if event == 1:
             dropped = support.places[which]
             barred[dropped] = 0.0
-            last = count - 1
-            if which != last:
-                near.gram[which, :width] = near.gram[last, :width]
-            count = _leave(support, which, count)
+            near.gram[which, :width] = near.gram[count - 1, :width]
+            count = leave(support, which, count)
         else:
             barred[which] = _NEVER
-            atom = near.atoms[which]
-            joined = _join(dictionary, support, atom, correlations[which], count)
+            joined = join(support, dictionary, near.atoms[which], np.sign(correlations[which]), count)
             if joined > count:
                 support.places[count] = which
-                _gather(near, gram[atom], n_near, count)
+                _gather(near, gram[near.atoms[which]], n_near, count)
                 count = joined
     return count, steps
 
 
 @compiled
-def _distances(correlations: Floats, slope: Floats32, barred: Floats, penalty: float, distance: Floats) -> None:
+def _set_slope(gram: Floats32, change: Floats, slope: Floats32, count: int) -> None:
+    """Set how fast correlations with the residual change: minus those of what is fitted."""
+    slope[:] = 0.0
+    for i in range(0, count, 4):
+        # Rows behind the support have no weight. Four a turn, so that the sum is loaded and stored less often.
+        w0 = np.float32(change[i])
+        w1 = np.float32(change[i + 1] if i + 1 < count else 0.0)
+        w2 = np.float32(change[i + 2] if i + 2 < count else 0.0)
+        w3 = np.float32(change[i + 3] if i + 3 < count else 0.0)
+        for k in range(slope.shape[0]):
+            slope[k] -= (w0 * gram[i, k] + w1 * gram[i + 1, k]) + (w2 * gram[i + 2, k] + w3 * gram[i + 3, k])
+
+
+@compiled
+def _set_distance(correlations: Floats, slope: Floats32, barred: Floats, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
         rising = 1.0 + np.float64(slope[j])
@@ -247,98 +301,3 @@ def _distances(correlations: Floats, slope: Floats32, barred: Floats, penalty: f
         to_plus = max(penalty - correlations[j], 0.0) / rising if rising > _PARALLEL else _NEVER
         to_minus = max(penalty + correlations[j], 0.0) / falling if falling > _PARALLEL else _NEVER
         distance[j] = max(min(to_plus, to_minus), barred[j])
-
-
-@compiled
-def _move(correlations: Floats, slope: Floats32, length: float) -> None:
-    for j in range(correlations.shape[0]):
-        correlations[j] += length * slope[j]
-
-
-@compiled
-def _join(dictionary, support, atom, correlation, count):
-    """Put an atom into the support, unless it depends on the atoms there; return the new size of the support."""
-    border, inverse, weights = support.border, support.inverse, support.weights
-    row = dictionary[atom]
-    _multiply(support.rows, row, border[:count])
-    rest = dot(row, row)
-    wide = _whole(count, _TURN // 2)
-    _multiply(inverse, border[:wide], weights[:count])
-    rest -= dot(weights[:count], border[:count])
-    if rest <= _DEPENDENT or count == support.rows.shape[0]:
-        return count
-    wide = _whole(count + 1, _TURN // 2)
-    weights[count] = -1.0
-    weights[count + 1 : wide] = 0.0
-    inverse[count] = 0.0
-    _add_square(inverse, weights[:wide], 1.0 / rest, count + 1)
-    support.atoms[count] = atom
-    support.values[count] = 0.0
-    support.signs[count] = 1.0 if correlation > 0 else -1.0
-    support.rows[count] = dictionary[atom]
-    return count + 1
-
-
-@compiled
-def _leave(support, slot, count):
-    """Take the atom in a slot out of the support, put the last into its place; return the new size of the support."""
-    inverse = support.inverse
-    column, wide = support.weights, _whole(count, _TURN // 2)
-    column[:wide] = inverse[slot, :wide]
-    _add_square(inverse, column[:wide], -1.0 / column[slot], count)
-    last = count - 1
-    if slot != last:
-        for i in range(count):
-            inverse[slot, i] = inverse[last, i]
-        for i in range(count):
-            inverse[i, slot] = inverse[i, last]
-        support.atoms[slot], support.places[slot] = support.atoms[last], support.places[last]
-        support.values[slot], support.signs[slot] = support.values[last], support.signs[last]
-        support.rows[slot] = support.rows[last]
-    inverse[:last, last] = 0.0
-    return last
-
-
-@compiled
-def _whole(count, turn):
-    return (count + turn - 1) // turn * turn
-
-
-@compiled
-def _multiply(matrix, vector, result):
-    for i in range(result.shape[0]):
-        total = 0.0
-        for k in range(vector.shape[0]):
-            total += matrix[i, k] * vector[k]
-        result[i] = total
-
-
-@compiled
-def _add_square(matrix, vector, factor, count):
-    for i in range(count):
-        weight = factor * vector[i]
-        for k in range(vector.shape[0]):
-            matrix[i, k] += weight * vector[k]
-
-
-@compiled
-def _gather(near, row, n_near, slot):
-    target, atoms = near.gram[slot], near.atoms
-    if n_near == row.shape[0]:
-        target[:n_near] = row
-    else:
-        for k in range(n_near):
-            target[k] = row[atoms[k]]
-    target[n_near : _whole(n_near, _TURN)] = 0.0
-
-
-@compiled
-def _slopes(gram, change, count, slope):
-    slope[:] = 0.0
-    for i in range(0, count, 4):
-        w0 = np.float32(change[i])
-        w1 = np.float32(change[i + 1] if i + 1 < count else 0.0)
-        w2 = np.float32(change[i + 2] if i + 2 < count else 0.0)
-        w3 = np.float32(change[i + 3] if i + 3 < count else 0.0)
-        for k in range(slope.shape[0]):
-            slope[k] -= (w0 * gram[i, k] + w1 * gram[i + 1, k]) + (w2 * gram[i + 2, k] + w3 * gram[i + 3, k])
