@@ -69,15 +69,16 @@ def follow_paths(
     place where an atom outside is as correlated as that (it joins) or a coefficient reaches zero (it leaves). The
     inverse of the support's Gram matrix is kept and changed by one rank a step.
 
-    Most atoms never come near the penalty. So the path is followed in stretches, each with the atoms alone that can
-    join by the strong rule (Tibshirani et al., 2012, equation 6): correlations change no faster than the penalty.
-    That may fail. At the end of a stretch the correlations of all atoms are computed; when one that was left out
-    exceeds the penalty, the stretch is repeated with it. Otherwise the code is that of all atoms, since nothing but
-    the correlations at the end makes it so. The rule is first applied with half the speed.
+    Most atoms never come near the penalty. So the path is followed in stretches, each with those atoms alone that can
+    join by the sequential strong rule (Tibshirani, Bien, Friedman, Hastie, Simon, Taylor and Tibshirani, 2012):
+    correlations change no faster than the penalty; here half as fast, until that fails. The rule may fail, so at the
+    end of a stretch the correlations of all atoms are computed, and when one that was left out exceeds the penalty,
+    the stretch is repeated with it. Otherwise the code is optimal over all atoms, whatever happened on the way. Where
+    the rule would leave out less than half, all atoms are followed, and stretches are longer.
 
-    How fast correlations change is summed in float32, which settles who joins when up to about 1e-7; support and signs
-    then give the code in float64: neither float32 nor the last digits of the products, which depend on the threads of
-    the linear algebra, get from the way there into the code.
+    Products are float32, which settles who joins when up to about 1e-7; support and signs then give the code in
+    float64. The last digits of the products, which depend on the threads of the linear algebra, get into the last ones
+    of a code only by way of atoms that join so close to each other that their order depends on them.
 
     Args:
         dictionary: Atoms, one a row, [n_atoms, n_features].

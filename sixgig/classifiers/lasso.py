@@ -128,7 +128,7 @@ def duality_gap(dictionary: Floats, vectors: Floats, alpha: float, codes: Floats
 
     The dual point is the residual r shrunk until no atom's inner product with it exceeds alpha.
     """
-    residuals = vectors - csr_array(codes) @ dictionary
+    residuals = vectors - csr_array(codes) @ dictionary  # codes are nearly all zeros
     squared = np.einsum("nd,nd->n", residuals, residuals)
     objective = 0.5 * squared + alpha * np.abs(codes).sum(axis=1)
     largest = np.abs(residuals @ dictionary.T).max(axis=1, initial=0.0)
