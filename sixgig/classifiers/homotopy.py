@@ -2,38 +2,83 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from sixgig.classifiers.loops import (
-    ROWS_PER_PASS,
-    Floats,
-    Floats32,
-    Indices,
-    dot,
-    first_smallest,
-    subtract_rows,
+import numpy as np
+from numpy.typing import NDArray
+
+from sixgig.classifiers.loops import ROWS_PER_PASS, Floats, Floats32, Indices, first_smallest, subtract_rows
+from sixgig.classifiers.support import (
+    Support,
+    empty_support,
+    exact_code,
+    join,
+    keep,
+    leave,
+    nothing_kept,
+    restore,
+    set_change,
 )
 from sixgig.compilation import compiled
 
-#: An atom with less than this squared norm outside the span of the support cannot join it.
-_DEPENDENT = 1e-10
 #: Further away than any breakpoint: a path is at most as long as the largest correlation.
 _NEVER = 1e300
 #: A correlation that falls as fast as the penalty, up to rounding, never meets it.
 _PARALLEL = 1e-12
+#: The penalty at the end of a stretch of the path, as a share of that at its start; and where most atoms are near.
+_STRETCH, _LONG_STRETCH = 0.7, 0.2
+#: Most that a correlation is first taken to change, as a share of the fall of the penalty, and after that has failed.
+_FIRST_BOUND, _SECOND_BOUND = 0.5, 1.0
+#: How far the correlation of an atom that was left out may exceed the penalty, as a share of it. The duality gap grows
+#: by no more than this share of the objective.
+_SLACK = 1e-6
+#: Floats that one turn of a compiled loop takes; rows are filled up to a multiple, as what is left over is slow.
+_TURN = 32
+
+
+class Near(NamedTuple):
+    """The atoms that may join in a stretch of the path, at places in the order of their index; see :func:`_fill`.
+
+    Attributes:
+        atoms: Index of each, [n_atoms + _TURN].
+        place_of: Place of each atom that is near, [n_atoms].
+        correlations: Inner products with the residual, [n_atoms + _TURN].
+        slope: How fast they change as the penalty falls, [n_atoms + _TURN].
+        distance: How far it falls until each is as correlated as the support is, [n_atoms + _TURN].
+        barred: ``_NEVER`` for those that cannot join, 0 for the others, [n_atoms + _TURN].
+        gram: Inner products with the atoms of the support, one a row, [n_slots + ROWS_PER_PASS, n_atoms + _TURN].
+    """
+
+    atoms: Indices
+    place_of: Indices
+    correlations: Floats
+    slope: Floats32
+    distance: Floats
+    barred: Floats
+    gram: Floats32
 
 
 @compiled
 def follow_paths(
-    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats, alphas: Floats, paths: Floats
+    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats32, alphas: Floats, paths: Floats
 ) -> None:
     """Fill in the lasso codes of every vector at every alpha.
 
     Codes are piecewise linear in alpha (Osborne, Presnell and Turlach, 2000; Efron, Hastie, Johnstone and Tibshirani,
     2004, section 3.1). On the support all correlations with the residual are +-penalty; the penalty falls to the next
     place where an atom outside is as correlated as that (it joins) or a coefficient reaches zero (it leaves). The
-    inverse of the support's Gram matrix is kept and changed by one rank a step. How fast correlations change is summed
-    in float32, which settles who joins when up to about 1e-7; support and signs then give the code in float64.
+    inverse of the support's Gram matrix is kept and changed by one rank a step.
+
+    Most atoms never come near the penalty. So the path is followed in stretches, each with those atoms alone that can
+    join by the sequential strong rule (Tibshirani, Bien, Friedman, Hastie, Simon, Taylor and Tibshirani, 2012):
+    correlations change no faster than the penalty; here half as fast, until that fails. The rule may fail, so at the
+    end of a stretch the correlations of all atoms are computed, and when one that was left out exceeds the penalty,
+    the stretch is repeated with it. Otherwise the code is optimal over all atoms, whatever happened on the way. Where
+    the rule would leave out less than half, all atoms are followed, and stretches are longer.
+
+    Products are float32, which settles who joins when up to about 1e-7; support and signs then give the code in
+    float64. The last digits of the products, which depend on the threads of the linear algebra, get into the last ones
+    of a code only by way of atoms that join so close to each other that their order depends on them.
 
     Args:
         dictionary: Atoms, one a row, [n_atoms, n_features].
@@ -45,152 +90,215 @@ def follow_paths(
     """
     n_vectors, n_atoms = products.shape
     # No more atoms than features are independent.
-    slots = min(n_atoms, dictionary.shape[1])
-    atoms = np.zeros(slots + ROWS_PER_PASS, np.intp)
-    narrow = np.zeros(slots + ROWS_PER_PASS, np.float32)
-    values, change, signs, border = np.zeros(slots), np.zeros(slots), np.zeros(slots), np.zeros(slots)
-    inverse = np.zeros((slots, slots))
-    correlations, distance = np.zeros(n_atoms), np.zeros(n_atoms)
-    slope, nothing = np.zeros(n_atoms, np.float32), np.zeros(n_atoms, np.float32)
-    closed = np.zeros(n_atoms, np.bool_)
-    barred = np.zeros(n_atoms, np.intp)
+    n_slots = min(n_atoms, dictionary.shape[1])
+    support, kept, near = (
+        empty_support(n_slots, dictionary.shape[1]),
+        nothing_kept(n_slots),
+        _no_atoms(n_atoms, n_slots),
+    )
+    before, after = np.zeros(n_atoms), np.zeros(n_atoms)
+    far = np.zeros(n_atoms, np.bool_)
     for vector in range(n_vectors):
-        correlations[:] = products[vector]
-        closed[:] = False
-        n_barred = 0
+        before[:] = products[vector]
         first, penalty = 0, 0.0
         for j in range(n_atoms):
-            if abs(correlations[j]) > penalty:
-                first, penalty = j, abs(correlations[j])
+            if abs(before[j]) > penalty:
+                first, penalty = j, abs(before[j])
         level = 0
         while level < len(alphas) and penalty <= alphas[level]:
             level += 1
         if level == len(alphas):
             continue
-        count = _join(dictionary, correlations, first, atoms, values, signs, inverse, border, 0)
-        closed[first] = True
-        barred[0], n_barred = first, 1
-        dropped = -1
-        for _ in range(8 * n_atoms):
-            # The slope of correlations with the residual is minus that of the correlations of what is fitted.
-            if count:
-                for i in range(count):
-                    change[i] = dot(inverse[i, :count], signs[:count])
-                    narrow[i] = change[i]
-                subtract_rows(slope, nothing, gram, atoms, narrow, count)
-            else:
-                slope[:] = 0.0
-            length, event, which = penalty - alphas[level], 0, -1
+        count = join(support, dictionary, first, np.sign(before[first]), 0)
+        bound = _FIRST_BOUND
+        # A path that goes in circles ends in a wrong code, which the duality gap tells.
+        steps = 8 * n_atoms
+        while level < len(alphas) and steps > 0:
+            target = max(alphas[level], _STRETCH * penalty)
+            if 2 * _leave_out(far, before, target - bound * (penalty - target)) < n_atoms:
+                far[:] = False
+                target = max(alphas[level], _LONG_STRETCH * penalty)
             for i in range(count):
-                # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
-                if values[i] * change[i] < 0 and -values[i] / change[i] < length:
-                    length, event, which = -values[i] / change[i], 1, i
-            _distances(correlations, slope, penalty, distance)
-            for i in range(n_barred):
-                distance[barred[i]] = _NEVER
-            if dropped >= 0:
-                distance[dropped] = _NEVER
-            dropped = -1
-            atom, near = first_smallest(distance)
-            if near < length:
-                length, event, which = near, 2, atom
-            for i in range(count):
-                values[i] += length * change[i]
-            _move(correlations, slope, length)
-            if event == 0:
-                penalty = alphas[level]
-                # From support, signs and float64 inverse alone: neither float32 nor the last digits of the products,
-                # which depend on the threads of the linear algebra, get from the way here into the code.
-                for i in range(count):
-                    border[i] = dot(dictionary[atoms[i]], vectors[vector]) - penalty * signs[i]
-                for i in range(count):
-                    paths[level, vector, atoms[i]] = dot(inverse[i, :count], border[:count])
-                level += 1
-                if level == len(alphas):
+                far[support.atoms[i]] = False
+            keep(support, kept, count)
+            n_kept = count
+            while True:
+                n_near = _fill(near, far, before, gram, support, count)
+                count, steps = _descend(dictionary, gram, support, near, n_near, penalty, target, count, steps)
+                if n_near == n_atoms:
+                    after[:] = near.correlations[:n_atoms]
                     break
-                continue
-            penalty -= length
-            if event == 1:
-                dropped = atoms[which]
-                count = _leave(atoms, values, signs, inverse, which, count)
-                closed[dropped] = False
-                n_barred = 0
-                for j in range(n_atoms):
-                    if closed[j]:
-                        barred[n_barred] = j
-                        n_barred += 1
-            else:
-                count = _join(dictionary, correlations, which, atoms, values, signs, inverse, border, count)
-                closed[which] = True
-                barred[n_barred] = which
-                n_barred += 1
+                after[:] = products[vector]
+                if count:
+                    subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
+                if not _take_back(far, after, target * (1.0 + _SLACK)):
+                    break
+                bound = _SECOND_BOUND
+                count = n_kept
+                restore(support, kept, dictionary, count)
+            penalty = target
+            if penalty == alphas[level]:
+                exact_code(support, vectors[vector], penalty, paths[level, vector], count)
+                level += 1
+            before, after = after, before
 
 
 @compiled
-def _distances(correlations: Floats, slope: Floats32, penalty: float, distance: Floats) -> None:
+def _no_atoms(n_atoms: int, n_slots: int) -> Near:
+    return Near(
+        np.zeros(n_atoms + _TURN, np.intp),
+        np.zeros(n_atoms, np.intp),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN, np.float32),
+        np.zeros(n_atoms + _TURN),
+        np.zeros(n_atoms + _TURN),
+        np.zeros((n_slots + ROWS_PER_PASS, n_atoms + _TURN), np.float32),
+    )
+
+
+@compiled
+def _leave_out(far: NDArray[np.bool_], correlations: Floats, least: float) -> int:
+    """Mark the atoms with a correlation below ``least`` as far, and return how many they are."""
+    n_far = 0
+    for j in range(far.shape[0]):
+        far[j] = abs(correlations[j]) < least
+        n_far += far[j]
+    return n_far
+
+
+@compiled
+def _take_back(far: NDArray[np.bool_], correlations: Floats, most: float) -> bool:
+    """Mark the far atoms with a correlation above ``most`` as near, and return whether there are any."""
+    any_above = False
+    for j in range(far.shape[0]):
+        if far[j] and abs(correlations[j]) > most:
+            far[j] = False
+            any_above = True
+    return any_above
+
+
+@compiled
+def _fill(
+    near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Floats32, support: Support, count: int
+) -> int:
+    """Put all atoms that are not far into ``near``, and return how many they are.
+
+    Behind them, places up to a multiple of ``_TURN`` are barred, and their correlations do not change.
+    """
+    n_near = 0
+    for j in range(far.shape[0]):
+        if not far[j]:
+            near.atoms[n_near] = j
+            near.correlations[n_near] = correlations[j]
+            near.place_of[j] = n_near
+            n_near += 1
+    near.correlations[n_near : _whole(n_near)] = 0.0
+    near.barred[:n_near] = 0.0
+    near.barred[n_near : _whole(n_near)] = _NEVER
+    for i in range(count):
+        support.places[i] = near.place_of[support.atoms[i]]
+        near.barred[support.places[i]] = _NEVER
+        _gather(near, gram[support.atoms[i]], n_near, i)
+    return n_near
+
+
+@compiled
+def _gather(near: Near, row: Floats32, n_near: int, slot: int) -> None:
+    """Copy what the row of the Gram matrix of the atom in a slot says about the atoms that are near."""
+    target, atoms = near.gram[slot], near.atoms
+    if n_near == row.shape[0]:
+        target[:n_near] = row
+    else:
+        for k in range(n_near):
+            target[k] = row[atoms[k]]
+    target[n_near : _whole(n_near)] = 0.0
+
+
+@compiled
+def _whole(n_near: int) -> int:
+    return (n_near + _TURN - 1) // _TURN * _TURN
+
+
+@compiled
+def _descend(
+    dictionary: Floats,
+    gram: Floats32,
+    support: Support,
+    near: Near,
+    n_near: int,
+    penalty: float,
+    target: float,
+    count: int,
+    steps: int,
+) -> tuple[int, int]:
+    """Follow the path of the near atoms from one penalty to another.
+
+    Returns:
+        The new size of the support, and how many of ``steps`` are left.
+    """
+    width = _whole(n_near)
+    correlations, slope = near.correlations[:width], near.slope[:width]
+    distance, barred = near.distance[:width], near.barred[:width]
+    values, change = support.values, support.change
+    dropped = -1
+    while steps > 0:
+        steps -= 1
+        set_change(support, count)
+        _set_slope(near.gram, change, slope, count)
+        length, event, which = penalty - target, 0, -1
+        for i in range(count):
+            # A coefficient that has just joined is zero and moves away from it: its sign is that of its change.
+            if values[i] * change[i] < 0 and -values[i] / change[i] < length:
+                length, event, which = -values[i] / change[i], 1, i
+        _set_distance(correlations, slope, barred, penalty, distance)
+        if dropped >= 0:
+            distance[dropped] = _NEVER
+        dropped = -1
+        place, nearest = first_smallest(distance)
+        if nearest < length:
+            length, event, which = nearest, 2, place
+        for i in range(count):
+            values[i] += length * change[i]
+        for j in range(width):
+            correlations[j] += length * slope[j]
+        if event == 0:
+            break
+        penalty -= length
+        if event == 1:
+            dropped = support.places[which]
+            barred[dropped] = 0.0
+            near.gram[which, :width] = near.gram[count - 1, :width]
+            count = leave(support, which, count)
+        else:
+            barred[which] = _NEVER
+            joined = join(support, dictionary, near.atoms[which], np.sign(correlations[which]), count)
+            if joined > count:
+                support.places[count] = which
+                _gather(near, gram[near.atoms[which]], n_near, count)
+                count = joined
+    return count, steps
+
+
+@compiled
+def _set_slope(gram: Floats32, change: Floats, slope: Floats32, count: int) -> None:
+    """Set how fast correlations with the residual change: minus those of what is fitted."""
+    slope[:] = 0.0
+    for i in range(0, count, 4):
+        # Rows behind the support have no weight. Four a turn, so that the sum is loaded and stored less often.
+        w0 = np.float32(change[i])
+        w1 = np.float32(change[i + 1] if i + 1 < count else 0.0)
+        w2 = np.float32(change[i + 2] if i + 2 < count else 0.0)
+        w3 = np.float32(change[i + 3] if i + 3 < count else 0.0)
+        for k in range(slope.shape[0]):
+            slope[k] -= (w0 * gram[i, k] + w1 * gram[i + 1, k]) + (w2 * gram[i + 2, k] + w3 * gram[i + 3, k])
+
+
+@compiled
+def _set_distance(correlations: Floats, slope: Floats32, barred: Floats, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
         rising = 1.0 + np.float64(slope[j])
         falling = 1.0 - np.float64(slope[j])
         to_plus = max(penalty - correlations[j], 0.0) / rising if rising > _PARALLEL else _NEVER
         to_minus = max(penalty + correlations[j], 0.0) / falling if falling > _PARALLEL else _NEVER
-        distance[j] = min(to_plus, to_minus)
-
-
-@compiled
-def _move(correlations: Floats, slope: Floats32, length: float) -> None:
-    for j in range(correlations.shape[0]):
-        correlations[j] += length * slope[j]
-
-
-@compiled
-def _join(
-    dictionary: Floats,
-    correlations: Floats,
-    atom: int,
-    atoms: Indices,
-    values: Floats,
-    signs: Floats,
-    inverse: Floats,
-    border: Floats,
-    count: int,
-) -> int:
-    """Put an atom into the support, unless it depends on the atoms there; return the new size of the support."""
-    weights = np.empty(count + 1)
-    for i in range(count):
-        border[i] = dot(dictionary[atoms[i]], dictionary[atom])
-    rest = dot(dictionary[atom], dictionary[atom])
-    for i in range(count):
-        weights[i] = dot(inverse[i, :count], border[:count])
-        rest -= weights[i] * border[i]
-    if rest <= _DEPENDENT or count == len(values):
-        return count
-    weights[count] = -1.0
-    inverse[count, : count + 1] = 0.0
-    inverse[: count + 1, count] = 0.0
-    for i in range(count + 1):
-        factor = weights[i] / rest
-        for k in range(count + 1):
-            inverse[i, k] += factor * weights[k]
-    atoms[count] = atom
-    values[count] = 0.0
-    signs[count] = 1.0 if correlations[atom] > 0 else -1.0
-    return count + 1
-
-
-@compiled
-def _leave(atoms: Indices, values: Floats, signs: Floats, inverse: Floats, slot: int, count: int) -> int:
-    """Take the atom in a slot out of the support, put the last into its place; return the new size of the support."""
-    column = inverse[:count, slot].copy()
-    for i in range(count):
-        factor = column[i] / column[slot]
-        for k in range(count):
-            inverse[i, k] -= factor * column[k]
-    last = count - 1
-    if slot != last:
-        for i in range(count):
-            inverse[slot, i] = inverse[last, i]
-        for i in range(count):
-            inverse[i, slot] = inverse[i, last]
-        atoms[slot], values[slot], signs[slot] = atoms[last], values[last], signs[last]
-    return last
+        distance[j] = max(min(to_plus, to_minus), barred[j])

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from sixgig.classifiers.homotopy import follow_paths
 from sixgig.classifiers.loops import Floats, Floats32, gram_matrix
@@ -54,7 +55,8 @@ def batch_lasso_path(
         gram = gram_matrix(dictionary)
     descending = sorted(set(alphas), reverse=True)
     paths = np.zeros((len(descending), len(vectors), len(dictionary)))
-    follow_paths(dictionary, gram, vectors, vectors @ dictionary.T, np.asarray(descending), paths)
+    products = vectors.astype(np.float32) @ dictionary.astype(np.float32).T
+    follow_paths(dictionary, gram, vectors, products, np.asarray(descending), paths)
     found = {}
     for alpha, codes in zip(descending, paths, strict=True):
         gap, objective = duality_gap(dictionary, vectors, alpha, codes)
@@ -126,7 +128,7 @@ def duality_gap(dictionary: Floats, vectors: Floats, alpha: float, codes: Floats
 
     The dual point is the residual r shrunk until no atom's inner product with it exceeds alpha.
     """
-    residuals = vectors - codes @ dictionary
+    residuals = vectors - csr_array(codes) @ dictionary  # codes are nearly all zeros
     squared = np.einsum("nd,nd->n", residuals, residuals)
     objective = 0.5 * squared + alpha * np.abs(codes).sum(axis=1)
     largest = np.abs(residuals @ dictionary.T).max(axis=1, initial=0.0)
