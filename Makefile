@@ -41,7 +41,7 @@ test: setup  ## set up, then run every test
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
 
 bench: setup  ## measure speed against plain implementations, alternating in one run
-	@echo "[bench] about 6 minutes on 2 cores; nothing else should run meanwhile"
+	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"
 	@$(BIN)/python -m bench.prepare_cohort
 	@$(BIN)/python -m bench.contrastive_step
 	@$(BIN)/python -m bench.mim_step
