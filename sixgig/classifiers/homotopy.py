@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sixgig.classifiers.loops import ROWS_PER_PASS, Floats, Floats32, Indices, first_smallest, subtract_rows
+from sixgig.classifiers.loops import ROWS_PER_PASS, Floats, Indices, Vector, first_smallest, subtract_rows
 from sixgig.classifiers.support import (
     Support,
     empty_support,
@@ -29,9 +29,9 @@ _PARALLEL = 1e-12
 _STRETCH, _LONG_STRETCH = 0.7, 0.2
 #: Most that a correlation is first taken to change, as a share of the fall of the penalty, and after that has failed.
 _FIRST_BOUND, _SECOND_BOUND = 0.5, 1.0
-#: How far the correlation of an atom that was left out may exceed the penalty, as a share of it. The duality gap grows
-#: by no more than this share of the objective.
-_SLACK = 1e-6
+#: How far the correlation of an atom that was left out may exceed the penalty, as a share of it, with products of four
+#: and of eight bytes. The duality gap grows by no more than this share of the objective.
+_SLACK_4, _SLACK_8 = 1e-6, 1e-12
 #: Floats that one turn of a compiled loop takes; rows are filled up to a multiple, as what is left over is slow.
 _TURN = 32
 
@@ -52,15 +52,15 @@ class Near(NamedTuple):
     atoms: Indices
     place_of: Indices
     correlations: Floats
-    slope: Floats32
+    slope: Vector
     distance: Floats
     barred: Floats
-    gram: Floats32
+    gram: Vector
 
 
 @compiled
 def follow_paths(
-    dictionary: Floats, gram: Floats32, vectors: Floats, products: Floats32, alphas: Floats, paths: Floats
+    dictionary: Floats, gram: Vector, vectors: Floats, products: Vector, alphas: Floats, paths: Floats
 ) -> None:
     """Fill in the lasso codes of every vector at every alpha.
 
@@ -76,15 +76,16 @@ def follow_paths(
     the stretch is repeated with it. Otherwise the code is optimal over all atoms, whatever happened on the way. Where
     the rule would leave out less than half, all atoms are followed, and stretches are longer.
 
-    Products are float32, which settles who joins when up to about 1e-7; support and signs then give the code in
-    float64. The last digits of the products, which depend on the threads of the linear algebra, get into the last ones
-    of a code only by way of atoms that join so close to each other that their order depends on them.
+    Products in float32 settle who joins when up to about 1e-7, products in float64 up to rounding; support and signs
+    then give the code in float64. The last digits of the products, which depend on the threads of the linear algebra,
+    get into the last ones of a code only by way of atoms that join so close to each other that their order depends on
+    them.
 
     Args:
         dictionary: Atoms, one a row, [n_atoms, n_features].
-        gram: float32 D D^T, [n_atoms, n_atoms].
+        gram: D D^T in float32 or float64, [n_atoms, n_atoms].
         vectors: Vectors to code, [n_vectors, n_features].
-        products: Their inner products with the atoms, [n_vectors, n_atoms].
+        products: Their inner products with the atoms in the same type, [n_vectors, n_atoms].
         alphas: Penalties, descending.
         paths: Result, [n_alphas, n_vectors, n_atoms], zero on entry.
     """
@@ -94,8 +95,9 @@ def follow_paths(
     support, kept, near = (
         empty_support(n_slots, dictionary.shape[1]),
         nothing_kept(n_slots),
-        _no_atoms(n_atoms, n_slots),
+        _no_atoms(gram, n_slots),
     )
+    slack = _SLACK_4 if gram.itemsize == 4 else _SLACK_8
     before, after = np.zeros(n_atoms), np.zeros(n_atoms)
     far = np.zeros(n_atoms, np.bool_)
     for vector in range(n_vectors):
@@ -131,7 +133,7 @@ def follow_paths(
                 after[:] = products[vector]
                 if count:
                     subtract_rows(after, products[vector], gram, support.atoms, support.values, count)
-                if not _take_back(far, after, target * (1.0 + _SLACK)):
+                if not _take_back(far, after, target * (1.0 + slack)):
                     break
                 bound = _SECOND_BOUND
                 count = n_kept
@@ -144,15 +146,16 @@ def follow_paths(
 
 
 @compiled
-def _no_atoms(n_atoms: int, n_slots: int) -> Near:
+def _no_atoms(gram: Vector, n_slots: int) -> Near:
+    n_atoms = gram.shape[0]
     return Near(
         np.zeros(n_atoms + _TURN, np.intp),
         np.zeros(n_atoms, np.intp),
         np.zeros(n_atoms + _TURN),
-        np.zeros(n_atoms + _TURN, np.float32),
+        np.zeros(n_atoms + _TURN, gram.dtype),
         np.zeros(n_atoms + _TURN),
         np.zeros(n_atoms + _TURN),
-        np.zeros((n_slots + ROWS_PER_PASS, n_atoms + _TURN), np.float32),
+        np.zeros((n_slots + ROWS_PER_PASS, n_atoms + _TURN), gram.dtype),
     )
 
 
@@ -178,9 +181,7 @@ def _take_back(far: NDArray[np.bool_], correlations: Floats, most: float) -> boo
 
 
 @compiled
-def _fill(
-    near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Floats32, support: Support, count: int
-) -> int:
+def _fill(near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Vector, support: Support, count: int) -> int:
     """Put all atoms that are not far into ``near``, and return how many they are.
 
     Behind them, places up to a multiple of ``_TURN`` are barred, and their correlations do not change.
@@ -203,7 +204,7 @@ def _fill(
 
 
 @compiled
-def _gather(near: Near, row: Floats32, n_near: int, slot: int) -> None:
+def _gather(near: Near, row: Vector, n_near: int, slot: int) -> None:
     """Copy what the row of the Gram matrix of the atom in a slot says about the atoms that are near."""
     target, atoms = near.gram[slot], near.atoms
     if n_near == row.shape[0]:
@@ -222,7 +223,7 @@ def _whole(n_near: int) -> int:
 @compiled
 def _descend(
     dictionary: Floats,
-    gram: Floats32,
+    gram: Vector,
     support: Support,
     near: Near,
     n_near: int,
@@ -280,21 +281,21 @@ def _descend(
 
 
 @compiled
-def _set_slope(gram: Floats32, change: Floats, slope: Floats32, count: int) -> None:
+def _set_slope(gram: Vector, change: Floats, slope: Vector, count: int) -> None:
     """Set how fast correlations with the residual change: minus those of what is fitted."""
     slope[:] = 0.0
-    for i in range(0, count, 4):
+    weights = np.zeros(ROWS_PER_PASS, gram.dtype)  # of the rows' type: another one would widen every entry
+    for i in range(0, count, ROWS_PER_PASS):
         # Rows behind the support have no weight. Four a turn, so that the sum is loaded and stored less often.
-        w0 = np.float32(change[i])
-        w1 = np.float32(change[i + 1] if i + 1 < count else 0.0)
-        w2 = np.float32(change[i + 2] if i + 2 < count else 0.0)
-        w3 = np.float32(change[i + 3] if i + 3 < count else 0.0)
+        for row in range(ROWS_PER_PASS):
+            weights[row] = change[i + row] if i + row < count else 0.0
+        w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
         for k in range(slope.shape[0]):
             slope[k] -= (w0 * gram[i, k] + w1 * gram[i + 1, k]) + (w2 * gram[i + 2, k] + w3 * gram[i + 3, k])
 
 
 @compiled
-def _set_distance(correlations: Floats, slope: Floats32, barred: Floats, penalty: float, distance: Floats) -> None:
+def _set_distance(correlations: Floats, slope: Vector, barred: Floats, penalty: float, distance: Floats) -> None:
     """Set how far the penalty falls until each atom is as correlated with the residual as the support is."""
     for j in range(distance.shape[0]):
         rising = 1.0 + np.float64(slope[j])

@@ -11,6 +11,10 @@ from scipy.sparse import csr_array
 from sixgig.classifiers.homotopy import follow_paths
 from sixgig.classifiers.loops import Floats, Floats32, gram_matrix
 
+#: Up to so many atoms, all is computed in float64: the Gram matrix is small, and atoms that hardly differ, as they do
+#: in features of few dimensions, join in their true order.
+_SMALL = 1024
+
 
 def batch_lasso(
     dictionary: Floats, vectors: Floats, alpha: float, *, gram: Floats32 | None = None, tolerance: float = 1e-5
@@ -39,7 +43,7 @@ def batch_lasso_path(
         dictionary: Atoms, one a row, [n_atoms, n_features].
         vectors: Vectors to code, [n_vectors, n_features].
         alphas: Penalties above zero, in any order.
-        gram: ``gram_matrix`` of the dictionary, when it is there already.
+        gram: ``gram_matrix`` of the dictionary, when it is there already; small dictionaries need none.
         tolerance: Largest duality gap, relative to the objective.
 
     Returns:
@@ -51,12 +55,16 @@ def batch_lasso_path(
     if not all(alpha > 0 for alpha in alphas):
         raise ValueError(f"alpha must be above zero, got {list(alphas)}")
     dictionary, vectors = np.ascontiguousarray(dictionary), np.ascontiguousarray(vectors)
-    if gram is None:
-        gram = gram_matrix(dictionary)
     descending = sorted(set(alphas), reverse=True)
     paths = np.zeros((len(descending), len(vectors), len(dictionary)))
-    products = vectors.astype(np.float32) @ dictionary.astype(np.float32).T
-    follow_paths(dictionary, gram, vectors, products, np.asarray(descending), paths)
+    if len(dictionary) <= _SMALL:
+        follow_paths(
+            dictionary, dictionary @ dictionary.T, vectors, vectors @ dictionary.T, np.asarray(descending), paths
+        )
+    else:
+        gram = gram_matrix(dictionary) if gram is None else gram
+        products = vectors.astype(np.float32) @ dictionary.astype(np.float32).T
+        follow_paths(dictionary, gram, vectors, products, np.asarray(descending), paths)
     found = {}
     for alpha, codes in zip(descending, paths, strict=True):
         gap, objective = duality_gap(dictionary, vectors, alpha, codes)

@@ -97,3 +97,28 @@ def test_alpha_must_be_above_zero():
     dictionary, vectors = problem()
     with pytest.raises(ValueError, match="alpha must be above zero"):
         batch_lasso(dictionary, vectors, 0.0)
+
+
+def excess(dictionary, vectors, alpha, codes):
+    """Return how far the largest correlation with a residual exceeds alpha, as a share of it; 0 at the optimum."""
+    return np.abs((vectors - codes @ dictionary) @ dictionary.T).max() / alpha - 1
+
+
+def test_atoms_that_hardly_differ_join_in_their_true_order(monkeypatch):
+    """Features of few dimensions: float32 cannot tell their atoms apart, and the classes of a code hang on which join."""
+    dictionary, vectors = problem(n_features=3, n_atoms=300, n_vectors=300, shared=30.0)
+    assert excess(dictionary, vectors, 0.05, batch_lasso(dictionary, vectors, 0.05)) < 1e-7
+    monkeypatch.setattr(lasso, "_SMALL", 0)
+    assert excess(dictionary, vectors, 0.05, batch_lasso(dictionary, vectors, 0.05)) > 1e-6
+
+
+def test_large_dictionaries_in_float32_reach_the_same_objective(monkeypatch):
+    dictionary, vectors = problem(n_features=40, n_atoms=200, shared=0.5)
+    exact = batch_lasso_path(dictionary, vectors, [0.2, 0.02])
+    monkeypatch.setattr(lasso, "_SMALL", 0)
+    for alpha, codes, expected in zip(
+        [0.2, 0.02], batch_lasso_path(dictionary, vectors, [0.2, 0.02]), exact, strict=True
+    ):
+        np.testing.assert_allclose(
+            objective(dictionary, vectors, alpha, codes), objective(dictionary, vectors, alpha, expected), rtol=1e-6
+        )
