@@ -105,7 +105,7 @@ def excess(dictionary, vectors, alpha, codes):
 
 
 def test_atoms_that_hardly_differ_join_in_their_true_order(monkeypatch):
-    """Features of few dimensions: float32 cannot tell their atoms apart, and a code's classes hang on which ones join."""
+    """Few dimensions: float32 cannot tell atoms apart, and the classes of a code hang on which of them join."""
     dictionary, vectors = problem(n_features=3, n_atoms=300, n_vectors=300, shared=30.0)
     assert excess(dictionary, vectors, 0.05, batch_lasso(dictionary, vectors, 0.05)) < 1e-7
     monkeypatch.setattr(lasso, "_SMALL", 0)
