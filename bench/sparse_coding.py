@@ -2,9 +2,9 @@
 
 ``.venv/bin/python -m bench.sparse_coding`` times OMP and the lasso; ``--quick`` leaves out dictionaries of 8,000 atoms,
 and ``--digits`` prints accuracies on scikit-learn's digits instead. SPAMS is under the GPL and no part of sixgig. To
-see its rows too, install it elsewhere, ``.tools/bin/uv pip install --python .venv/bin/python --target /tmp/spams
---no-deps spams-bin``, and put ``PYTHONPATH=/tmp/spams`` before the command. Its OMP computes a Gram matrix in every
-call, and so compares with the second row of sixgig; for the lasso all are given one.
+see its rows too, install it beside and name that folder before the command: ``.tools/bin/uv pip install --python
+.venv/bin/python --target .tools/spams --no-deps spams-bin`` and ``PYTHONPATH=.tools/spams``. Its OMP computes a Gram
+matrix in every call, and so compares with the second row of sixgig; for the lasso all are given one.
 """
 
 from __future__ import annotations

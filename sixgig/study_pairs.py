@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
 from sixgig import tables
+from sixgig.study_statistics import StatisticsFiles
 
 #: Arm and classifier.
 _Method = tuple[str, str]
@@ -25,34 +25,28 @@ _TWINS = (
 _OTHER_WAY = {"a better": "b better", "b better": "a better"}
 
 
-class PairTests(ABC):
-    """Reads the tests between two methods of one cohort; see :class:`sixgig.study.Study`.
-
-    Attributes:
-        folder: The study's folder.
-    """
-
-    folder: Path
+class PairTests(StatisticsFiles):
+    """Reads the tests between two methods of one cohort; see :class:`sixgig.study.Study`."""
 
     @cached_property
     def pairwise(self) -> pd.DataFrame:
         """``statistics/pairwise.csv``: corrected resampled t-tests over the folds."""
-        return self._test_table(tables.PAIRWISE)
+        return self._statistics(tables.PAIRWISE)
 
     @cached_property
     def bayesian(self) -> pd.DataFrame:
         """``statistics/bayesian.csv``: Bayesian correlated t-tests over the folds."""
-        return self._test_table(tables.BAYESIAN)
+        return self._statistics(tables.BAYESIAN)
 
     @cached_property
     def mcnemar(self) -> pd.DataFrame:
         """``statistics/mcnemar.csv``: exact McNemar tests over the subjects."""
-        return self._test_table(tables.MCNEMAR)
+        return self._statistics(tables.MCNEMAR)
 
     @cached_property
     def delong(self) -> pd.DataFrame:
         """``statistics/delong.csv``: DeLong tests over the subjects of cohorts with two classes."""
-        return self._test_table(tables.DELONG)
+        return self._statistics(tables.DELONG)
 
     def pair(self, cohort: str, a: _Method, b: _Method, test: str = "pairwise") -> pd.Series | None:
         """The row of a test of ``a`` against ``b`` on the study's metric, turned round when the file holds it so.
@@ -91,13 +85,6 @@ class PairTests(ABC):
     @abstractmethod
     def metric(self) -> str:
         """The study's metric."""
-
-    def _test_table(self, table: tables.Table) -> pd.DataFrame:
-        return self._table(table, self.folder / "statistics" / table.name)
-
-    @abstractmethod
-    def _table(self, table: tables.Table, path: Path) -> pd.DataFrame:
-        """Read and check a table."""
 
 
 def turned(row: pd.Series) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -297,8 +297,7 @@ def draw_figure(study: Study, cohort: str, kind: str) -> Figure:
         SixgigError: There is no such kind of figure.
         TableError: A table that it needs is missing or damaged.
     """
-    if kind not in _ALL_KINDS:
-        raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(_ALL_KINDS)}")
+    _check_kind(kind, _ALL_KINDS)
     with speaking(study.language):
         return _ALL_KINDS[kind].draw(study, cohort)
 
@@ -314,7 +313,11 @@ def draw_study_figure(study: Study, kind: str) -> Figure:
         SixgigError: There is no such kind of figure.
         TableError: A table that it needs is missing or damaged.
     """
-    if kind not in STUDY_KINDS:
-        raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(STUDY_KINDS)}")
+    _check_kind(kind, STUDY_KINDS)
     with speaking(study.language):
         return STUDY_KINDS[kind].draw(study)
+
+
+def _check_kind(kind: str, kinds: Collection[str]) -> None:
+    if kind not in kinds:
+        raise SixgigError(f"figure {kind!r}", "there is no such figure", f"use one of {', '.join(kinds)}")

@@ -18,6 +18,7 @@ from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
+from tests.unit.reporting.fake_training import write_training
 
 REPOSITORY = Path(__file__).parents[3]
 COHORTS = {
@@ -97,7 +98,7 @@ def write_fake_study(
                         "cpu",
                     )
                 )
-        _write_training(folder, cohort)
+        write_training(folder, cohort)
         costs.append((cohort, None, "prepare", 12.4, None, 0.0, 350.0, None, "cpu"))
         pairwise += _compare(cohort, scores)
     _table(tables.METRICS, metrics, folder / "metrics.csv")
@@ -293,65 +294,6 @@ def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
             "n_features": {"baseline_cnn": 1280, "vit_sparse": 128}.get(arm, 384),
         },
     )
-
-
-def _write_masked_modelling(folder: Path, cohort: str) -> None:
-    """An arm that fills in masked patches: of volumes (acdc), of images (elpv), or that failed (brats)."""
-    own = folder / "pretraining" / cohort
-    failed, volumes = cohort == "brats_phantom", cohort == "acdc_phantom"
-    facts: dict = {"status": "failed: the loss is not finite" if failed else "ok", "fallbacks": [], "cost": {}}
-    pictures = {}
-    if not failed:
-        errors = {"mean_of_visible": 0.2, "nearest_visible_patch": 0.18}
-        facts |= {
-            "framework": "PyTorch 2.10.0",
-            "device": "cpu",
-            "loss": "mae",
-            "mode": "volume" if volumes else "slices",
-            "init": "inflate",
-            "steps": 20,
-            "heldout_loss": {"before": 0.4, "after": 0.1, "subjects": "evaluation"},
-            "reconstruction": {"before": {"network": 0.4, **errors}, "after": {"network": 0.1, **errors}},
-        }
-        for name in ("original", "masked", "reconstruction"):
-            for plane in range(3 if volumes else 1):
-                pictures[f"{name}_{plane}"] = np.full((2, 1 if volumes else 3, 12, 16), 40 * plane, np.uint8)
-    write_json(own / "vit_mim.json", {"model": "vit_small_patch14_dinov2", "pretraining": facts})
-    np.savez(own / "vit_mim.npz", **pictures)
-    curve = [] if failed else [(i + 1, "mim", 0.4 - 0.01 * i, 3e-4) for i in range(20)]
-    _table(tables.TRAINING, curve, own / "vit_mim.csv")
-
-
-def _write_training(folder: Path, cohort: str) -> None:
-    """A contrastive arm that was trained with partitions (acdc), on single images (elpv), or failed (brats)."""
-    failed = cohort == "brats_phantom"
-    measure = "view" if cohort == "elpv" else "partition"
-    facts = {
-        "status": "failed: the loss is not finite at step 17" if failed else "ok",
-        "fallbacks": [],
-        "cost": {"seconds": 75.0},
-    }
-    if not failed:
-        facts |= {
-            "framework": "TensorFlow 1.15.5",
-            "device": "cpu",
-            "dtype": "float32",
-            "loss": "g_r" if cohort == "elpv" else "g_d",
-            "steps": 40,
-            "stopped_early": cohort == "elpv",
-            "heldout_loss": {
-                "before": 2.61,
-                "after": 1.9,
-                "subjects": "pretraining" if cohort == "elpv" else "evaluation",
-            },
-            "evidence": {"measure": measure, "before": 0.41, "after": 0.66, "chance": 0.25, "n_images": 200},
-            "notes": ["the cohort has no volumes: G^R instead of G^D"] if cohort == "elpv" else [],
-        }
-    own = folder / "pretraining" / cohort
-    write_json(own / "vit_contrastive.json", {"model": "vit_small_patch14_dinov2", "pretraining": facts})
-    curve = [] if failed else [(i + 1, "global" if i < 30 else "local", 3 - 0.02 * i, 1e-5) for i in range(40)]
-    _table(tables.TRAINING, curve, own / "vit_contrastive.csv")
-    _write_masked_modelling(folder, cohort)
 
 
 def _predict(splits: pd.DataFrame, skill: float, arm: str, rng: np.random.Generator) -> pd.DataFrame:
