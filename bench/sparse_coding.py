@@ -29,7 +29,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from sixgig.classifiers.coding import unit_rows
-from sixgig.classifiers.lasso import batch_lasso
+from sixgig.classifiers.lasso import batch_lasso, lasso_gram
 from sixgig.classifiers.loops import Floats, Indices, gram_matrix
 from sixgig.classifiers.omp import batch_omp
 from sixgig.classifiers.src import SRC
@@ -175,7 +175,7 @@ def bench_omp(case: Problem, n_nonzero: int, rounds: int, spams: Any) -> None:
 def bench_lasso(case: Problem, alpha: float, rounds: int, spams: Any) -> None:
     """Time the lasso on one dictionary, and print."""
     n_atoms, n_features = case.atoms.shape
-    gram, wide_gram = gram_matrix(case.atoms), case.atoms @ case.atoms.T
+    gram, wide_gram = lasso_gram(case.atoms), case.atoms @ case.atoms.T
     many, few = (_VECTORS, 25) if n_atoms <= 2000 else (100, 3)
     targets = np.asfortranarray(case.vectors[:many].T)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sixgig.classifiers.crc import Spectrum, batch_crc_path, spectrum_of
-from sixgig.classifiers.lasso import batch_lasso_path
-from sixgig.classifiers.loops import Floats, Floats32, Indices, gram_matrix
+from sixgig.classifiers.lasso import batch_lasso_path, lasso_gram
+from sixgig.classifiers.loops import Floats, Floats32, Indices, Vector, gram_matrix
 from sixgig.classifiers.omp import batch_omp_path
 
 CODINGS = ("omp", "lasso", "crc")
@@ -29,7 +29,8 @@ class Dictionary:
         atoms: Unit-norm atoms, [n_atoms, n_features].
         classes: Class index of every atom, [n_atoms].
         n_classes: Number of classes, those without atoms included.
-        gram: float32 Gram matrix, for ``omp`` and ``lasso``.
+        gram: float32 Gram matrix, for ``omp``.
+        path_gram: Gram matrix in the type in which paths are followed, for ``lasso``.
         spectrum: Spectrum, for ``crc``.
     """
 
@@ -37,16 +38,19 @@ class Dictionary:
     classes: Indices
     n_classes: int
     gram: Floats32 | None
+    path_gram: Vector | None
     spectrum: Spectrum | None
 
 
 def prepare(atoms: Floats, classes: Indices, n_classes: int, codings: Collection[str]) -> Dictionary:
     """Return the dictionary, made ready for these codings."""
+    gram = gram_matrix(atoms) if "omp" in codings else None
     return Dictionary(
         atoms,
         classes,
         n_classes,
-        gram_matrix(atoms) if {"omp", "lasso"} & set(codings) else None,
+        gram,
+        lasso_gram(atoms, gram) if "lasso" in codings else None,
         spectrum_of(atoms) if "crc" in codings else None,
     )
 
@@ -124,7 +128,7 @@ def code(dictionary: Dictionary, vectors: Floats, settings: Sequence[Mapping[str
         results |= dict(zip(rows, codes, strict=True))
     if rows := wanted("lasso"):
         alphas = [float(settings[index]["alpha"]) for index in rows]
-        codes = batch_lasso_path(dictionary.atoms, vectors, alphas, gram=dictionary.gram)
+        codes = batch_lasso_path(dictionary.atoms, vectors, alphas, gram=dictionary.path_gram)
         results |= dict(zip(rows, codes, strict=True))
     if rows := wanted("crc"):
         ridges = [float(settings[index]["ridge"]) for index in rows]

@@ -9,15 +9,29 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from sixgig.classifiers.homotopy import follow_paths
-from sixgig.classifiers.loops import Floats, Floats32, gram_matrix
+from sixgig.classifiers.loops import Floats, Floats32, Vector, gram_matrix
 
-#: Up to so many atoms, all is computed in float64: the Gram matrix is small, and atoms that hardly differ, as they do
-#: in features of few dimensions, join in their true order.
+#: Up to so many atoms, the Gram matrix is float64, which is small then.
 _SMALL = 1024
 
 
+def lasso_gram(dictionary: Floats, gram: Floats32 | None = None) -> Vector:
+    """Return D D^T of atoms (rows) in the type in which paths are followed, [n_atoms, n_atoms].
+
+    float64 for small dictionaries, so that atoms that hardly differ, as they do in features of few dimensions, join in
+    their true order; float32 for large ones, where moving rows through memory takes the time.
+
+    Args:
+        dictionary: Atoms, one a row, [n_atoms, n_features].
+        gram: Its ``gram_matrix``, when it is there already.
+    """
+    if len(dictionary) <= _SMALL:
+        return dictionary @ dictionary.T
+    return gram_matrix(dictionary) if gram is None else gram
+
+
 def batch_lasso(
-    dictionary: Floats, vectors: Floats, alpha: float, *, gram: Floats32 | None = None, tolerance: float = 1e-5
+    dictionary: Floats, vectors: Floats, alpha: float, *, gram: Vector | None = None, tolerance: float = 1e-5
 ) -> Floats:
     """Minimise 1/2 ||y - D x||^2 + alpha ||x||_1 for every vector y; see :func:`batch_lasso_path`."""
     return batch_lasso_path(dictionary, vectors, [alpha], gram=gram, tolerance=tolerance)[0]
@@ -28,7 +42,7 @@ def batch_lasso_path(
     vectors: Floats,
     alphas: Sequence[float],
     *,
-    gram: Floats32 | None = None,
+    gram: Vector | None = None,
     tolerance: float = 1e-5,
 ) -> list[Floats]:
     """Minimise 1/2 ||y - D x||^2 + alpha ||x||_1 for every vector y and every alpha.
@@ -43,7 +57,7 @@ def batch_lasso_path(
         dictionary: Atoms, one a row, [n_atoms, n_features].
         vectors: Vectors to code, [n_vectors, n_features].
         alphas: Penalties above zero, in any order.
-        gram: ``gram_matrix`` of the dictionary, when it is there already; small dictionaries need none.
+        gram: ``lasso_gram`` of the dictionary, when it is there already. Paths are followed in its type.
         tolerance: Largest duality gap, relative to the objective.
 
     Returns:
@@ -55,16 +69,12 @@ def batch_lasso_path(
     if not all(alpha > 0 for alpha in alphas):
         raise ValueError(f"alpha must be above zero, got {list(alphas)}")
     dictionary, vectors = np.ascontiguousarray(dictionary), np.ascontiguousarray(vectors)
+    if gram is None:
+        gram = lasso_gram(dictionary)
     descending = sorted(set(alphas), reverse=True)
     paths = np.zeros((len(descending), len(vectors), len(dictionary)))
-    if len(dictionary) <= _SMALL:
-        follow_paths(
-            dictionary, dictionary @ dictionary.T, vectors, vectors @ dictionary.T, np.asarray(descending), paths
-        )
-    else:
-        gram = gram_matrix(dictionary) if gram is None else gram
-        products = vectors.astype(np.float32) @ dictionary.astype(np.float32).T
-        follow_paths(dictionary, gram, vectors, products, np.asarray(descending), paths)
+    products = vectors.astype(gram.dtype) @ dictionary.astype(gram.dtype).T
+    follow_paths(dictionary, gram, vectors, products, np.asarray(descending), paths)
     found = {}
     for alpha, codes in zip(descending, paths, strict=True):
         gap, objective = duality_gap(dictionary, vectors, alpha, codes)

@@ -21,10 +21,9 @@ def problem():
 def test_what_is_prepared_depends_on_the_codings_and_changes_no_code():
     atoms, classes, vectors = problem()
     bare = prepare(atoms, classes, 3, [])
-    assert bare.gram is None
-    assert bare.spectrum is None
-    assert prepare(atoms, classes, 3, ["crc"]).gram is None
-    ready = prepare(atoms, classes, 3, ["omp", "crc"])
+    assert (bare.gram, bare.path_gram, bare.spectrum) == (None, None, None)
+    assert prepare(atoms, classes, 3, ["crc", "lasso"]).gram is None
+    ready = prepare(atoms, classes, 3, ["omp", "lasso", "crc"])
     for one, other in zip(code(bare, vectors, SETTINGS), code(ready, vectors, SETTINGS), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -4,6 +4,7 @@ from sklearn.linear_model import Lasso
 
 from sixgig.classifiers import lasso
 from sixgig.classifiers.lasso import batch_lasso, batch_lasso_path, duality_gap, proximal_lasso
+from sixgig.classifiers.loops import gram_matrix
 
 
 def problem(n_features=20, n_atoms=50, n_vectors=15, shared=0.0, seed=0):
@@ -122,3 +123,12 @@ def test_large_dictionaries_in_float32_reach_the_same_objective(monkeypatch):
         np.testing.assert_allclose(
             objective(dictionary, vectors, alpha, codes), objective(dictionary, vectors, alpha, expected), rtol=1e-6
         )
+
+
+def test_a_large_dictionary_has_one_gram_matrix_for_all_coders(monkeypatch):
+    dictionary, _ = problem()
+    gram = gram_matrix(dictionary)
+    assert lasso.lasso_gram(dictionary, gram).dtype == np.float64
+    monkeypatch.setattr(lasso, "_SMALL", 0)
+    assert lasso.lasso_gram(dictionary, gram) is gram
+    assert lasso.lasso_gram(dictionary).dtype == np.float32
