@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from sixgig.contrastive.arrays import read_arrays, write_arrays
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.settings import Settings
+from sixgig.training.arrays import read_arrays, write_arrays
 
 _ROOT = Path(__file__).resolve().parents[1]
 _RATE = 3e-5
@@ -78,9 +78,9 @@ def main(rounds: int) -> None:
     import timm
     import torch
 
-    from sixgig.arms.tensorflow1 import environment
+    from sixgig.arms.vit_contrastive.process import environment
     from sixgig.contrastive.pytorch.backend import TorchBackend
-    from sixgig.interpreters import tensorflow1_interpreter
+    from sixgig.runtime.interpreters import tensorflow1_interpreter
     from sixgig.weights.export import export_vit
 
     interpreter = tensorflow1_interpreter("auto", conda=False)

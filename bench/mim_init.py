@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from sixgig.arms.mim import pretrain
-from sixgig.arms.pretraining import PretrainJob
-from sixgig.config import options_for
-from sixgig.study import Study
+from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.vit_mim.pretraining import pretrain
+from sixgig.plan.config import options_for
+from sixgig.results.study import Study
 
 
 def main(folder: Path, cohort: str, steps: list[int]) -> None:

@@ -28,11 +28,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from sixgig.classifiers.coding import unit_rows
-from sixgig.classifiers.lasso import batch_lasso, lasso_gram
-from sixgig.classifiers.loops import Floats, Indices, gram_matrix
-from sixgig.classifiers.omp import batch_omp
 from sixgig.classifiers.src import SRC
+from sixgig.sparse_coding.coding import unit_rows
+from sixgig.sparse_coding.lasso import batch_lasso, lasso_gram
+from sixgig.sparse_coding.loops import Floats, Indices, gram_matrix
+from sixgig.sparse_coding.omp import batch_omp
 
 _CLASSES = 10
 _VECTORS = 500

@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
-from sixgig.classifiers import CLASSIFIERS, Grid, build_classifier
+from sixgig.classifiers.registry import CLASSIFIERS, Grid, build_classifier
 from sixgig.classifiers.search import inner_scores
 from sixgig.classifiers.svm import ScoredSVC
 

@@ -37,7 +37,7 @@ rule classify_subjects:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
         inner_folds=PLAN.config["evaluation"]["inner_folds"],
         seed=PLAN.seed,
-        digest=lambda wildcards: source_digest("sixgig.classification", f"sixgig.classifiers.{wildcards.classifier}"),
+        digest=lambda wildcards: code_digest("classify_subjects", PLAN.classifier_module(wildcards.classifier)),
     script:
         "../scripts/classify_subjects.py"
 
@@ -65,6 +65,6 @@ rule predict_majority:
         mem_mb=500,
     params:
         seed=PLAN.seed,
-        digest=source_digest("sixgig.classification"),
+        digest=code_digest("predict_majority", PLAN.classifier_module("majority_class")),
     script:
         "../scripts/predict_majority.py"

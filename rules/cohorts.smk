@@ -27,7 +27,7 @@ rule obtain_cohort:
         mem_mb=2000,
     params:
         source=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["source"],
-        digest=source_digest("sixgig.sources", "sixgig.phantoms.brats", "sixgig.phantoms.acdc"),
+        digest=code_digest("obtain_cohort"),
     script:
         "../scripts/obtain_cohort.py"
 
@@ -60,9 +60,7 @@ rule prepare_cohort:
         image_size=PLAN.config["image"]["size"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
-        digest=lambda wildcards: source_digest(
-            "sixgig.cohorts.preparation", f"sixgig.cohorts.{PLAN.cohort_options(wildcards.cohort)['adapter']}"
-        ),
+        digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"
 
@@ -90,7 +88,7 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
-        digest=source_digest("sixgig.splits", "sixgig.metrics"),
+        digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"
 
@@ -112,6 +110,6 @@ rule check_leakage:
     resources:
         mem_mb=500,
     params:
-        digest=source_digest("sixgig.leakage"),
+        digest=code_digest("check_leakage"),
     script:
         "../scripts/check_leakage.py"

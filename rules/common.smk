@@ -1,13 +1,18 @@
 """Helpers that the rules share. No rules here."""
 
 import os
+from functools import cache
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
-from sixgig.plan import Plan
-from sixgig.provenance import source_digest, template_digest
+from sixgig.plan.plan import Plan
+from sixgig.runtime.provenance import this_source
+
+
+code_digest = cache(this_source().digest)
+template_digest = this_source().template_digest
 
 
 def plan_study(study_config):

@@ -15,7 +15,7 @@ rule describe_study:
         mem_mb=1500,
     params:
         config=PLAN.config,
-        digest=source_digest("sixgig.environment"),
+        digest=code_digest("describe_study"),
     script:
         "../scripts/describe_study.py"
 
@@ -46,7 +46,7 @@ if PLAN.tensorflow1:
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
             missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
             interpreter=PLAN.tensorflow1_state(),
-            digest=source_digest("sixgig.contrastive.tensorflow1.environment"),
+            digest=code_digest(None, "sixgig.contrastive.__main__"),
         shell:
             "{{ command -v {params.python:q} || echo missing; }} > {output.python:q};"
             " PYTHONPATH={params.package:q} PYTHONNOUSERSITE=1 {params.python:q} -m sixgig.contrastive check"

@@ -49,7 +49,7 @@ if PLAN.pretrained_arms:
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
             mlflow=PLAN.config["tracking"]["mlflow"],
             seed=PLAN.seed,
-            digest=lambda wildcards: source_digest("sixgig.arms.pretraining", *PLAN.training_modules(wildcards.arm)),
+            digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:
             "../scripts/pretrain_arm.py"
 
@@ -83,7 +83,7 @@ rule encode_images:
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
         seed=PLAN.seed,
-        digest=lambda wildcards: source_digest("sixgig.arms.run", f"sixgig.arms.{wildcards.arm}"),
+        digest=lambda wildcards: code_digest("encode_images", PLAN.arm_module(wildcards.arm)),
     script:
         "../scripts/encode_images.py"
 
@@ -114,6 +114,6 @@ if PLAN.feature_arms:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm),
             scope=PLAN.config["scope"],
             seed=PLAN.seed,
-            digest=lambda wildcards: source_digest("sixgig.arms.run", "sixgig.splits", f"sixgig.arms.{wildcards.arm}"),
+            digest=lambda wildcards: code_digest("code_features", PLAN.arm_module(wildcards.arm)),
         script:
             "../scripts/code_features.py"

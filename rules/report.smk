@@ -84,7 +84,7 @@ rule draw_figures:
     resources:
         mem_mb=800,
     params:
-        digest=source_digest("sixgig.figures.catalogue"),
+        digest=code_digest("draw_figures"),
         templates=template_digest(),
     script:
         "../scripts/draw_figures.py"
@@ -123,7 +123,7 @@ rule draw_comparisons:
     resources:
         mem_mb=800,
     params:
-        digest=source_digest("sixgig.figures.catalogue"),
+        digest=code_digest("draw_comparisons"),
         templates=template_digest(),
     script:
         "../scripts/draw_comparisons.py"
@@ -153,7 +153,7 @@ if PLAN.pretrained_arms:
         resources:
             mem_mb=800,
         params:
-            digest=source_digest("sixgig.figures.catalogue"),
+            digest=code_digest("draw_training"),
             templates=template_digest(),
         script:
             "../scripts/draw_training.py"
@@ -183,7 +183,7 @@ if "vit_mim" in PLAN.pretrained_arms:
         resources:
             mem_mb=800,
         params:
-            digest=source_digest("sixgig.figures.catalogue"),
+            digest=code_digest("draw_reconstructions"),
             templates=template_digest(),
         script:
             "../scripts/draw_reconstructions.py"
@@ -223,7 +223,7 @@ rule write_report:
     resources:
         mem_mb=800,
     params:
-        digest=source_digest("sixgig.reporting"),
+        digest=code_digest("write_report"),
         templates=template_digest(),
     script:
         "../scripts/write_report.py"
@@ -244,7 +244,7 @@ rule export_tables:
     resources:
         mem_mb=800,
     params:
-        digest=source_digest("sixgig.reporting.exports"),
+        digest=code_digest("export_tables"),
         templates=template_digest(),
     script:
         "../scripts/export_tables.py"
@@ -266,6 +266,6 @@ rule track_study:
     resources:
         mem_mb=1000,
     params:
-        digest=source_digest("sixgig.tracking"),
+        digest=code_digest("track_study"),
     script:
         "../scripts/track_study.py"

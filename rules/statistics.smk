@@ -37,7 +37,7 @@ rule score_predictions:
         methods=PLAN.methods,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
-        digest=source_digest("sixgig.scoring"),
+        digest=code_digest("score_predictions"),
     script:
         "../scripts/score_predictions.py"
 
@@ -70,7 +70,7 @@ rule compare_methods:
         folds=PLAN.config["evaluation"]["folds"],
         alpha=PLAN.config["evaluation"]["alpha"],
         rope=PLAN.config["evaluation"]["rope"],
-        digest=source_digest("sixgig.statistics.pairwise"),
+        digest=code_digest("compare_methods"),
     script:
         "../scripts/compare_methods.py"
 
@@ -102,7 +102,7 @@ rule compare_subjects:
         cohorts=PLAN.cohorts,
         methods=PLAN.methods,
         alpha=PLAN.config["evaluation"]["alpha"],
-        digest=source_digest("sixgig.statistics.subjects"),
+        digest=code_digest("compare_subjects"),
     script:
         "../scripts/compare_subjects.py"
 
@@ -131,7 +131,7 @@ rule collect_costs:
         cohorts=PLAN.cohorts,
         arms=PLAN.arms,
         methods=PLAN.methods,
-        digest=source_digest("sixgig.costs"),
+        digest=code_digest("collect_costs"),
     script:
         "../scripts/collect_costs.py"
 
@@ -163,7 +163,7 @@ rule compare_cohorts:
         metric=PLAN.config["evaluation"]["metric"],
         alpha=PLAN.config["evaluation"]["alpha"],
         seed=PLAN.seed,
-        digest=source_digest("sixgig.statistics.omnibus"),
+        digest=code_digest("compare_cohorts"),
     script:
         "../scripts/compare_cohorts.py"
 
@@ -188,7 +188,7 @@ rule explain_variance:
         mem_mb=500,
     params:
         metric=PLAN.config["evaluation"]["metric"],
-        digest=source_digest("sixgig.statistics.factors"),
+        digest=code_digest("explain_variance"),
     script:
         "../scripts/explain_variance.py"
 
@@ -215,6 +215,6 @@ rule weigh_budget:
         mem_mb=500,
     params:
         metric=PLAN.config["evaluation"]["metric"],
-        digest=source_digest("sixgig.statistics.budget"),
+        digest=code_digest("weigh_budget"),
     script:
         "../scripts/weigh_budget.py"

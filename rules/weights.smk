@@ -21,6 +21,6 @@ rule build_weights:
     params:
         spec=lambda wildcards: PLAN.config["weights"][wildcards.weights],
         image_size=PLAN.config["image"]["size"],
-        digest=lambda wildcards: source_digest("sixgig.weights", PLAN.converter_module(wildcards.weights)),
+        digest=lambda wildcards: code_digest("build_weights", PLAN.converter_module(wildcards.weights)),
     script:
         "../scripts/build_weights.py"

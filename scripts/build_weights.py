@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
-from sixgig.weights import build_weights
+from sixgig.runtime.jobs import job
+from sixgig.weights.build import build_weights
 
 
 def main(

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sixgig.atomic import write_json
-from sixgig.jobs import job
-from sixgig.leakage import check_leakage
-from sixgig.tables import MANIFEST, SPLITS
+from sixgig.evaluation.leakage import check_leakage
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.jobs import job
+from sixgig.tables.cohorts import MANIFEST, SPLITS
 
 
 def main(

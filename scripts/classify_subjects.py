@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.classification import classify_features
-from sixgig.jobs import job
+from sixgig.evaluation.classification import classify_features
+from sixgig.runtime.jobs import job
 
 
 def main(

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.run import transform_cohort
-from sixgig.jobs import job
-from sixgig.splits import pretraining_subjects
-from sixgig.tables import SPLITS
+from sixgig.runtime.jobs import job
+from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.roles import pretraining_subjects
 
 
 def main(

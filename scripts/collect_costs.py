@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.costs import collect_costs
-from sixgig.jobs import job
-from sixgig.tables import COSTS
+from sixgig.runtime.jobs import job
+from sixgig.statistics.costs import collect_costs
+from sixgig.tables.costs import COSTS
 
 
 def main(

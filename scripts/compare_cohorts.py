@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
+from sixgig.runtime.jobs import job
 from sixgig.statistics.omnibus import compare_over_cohorts
-from sixgig.tables import OMNIBUS, RANKS, SUMMARY
+from sixgig.tables.over_cohorts import OMNIBUS, RANKS
+from sixgig.tables.scores import SUMMARY
 
 
 def main(

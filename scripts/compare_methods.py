@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
+from sixgig.runtime.jobs import job
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
-from sixgig.tables import BAYESIAN, METRICS, PAIRWISE
+from sixgig.tables.pairs import BAYESIAN, PAIRWISE
+from sixgig.tables.scores import METRICS
 
 
 def main(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
+from sixgig.runtime.jobs import job
 from sixgig.statistics.subjects import compare_subjects
-from sixgig.tables import DELONG, MCNEMAR
+from sixgig.tables.pairs import DELONG, MCNEMAR
 
 
 def main(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.atomic import write_json
-from sixgig.environment import describe_study
-from sixgig.jobs import job
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.environment import describe_study
+from sixgig.runtime.jobs import job
 
 
 def main(

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.figures.catalogue import draw_reconstructions
-from sixgig.jobs import job
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.runtime.jobs import job
 
 
 def main(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.run import EncodeJob, encode_cohort
-from sixgig.jobs import job
+from sixgig.runtime.jobs import job
 
 
 def main(

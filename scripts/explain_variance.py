@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
+from sixgig.runtime.jobs import job
 from sixgig.statistics.factors import explain_variance
-from sixgig.tables import FACTORS, SUMMARY
+from sixgig.tables.over_cohorts import FACTORS
+from sixgig.tables.scores import SUMMARY
 
 
 def main(

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
 from sixgig.reporting.exports import write_tables
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.runtime.jobs import job
 
 
 def main(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.atomic import write_json
-from sixgig.jobs import job
-from sixgig.sources import obtain_cohort
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.jobs import job
+from sixgig.sources.obtain import obtain_cohort
 
 
 def main(

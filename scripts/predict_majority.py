@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.classification import predict_majority
-from sixgig.jobs import job
+from sixgig.evaluation.classification import predict_majority
+from sixgig.runtime.jobs import job
 
 
 def main(

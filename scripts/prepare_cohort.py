@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.atomic import read_json, write_json
 from sixgig.cohorts.preparation import prepare_cohort
-from sixgig.jobs import job
-from sixgig.monitor import CostMeter
+from sixgig.runtime.atomic import read_json, write_json
+from sixgig.runtime.jobs import job
+from sixgig.runtime.monitor import CostMeter
 
 
 def main(

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.pretraining import PretrainJob, pretrain_cohort
-from sixgig.jobs import job
+from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.pretraining import pretrain_cohort
+from sixgig.runtime.jobs import job
 
 
 def main(

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
-from sixgig.scoring import score_study
-from sixgig.tables import METRICS, SUMMARY
+from sixgig.evaluation.scoring import score_study
+from sixgig.runtime.jobs import job
+from sixgig.tables.scores import METRICS, SUMMARY
 
 
 def main(

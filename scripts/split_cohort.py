@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
-from sixgig.metrics import positive_class
-from sixgig.splits import make_splits, read_own_splits
-from sixgig.tables import MANIFEST, SPLITS
+from sixgig.evaluation.metrics import positive_class
+from sixgig.evaluation.splits import make_splits, read_own_splits
+from sixgig.runtime.jobs import job
+from sixgig.tables.cohorts import MANIFEST, SPLITS
 
 
 def main(

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.atomic import write_json
-from sixgig.jobs import job
-from sixgig.study import Study
-from sixgig.tracking import track_study_safely
+from sixgig.reporting.tracking import track_study_safely
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.jobs import job
 
 
 def main(

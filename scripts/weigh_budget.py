@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.atomic import read_json
-from sixgig.jobs import job
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.jobs import job
 from sixgig.statistics.budget import weigh_budget
-from sixgig.tables import BUDGET, COSTS, SUMMARY
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.costs import COSTS
+from sixgig.tables.scores import SUMMARY
 
 
 def main(

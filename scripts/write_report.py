@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.jobs import job
-from sixgig.reporting import write_report
-from sixgig.study import Study
+from sixgig.reporting.page import write_report
+from sixgig.results.study import Study
+from sixgig.runtime.jobs import job
 
 
 def main(

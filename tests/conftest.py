@@ -45,9 +45,9 @@ def tensorflow1():
 
 
 def _weights(name, downloads):
-    from sixgig.atomic import read_json
-    from sixgig.digests import file_sha256
-    from sixgig.weights import build_weights
+    from sixgig.runtime.atomic import read_json
+    from sixgig.runtime.digests import file_sha256
+    from sixgig.weights.build import build_weights
 
     spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
     # The key makes an edit of the converters or of the stanza build the file again.

@@ -14,7 +14,7 @@ from sixgig.weights.storage import read_provenance
 if TYPE_CHECKING:
     from torch import nn
 
-    from sixgig.arms.pretraining import PretrainJob
+    from sixgig.arms.pretrain_job import PretrainJob
 
 
 class Arm(ABC):
@@ -104,9 +104,10 @@ class Trained:
         state: Tensors under the network's own names.
         facts: What the sidecar tells about the training: ``device``, ``dtype``, ``batch_size_used``, ``fallbacks``
             (list of sentences) and whatever else the arm has to say, all JSON.
-        history: Rows of :data:`sixgig.tables.TRAINING`.
+        history: Rows of :data:`sixgig.tables.training.TRAINING`.
         checkpoints: Folder of checkpoints that may go once the outputs are written.
-        pictures: Arrays that show what was learned, for the report; see :func:`sixgig.arms.mim.pretrain`.
+        pictures: Arrays that show what was learned, for the report; see
+            :func:`sixgig.arms.vit_mim.pretraining.pretrain`.
     """
 
     state: Mapping[str, Any]

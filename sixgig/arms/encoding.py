@@ -56,7 +56,7 @@ class PartialFeatures:
     """Image features computed so far, kept on disk so that a killed job goes on where it was.
 
     Args:
-        folder: From :func:`sixgig.checkpoints.checkpoint_folder`.
+        folder: From :func:`sixgig.runtime.checkpoints.checkpoint_folder`.
         n_images: Number of images in all.
     """
 

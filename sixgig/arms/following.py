@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sixgig.live_tracking import LiveRun
-from sixgig.progress import Progress, tell
+from sixgig.runtime.progress import Progress, tell
+from sixgig.tracking.live import LiveRun
 
 if TYPE_CHECKING:
-    from sixgig.arms.pretraining import PretrainJob
+    from sixgig.arms.pretrain_job import PretrainJob
 
 
 class Follower:

@@ -13,40 +13,26 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from sixgig import checkpoints
-from sixgig.arms import get_arm
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
-from sixgig.atomic import atomic_path, write_json
-from sixgig.digests import file_sha256
+from sixgig.arms.pooling import pool_subjects
+from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.gpu.lock import hold_gpu, lock_path
 from sixgig.gpu.watch import GpuWatch
-from sixgig.monitor import CostMeter, peak_rss_mb, peak_vram_mb
-from sixgig.pooling import pool_subjects
-from sixgig.progress import Progress, tell
-from sixgig.tables import MANIFEST
+from sixgig.runtime import checkpoints
+from sixgig.runtime.atomic import atomic_path, write_json
+from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
+from sixgig.runtime.progress import Progress, tell
+from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.features import write_features
 
 _LOG = logging.getLogger(__name__)
 #: Encodes with a rung, in a type, keeping features as they come and counting what is done.
 Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
-
-
-def write_features(path: Path, features: np.ndarray, subject_ids: np.ndarray) -> None:
-    """Write ``features`` float32 [n_subjects, d] and ``subject_id`` atomically as .npz.
-
-    Entries carry no time stamp, so equal features give equal bytes.
-    """
-    with atomic_path(path) as partial, partial.open("wb") as stream:
-        np.savez(stream, features=features.astype(np.float32), subject_id=subject_ids.astype(str))
-
-
-def read_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read features float32 [n_subjects, d] and subject ids [n_subjects]; no rows when the arm failed."""
-    with np.load(path, allow_pickle=False) as archive:
-        return archive["features"], archive["subject_id"]
 
 
 @dataclass(frozen=True)

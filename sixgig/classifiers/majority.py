@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
-from sixgig.classifiers import Grid
+from sixgig.classifiers.registry import Grid
 
 
 def build(options: Mapping[str, Any], seed: int) -> tuple[Pipeline, Grid]:

@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from sixgig.classifiers import Grid
+from sixgig.classifiers.registry import Grid
 
 _PREFIX = "classifier__"
 

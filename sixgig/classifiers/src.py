@@ -12,12 +12,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sixgig.classifiers import Grid
-from sixgig.classifiers.coding import CODINGS, Evidence, code, explain, prepare, unit_rows
-from sixgig.classifiers.loops import Floats, Indices
 from sixgig.classifiers.reduction import first_steps
-from sixgig.classifiers.shrinkage import METHODS, shrink
+from sixgig.classifiers.registry import Grid
 from sixgig.classifiers.temperature import held_out_temperature, scores
+from sixgig.sparse_coding.coding import CODINGS, Evidence, code, explain, prepare, unit_rows
+from sixgig.sparse_coding.loops import Floats, Indices
+from sixgig.sparse_coding.shrinkage import METHODS, shrink
 
 #: Scale of the scores when there are too few subjects to fit it: a tenth of the norm of a vector; residuals of ``crc``
 #: are divided by the norm of a code that is spread over all atoms, and so are larger.

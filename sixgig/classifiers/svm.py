@@ -18,9 +18,9 @@ from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sixgig.classifiers import Grid
 from sixgig.classifiers.kernels import Products, width
 from sixgig.classifiers.reduction import first_steps
+from sixgig.classifiers.registry import Grid
 from sixgig.classifiers.temperature import held_out_temperature, scores
 
 #: libsvm can take minutes over a penalty that is far too large for the scale of the features; it warns when stopped.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.compilation import compiled
+from sixgig.runtime.compilation import compiled
 
 
 def count_values(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

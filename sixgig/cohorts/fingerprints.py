@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sixgig.cohorts.base import Record
 from sixgig.cohorts.stored import other_half
-from sixgig.digests import settings_digest
+from sixgig.runtime.digests import settings_digest
 
 
 def fingerprint(record: Record) -> str:

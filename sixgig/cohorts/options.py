@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sixgig.cohorts import ADAPTERS, load_adapter, open_adapter
 from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.foreground import Foreground
 from sixgig.cohorts.normalisation import Normalisation
+from sixgig.cohorts.registry import ADAPTERS, load_adapter, open_adapter
 from sixgig.cohorts.volumes import Crop
 from sixgig.errors import ConfigError
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig.atomic import write_json
-from sixgig.checkpoints import checkpoint_folder, drop
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import Recipe, read_options
@@ -21,8 +19,10 @@ from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError, ConfigError
-from sixgig.progress import Progress
-from sixgig.tables import MANIFEST
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.checkpoints import checkpoint_folder, drop
+from sixgig.runtime.progress import Progress
+from sixgig.tables.cohorts import MANIFEST
 
 _log = logging.getLogger(__name__)
 

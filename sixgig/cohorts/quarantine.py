@@ -11,7 +11,7 @@ import pandas as pd
 from sixgig.cohorts.base import Rejection
 from sixgig.cohorts.journal import writing
 from sixgig.errors import CohortError
-from sixgig.tables import QUARANTINE
+from sixgig.tables.cohorts import QUARANTINE
 
 _SHOWN = 5
 _log = logging.getLogger(__name__)

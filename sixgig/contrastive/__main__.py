@@ -4,7 +4,7 @@
     writes what the environment is and whether it can be used.
 ``python -m sixgig.contrastive train --job JOB.json``
     trains as the job file says. ``settings`` (see :class:`sixgig.contrastive.settings.Settings`), ``weights`` (.npz of
-    :func:`sixgig.contrastive.arrays.write_arrays`), ``pools`` (the same, with arrays such as ``pretraining_row``),
+    :func:`sixgig.training.arrays.write_arrays`), ``pools`` (the same, with arrays such as ``pretraining_row``),
     ``images`` (.npy), ``checkpoints`` (folder), ``output`` (.npz), ``facts`` (.json), ``use_gpu``, ``memory_fraction``.
     ``handover`` (.npz) gets the features that this environment computes for a few images with the trained weights, so
     that the other environment can prove that it computes the same.
@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any, Callable, Mapping, Sequence
 
-from sixgig.contrastive.errors import ContrastiveError
+from sixgig.training.errors import ContrastiveError
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -130,8 +130,8 @@ def _in_words(facts: Mapping[str, Any]) -> str:
 
 def _train(job: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> int:
     from sixgig.contrastive.backend import OutOfMemoryError
-    from sixgig.contrastive.checkpoints import CheckpointStore, hold
     from sixgig.contrastive.settings import Settings
+    from sixgig.training.checkpoints import CheckpointStore, hold
 
     settings = Settings.from_dict(job["settings"], "settings of the job")
     folder = Path(job["checkpoints"])
@@ -155,12 +155,12 @@ def _train_alone(job: Mapping[str, Any], settings: Any, store: Any, report: Call
 
     import numpy as np
 
-    from sixgig.contrastive.arrays import read_arrays, write_arrays
     from sixgig.contrastive.augmentation import prepare_batch
     from sixgig.contrastive.measurement import TrainingData
     from sixgig.contrastive.sampling import Batch
     from sixgig.contrastive.tensorflow1.backend import TensorFlowBackend
     from sixgig.contrastive.training import train
+    from sixgig.training.arrays import read_arrays, write_arrays
 
     arrays, architecture = read_arrays(job["weights"])
     pretraining, evaluation = _read_pools(job["pools"])
@@ -206,8 +206,8 @@ def _read_job(path: Path) -> dict[str, Any]:
 
 def _read_pools(path: str) -> tuple[Any, Any]:
     """Return the pretraining and the evaluation pool."""
-    from sixgig.contrastive.arrays import read_arrays
     from sixgig.contrastive.sampling import Pool
+    from sixgig.training.arrays import read_arrays
 
     arrays, _ = read_arrays(path)
     try:

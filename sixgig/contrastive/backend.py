@@ -14,9 +14,9 @@ from typing import Any, Iterator, Mapping, NamedTuple, Union
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 
 GLOBAL, LOCAL = "global", "local"
 

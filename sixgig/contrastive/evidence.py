@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.sampling import Pool, random_state
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero feature finite
 

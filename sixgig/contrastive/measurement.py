@@ -8,11 +8,11 @@ import numpy as np
 
 from sixgig.contrastive.augmentation import prepare_batch
 from sixgig.contrastive.backend import GLOBAL, LOCAL, Backend, LocalTarget, Target
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accuracy, view_accuracy
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.sampling import Batch, Pool, Sampler
 from sixgig.contrastive.settings import Settings
+from sixgig.training.errors import ContrastiveError
 
 _FEATURE_CHUNK = 16  # images whose features are computed together when the micro-batch is not limited
 

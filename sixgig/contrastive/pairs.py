@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError
+from sixgig.training.errors import ContrastiveError
 
 LOSSES = ("g_r", "g_d_minus", "g_d")
 

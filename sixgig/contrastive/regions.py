@@ -10,7 +10,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError
+from sixgig.training.errors import ContrastiveError
 
 REGION_SIDE = 3
 NEGATIVES_PER_REGION = 5

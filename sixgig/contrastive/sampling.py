@@ -11,8 +11,8 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pairs import global_terms, random_terms
+from sixgig.training.errors import ContrastiveError
 
 STAGES = ("global", "local")
 _MORE_SUBJECTS = "raise evaluation.pretraining_fraction"

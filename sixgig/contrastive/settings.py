@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Callable, Mapping, NamedTuple, get_type_hints
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pairs import LOSSES
+from sixgig.training.errors import ContrastiveError
 
 TOKENS = ("cls", "mean", "cls_mean")
 PRECISIONS = ("float32", "float16", "bfloat16")

@@ -9,11 +9,11 @@ from typing import Any, Callable, Generator
 import numpy as np
 
 from sixgig.contrastive.backend import GLOBAL, LOCAL, Backend, Target
-from sixgig.contrastive.checkpoints import CheckpointStore
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.measurement import Measure, TrainingData, prepared_batch, sampler_of
 from sixgig.contrastive.sampling import choose_loss
 from sixgig.contrastive.settings import Settings
+from sixgig.training.checkpoints import CheckpointStore
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict], None]

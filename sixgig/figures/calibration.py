@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sixgig.calibration import Reliability, reliability
+from sixgig.evaluation.calibration import Reliability, reliability
+from sixgig.evaluation.metrics import positive_class
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.metrics import positive_class
-from sixgig.reporting import numbers
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,10 +61,10 @@ def draw(study: Study, cohort: str) -> Figure:
                 _panel(axes, reliability(frame, positive), style.arm_colour(method.arm))
         for column, arm in enumerate(arms):
             panels[0, column].set_title(
-                style.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
+                titles.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
             )
         for row, classifier in enumerate(classifiers):
-            panels[row, 0].set_ylabel(style.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
+            panels[row, 0].set_ylabel(titles.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
         if len(classes) == 2:
             shown = positive_class(classes, positive)
             what = tr("score of {positive}; observed: share of subjects of this class", positive=shown)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sixgig.atomic import atomic_path
 from sixgig.errors import SixgigError
 from sixgig.figures import (
     calibration,
@@ -23,8 +22,9 @@ from sixgig.figures import (
     style,
     training,
 )
-from sixgig.language import speaking, tr
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import atomic_path
+from sixgig.words.language import speaking, tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

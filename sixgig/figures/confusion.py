@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,10 +83,10 @@ def draw(study: Study, cohort: str) -> Figure:
             axes.tick_params(length=0)
         for column, arm in enumerate(arms):
             panels[0, column].set_title(
-                style.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
+                titles.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
             )
         for row, classifier in enumerate(classifiers):
-            panels[row, 0].set_ylabel(style.classifier_title(classifier) + "\n" + tr("true class"), fontsize=9)
+            panels[row, 0].set_ylabel(titles.classifier_title(classifier) + "\n" + tr("true class"), fontsize=9)
         figure.supxlabel(tr("predicted class; the numbers are percent of the row"), fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

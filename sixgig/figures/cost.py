@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Method, Study
+from sixgig.results.study import Method, Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has both an estimate and a cost.
     """
-    title = tr("{cohort}: {metric} against cost", cohort=cohort, metric=style.metric_words(study.metric))
+    title = tr("{cohort}: {metric} against cost", cohort=cohort, metric=titles.metric_words(study.metric))
     rows = study.budget[study.budget["cohort"] == cohort]
     rows = rows[rows["estimate"].notna() & (rows["seconds"] > 0)]
     if not len(rows):
@@ -46,10 +46,10 @@ def draw(study: Study, cohort: str) -> Figure:
             low, high, took = float(row["ci_low"]), float(row["ci_high"]), float(row["seconds"])
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
                 main.plot([took, took], [low, high], color=style.arm_colour(str(row["arm"])), linewidth=1.6, alpha=0.6)
-        main.set_ylabel(tr("{metric} with 95% interval", metric=style.metric_title(study.metric)))
+        main.set_ylabel(tr("{metric} with 95% interval", metric=titles.metric_title(study.metric)))
         main.set_title(title, loc="left")
         _panel(figure.add_subplot(grid[1, 0]), rows, *memory)
-        figure.axes[1].set_ylabel(style.metric_title(study.metric))
+        figure.axes[1].set_ylabel(titles.metric_title(study.metric))
         _panel(
             figure.add_subplot(grid[1, 1], sharey=figure.axes[1]),
             rows,
@@ -90,7 +90,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, front: str, column: str, label: str) 
             markersize=8,
             markeredgecolor="#222222" if on_front else "white",
             markeredgewidth=1.4 if on_front else 0.8,
-            label=f"{style.short_method_title(method)} ({numbers.seconds(row['seconds'])})",
+            label=f"{titles.short_method_title(method)} ({numbers.seconds(row['seconds'])})",
             zorder=3,
         )
     axes.set_xscale("log")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Method, Study
+from sixgig.results.study import Method, Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def draw(study: Study) -> Figure:
     Returns:
         The figure; an empty one that says why when fewer than two methods are ranked.
     """
-    title = tr("Average ranks over the cohorts by {metric}", metric=style.metric_words(study.metric))
+    title = tr("Average ranks over the cohorts by {metric}", metric=titles.metric_words(study.metric))
     ranks = study.ranks[study.ranks["average_rank"].notna()].sort_values("average_rank", kind="stable")
     omnibus = study.omnibus.iloc[0]
     if (ranks["role"] == "arm").sum() < 2:
@@ -117,7 +117,7 @@ def _label(axes: Axes, row: pd.Series, level: float, end: float, left: bool) -> 
     axes.plot([rank, rank, end], [0, level, level], color=colour, linewidth=1.1, linestyle=_line(method))
     axes.plot(rank, 0, marker=style.marker(method.classifier), color=colour, markeredgecolor="white", markersize=7)
     axes.annotate(
-        f"{style.short_method_title(method)} ({numbers.rank(rank)})",
+        f"{titles.short_method_title(method)} ({numbers.rank(rank)})",
         (end, level),
         xytext=(-4 if left else 4, 0),
         textcoords="offset points",

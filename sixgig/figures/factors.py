@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def draw(study: Study) -> Figure:
     Returns:
         The figure; an empty one that says why when the variance of no cohort can be divided.
     """
-    title = tr("What explains the differences in {metric}", metric=style.metric_words(study.metric))
+    title = tr("What explains the differences in {metric}", metric=titles.metric_words(study.metric))
     rows = study.factors[study.factors["eta_squared"].notna()]
     cohorts = [str(cohort) for cohort in rows["cohort"].unique()]
     if not cohorts:

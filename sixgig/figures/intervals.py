@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; failed methods stand at the bottom with the word "failed".
     """
-    title = tr("{cohort}: {metric} with 95% interval", cohort=cohort, metric=style.metric_words(study.metric))
+    title = tr("{cohort}: {metric} with 95% interval", cohort=cohort, metric=titles.metric_words(study.metric))
     rows = study.estimates(cohort)
     done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
     if not done:
@@ -86,9 +86,9 @@ def draw(study: Study, cohort: str) -> Figure:
                 fontsize=8,
                 color="#555555",
             )
-        axes.set_yticks(range(len(rows)), [style.short_method_title(method) for method in [*ranked, *failed]])
+        axes.set_yticks(range(len(rows)), [titles.short_method_title(method) for method in [*ranked, *failed]])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="x")
-        axes.set_xlabel(style.metric_title(study.metric))
+        axes.set_xlabel(titles.metric_title(study.metric))
         axes.set_title(title, loc="left", pad=16)
     return figure

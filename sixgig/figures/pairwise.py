@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def draw(study: Study, cohort: str) -> Figure:
     title = tr(
         "{cohort}: difference in {metric}, row minus column",
         cohort=cohort,
-        metric=style.metric_words(study.metric),
+        metric=titles.metric_words(study.metric),
     )
     methods = study.methods(cohort)
     pairs = {(a, b): study.pair(cohort, a, b) for a in methods for b in methods if a != b}
@@ -59,9 +59,9 @@ def draw(study: Study, cohort: str) -> Figure:
                 fontweight="bold" if found else "normal",
                 color="white" if abs(value) > 0.65 * limit else "black",
             )
-        titles = [style.short_method_title(method) for method in methods]
-        axes.set_xticks(range(len(methods)), titles, rotation=40, ha="right", fontsize=8)
-        axes.set_yticks(range(len(methods)), titles, fontsize=8)
+        names = [titles.short_method_title(method) for method in methods]
+        axes.set_xticks(range(len(methods)), names, rotation=40, ha="right", fontsize=8)
+        axes.set_yticks(range(len(methods)), names, fontsize=8)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         bar = figure.colorbar(image, ax=axes, shrink=0.8, label=tr("row minus column"))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when the arm has no pictures.
     """
-    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=style.arm_title(ARM))
+    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=titles.arm_title(ARM))
     pictures = study.pictures(cohort, ARM)
     if not pictures:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))

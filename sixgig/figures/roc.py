@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sixgig.evaluation.metrics import positive_class
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.metrics import positive_class
-from sixgig.reporting import numbers
-from sixgig.study import Method, Study
+from sixgig.results.study import Method, Study
+from sixgig.words import numbers, titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def curve(predictions: pd.DataFrame, positive: str | None = None) -> Curve | Non
 
     Args:
         predictions: Rows of the predictions table with its ``score_<class>`` columns.
-        positive: The positive one of two classes; see :func:`sixgig.metrics.positive_class`.
+        positive: The positive one of two classes; see :func:`sixgig.evaluation.metrics.positive_class`.
 
     Returns:
         The curve; None when there is no score column or only one class.
@@ -102,10 +102,10 @@ def draw(study: Study, cohort: str) -> Figure:
                         color=style.arm_colour(method.arm),
                         linestyle="--" if method.is_control else "-",
                         linewidth=1.7,
-                        label=f"{style.arm_title(method.arm)}, AUC {numbers.score(points.area)}",
+                        label=f"{titles.arm_title(method.arm)}, AUC {numbers.score(points.area)}",
                     )
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=tr("False-positive rate"))
-            axes.set_title(style.classifier_title(classifier), fontsize=10)
+            axes.set_title(titles.classifier_title(classifier), fontsize=10)
             axes.grid()
             axes.legend(loc="lower right", fontsize=8)
         panels[0].set_ylabel(tr("True-positive rate"))

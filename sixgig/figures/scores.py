@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has a fold score.
     """
-    title = tr("{cohort}: {metric} in each test fold", cohort=cohort, metric=style.metric_words(study.metric))
+    title = tr("{cohort}: {metric} in each test fold", cohort=cohort, metric=titles.metric_words(study.metric))
     frame = study.metrics
     frame = frame[(frame["cohort"] == cohort) & (frame["metric"] == study.metric)].dropna(subset=["value"])
     scores = {}
@@ -74,9 +75,9 @@ def draw(study: Study, cohort: str) -> Figure:
                 linewidth=0.4,
                 zorder=3,
             )
-        axes.set_yticks(range(len(methods)), [style.short_method_title(method) for method in methods])
+        axes.set_yticks(range(len(methods)), [titles.short_method_title(method) for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(axis="x")
-        axes.set_xlabel(tr("{metric} on the subjects of one test fold", metric=style.metric_title(study.metric)))
+        axes.set_xlabel(tr("{metric} on the subjects of one test fold", metric=titles.metric_title(study.metric)))
         axes.set_title(title, loc="left")
     return figure

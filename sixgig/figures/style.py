@@ -9,22 +9,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
-from sixgig.language import tr
-from sixgig.metrics import METRICS
-from sixgig.study import Method
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ARM_TITLES = {
-    "baseline_cnn": "Baseline CNN",
-    "vit_pure": "Pure ViT",
-    "vit_contrastive": "Contrastive ViT",
-    "vit_mim": "MIM ViT",
-    "vit_sparse": "Sparse ViT",
-    "control_random_vit": "Random ViT",
-    "control_majority_class": "Majority class",
-}
 _ARM_COLOURS = {
     "baseline_cnn": "#E69F00",
     "vit_pure": "#0072B2",
@@ -34,7 +23,6 @@ _ARM_COLOURS = {
     "control_random_vit": "#8C8C8C",
     "control_majority_class": "#000000",
 }
-_CLASSIFIER_TITLES = {"svm": "SVM", "src": "SRC", "majority_class": "majority class"}
 _CLASSIFIER_MARKERS = {"svm": "o", "src": "s", "majority_class": "D"}
 _CLASSIFIER_LINES = {"svm": "-", "src": "--", "majority_class": ":"}
 #: For an arm added later: the two Okabe-Ito colours that no arm has yet.
@@ -59,49 +47,6 @@ _RC: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 150,
 }
-
-
-def arm_title(arm: str) -> str:
-    """The arm's name for people; a control says that it is one."""
-    return short_arm_title(arm) + (tr(" (control)") if arm.startswith("control_") else "")
-
-
-def short_arm_title(arm: str) -> str:
-    """The arm's name for narrow places in a figure."""
-    return tr(_ARM_TITLES.get(arm, arm.removeprefix("control_").replace("_", " ")))
-
-
-def classifier_title(classifier: str) -> str:
-    """The classifier's name for people."""
-    return tr(_CLASSIFIER_TITLES.get(classifier, classifier.replace("_", " ")))
-
-
-def metric_title(metric: str) -> str:
-    """The metric's name for people, with a word where lower is better."""
-    if metric not in METRICS:
-        return metric.replace("_", " ").capitalize()
-    return tr(METRICS[metric].title) + ("" if METRICS[metric].higher_is_better else tr(" (lower is better)"))
-
-
-def metric_words(metric: str) -> str:
-    """The metric's name inside a sentence."""
-    return lower_case(metric_title(metric))
-
-
-def lower_case(title: str) -> str:
-    """A title inside a sentence: ``balanced accuracy``, but ``ROC`` and ``F1`` keep their capitals."""
-    return " ".join(word.lower() if word[1:].islower() else word for word in title.split(" "))
-
-
-def method_title(method: Method) -> str:
-    """Arm and classifier for people: ``Pure ViT + SVM``; a control says that it is one."""
-    return short_method_title(method) + (tr(" (control)") if method.is_control else "")
-
-
-def short_method_title(method: Method) -> str:
-    """A method's title for narrow places in a figure; the majority class has no choice of classifier."""
-    arm = short_arm_title(method.arm)
-    return arm if method.classifier == "majority_class" else f"{arm} + {classifier_title(method.classifier)}"
 
 
 def arm_colour(arm: str) -> str:

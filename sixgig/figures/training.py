@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
-from sixgig.language import tr
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import titles
+from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +48,7 @@ def draw(study: Study, cohort: str) -> Figure:
                         xycoords=("data", "axes fraction"),
                         va="top",
                     )
-            axes.set_title(style.arm_title(arm), loc="left")
+            axes.set_title(titles.arm_title(arm), loc="left")
             axes.set_ylabel(tr("loss"))
             axes.grid(axis="y")
         panels[-1].set_xlabel(tr("training step"))

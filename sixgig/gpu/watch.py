@@ -1,7 +1,8 @@
 """Watch the GPU while a job runs: memory of the card, utilisation, temperature, power.
 
 The numbers come from NVIDIA's management library through ``nvidia-ml-py``. They are those of the whole card, so a
-desktop or another program on it is seen too; torch's own peak (:func:`sixgig.monitor.peak_vram_mb`) is this process's.
+desktop or another program on it is seen too; torch's own peak
+(:func:`sixgig.runtime.monitor.peak_vram_mb`) is this process's.
 """
 
 from __future__ import annotations

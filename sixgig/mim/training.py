@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from sixgig.contrastive.checkpoints import CheckpointStore
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.errors import ArmError
 from sixgig.mim.batches import micro_batches
 from sixgig.mim.crops import Source
@@ -28,6 +26,8 @@ from sixgig.mim.network import set_gradient_checkpointing
 from sixgig.mim.optimisation import NotFiniteError, Optimisation, Update, explain, learning_rate
 from sixgig.mim.settings import Settings
 from sixgig.mim.tensor_files import read_tensors, write_tensors
+from sixgig.training.checkpoints import CheckpointStore
+from sixgig.training.errors import ContrastiveError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict[str, Any]], None]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sixgig.atomic import write_text
 from sixgig.errors import ConfigError
 from sixgig.phantoms.cine import CineRenderer, Stack
 from sixgig.phantoms.cohort import balanced_class, save_nifti, subject_rng, write_subjects
 from sixgig.phantoms.heart import Array, Heart, HeartPlan, contraction_curve
+from sixgig.runtime.atomic import write_text
 
 FOLDER = "training"
 GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
@@ -70,7 +70,7 @@ def write_cohort(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write the cohort under ``root``; see :func:`sixgig.phantoms.write_phantom`.
+    """Write the cohort under ``root``; see :func:`sixgig.phantoms.writing.write_phantom`.
 
     Raises:
         ConfigError: The heart does not fit into the field of view, or there are too few subjects or frames.

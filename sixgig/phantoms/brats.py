@@ -10,19 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.atomic import write_text
 from sixgig.errors import ConfigError
-from sixgig.phantoms.brain import (
-    MIN_FIELD_OF_VIEW,
-    TISSUES,
-    brain_frame,
-    draw_brain,
-    tissue_fractions,
-)
+from sixgig.phantoms.brain import MIN_FIELD_OF_VIEW, TISSUES, brain_frame, draw_brain, tissue_fractions
 from sixgig.phantoms.cohort import balanced_class, save_nifti, subject_rng, write_subjects
 from sixgig.phantoms.fields import FloatArray, SmoothField
 from sixgig.phantoms.signal import BRAIN, CoilBias, Tissue, add_rician_noise, flair, nulling_time, spin_echo
 from sixgig.phantoms.tumour import OEDEMA, RIM, draw_tumour, push_aside, tumour_fractions
+from sixgig.runtime.atomic import write_text
 
 FOLDER = "MICCAI_BraTS2020_TrainingData"
 MODALITIES = ("flair", "t1", "t1ce", "t2")
@@ -69,7 +63,7 @@ def write_cohort(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write the cohort under ``root``; see :func:`sixgig.phantoms.write_phantom`.
+    """Write the cohort under ``root``; see :func:`sixgig.phantoms.writing.write_phantom`.
 
     Raises:
         ConfigError: The matrix is larger than BraTS's, the brain does not fit, or there are too few subjects.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import shutil
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.atomic import read_json, write_json
 from sixgig.errors import ConfigError
+from sixgig.runtime.atomic import read_json, write_json
+from sixgig.runtime.provenance import this_source
 
 #: File in the cohort's folder that says with which values it was written.
 RECORD = ".phantom.json"
@@ -69,7 +69,8 @@ def write_subjects(
     Raises:
         ConfigError: The folder holds subjects that this generator did not write.
     """
-    _prepare_folder(parent, names, {**record, "code": _source_digest()})
+    code = this_source().digest(None, "sixgig.phantoms.acdc", "sixgig.phantoms.brats")
+    _prepare_folder(parent, names, {**record, "code": code})
     missing = [index for index, name in enumerate(names) if not (parent / name).is_dir()]
     report = progress or (lambda _count: None)
     if len(missing) < len(names):
@@ -110,13 +111,6 @@ def _prepare_folder(parent: Path, names: Sequence[str], record: dict[str, Any]) 
         if entry.name.startswith(_PARTIAL) or (entry in present and entry.name not in keep):
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
     write_json(path, record)
-
-
-def _source_digest() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _write_whole(write: Callable[[int, Path], None], index: int, parent: Path, name: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sixgig.figures.style import method_title
-from sixgig.language import tr
-from sixgig.reporting import numbers, views
+from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Method, Study, is_failed
+from sixgig.results.study import Method, Study, is_failed
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import method_title
 
 #: What there is a front of, by the column that says so.
 FRONT_TITLES = {

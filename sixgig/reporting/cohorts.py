@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig.language import tr
-from sixgig.reporting import contact_sheet, numbers, views
+from sixgig.reporting import contact_sheet, views
 from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers
+from sixgig.words.language import tr
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from sixgig.figures.intervals import n_classes
-from sixgig.figures.style import method_title, metric_title
-from sixgig.language import tr
-from sixgig.reporting import numbers, views
+from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Method, Study
+from sixgig.results.study import Method, Study
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import method_title, metric_title
 
 _FOUND = ("a better", "b better")
 

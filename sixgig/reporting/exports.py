@@ -10,11 +10,11 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sixgig.atomic import write_text
-from sixgig.language import speaking
 from sixgig.reporting import budget, comparisons, over_cohorts, results
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import write_text
+from sixgig.words.language import speaking
 
 #: Tables of each cohort, by the part of their file name behind the cohort's name.
 COHORT_TABLES: dict[str, Callable[[Study, str], TableView]] = {

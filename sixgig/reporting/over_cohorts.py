@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sixgig.figures.style import arm_title, method_title, metric_words
-from sixgig.language import tr
-from sixgig.reporting import numbers, views
+from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
+from sixgig.results.study import Method, Study
 from sixgig.statistics.friedman import MOST_COHORTS, WANTED_POWER
 from sixgig.statistics.omnibus import MIN_COHORTS
-from sixgig.study import Method, Study
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import arm_title, method_title, metric_words
 
 #: Factors of the table, for people.
 FACTOR_TITLES = {"arm": "Arm", "classifier": "Classifier", "interaction": "Interaction and noise"}

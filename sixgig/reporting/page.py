@@ -11,12 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sixgig import __version__
-from sixgig.atomic import write_text
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, study_figure_list
-from sixgig.language import current, speaking, tr
-from sixgig.reporting import budget, cohorts, comparisons, numbers, over_cohorts, results, training, verdict
-from sixgig.study import Study
+from sixgig.reporting import budget, cohorts, comparisons, over_cohorts, results, training, verdict
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import write_text
+from sixgig.words import numbers
+from sixgig.words.language import current, speaking, tr
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 _TEMPLATES = Path(__file__).parent / "templates"

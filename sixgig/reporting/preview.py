@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.figures import style
-from sixgig.language import tr
 from sixgig.reporting.contact_sheet import examples
+from sixgig.words.language import tr
 
 _ROWS = 4
 _PANEL = 1.25

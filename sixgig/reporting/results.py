@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sixgig.figures.style import metric_title
-from sixgig.language import tr
-from sixgig.reporting import numbers, views
+from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Method, Study, is_failed, method_order
+from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import metric_title
 
 
 def _estimate_cell(row: object, strong: bool = False) -> Cell:

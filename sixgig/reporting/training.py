@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sixgig.language import tr
-from sixgig.reporting import numbers, views
+from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.words import numbers
+from sixgig.words.language import tr
 
 #: What is measured on evaluation subjects before and after training, in words.
 MEASURES = {

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.intervals import guessing, n_classes
-from sixgig.figures.style import arm_title, lower_case, method_title, metric_title
-from sixgig.language import current, tr
-from sixgig.metrics import METRICS
-from sixgig.reporting import numbers
-from sixgig.study import Method, Study, is_failed
+from sixgig.results.study import Method, Study, is_failed
+from sixgig.words import numbers
+from sixgig.words.language import current, tr
+from sixgig.words.titles import arm_title, lower_case, method_title, metric_title
 
 _RANDOM = "control_random_vit"
 _MAJORITY = "control_majority_class"

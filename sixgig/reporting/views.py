@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sixgig.figures.style import arm_colour, arm_title, classifier_title, method_title
-from sixgig.language import tr
-from sixgig.reporting import numbers
-from sixgig.study import Method
+from sixgig.figures.style import arm_colour
+from sixgig.results.study import Method
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import arm_title, classifier_title, method_title
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def text(value: Any) -> Cell:
 
 
 def number(value: Any, form: Callable[[Any], str], strong: bool = False) -> Cell:
-    """A cell of a number, shown by one of the formats in :mod:`sixgig.reporting.numbers`."""
+    """A cell of a number, shown by one of the formats in :mod:`sixgig.words.numbers`."""
     return Cell(form(value), None if numbers.is_missing(value) else float(value), strong=strong, numeric=True)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError
-from sixgig.metrics import METRICS
+from sixgig.evaluation.metrics import METRICS
 
 _METHOD = ["arm", "classifier"]
 #: A method, as arm and classifier.

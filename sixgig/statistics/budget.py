@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sixgig import tables
-from sixgig.metrics import METRICS
+from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.blocks import estimates_of
+from sixgig.tables.budget import BUDGET
 
 #: Costs that a front is drawn for, and the columns that hold them.
 COSTS = {"seconds": "seconds", "vram": "peak_vram_mb", "rss": "peak_rss_mb", "features": "n_features"}
@@ -70,10 +70,10 @@ def weigh_budget(
         row |= {str(name): value for name, value in known.get(key, {}).items()}
         row |= method_costs(costs, *key, source_arm=sidecar.get("backbone"))
         rows.append(row | {"n_features": features or None, "status": method["status"]})
-    table = pd.DataFrame(rows, columns=tables.BUDGET.column_names).astype({f"front_{name}": "string" for name in COSTS})
+    table = pd.DataFrame(rows, columns=BUDGET.column_names).astype({f"front_{name}": "string" for name in COSTS})
     for _, own in table.groupby("cohort", sort=False):
         _mark_fronts(table, own, METRICS[metric].higher_is_better)
-    return tables.BUDGET.check(table, f"budget by {metric}")
+    return BUDGET.check(table, f"budget by {metric}")
 
 
 def method_costs(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sixgig import tables
 from sixgig.statistics.blocks import estimates_of
+from sixgig.tables.over_cohorts import FACTORS as FACTORS_TABLE
 
 #: Factors in the order of the table.
 FACTORS = ("arm", "classifier", "interaction")
@@ -64,7 +64,7 @@ def explain_variance(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
                     "status": status,
                 }
             )
-    return tables.FACTORS.check(pd.DataFrame(rows, columns=tables.FACTORS.column_names), f"factors of {metric}")
+    return FACTORS_TABLE.check(pd.DataFrame(rows, columns=FACTORS_TABLE.column_names), f"factors of {metric}")
 
 
 def sums_of_squares(grid: NDArray[np.float64]) -> dict[str, float]:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sixgig import tables
-from sixgig.metrics import METRICS
+from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.blocks import Blocks, blocks
 from sixgig.statistics.friedman import all_equal, cohorts_for_power, friedman_test, power, wilcoxon_test
 from sixgig.statistics.ranks import (
@@ -18,6 +17,7 @@ from sixgig.statistics.ranks import (
     place_among,
     rank_methods,
 )
+from sixgig.tables.over_cohorts import OMNIBUS, RANKS
 
 #: Fewer cohorts than this allow no verdict over cohorts.
 MIN_COHORTS = 5
@@ -68,8 +68,8 @@ def compare_over_cohorts(
         rows.append(_row(metric, method, role, None, "", status))
     place = f"methods over cohorts by {metric}"
     return (
-        tables.OMNIBUS.check(pd.DataFrame([omnibus], columns=tables.OMNIBUS.column_names), place),
-        tables.RANKS.check(pd.DataFrame(rows, columns=tables.RANKS.column_names), place),
+        OMNIBUS.check(pd.DataFrame([omnibus], columns=OMNIBUS.column_names), place),
+        RANKS.check(pd.DataFrame(rows, columns=RANKS.column_names), place),
     )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig import tables
-from sixgig.metrics import METRICS
+from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.fold_differences import fold_differences
 from sixgig.statistics.multiplicity import decide, holm
 from sixgig.statistics.resampled import corrected_resampled_t_test
+from sixgig.tables.format import Table
+from sixgig.tables.pairs import BAYESIAN, PAIRWISE
 
 
 def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, alpha: float = 0.05) -> pd.DataFrame:
@@ -49,9 +50,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
             | {name: getattr(test, name) for name in ("difference", "ci_low", "ci_high", "t", "df", "p_value")}
             | {"effect_size": test.effect_size, "error": test.error}
         )
-    return _table(
-        tables.PAIRWISE, [row for family in families.values() for row in _judged(family, metric, alpha)], metric
-    )
+    return _table(PAIRWISE, [row for family in families.values() for row in _judged(family, metric, alpha)], metric)
 
 
 def weigh_pairs(
@@ -82,7 +81,7 @@ def weigh_pairs(
         a, b = (above, below) if METRICS[metric].higher_is_better else (below, above)
         probabilities = {"p_a_better": a, "p_equivalent": within, "p_b_better": b}
         rows.append(pair.columns() | {"metric": metric, "rope": half_width, **probabilities})
-    return _table(tables.BAYESIAN, rows, metric)
+    return _table(BAYESIAN, rows, metric)
 
 
 def _judged(family: list[dict[str, Any]], metric: str, alpha: float) -> list[dict[str, Any]]:
@@ -96,5 +95,5 @@ def _judged(family: list[dict[str, Any]], metric: str, alpha: float) -> list[dic
     return family
 
 
-def _table(table: tables.Table, rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
+def _table(table: Table, rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
     return table.check(pd.DataFrame(rows, columns=table.column_names), f"pairs by {metric}")

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sixgig import tables
 from sixgig.errors import TableError
-from sixgig.metrics import SCORE, outcomes
+from sixgig.evaluation.metrics import SCORE, outcomes
 from sixgig.statistics.delong import delong_test
 from sixgig.statistics.fold_differences import Pair
 from sixgig.statistics.mcnemar import exact_mcnemar
 from sixgig.statistics.multiplicity import decide, holm
+from sixgig.tables.format import Table
+from sixgig.tables.pairs import DELONG, MCNEMAR
+from sixgig.tables.predictions import PREDICTIONS
 
 #: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
 #: must not break ties.
@@ -28,8 +30,8 @@ class SubjectTests(NamedTuple):
     """Tables of tests over subjects.
 
     Attributes:
-        mcnemar: Rows of :data:`sixgig.tables.MCNEMAR`.
-        delong: Rows of :data:`sixgig.tables.DELONG`; none for cohorts that do not have two classes.
+        mcnemar: Rows of :data:`sixgig.tables.pairs.MCNEMAR`.
+        delong: Rows of :data:`sixgig.tables.pairs.DELONG`; none for cohorts that do not have two classes.
     """
 
     mcnemar: pd.DataFrame
@@ -76,7 +78,7 @@ def compare_subjects(
         found: dict[tuple[str, str], SubjectScores] = {}
         for arm, classifier in methods:
             file = root / "predictions" / cohort / f"{arm}.{classifier}.csv"
-            predictions = tables.PREDICTIONS.read(file)
+            predictions = PREDICTIONS.read(file)
             if len(predictions):
                 found[arm, classifier] = mean_scores(predictions)
                 _check_same_subjects(found, (arm, classifier), file)
@@ -85,7 +87,7 @@ def compare_subjects(
             delong += _judged(
                 [_delong(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha
             )
-    return SubjectTests(_table(tables.MCNEMAR, mcnemar), _table(tables.DELONG, delong))
+    return SubjectTests(_table(MCNEMAR, mcnemar), _table(DELONG, delong))
 
 
 def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
@@ -143,5 +145,5 @@ def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
     return family
 
 
-def _table(table: tables.Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _table(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return table.check(pd.DataFrame(rows, columns=table.column_names), table.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sixgig.contrastive.arrays import misfits, parameter_shapes
 from sixgig.errors import ArmError
+from sixgig.training.arrays import misfits, parameter_shapes
 
 if TYPE_CHECKING:
     import numpy as np

@@ -55,7 +55,7 @@ def _cached_file(repository: str) -> dict[str, str]:
     """Return revision and sha256 of the file in the hub's cache that timm has just read."""
     from huggingface_hub import try_to_load_from_cache
 
-    from sixgig.digests import file_sha256
+    from sixgig.runtime.digests import file_sha256
 
     identity, _, revision = repository.partition("@")
     for filename in ("model.safetensors", "pytorch_model.bin"):  # timm's order of preference

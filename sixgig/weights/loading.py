@@ -23,7 +23,7 @@ def load_backbone(weights_path: Path, image_size: int, device: str = "cpu") -> n
     """Return the pretrained network of a weights file, in eval mode and without a classifier head.
 
     Args:
-        weights_path: A file written by :func:`sixgig.weights.build_weights`.
+        weights_path: A file written by :func:`sixgig.weights.build.build_weights`.
         image_size: Height and width of the images in pixels. Position embeddings are resampled to it.
         device: Where the network goes, such as ``cpu`` or ``cuda``.
 

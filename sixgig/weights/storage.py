@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sixgig.atomic import atomic_path, read_json, write_json
-from sixgig.digests import file_sha256
 from sixgig.errors import WeightsError
+from sixgig.runtime.atomic import atomic_path, read_json, write_json
+from sixgig.runtime.digests import file_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
     Args:
         path: The ``.safetensors`` file.
         tensors: State dict under timm's names.
-        metadata: What :func:`sixgig.weights.build_weights` says about the tensors; must be JSON.
+        metadata: What :func:`sixgig.weights.build.build_weights` says about the tensors; must be JSON.
 
     Returns:
         The provenance: ``metadata`` with ``sha256`` of the file, ``tensors`` and ``parameters`` (counts).

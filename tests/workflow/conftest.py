@@ -46,7 +46,7 @@ def tiny_weights(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_config(tiny_weights):
-    from sixgig.digests import file_sha256
+    from sixgig.runtime.digests import file_sha256
 
     def entry(model):
         path = tiny_weights / f"{model}.safetensors"

@@ -12,7 +12,8 @@ import yaml
 from conftest import RUN, snakemake
 from PIL import Image
 
-from sixgig.tables import MANIFEST, QUARANTINE, SPLITS, SUMMARY
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.scores import SUMMARY
 
 
 class Quiet(SimpleHTTPRequestHandler):

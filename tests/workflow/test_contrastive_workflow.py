@@ -6,7 +6,7 @@ import shutil
 import pytest
 from conftest import ROOT, snakemake
 
-from sixgig.tables import TRAINING
+from sixgig.tables.training import TRAINING
 
 TRAINED = "results/tiny/pretraining/brats_phantom/vit_contrastive"
 FEATURES = "results/tiny/features/brats_phantom/vit_contrastive"

@@ -16,24 +16,14 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan import FIGURES, RECONSTRUCTION_FIGURES, STUDY_FIGURES, TRAINING_FIGURES
-from sixgig.tables import (
-    BAYESIAN,
-    BUDGET,
-    COSTS,
-    DELONG,
-    FACTORS,
-    MANIFEST,
-    MCNEMAR,
-    METRICS,
-    OMNIBUS,
-    PAIRWISE,
-    PREDICTIONS,
-    QUARANTINE,
-    RANKS,
-    SPLITS,
-    SUMMARY,
-)
+from sixgig.plan.plan import FIGURES, RECONSTRUCTION_FIGURES, STUDY_FIGURES, TRAINING_FIGURES
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.costs import COSTS
+from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
+from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
+from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.scores import METRICS, SUMMARY
 
 COHORTS = ("brats_phantom", "acdc_phantom")
 

@@ -22,9 +22,9 @@ from sixgig.contrastive.backend import (
     stage_of,
     trains,
 )
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
 from sixgig.contrastive.settings import Settings
+from sixgig.training.errors import ContrastiveError
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer
@@ -138,7 +138,7 @@ class TorchBackend(Backend):
         return tokens.float()
 
     def _pooled(self, tokens: Tensor) -> Tensor:
-        from sixgig.arms.vit_pure import token_features
+        from sixgig.weights.tokens import token_features
 
         features: Tensor = token_features(tokens, self._prefix, self._settings.token)
         return features

@@ -22,11 +22,11 @@ from sixgig.contrastive.backend import (
     stage_of,
     trains,
 )
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.environment import session_config
 from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
+from sixgig.training.errors import ContrastiveError
 
 _PREFIX = "training"
 

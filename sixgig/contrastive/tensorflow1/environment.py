@@ -19,8 +19,8 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.tensorflow1.arithmetic import compute, expected, inputs
+from sixgig.training.errors import ContrastiveError
 
 PYTHON_VERSIONS = ((3, 7), (3, 8))
 TENSORFLOW_VERSION = "1.15"
@@ -67,6 +67,8 @@ def require_versions(python: Sequence[int] | None = None, tensorflow: str | None
 def _import_tensorflow() -> Any:
     try:
         import tensorflow.compat.v1 as tf
+
+        import sixgig.contrastive.tensorflow1.variables  # noqa: F401 - before TensorFlow
     except ModuleNotFoundError as error:
         raise ContrastiveError(sys.executable, f"cannot import TensorFlow: {error}", _BUILD) from error
     except Exception as error:  # with NumPy or protobuf of another year the import fails in ways of all kinds

@@ -14,8 +14,8 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from sixgig.contrastive.arrays import misfits, parameter_shapes
-from sixgig.contrastive.errors import ContrastiveError
+from sixgig.training.arrays import misfits, parameter_shapes
+from sixgig.training.errors import ContrastiveError
 
 
 class Vit:

@@ -6,19 +6,20 @@ import pandas as pd
 import pytest
 import torch
 
-from sixgig.arms import ARMS, get_arm
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
-from sixgig.arms.run import EncodeJob, encode_cohort, read_features, transform_cohort
-from sixgig.arms.vit_pure import token_features
-from sixgig.arms.vit_sparse import SparseViT
-from sixgig.digests import file_sha256
+from sixgig.arms.registry import ARMS, get_arm
+from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
+from sixgig.arms.vit_sparse.arm import SparseViT
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
-from sixgig.study import ARM_ORDER
-from sixgig.tables import MANIFEST
-from sixgig.weights import build_weights
+from sixgig.results.study import ARM_ORDER
+from sixgig.runtime.digests import file_sha256
+from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.features import read_features
+from sixgig.weights.build import build_weights
+from sixgig.weights.tokens import token_features
 
 SIZE = 32
 

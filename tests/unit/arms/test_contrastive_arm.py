@@ -8,17 +8,20 @@ import pytest
 import timm
 import torch
 
-from sixgig.arms import contrastive, contrastive_backends
-from sixgig.arms.contrastive_backends import check_handover
-from sixgig.arms.pretraining import PretrainJob, pretrain_cohort
-from sixgig.arms.tensorflow1 import CardFullError
-from sixgig.arms.vit_contrastive import ContrastiveViT
-from sixgig.atomic import read_json
-from sixgig.config import complete
-from sixgig.contrastive.arrays import read_arrays, write_arrays
+from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.pretraining import pretrain_cohort
+from sixgig.arms.vit_contrastive import backends as contrastive_backends
+from sixgig.arms.vit_contrastive import pretraining as contrastive
+from sixgig.arms.vit_contrastive.arm import ContrastiveViT
+from sixgig.arms.vit_contrastive.backends import check_handover
+from sixgig.arms.vit_contrastive.process import CardFullError
 from sixgig.errors import ArmError, EnvironmentMissingError
 from sixgig.gpu.card import Card
-from sixgig.tables import MANIFEST, SPLITS, TRAINING
+from sixgig.plan.config import complete
+from sixgig.runtime.atomic import read_json
+from sixgig.tables.cohorts import MANIFEST, SPLITS
+from sixgig.tables.training import TRAINING
+from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import write_weights
@@ -231,6 +234,6 @@ def test_arms_module_loads_nothing_heavy():
     import sys
 
     heavy = {"pandas", "torch", "mlflow", "timm"}
-    code = f"import sys, sixgig.arms.vit_contrastive; print({heavy} & set(sys.modules))"
+    code = f"import sys, sixgig.arms.vit_contrastive.arm; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

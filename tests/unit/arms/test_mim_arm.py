@@ -10,18 +10,21 @@ import pytest
 import timm
 import torch
 
-from sixgig.arms import mim
-from sixgig.arms.pretraining import PretrainJob, pretrain_cohort
-from sixgig.arms.run import EncodeJob, encode_cohort, read_features
-from sixgig.arms.vit_mim import MaskedViT
-from sixgig.atomic import read_json
-from sixgig.config import complete, options_for
-from sixgig.digests import file_sha256
+from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.pretraining import pretrain_cohort
+from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.arms.vit_mim import pretraining as mim
+from sixgig.arms.vit_mim.arm import MaskedViT
 from sixgig.errors import ArmError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.mim.geometry import Geometry, Shape
-from sixgig.tables import MANIFEST, SPLITS, TRAINING
+from sixgig.plan.config import complete, options_for
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.digests import file_sha256
+from sixgig.tables.cohorts import MANIFEST, SPLITS
+from sixgig.tables.features import read_features
+from sixgig.tables.training import TRAINING
 from sixgig.weights.storage import write_weights
 
 CONFIG = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}

@@ -8,12 +8,14 @@ from safetensors.torch import load_file
 
 import sixgig.arms.pretraining as pretraining
 from sixgig.arms.base import PretrainedArm, Trained
-from sixgig.arms.pretraining import PretrainJob, pretrain_cohort
-from sixgig.arms.vit_contrastive import ContrastiveViT
-from sixgig.atomic import read_json
-from sixgig.digests import file_sha256
+from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.pretraining import pretrain_cohort
+from sixgig.arms.vit_contrastive.arm import ContrastiveViT
 from sixgig.errors import ArmError, EnvironmentMissingError
-from sixgig.tables import MANIFEST, SPLITS, TRAINING
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.digests import file_sha256
+from sixgig.tables.cohorts import MANIFEST, SPLITS
+from sixgig.tables.training import TRAINING
 from sixgig.weights.storage import write_weights
 
 

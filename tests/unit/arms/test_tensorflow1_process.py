@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sixgig.arms.tensorflow1 import CardFullError, Tensorflow1Process, environment
+from sixgig.arms.vit_contrastive.process import CardFullError, Tensorflow1Process, environment
 from sixgig.errors import ArmError
 
 ERROR = '{"event": "error", "place": "step 7", "reason": "the loss is nan", "next_step": "lower it"}'

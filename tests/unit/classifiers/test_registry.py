@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sixgig.classifiers import CLASSIFIERS, build_classifier, check_options, classifier_info
+from sixgig.classifiers.registry import CLASSIFIERS, build_classifier, check_options, classifier_info
 from sixgig.errors import ConfigError
 
 

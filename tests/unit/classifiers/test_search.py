@@ -5,7 +5,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from sixgig.classifiers import build_classifier
+from sixgig.classifiers.registry import build_classifier
 from sixgig.classifiers.search import search
 
 

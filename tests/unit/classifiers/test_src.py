@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sixgig.classifiers import build_classifier
-from sixgig.classifiers import coding as coding_module
+from sixgig.classifiers.registry import build_classifier
 from sixgig.classifiers.src import SRC
+from sixgig.sparse_coding import coding as coding_module
 
 
 def contract():

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tiny_nifti import LPS, save_nifti
 
-from sixgig.cohorts import check_source
 from sixgig.cohorts.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
+from sixgig.cohorts.registry import check_source
 from sixgig.errors import ImageError
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tiny_nifti import LPS, head, save_nifti
 
-from sixgig.cohorts import check_source
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.brats import BratsAdapter
+from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
 
 DATA = "MICCAI_BraTS2020_TrainingData"

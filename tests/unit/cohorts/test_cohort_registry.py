@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.cohorts import ADAPTERS, check_source, load_adapter, open_adapter
 from sixgig.cohorts.base import Adapter
+from sixgig.cohorts.registry import ADAPTERS, check_source, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sixgig.cohorts import check_source
 from sixgig.cohorts.elpv import ElpvAdapter
+from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sixgig.atomic import read_json
 from sixgig.cohorts.preparation import prepare_cohort
 from sixgig.errors import CohortError, ConfigError
-from sixgig.tables import MANIFEST, QUARANTINE
+from sixgig.runtime.atomic import read_json
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE
 
 
 def _prepare(adapter: str, root: Path, output: Path, options: dict[str, Any] | None = None, **more: Any) -> None:

@@ -15,7 +15,7 @@ from tiny_runs import GRADES, OPTIONS, break_after, contents, prepare
 from sixgig.cohorts import journal, preparation
 from sixgig.cohorts.brats import BratsAdapter
 from sixgig.errors import CohortError
-from sixgig.tables import QUARANTINE
+from sixgig.tables.cohorts import QUARANTINE
 
 
 @pytest.mark.parametrize("n_done", [0, 1, 5, 7])

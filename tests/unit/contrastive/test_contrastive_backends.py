@@ -11,10 +11,10 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from tiny_contrastive import SETTINGS as TINY
 
-from sixgig.contrastive.arrays import read_arrays, write_arrays
 from sixgig.contrastive.backend import LocalTarget, LossScale
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.backend import TorchBackend
+from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,9 +43,9 @@ import json, sys
 from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
-from sixgig.contrastive.arrays import read_arrays, write_arrays
+from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.contrastive.backend import LocalTarget, LossScale
-from sixgig.contrastive.errors import ContrastiveError
+from sixgig.training.errors import ContrastiveError
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.backend import TensorFlowBackend

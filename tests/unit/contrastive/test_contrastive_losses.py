@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
+from sixgig.training.errors import ContrastiveError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -15,8 +15,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from tiny_contrastive import SETTINGS as TINY
 
-from sixgig.contrastive.arrays import read_arrays, write_arrays
-from sixgig.contrastive.checkpoints import CheckpointStore
+from sixgig.training.arrays import read_arrays, write_arrays
+from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.export import export_vit
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.sampling import Pool, Sampler, check_pool, choose_loss
+from sixgig.training.errors import ContrastiveError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 KINDS = [("g_r", False), ("g_d_minus", False), ("g_d", False), ("g_d", True)]

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.settings import Settings
+from sixgig.training.errors import ContrastiveError
 
 VALUES = {
     "loss": "g_d",

@@ -7,8 +7,8 @@ from timm.models.vision_transformer import VisionTransformer
 from toy_backend import SETTINGS, ToyBackend, run
 
 from sixgig.contrastive.backend import LocalTarget
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.pytorch.backend import TorchBackend
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 from sixgig.weights.export import export_vit
 
 

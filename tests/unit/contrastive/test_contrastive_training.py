@@ -7,8 +7,8 @@ import pytest
 from toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 from sixgig.contrastive.backend import LossScale
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.training import Plateau
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 
 
 def test_facts_and_events_of_a_training(tmp_path):

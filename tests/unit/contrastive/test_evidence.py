@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from sixgig.contrastive.errors import ContrastiveError, NotFiniteError
 from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accuracy, view_accuracy
 from sixgig.contrastive.sampling import Pool
+from sixgig.training.errors import ContrastiveError, NotFiniteError
 
 
 def test_nearest_neighbours_by_hand():

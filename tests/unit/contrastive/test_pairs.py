@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.losses import global_loss
+from sixgig.training.errors import ContrastiveError
 
 
 def pairs_of(terms):

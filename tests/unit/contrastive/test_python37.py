@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
-SHARED = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "pytorch")
+SHARED = sorted(
+    path
+    for folder in (PACKAGE, ROOT / "sixgig" / "training")
+    for path in folder.rglob("*.py")
+    if path.relative_to(folder).parts[0] != "pytorch"
+)
+#: Packages that run in both environments.
+CROSSING = ("sixgig.contrastive", "sixgig.training")
 #: Modules of TensorFlow that may be imported, and only below this folder.
 TENSORFLOW, TENSORFLOW_FOLDER = ("tensorflow.compat.v1", "tensorflow.python.client"), PACKAGE / "tensorflow1"
 #: Attributes of TensorFlow that are gone from NVIDIA's build or run no graph.
@@ -50,7 +57,7 @@ def problems(source, in_tensorflow1):
 def allowed(name, in_tensorflow1):
     top = name.split(".")[0]
     if top == "sixgig":
-        inside = name == "sixgig.contrastive" or name.startswith("sixgig.contrastive.")
+        inside = name in CROSSING or name.startswith(tuple(f"{package}." for package in CROSSING))
         return inside and not name.startswith("sixgig.contrastive.pytorch")
     if top == "tensorflow":
         return in_tensorflow1 and name in TENSORFLOW
@@ -59,7 +66,7 @@ def allowed(name, in_tensorflow1):
 
 def test_the_modules_are_found():
     names = {dotted(path) for path in SHARED}
-    assert {"sixgig.contrastive", "sixgig.contrastive.arrays", "sixgig.contrastive.tensorflow1.vit"} <= names
+    assert {"sixgig.contrastive", "sixgig.training.arrays", "sixgig.contrastive.tensorflow1.vit"} <= names
     assert not any("pytorch" in name for name in names)
 
 
@@ -98,7 +105,7 @@ def test_what_does_not_belong_is_found(source, problem):
 
 
 def test_tensorflow_stays_in_its_folder():
-    source = FUTURE + "import tensorflow.compat.v1 as tf\nimport numpy as np\nimport sixgig.contrastive.arrays\n"
+    source = FUTURE + "import tensorflow.compat.v1 as tf\nimport numpy as np\nimport sixgig.training.arrays\n"
     assert problems(source, in_tensorflow1=True) == []
     assert problems(source, in_tensorflow1=False) == ["line 2: imports tensorflow.compat.v1"]
 
@@ -117,7 +124,8 @@ for name in json.loads(sys.argv[1]):
     except BaseException as error:
         found[name] = repr(error)
 found["version"] = list(sys.version_info[:2])
-others = [name for name in sys.modules if name.startswith("sixgig.") and not name.startswith("sixgig.contrastive")]
+others = [name for name in sys.modules if name.startswith("sixgig.")]
+others = [name for name in others if not name.startswith(("sixgig.contrastive", "sixgig.training"))]
 found["leaked"] = others + [name for name in ("torch", "timm", "sixgig.contrastive.pytorch") if name in sys.modules]
 print(json.dumps(found))
 """

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.regions import local_regions, local_terms
+from sixgig.training.errors import ContrastiveError
 
 
 def test_regions_of_a_16_x_16_grid_by_hand():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.tensorflow1.arithmetic import expected, inputs
 from sixgig.contrastive.tensorflow1.environment import TOLERANCE, self_test
+from sixgig.training.errors import ContrastiveError
 
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]
 

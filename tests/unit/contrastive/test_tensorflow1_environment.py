@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sixgig.contrastive.errors import ContrastiveError
 from sixgig.contrastive.tensorflow1 import environment
 from sixgig.contrastive.tensorflow1.arithmetic import expected
 from sixgig.contrastive.tensorflow1.environment import card_name, check, probe, require_versions
+from sixgig.training.errors import ContrastiveError
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]

@@ -12,19 +12,19 @@ import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-from sixgig.arms.vit_pure import token_features
-from sixgig.contrastive.arrays import read_arrays, write_arrays
+from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
 from sixgig.weights.loading import load_backbone
+from sixgig.weights.tokens import token_features
 
 ROOT = Path(__file__).resolve().parents[3]
 FROZEN = 1
 HEADER = """
 import sys
 import numpy as np
-from sixgig.contrastive.arrays import read_arrays, write_arrays
-from sixgig.contrastive.errors import ContrastiveError
-import sixgig.contrastive.tensorflow1
+from sixgig.training.arrays import read_arrays, write_arrays
+from sixgig.training.errors import ContrastiveError
+import sixgig.contrastive.tensorflow1.variables
 import tensorflow.compat.v1 as tf
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
 

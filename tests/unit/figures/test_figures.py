@@ -7,33 +7,34 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from sixgig import tables
-from sixgig.calibration import reliability
 from sixgig.errors import SixgigError
+from sixgig.evaluation.calibration import reliability
 from sixgig.figures import (
-    KINDS,
-    STUDY_KINDS,
     calibration,
     catalogue,
     confusion,
     cost,
     critical_difference,
-    draw_cohort,
-    draw_over_cohorts,
-    figure_list,
     intervals,
     reconstruction,
     roc,
     style,
     training,
 )
-from sixgig.language import speaking
-from sixgig.plan import FIGURES
-from sixgig.study import Method, Study
+from sixgig.figures.catalogue import KINDS, STUDY_KINDS, draw_cohort, draw_over_cohorts, figure_list
+from sixgig.plan.plan import FIGURES
+from sixgig.results.study import Method, Study
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.costs import COSTS
+from sixgig.tables.pairs import PAIRWISE
+from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.words import titles
+from sixgig.words.language import speaking
 from tests.unit.reporting.fake_study import COHORTS, FAILURE, write_fake_study, write_over_cohorts
 
 CONFUSED = pd.DataFrame(
-    [("a", 0, 0, "x", "x"), ("b", 0, 0, "x", "y"), ("c", 0, 1, "y", "y")], columns=tables.PREDICTIONS.column_names
+    [("a", 0, 0, "x", "x"), ("b", 0, 0, "x", "y"), ("c", 0, 1, "y", "y")], columns=PREDICTIONS.column_names
 )
 
 
@@ -47,16 +48,16 @@ def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of one cohort whose only arm failed: nothing but empty tables."""
     folder = tmp_path_factory.mktemp("results") / "failed"
     rows = [("c", "vit_pure", "svm", "balanced_accuracy", None, None, None, 9, FAILURE, None)]
-    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
+    SUMMARY.write(pd.DataFrame(rows, columns=SUMMARY.column_names), folder / "summary.csv")
     for table, name in (
-        (tables.METRICS, "metrics.csv"),
-        (tables.COSTS, "costs.csv"),
-        (tables.BUDGET, "statistics/budget.csv"),
-        (tables.PAIRWISE, "statistics/pairwise.csv"),
+        (METRICS, "metrics.csv"),
+        (COSTS, "costs.csv"),
+        (BUDGET, "statistics/budget.csv"),
+        (PAIRWISE, "statistics/pairwise.csv"),
     ):
         table.write(pd.DataFrame(columns=table.column_names), folder / name)
-    empty = pd.DataFrame(columns=tables.PREDICTIONS.column_names)
-    tables.PREDICTIONS.write(empty, folder / "predictions" / "c" / "vit_pure.svm.csv")
+    empty = pd.DataFrame(columns=PREDICTIONS.column_names)
+    PREDICTIONS.write(empty, folder / "predictions" / "c" / "vit_pure.svm.csv")
     (folder / "study.json").write_text("{}")
     write_over_cohorts(folder)
     return Study(folder)
@@ -88,12 +89,10 @@ def test_only_what_the_test_finds_has_a_star(tmp_path, verdict, starred):
     pair = ("c", "balanced_accuracy", "vit_pure", "svm", "control_majority_class", "majority_class")
     tested = (0.4, 0.5, 2.0, 4, 0.01, 0.01) if verdict != "not testable" else (None, None, None, 4, None, None)
     row = (*pair, 0.45, *tested, None, 5, None, verdict)
-    tables.PAIRWISE.write(
-        pd.DataFrame([row], columns=tables.PAIRWISE.column_names), tmp_path / "statistics" / "pairwise.csv"
-    )
+    PAIRWISE.write(pd.DataFrame([row], columns=PAIRWISE.column_names), tmp_path / "statistics" / "pairwise.csv")
     methods = [("vit_pure", "svm"), ("control_majority_class", "majority_class")]
     rows = [("c", *method, "balanced_accuracy", 0.5, 0.4, 0.6, 9, "ok", "bca") for method in methods]
-    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), tmp_path / "summary.csv")
+    SUMMARY.write(pd.DataFrame(rows, columns=SUMMARY.column_names), tmp_path / "summary.csv")
     (tmp_path / "study.json").write_text("{}")
     shown = words(KINDS["pairwise"].draw(Study(tmp_path), "c"))
     assert sum(text.endswith(" *") for text in shown) == starred
@@ -284,7 +283,7 @@ def test_arms_never_share_a_colour():
     ],
 )
 def test_titles(method, title):
-    assert style.method_title(method) == title
+    assert titles.method_title(method) == title
 
 
 @pytest.mark.parametrize(
@@ -292,7 +291,7 @@ def test_titles(method, title):
     [("balanced_accuracy", "balanced accuracy"), ("macro_auc", "area under the ROC curve"), ("macro_f1", "macro F1")],
 )
 def test_metric_titles_inside_a_sentence(metric, title):
-    assert style.lower_case(style.metric_title(metric)) == title
+    assert titles.lower_case(titles.metric_title(metric)) == title
 
 
 def test_training_curves_are_drawn_for_trained_arms_only(study, tmp_path):

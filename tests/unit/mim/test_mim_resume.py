@@ -10,11 +10,11 @@ import pytest
 import torch
 from tiny_mim import IMAGES, VOLUMES, network, no_report, settings, sources
 
-from sixgig.contrastive.checkpoints import CheckpointStore
 from sixgig.errors import ArmError
 from sixgig.mim.crops import VolumeCrops
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.training import train
+from sixgig.training.checkpoints import CheckpointStore
 
 HERE = Path(__file__).resolve().parent
 STEPS = 9

@@ -17,18 +17,14 @@ from tiny_mim import (
 )
 from torch import nn
 
-from sixgig.contrastive.checkpoints import CheckpointStore
 from sixgig.errors import ArmError
 from sixgig.mim import batches, training
 from sixgig.mim.batches import micro_batches, read_ahead
 from sixgig.mim.masking import masked_count
-from sixgig.mim.optimisation import (
-    NotFiniteError,
-    explain,
-    learning_rate,
-)
+from sixgig.mim.optimisation import NotFiniteError, explain, learning_rate
 from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.mim.training import train
+from sixgig.training.checkpoints import CheckpointStore
 
 # not finite
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sixgig.contrastive.checkpoints import CheckpointStore
 from sixgig.mim.batches import micro_batches
 from sixgig.mim.crops import ImageRows, VolumeCrops
 from sixgig.mim.geometry import Geometry, Shape
@@ -14,6 +13,7 @@ from sixgig.mim.network import build_network
 from sixgig.mim.optimisation import Optimisation
 from sixgig.mim.settings import Settings
 from sixgig.mim.training import train
+from sixgig.training.checkpoints import CheckpointStore
 
 SHAPE = Shape(
     width=16, depth=1, heads=2, mlp_width=32, decoder_width=16, decoder_depth=1, decoder_heads=2, decoder_mlp_width=32

@@ -10,9 +10,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from sixgig.phantoms import write_phantom
 from sixgig.phantoms.acdc import Person, draw_plan, group_of
 from sixgig.phantoms.heart import Heart, contraction_curve
+from sixgig.phantoms.writing import write_phantom
 
 SUBJECTS, SEED = 25, 8
 SECTORS = 12

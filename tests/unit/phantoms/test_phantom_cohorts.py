@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sixgig.errors import ConfigError
-from sixgig.phantoms import write_phantom
+from sixgig.phantoms.writing import write_phantom
 
 BRATS = functools.partial(write_phantom, "brats", shape=(32, 32, 24), spacing=6.0, seed=5)
 ACDC = functools.partial(write_phantom, "acdc", shape=(40, 36, 10), spacing=4.0, seed=5, frames=8)

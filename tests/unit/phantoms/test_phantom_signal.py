@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 
 from sixgig.phantoms.fields import SmoothField, ramp
-from sixgig.phantoms.signal import (
-    CoilBias,
-    Tissue,
-    add_rician_noise,
-    balanced_ssfp,
-    flair,
-    nulling_time,
-    spin_echo,
-)
+from sixgig.phantoms.signal import CoilBias, Tissue, add_rician_noise, balanced_ssfp, flair, nulling_time, spin_echo
 
 
 def test_spin_echo_equals_hand_value() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.figures import draw_all
-from sixgig.study import Study
+from sixgig.figures.catalogue import draw_all
+from sixgig.results.study import Study
 from tests.unit.reporting.fake_study import write_fake_study
 
 

@@ -11,13 +11,21 @@ import pandas as pd
 import yaml
 from scipy import stats
 
-from sixgig import tables
-from sixgig.atomic import write_json
+from sixgig.runtime.atomic import write_json
 from sixgig.statistics.budget import weigh_budget
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.costs import COSTS
+from sixgig.tables.format import Table
+from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
+from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
+from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.scores import METRICS as METRICS_TABLE
+from sixgig.tables.scores import SUMMARY
 from tests.unit.reporting.fake_training import write_training
 
 REPOSITORY = Path(__file__).parents[3]
@@ -70,7 +78,7 @@ def write_fake_study(
                     continue
                 predictions = _predict(splits, skill + (0.2 if classifier == "svm" else 0.0), arm, rng)
                 path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
-                tables.PREDICTIONS.write(predictions, path)
+                PREDICTIONS.write(predictions, path)
                 folds = _per(predictions, ["repeat", "fold"])
                 for (repeat, fold), values in folds.items():
                     metrics += [(cohort, arm, classifier, name, repeat, fold, values[name]) for name in METRICS]
@@ -101,12 +109,12 @@ def write_fake_study(
         write_training(folder, cohort)
         costs.append((cohort, None, "prepare", 12.4, None, 0.0, 350.0, None, "cpu"))
         pairwise += _compare(cohort, scores)
-    _table(tables.METRICS, metrics, folder / "metrics.csv")
-    _table(tables.SUMMARY, summary, folder / "summary.csv")
+    _table(METRICS_TABLE, metrics, folder / "metrics.csv")
+    _table(SUMMARY, summary, folder / "summary.csv")
     held_out = [("elpv", *row[1:7], 40, *row[8:]) for row in summary if row[0] == "elpv" and row[1] != "vit_sparse"]
-    _table(tables.SUMMARY, held_out, folder / "test_summary.csv")
-    _table(tables.COSTS, costs, folder / "costs.csv")
-    _table(tables.PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
+    _table(SUMMARY, held_out, folder / "test_summary.csv")
+    _table(COSTS, costs, folder / "costs.csv")
+    _table(PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
     _write_further_tests(folder, cohorts)
     write_over_cohorts(folder)
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
@@ -140,17 +148,17 @@ def write_fake_study(
 
 def write_over_cohorts(folder: Path, metric: str = "balanced_accuracy") -> None:
     """Write what follows from summary, costs and sidecars."""
-    summary = tables.SUMMARY.read(folder / "summary.csv")
+    summary = SUMMARY.read(folder / "summary.csv")
     omnibus, ranks = compare_over_cohorts(summary, metric)
     sidecars = {
         (path.parent.name, path.stem): json.loads(path.read_text()) for path in folder.glob("features/*/*.json")
     }
-    budget = weigh_budget(summary, tables.COSTS.read(folder / "costs.csv"), sidecars, metric)
+    budget = weigh_budget(summary, COSTS.read(folder / "costs.csv"), sidecars, metric)
     for table, frame in (
-        (tables.OMNIBUS, omnibus),
-        (tables.RANKS, ranks),
-        (tables.FACTORS, explain_variance(summary, metric)),
-        (tables.BUDGET, budget),
+        (OMNIBUS, omnibus),
+        (RANKS, ranks),
+        (FACTORS, explain_variance(summary, metric)),
+        (BUDGET, budget),
     ):
         table.write(frame, folder / "statistics" / table.name)
 
@@ -179,20 +187,20 @@ def _measure(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
 def _write_further_tests(folder: Path, cohorts: tuple[str, ...]) -> None:
     """The other tests of pairs, computed by the package from the files written so far."""
     own = folder / "statistics"
-    metrics = tables.METRICS.read(folder / "metrics.csv")
-    tables.BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
+    metrics = METRICS_TABLE.read(folder / "metrics.csv")
+    BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
     methods = [(arm, classifier) for arm in [*SKILL["elpv"]] for classifier in ("svm", "src")]
     methods.append(("control_majority_class", "majority_class"))
     for cohort, arm, classifier in ((cohort, *method) for cohort in cohorts for method in methods):
         path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
         if not path.exists():  # a failed arm leaves a table without rows
-            _table(tables.PREDICTIONS, [], path)
+            _table(PREDICTIONS, [], path)
     tests = compare_subjects(folder, cohorts, methods)
-    tables.MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
-    tables.DELONG.write(tests.delong, own / "delong.csv")
+    MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
+    DELONG.write(tests.delong, own / "delong.csv")
 
 
-def _table(table: tables.Table, rows: list[tuple], path: Path) -> None:
+def _table(table: Table, rows: list[tuple], path: Path) -> None:
     table.write(pd.DataFrame(rows, columns=table.column_names), path)
 
 
@@ -216,14 +224,14 @@ def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.Dat
             splits += [(subject, label, "evaluation", r, (i + r) % FOLDS) for r in range(REPEATS)]
     for i in range(8):
         splits.append((f"{cohort}-pre{i}", None, "pretraining", None, None))
-    _table(tables.MANIFEST, manifest, own / "manifest.csv")
-    _table(tables.SPLITS, splits, own / "splits.csv")
+    _table(MANIFEST, manifest, own / "manifest.csv")
+    _table(SPLITS, splits, own / "splits.csv")
     bad = (
         [("scan_017/flair.nii.gz", "scan_017", "the file ends early: 1,204 of 9,600 bytes")]
         if cohort == "brats_phantom"
         else []
     )
-    _table(tables.QUARANTINE, bad, own / "quarantine.csv")
+    _table(QUARANTINE, bad, own / "quarantine.csv")
     np.save(own / "images.npy", np.stack(images))
     write_json(
         own / "cohort.json",
@@ -252,7 +260,7 @@ def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.Dat
             "duplicates_within_fold": [["a-0", "b-0"]],
         },
     )
-    frame = pd.DataFrame(splits, columns=tables.SPLITS.column_names)
+    frame = pd.DataFrame(splits, columns=SPLITS.column_names)
     return frame[frame["role"] == "evaluation"]
 
 
@@ -309,7 +317,7 @@ def _predict(splits: pd.DataFrame, skill: float, arm: str, rng: np.random.Genera
             logits = noise + skill * (np.array(classes) == row.label)
             values = np.exp(logits) / np.exp(logits).sum()
         rows.append((row.subject_id, row.repeat, row.fold, row.label, classes[int(np.argmax(values))], *values))
-    return pd.DataFrame(rows, columns=tables.PREDICTIONS.column_names + [f"score_{name}" for name in classes])
+    return pd.DataFrame(rows, columns=PREDICTIONS.column_names + [f"score_{name}" for name in classes])
 
 
 def _per(predictions: pd.DataFrame, by: list[str]) -> dict[tuple, dict[str, float]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sixgig import tables
-from sixgig.atomic import write_json
+from sixgig.runtime.atomic import write_json
+from sixgig.tables.training import TRAINING
 
 
 def _write_masked_modelling(folder: Path, cohort: str) -> None:
@@ -69,4 +69,4 @@ def write_training(folder: Path, cohort: str) -> None:
 
 
 def _write_curve(rows: list[tuple], path: Path) -> None:
-    tables.TRAINING.write(pd.DataFrame(rows, columns=tables.TRAINING.column_names), path)
+    TRAINING.write(pd.DataFrame(rows, columns=TRAINING.column_names), path)

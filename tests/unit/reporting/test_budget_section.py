@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sixgig import tables
-from sixgig.atomic import write_json
 from sixgig.reporting import budget
-from sixgig.study import Study
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import write_json
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.pairs import PAIRWISE
 
 
 def make(
@@ -23,12 +24,12 @@ def make(
          None, "no" if front else None, None, "ok")
         for arm, (seconds, estimate, front) in points.items()
     ]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=tables.BUDGET.column_names)
-    tables.BUDGET.write(frame, folder / "statistics" / "budget.csv")
+    frame = pd.DataFrame(rows, columns=BUDGET.column_names)
+    BUDGET.write(frame, folder / "statistics" / "budget.csv")
     pair = ("c", "balanced_accuracy", "vit_pure", "svm", "baseline_cnn", "svm", 0.1, 0.0, 0.2, 1.0, 14, 0.01, 0.02, 0.5)
     pairs = [] if verdict is None else [(*pair, 15, 0.1, verdict)]
-    pairs = pd.DataFrame(pairs, columns=tables.PAIRWISE.column_names)
-    tables.PAIRWISE.write(pairs, folder / "statistics" / "pairwise.csv")
+    pairs = pd.DataFrame(pairs, columns=PAIRWISE.column_names)
+    PAIRWISE.write(pairs, folder / "statistics" / "pairwise.csv")
     write_json(folder / "study.json", {})
     return Study(folder)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sixgig import tables
-from sixgig.reporting import comparisons, numbers
-from sixgig.study import Method, Study
+from sixgig.reporting import comparisons
+from sixgig.results.study import Method, Study
+from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
+from sixgig.words import numbers
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_pair_that_is_not_testable_is_shown_as_such(folder):
     for name in ("ci_low", "ci_high", "t", "p_value", "p_holm", "effect_size", "detectable"):
         changed.loc[first, name] = None
     changed.loc[first, "verdict"] = "not testable"
-    tables.PAIRWISE.write(changed, folder / "statistics" / "pairwise.csv")
+    PAIRWISE.write(changed, folder / "statistics" / "pairwise.csv")
     for view in (comparisons.pairs(Study(folder), "elpv"), comparisons.tests(Study(folder), "elpv")):
         assert [cell.text for cell in view.rows[-1][:2]] == ["Baseline CNN + SVM", "Baseline CNN + SRC"]
         assert "n/a" in [cell.text for cell in view.rows[-1]]
@@ -74,7 +75,7 @@ def test_a_pair_that_is_not_testable_is_shown_as_such(folder):
 
 def test_a_pair_without_shared_folds_keeps_its_tests_over_subjects(folder):
     study = Study(folder)
-    for table in (tables.PAIRWISE, tables.BAYESIAN):
+    for table in (PAIRWISE, BAYESIAN):
         frame = getattr(study, table.name.removesuffix(".csv"))
         table.write(frame.drop(index=frame.index[0]), folder / "statistics" / table.name)
     view = comparisons.tests(Study(folder), "elpv")
@@ -85,7 +86,7 @@ def test_a_pair_without_shared_folds_keeps_its_tests_over_subjects(folder):
 
 
 def test_no_pairs_at_all(folder):
-    for table in (tables.PAIRWISE, tables.BAYESIAN, tables.MCNEMAR, tables.DELONG):
+    for table in (PAIRWISE, BAYESIAN, MCNEMAR, DELONG):
         table.write(pd.DataFrame(columns=table.column_names), folder / "statistics" / table.name)
     study = Study(folder)
     assert comparisons.pairs(study, "elpv").rows == comparisons.tests(study, "elpv").rows == []

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sixgig import tables
 from sixgig.reporting import contact_sheet
+from sixgig.tables.cohorts import MANIFEST
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def manifest() -> pd.DataFrame:
         for subject, label in [("b1", "B"), ("a1", "A"), ("a2", "A"), ("u1", None)]
         for s in range(3)
     ]
-    return pd.DataFrame(rows, columns=tables.MANIFEST.column_names)
+    return pd.DataFrame(rows, columns=MANIFEST.column_names)
 
 
 def decode(uri: str) -> Image.Image:

@@ -8,7 +8,7 @@ import pytest
 
 from sixgig.reporting import exports, page
 from sixgig.reporting.views import Cell, TableView
-from sixgig.study import Study
+from sixgig.results.study import Study
 
 VIEW = TableView(
     "metrics-a_b",

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig import tables
-from sixgig.atomic import write_json
 from sixgig.reporting import over_cohorts
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import write_json
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
-from sixgig.study import Study
+from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
+from sixgig.tables.scores import SUMMARY
 
 ARMS = ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_sparse")
 
@@ -29,10 +30,10 @@ def make(folder: Path, scores: object, arms: tuple[str, ...] = ARMS, classifiers
         for arm, row in zip(arms, grid, strict=True)
         for classifier, v in zip(classifiers, row, strict=True)
     ]  # fmt: skip
-    summary = tables.SUMMARY.check(pd.DataFrame(rows, columns=tables.SUMMARY.column_names[:-1]), "summary")
+    summary = SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
     omnibus, ranks = compare_over_cohorts(summary, "balanced_accuracy")
     factors = explain_variance(summary, "balanced_accuracy")
-    for table, frame in ((tables.OMNIBUS, omnibus), (tables.RANKS, ranks), (tables.FACTORS, factors)):
+    for table, frame in ((OMNIBUS, omnibus), (RANKS, ranks), (FACTORS, factors)):
         table.write(frame, folder / "statistics" / table.name)
     write_json(folder / "study.json", {})
     return Study(folder)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sixgig.errors import SixgigError, TableError
-from sixgig.reporting import cohorts, comparisons, numbers, results, write_report
-from sixgig.study import Method, Study
+from sixgig.reporting import cohorts, comparisons, results
+from sixgig.reporting.page import write_report
+from sixgig.results.study import Method, Study
+from sixgig.words import numbers
 from tests.unit.reporting.fake_study import COHORTS, write_fake_study
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sixgig import tables
 from sixgig.reporting import preview as module
 from sixgig.reporting.preview import preview
+from sixgig.tables.cohorts import MANIFEST
 
 
 def manifest(dimensions: int = 3, per_class: int = 3) -> pd.DataFrame:
@@ -16,7 +16,7 @@ def manifest(dimensions: int = 3, per_class: int = 3) -> pd.DataFrame:
         for label in "AB"
         for n in range(per_class)
     ]
-    return pd.DataFrame(rows, columns=tables.MANIFEST.column_names)
+    return pd.DataFrame(rows, columns=MANIFEST.column_names)
 
 
 def upright(n: int) -> np.ndarray:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.reporting import write_report
-from sixgig.study import Study
+from sixgig.reporting.page import write_report
+from sixgig.results.study import Study
 
 FLAGS = (
     "--headless",

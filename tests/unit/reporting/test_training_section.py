@@ -1,6 +1,6 @@
 from sixgig.reporting import training
 from sixgig.reporting.page import render
-from sixgig.study import Study
+from sixgig.results.study import Study
 
 
 def test_trained_arms_say_with_what_and_whether_they_learned(drawn_study):

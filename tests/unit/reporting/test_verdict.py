@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig import tables
-from sixgig.atomic import write_json
 from sixgig.reporting import verdict
-from sixgig.study import Method, Study
+from sixgig.results.study import Method, Study
+from sixgig.runtime.atomic import write_json
+from sixgig.tables.pairs import MCNEMAR, PAIRWISE
+from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.scores import SUMMARY
 
 BEST = {"baseline_cnn": 0.70, "vit_pure": 0.80, "control_random_vit": 0.60, "control_majority_class": 0.50}
 
@@ -54,8 +56,8 @@ def make(
                 None,
             )
         )
-    tables.SUMMARY.write(pd.DataFrame(rows, columns=tables.SUMMARY.column_names), folder / "summary.csv")
-    tables.SUMMARY.write(pd.DataFrame(columns=tables.SUMMARY.column_names), folder / "test_summary.csv")
+    SUMMARY.write(pd.DataFrame(rows, columns=SUMMARY.column_names), folder / "summary.csv")
+    SUMMARY.write(pd.DataFrame(columns=SUMMARY.column_names), folder / "test_summary.csv")
     pairs, subjects = [], []
     arms = [arm for arm in estimates if not np.isnan(estimates[arm])]
     for i, a in enumerate(arms):
@@ -75,15 +77,11 @@ def make(
                 only_a, only_b, p_holm = constant[a, b]
                 found = "within noise" if p_holm >= 0.05 else "a better" if only_a > only_b else "b better"
                 subjects.append(("c", *methods, 10, only_a, only_b, 5, p_holm, p_holm, found))
-    tables.PAIRWISE.write(
-        pd.DataFrame(pairs, columns=tables.PAIRWISE.column_names), folder / "statistics" / "pairwise.csv"
-    )
-    tables.MCNEMAR.write(
-        pd.DataFrame(subjects, columns=tables.MCNEMAR.column_names), folder / "statistics" / "mcnemar.csv"
-    )
+    PAIRWISE.write(pd.DataFrame(pairs, columns=PAIRWISE.column_names), folder / "statistics" / "pairwise.csv")
+    MCNEMAR.write(pd.DataFrame(subjects, columns=MCNEMAR.column_names), folder / "statistics" / "mcnemar.csv")
     write_json(folder / "study.json", {"config": {"study": "s", "evaluation": {"alpha": 0.05}}})
-    predictions = pd.DataFrame([("a", 0, 0, "x", "x"), ("b", 0, 0, "y", "x")], columns=tables.PREDICTIONS.column_names)
-    tables.PREDICTIONS.write(predictions, folder / "predictions" / "c" / "vit_pure.svm.csv")
+    predictions = pd.DataFrame([("a", 0, 0, "x", "x"), ("b", 0, 0, "y", "x")], columns=PREDICTIONS.column_names)
+    PREDICTIONS.write(predictions, folder / "predictions" / "c" / "vit_pure.svm.csv")
     return Study(folder)
 
 

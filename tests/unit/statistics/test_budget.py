@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig import tables
 from sixgig.statistics.budget import method_costs, pareto_front, weigh_budget
+from sixgig.tables.costs import COSTS
+from sixgig.tables.scores import SUMMARY
 
 NAN = float("nan")
 
@@ -53,7 +54,7 @@ def costs(device="cpu", vram=0.0):
     frame = pd.DataFrame(rows, columns=["cohort", "arm", "stage", "seconds", "peak_rss_mb", "device"])
     frame = frame.assign(images_per_second=None, batch_size=None)
     frame["peak_vram_mb"] = np.where(frame["device"] == "cuda", vram, 0.0)
-    return tables.COSTS.check(frame, "costs")
+    return COSTS.check(frame, "costs")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def summary(estimates=ESTIMATES, metric="balanced_accuracy"):
         ("c", *method, metric, value, None, None, 40, "ok" if value is not None else "failed: why")
         for method, value in estimates.items()
     ]
-    return tables.SUMMARY.check(pd.DataFrame(rows, columns=tables.SUMMARY.column_names[:-1]), "summary")
+    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
 
 
 def fronts(table):

@@ -4,8 +4,8 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from sixgig import tables
 from sixgig.statistics.factors import explain_variance, sums_of_squares
+from sixgig.tables.scores import SUMMARY
 
 
 def summary(grid, classifiers=("svm", "src"), cohort="acdc", metric="balanced_accuracy"):
@@ -16,7 +16,7 @@ def summary(grid, classifiers=("svm", "src"), cohort="acdc", metric="balanced_ac
         for arm, values in grid.items()
         for classifier, value in zip(classifiers, values, strict=True)
     ]  # fmt: skip
-    return tables.SUMMARY.check(pd.DataFrame(rows, columns=tables.SUMMARY.column_names[:-1]), "summary")
+    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
 
 
 def explained(rows, metric="balanced_accuracy"):

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig import tables
 from sixgig.errors import ConfigError
 from sixgig.statistics.omnibus import compare_over_cohorts
+from sixgig.tables.over_cohorts import OMNIBUS, RANKS
+from sixgig.tables.scores import SUMMARY
 from tests.unit.statistics.demsar import SCORES
 
 FOUR = ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_sparse")
@@ -18,7 +19,7 @@ def summary(scores, arms=FOUR, metric="balanced_accuracy"):
         for c, row in enumerate(np.asarray(scores, dtype=float))
         for arm, value in zip(arms, row, strict=True)
     ]  # fmt: skip
-    return tables.SUMMARY.check(pd.DataFrame(rows, columns=tables.SUMMARY.column_names[:-1]), "summary")
+    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
 
 
 def compare(scores, arms=FOUR, alpha=0.05, metric="balanced_accuracy"):
@@ -151,7 +152,7 @@ def test_an_unknown_metric_is_named():
 
 def test_tables_survive_their_files(tmp_path):
     omnibus, ranks = compare_over_cohorts(summary(SCORES[:3]), "balanced_accuracy")
-    for table, frame in ((tables.OMNIBUS, omnibus), (tables.RANKS, ranks)):
+    for table, frame in ((OMNIBUS, omnibus), (RANKS, ranks)):
         table.write(frame, tmp_path / table.name)
         table.write(table.read(tmp_path / table.name), tmp_path / "again.csv")
         assert (tmp_path / table.name).read_bytes() == (tmp_path / "again.csv").read_bytes()

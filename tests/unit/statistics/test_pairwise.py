@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from sixgig import tables
 from sixgig.errors import ConfigError
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.resampled import corrected_resampled_t_test
+from sixgig.tables.scores import METRICS
 
 
 def scores(means, cohort="elpv", metric="balanced_accuracy", noise=0.02, seed=0):
@@ -19,7 +19,7 @@ def scores(means, cohort="elpv", metric="balanced_accuracy", noise=0.02, seed=0)
         for repeat in range(3)
         for fold in range(5)
     ]
-    return pd.DataFrame(rows, columns=tables.METRICS.column_names)
+    return pd.DataFrame(rows, columns=METRICS.column_names)
 
 
 def test_all_pairs_of_a_cohort_with_holm_over_them():

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig import tables
 from sixgig.errors import TableError
 from sixgig.statistics.delong import delong_test
 from sixgig.statistics.subjects import compare_subjects, mean_scores
+from sixgig.tables.predictions import PREDICTIONS
 
 N = 40
 METHODS = [("good", "svm"), ("poor", "svm"), ("poor", "src"), ("failed", "svm")]
@@ -13,7 +13,7 @@ METHODS = [("good", "svm"), ("poor", "svm"), ("poor", "src"), ("failed", "svm")]
 
 def predictions(skill, classes=("x", "y"), seed=0, repeats=3, n=N):
     """Scores of n subjects whose true class is higher by ``skill``; None is an arm that failed."""
-    columns = tables.PREDICTIONS.column_names
+    columns = PREDICTIONS.column_names
     if skill is None:
         return pd.DataFrame(columns=columns)
     generator = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ def predictions(skill, classes=("x", "y"), seed=0, repeats=3, n=N):
 
 def write(root, cohort, found):
     for method, frame in found.items():
-        tables.PREDICTIONS.write(frame, root / "predictions" / cohort / f"{'.'.join(method)}.csv")
+        PREDICTIONS.write(frame, root / "predictions" / cohort / f"{'.'.join(method)}.csv")
 
 
 def usual(**options):
@@ -57,7 +57,7 @@ def test_verdicts_and_holm_over_the_pairs_of_the_cohort(tmp_path):
 
 def test_scores_are_averaged_before_a_class_is_chosen():
     """Two repeats say x by a little, the third says y by much: the mean says y."""
-    columns = [*tables.PREDICTIONS.column_names, "score_x", "score_y"]
+    columns = [*PREDICTIONS.column_names, "score_x", "score_y"]
     rows = [("s", 0, 0, "y", "x", 0.51, 0.49), ("s", 1, 0, "y", "x", 0.52, 0.48), ("s", 2, 0, "y", "y", 0.1, 0.9)]
     found = mean_scores(pd.DataFrame(rows, columns=columns))
     assert found.right.tolist() == [True]
@@ -66,7 +66,7 @@ def test_scores_are_averaged_before_a_class_is_chosen():
 
 def test_the_order_of_repeats_breaks_no_tie():
     """0.1 + 0.2 + 0.3 depends on the order of addition, in the last digit."""
-    columns = [*tables.PREDICTIONS.column_names, "score_x", "score_y"]
+    columns = [*PREDICTIONS.column_names, "score_x", "score_y"]
     shares = {"a": (0.1, 0.2, 0.3), "b": (0.3, 0.2, 0.1)}
     rows = [(s, r, 0, "x", "y", v, 1 - v) for s, values in shares.items() for r, v in enumerate(values)]
     scores = mean_scores(pd.DataFrame(rows, columns=columns)).scores

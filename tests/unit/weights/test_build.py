@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from sixgig.errors import ConfigError, WeightsError
-from sixgig.weights import build_weights
+from sixgig.weights.build import build_weights
 from sixgig.weights.loading import create_network, data_config, load_backbone, random_backbone
 from sixgig.weights.storage import read_provenance
 

@@ -9,8 +9,8 @@ import torch
 from timm.layers import DiffAttention, RmsNorm, SwiGLUPacked
 from timm.models.vision_transformer import ParallelScalingBlock, ResPostBlock, VisionTransformer
 
-from sixgig.contrastive.arrays import parameter_shapes
 from sixgig.errors import ArmError
+from sixgig.training.arrays import parameter_shapes
 from sixgig.weights.export import export_vit, import_vit
 
 MEAN, STD = (0.5, 0.25, 0.125), (1.0, 2.0, 4.0)

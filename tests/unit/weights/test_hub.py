@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from sixgig.errors import WeightsError
-from sixgig.weights import build_weights
+from sixgig.weights.build import build_weights
 from sixgig.weights.loading import create_network, load_backbone
 
 MODEL = "test_vit"

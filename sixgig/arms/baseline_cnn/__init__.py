@@ -1,0 +1,1 @@
+"""Baseline: a convolutional network pretrained on natural images, global average pooled."""

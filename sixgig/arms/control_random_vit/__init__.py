@@ -1,0 +1,1 @@
+"""Control: the ViT of vit_pure with random weights. What it reaches owes nothing to pretraining."""

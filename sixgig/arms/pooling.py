@@ -1,0 +1,62 @@
+"""From one feature vector per image to one per subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from sixgig.errors import CohortError
+
+#: How the images of one subject (and frame) become one vector, by config name.
+POOLINGS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ...]] = {
+    "mean": (lambda rows: rows.mean(axis=0),),
+    "mean_max": (lambda rows: rows.mean(axis=0), lambda rows: rows.max(axis=0)),
+    "mean_std": (lambda rows: rows.mean(axis=0), lambda rows: rows.std(axis=0)),
+}
+
+
+def pool_subjects(image_features: np.ndarray, manifest: pd.DataFrame, pooling: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pool image features per subject; frames are pooled apart and concatenated in sorted order (ED before ES).
+
+    Args:
+        image_features: Float array [n_images, d]; row i belongs to row i of the manifest.
+        manifest: Rows of :data:`sixgig.tables.cohorts.MANIFEST`.
+        pooling: A key of :data:`POOLINGS`.
+
+    Returns:
+        features: float32 [n_subjects, d x (vectors of the pooling) x (frames)].
+        subject_ids: str [n_subjects], in the order in which subjects first appear in the manifest.
+
+    Raises:
+        CohortError: Rows and manifest do not match, or subjects have different frames.
+    """
+    if len(image_features) != len(manifest):
+        raise CohortError(
+            "features",
+            f"{len(image_features)} rows of features for {len(manifest)} images in the manifest",
+            "delete the cohort's features and run snakemake again",
+        )
+    frames = manifest["frame"].fillna("").to_numpy(dtype=str)
+    subjects = manifest["subject_id"].to_numpy(dtype=str)
+    expected = sorted(set(frames))
+    subject_ids = np.array(list(dict.fromkeys(subjects)), dtype=str)
+    rows_of: dict[tuple[str, str], list[int]] = {}
+    for row, key in enumerate(zip(subjects, frames, strict=True)):
+        rows_of.setdefault(key, []).append(row)
+    vectors = []
+    for subject in subject_ids:
+        parts = []
+        for frame in expected:
+            rows = rows_of.get((subject, frame))
+            if rows is None:
+                raise CohortError(
+                    f"manifest of subject {subject}",
+                    f"has no images of frame {frame or '(none)'}, which other subjects have",
+                    "prepare the cohort again; a subject without all frames belongs in quarantine.csv",
+                )
+            block = np.asarray(image_features[rows], dtype=np.float64)
+            parts += [statistic(block) for statistic in POOLINGS[pooling]]
+        vectors.append(np.concatenate(parts))
+    return np.asarray(vectors, dtype=np.float32), subject_ids

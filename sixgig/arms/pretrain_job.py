@@ -1,0 +1,97 @@
+"""All that decides what one arm learns from one cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sixgig.runtime import checkpoints
+from sixgig.runtime.digests import file_sha256
+from sixgig.tables.cohorts import MANIFEST, SPLITS
+from sixgig.tables.roles import evaluation_subjects, pretraining_subjects
+
+
+@dataclass(frozen=True)
+class PretrainJob:
+    """All that decides what one arm learns from one cohort.
+
+    Attributes:
+        study: Name of the study.
+        cohort: Name of the cohort.
+        arm: Registry name of a :class:`PretrainedArm`.
+        options: The arm's stanza in the config.
+        cohort_options: The cohort's stanza in the config.
+        scope: ``inductive`` or ``transductive``.
+        weights: File of the weights stage that training begins with.
+        images: images.npy of the cohort.
+        volumes: volumes.npy of the cohort, for an arm that trains on them; else None.
+        manifest: manifest.csv of the cohort.
+        splits: splits.csv of the cohort.
+        environment: What the check of another environment found (JSON), for arms that need one.
+        python: File that holds the path of that environment's interpreter.
+        checkpoints: ``results/<study>/.checkpoints``.
+        tracking: MLflow's store, when the loss is to be followed live; else None.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        memory_limit_mb: GPU memory limit of the training process in MiB.
+        seed: The study's seed.
+        threads: CPU threads to compute with.
+        digest: Digest of the source code that trains.
+    """
+
+    study: str
+    cohort: str
+    arm: str
+    options: Mapping[str, Any]
+    cohort_options: Mapping[str, Any]
+    scope: str
+    weights: Path
+    images: Path
+    volumes: Path | None
+    manifest: Path
+    splits: Path
+    environment: Path | None
+    python: Path | None
+    checkpoints: Path
+    tracking: Path | None
+    device: str
+    memory_limit_mb: int
+    seed: int
+    threads: int
+    digest: str
+
+    @property
+    def label(self) -> str:
+        """Name of the job for people."""
+        return f"pretrain {self.cohort} {self.arm}"
+
+    def load_images(self) -> np.ndarray:
+        """Return the cohort's images, uint8 [n, H, W, 3], memory-mapped."""
+        images: np.ndarray = np.load(self.images, mmap_mode="r")
+        return images
+
+    def volume_names(self) -> list[str]:
+        """Return the volume_id of every row of volumes.npy."""
+        return list(MANIFEST.read(self.manifest)["volume_id"].dropna().unique())
+
+    def pools(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the manifest's rows the arm may learn from, and those of the evaluation subjects, without labels."""
+        manifest, splits = MANIFEST.read(self.manifest).drop(columns="label"), SPLITS.read(self.splits)
+        learn = manifest["subject_id"].isin(set(pretraining_subjects(splits, self.scope)))
+        evaluate = manifest["subject_id"].isin(set(evaluation_subjects(splits)))
+        return manifest[learn], manifest[evaluate]
+
+    def checkpoint_folder(self, **settings: Any) -> Path:
+        """Return the folder of this training's checkpoints; another one whenever the result would change.
+
+        Args:
+            settings: What changes the result beside the job's inputs, such as the backend.
+        """
+        names = ("weights", "images", "manifest", "splits", *(("volumes",) if self.volumes is not None else ()))
+        inputs = {name: file_sha256(getattr(self, name)) for name in names}
+        key = {**inputs, "seed": self.seed, "scope": self.scope, "digest": self.digest, **settings}
+        return checkpoints.checkpoint_folder(self.checkpoints, f"pretrain-{self.cohort}-{self.arm}", key)

@@ -1,0 +1,36 @@
+"""ViT + contrastive pretraining: vit_pure's ViT, trained further with domain-specific contrastive losses.
+
+The losses and the sampling are those of Chaitanya et al. 2020 (arXiv 2006.10511), whose encoder was convolutional; here
+they train a ViT, as a TensorFlow 1 graph in its own environment or in PyTorch (:mod:`sixgig.contrastive`). The trained
+network then encodes as any ViT does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixgig.arms.base import PretrainedArm, Trained
+from sixgig.arms.tokens import TokenFeatures
+
+if TYPE_CHECKING:
+    from sixgig.arms.pretrain_job import PretrainJob
+
+
+class ContrastiveViT(TokenFeatures, PretrainedArm):
+    """Class or mean patch token of a ViT trained further on the pretraining subjects."""
+
+    name = "vit_contrastive"
+    title = "ViT + contrastive pretraining"
+    summary = "The ViT, trained further on pretraining subjects with domain-specific contrastive losses."
+    seed_batch_size = 8
+    expected_vram_mb = 5120
+    process_modules = ("sixgig.contrastive.__main__",)
+
+    def pretrain(self, job: PretrainJob) -> Trained:
+        """Train the network; see :func:`sixgig.arms.vit_contrastive.pretraining.pretrain`."""
+        from sixgig.arms.vit_contrastive.pretraining import pretrain
+
+        return pretrain(job)
+
+
+ARM = ContrastiveViT

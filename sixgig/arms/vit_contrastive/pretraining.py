@@ -1,0 +1,141 @@
+"""Prepare and run the contrastive training of one cohort: its pools of images, its backend, its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sixgig.arms.base import Trained
+from sixgig.arms.vit_contrastive.backends import Training, train_in_tensorflow1, train_in_torch
+from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
+from sixgig.contrastive.settings import Settings
+from sixgig.errors import ArmError, EnvironmentMissingError
+from sixgig.runtime.atomic import read_json
+from sixgig.training.errors import ContrastiveError
+from sixgig.weights.export import export_vit, import_vit
+from sixgig.weights.loading import load_backbone
+from sixgig.weights.storage import read_provenance
+
+if TYPE_CHECKING:
+    from sixgig.arms.pretrain_job import PretrainJob
+
+_STANZA = "arms.vit_contrastive"
+_ENVIRONMENT = "the TensorFlow 1 environment"
+
+
+def pretrain(job: PretrainJob) -> Trained:
+    """Train the ViT of the weights file on the cohort's pretraining subjects.
+
+    Raises:
+        ArmError: The backbone is no plain ViT, there are too few pretraining subjects, or training failed.
+        EnvironmentMissingError: The TensorFlow 1 environment cannot be used, and the study file says to stop then.
+    """
+    network = load_backbone(job.weights, job.load_images().shape[1])
+    data_config = read_provenance(job.weights)["data_config"]
+    arrays, architecture = export_vit(network, tuple(data_config["mean"]), tuple(data_config["std"]))
+    try:
+        training = _prepare(job, arrays, architecture)
+        backend, found, fallbacks = choose_backend(job)
+        if backend == "tensorflow1":
+            assert job.python is not None
+            trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
+        else:
+            trained, facts, history = train_in_torch(training, network)
+    except ContrastiveError as error:
+        raise ArmError(error.place, error.reason, error.next_step) from error
+    import_vit(network, trained)
+    fallbacks += facts.pop("fallbacks", [])
+    folder = Path(facts.pop("checkpoints"))
+    return Trained(network.state_dict(), {**facts, "fallbacks": fallbacks}, history, folder)
+
+
+def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]:
+    """Decide what trains, after what the check of the TensorFlow 1 environment found.
+
+    Returns:
+        ``tensorflow1`` or ``torch``, the check's findings, and what was given up, in words.
+
+    Raises:
+        ArmError: The environment cannot be used and ``on_missing_environment`` is ``skip``.
+        EnvironmentMissingError: The same, and it is ``fail``.
+    """
+    if job.options["backend"] == "torch":
+        return "torch", {}, []
+    assert job.environment is not None
+    found: dict[str, Any] = read_json(job.environment)
+    if not found["usable"]:
+        reason = str(found["reason"])
+    elif job.device == "cuda" and found["device"] != "cuda":
+        reason = f"TensorFlow {found['versions']['tensorflow']} cannot use the GPU"
+        reason += f" ({'; '.join(found['fallbacks'])})" if found["fallbacks"] else ""
+    else:
+        return "tensorflow1", found, list(found["fallbacks"])
+    action = job.options["on_missing_environment"]
+    if action == "torch":
+        return "torch", found, [f"trained with PyTorch instead of TensorFlow 1: {reason}"]
+    if action == "skip":
+        raise ArmError(_ENVIRONMENT, f"{reason} (skipped, as the study file says)", "run `make setup`")
+    raise EnvironmentMissingError(
+        _ENVIRONMENT,
+        reason,
+        f"run `make setup`, or set {_STANZA}.on_missing_environment to torch (the same method in PyTorch) or skip",
+    )
+
+
+def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: Mapping[str, Any]) -> Training:
+    """Check what can be checked before hours are spent."""
+    options = job.options
+    learn, evaluate = job.pools()
+    both = pd.concat([learn, evaluate])
+    subjects, volumes = _numbers(both["subject_id"]), _numbers(both["volume_id"].dropna())
+    pretraining, evaluation = (_pool(rows, subjects, volumes) for rows in (learn, evaluate))
+    partitions = int(job.cohort_options["partitions"])
+    loss, note = choose_loss(pretraining, options["loss"], partitions)
+    frozen, depth = int(options["frozen_blocks"]), int(architecture["depth"])
+    if frozen >= depth:
+        raise ArmError(
+            f"{_STANZA}.frozen_blocks", f"is {frozen}, and the backbone has {depth} blocks", f"use {depth - 1} or less"
+        )
+    settings = Settings(
+        loss=loss,
+        batch_size=int(options["batch_size"]),
+        partitions=partitions,
+        steps=int(options["steps"]),
+        local_steps=int(options["local_steps"]),
+        learning_rate=float(options["learning_rate"]),
+        warmup_steps=int(options["warmup_steps"]),
+        temperature=float(options["temperature"]),
+        crop_fraction=float(options["crop_fraction"]),
+        brightness=float(options["brightness"]),
+        contrast_low=1 - float(options["contrast"]),
+        contrast_high=1 + float(options["contrast"]),
+        frozen_blocks=frozen,
+        micro_batch_size=int(options["micro_batch_size"]),
+        token=str(options["token"]),
+        patience=int(options["patience"]),
+        precision="float32",
+        reference_batching=bool(options["reference_batching"]) and loss == "g_d",
+        seed=job.seed,
+        threads=job.threads,
+    )
+    check_pool(pretraining, loss, settings.batch_size, partitions, settings.reference_batching)
+    notes = [note] if note else []
+    return Training(job, dict(arrays), dict(architecture), pretraining, evaluation, settings, notes)
+
+
+def _numbers(names: pd.Series) -> dict[str, int]:
+    return {str(name): number for number, name in enumerate(sorted(names.unique()))}
+
+
+def _pool(rows: pd.DataFrame, subjects: Mapping[str, int], volumes: Mapping[str, int]) -> Pool:
+    """Turn manifest rows into the arrays that cross to the other environment."""
+    return Pool(
+        row=rows.index.to_numpy(dtype=np.int64),
+        subject=rows["subject_id"].map(subjects).to_numpy(dtype=np.int64),
+        volume=rows["volume_id"].map(volumes).fillna(-1).to_numpy(dtype=np.int64),
+        partition=rows["partition"].fillna(-1).to_numpy(dtype=np.int64),
+    )

@@ -1,0 +1,106 @@
+"""Start the TensorFlow 1 process of the contrastive arm, follow it, and bring home what it learned."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sixgig.errors import ArmError
+from sixgig.runtime.atomic import write_json
+
+_LOG = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parents[3]
+_CLI = "sixgig.contrastive.__main__"
+#: Exit codes of the process, see :mod:`sixgig.contrastive.__main__`.
+_KNOWN_ERROR, _OUT_OF_MEMORY = 3, 4
+
+
+class CardFullError(Exception):
+    """The TensorFlow process ran out of GPU memory."""
+
+
+@dataclass(frozen=True)
+class Tensorflow1Process:
+    """A training process in the other environment.
+
+    Args:
+        python: Interpreter of the TensorFlow 1 environment.
+        folder: Where the process keeps its job file and checkpoints.
+        threads: CPU threads it may use.
+        report: Called with every event of the process.
+    """
+
+    python: str
+    folder: Path
+    threads: int
+    report: Callable[[Mapping[str, Any]], None]
+
+    def train(self, job: Mapping[str, Any]) -> None:
+        """Run ``train`` with a job, as :mod:`sixgig.contrastive.__main__` describes it, until it ends.
+
+        Raises:
+            ArmError: The process stopped with a reason, or ended without one.
+            CardFullError: It ran out of GPU memory.
+        """
+        path = self.folder / "job.json"
+        write_json(path, dict(job))
+        command = [self.python, "-m", _CLI.removesuffix(".__main__"), "train", "--job", str(path)]
+        _LOG.info("starting %s", " ".join(command))
+        sys.stderr.flush()
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(self.threads), text=True)
+        except OSError as error:
+            raise ArmError(self.python, f"cannot be started: {error.strerror}", "run `make setup`") from None
+        last: Mapping[str, Any] = {}
+        with process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    event = _event(line)
+                    if event is None:
+                        _LOG.info("%s", line.rstrip())
+                        continue
+                    last = event
+                    self.report(event)
+            except BaseException:
+                process.kill()
+                raise
+        _raise_on(process.returncode, last)
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return the environment variables of a process in the other environment: nothing of this one's packages."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    own = {"PYTHONPATH": str(_ROOT), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **own, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
+
+
+def _event(line: str) -> Mapping[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _raise_on(code: int, last: Mapping[str, Any]) -> None:
+    if code == 0:
+        return
+    if code == _OUT_OF_MEMORY:
+        raise CardFullError
+    if code == _KNOWN_ERROR and last.get("event") == "error":
+        raise ArmError(last["place"], last["reason"], last["next_step"])
+    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    raise ArmError(
+        "the TensorFlow 1 process",
+        f"{ended} and gave no reason",
+        "read the job's log; when memory was short, lower arms.vit_contrastive.micro_batch_size. "
+        "Run again: it goes on from the last checkpoint",
+    )

@@ -1,0 +1,48 @@
+"""ViT + masked image modelling: a ViT trained to fill in masked patches of volumes or slices (Chen et al. 2023).
+
+MIM-Med3D (arXiv 2204.11716) trains a 3D ViT with MAE (He et al. 2022) or SimMIM (Xie et al. 2022). Here it may begin
+with a 2D network inflated to 3D, and the last LayerNorm is applied in training as in encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sixgig.arms.base import Encoder, PretrainedArm, Trained, VolumeEncoder, pretrained_encoder, training_facts
+from sixgig.arms.tokens import TokenFeatures
+from sixgig.weights.storage import read_provenance
+
+if TYPE_CHECKING:
+    from sixgig.arms.pretrain_job import PretrainJob
+
+
+class MaskedViT(TokenFeatures, PretrainedArm):
+    """Mean patch token (or class token) of a ViT trained by masked image modelling on the pretraining subjects."""
+
+    name = "vit_mim"
+    title = "ViT + masked image modelling"
+    summary = "A ViT trained to fill in masked patches of the pretraining subjects' volumes or slices."
+    seed_batch_size = 4
+    expected_vram_mb = 4096
+
+    def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
+        """See :meth:`PretrainedArm.load`: a network for images, or for crops of volumes."""
+        facts = training_facts(weights)
+        if facts["mode"] == "slices":
+            return pretrained_encoder(weights, image_size)
+        from sixgig.arms.vit_mim.pretraining import volume_encoding
+
+        provenance = read_provenance(weights)
+        encode = volume_encoding(weights, facts["encoder"], facts["modalities"], options["token"])
+        return VolumeEncoder(encode, provenance["model"], provenance)
+
+    def pretrain(self, job: PretrainJob) -> Trained:
+        """Train the network; see :func:`sixgig.arms.vit_mim.pretraining.pretrain`."""
+        from sixgig.arms.vit_mim.pretraining import pretrain
+
+        return pretrain(job)
+
+
+ARM = MaskedViT

@@ -1,0 +1,284 @@
+"""Prepare and run the masked-image-modelling training of one cohort: first weights, crops, GPU budget, outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sixgig.arms.base import Trained
+from sixgig.arms.encoding import PartialFeatures
+from sixgig.arms.following import Follower
+from sixgig.errors import ArmError
+from sixgig.gpu.device import choose_device
+from sixgig.gpu.ladder import Rung, climb_down, rungs
+from sixgig.gpu.lock import hold_gpu, lock_path
+from sixgig.gpu.watch import GpuWatch
+from sixgig.mim.budget import predict
+from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
+from sixgig.mim.encoding import encode_volumes
+from sixgig.mim.evaluation import Network, fixed_items, pictures
+from sixgig.mim.geometry import Geometry, Shape
+from sixgig.mim.inflation import inflated_state, shape_of, source_of, timm_state
+from sixgig.mim.network import TokenEncoder, build_network
+from sixgig.mim.settings import STANZA, Settings
+from sixgig.mim.training import train
+from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
+from sixgig.runtime.progress import tell
+from sixgig.training.checkpoints import CheckpointStore
+from sixgig.weights.loading import load_backbone
+from sixgig.weights.storage import read_provenance, read_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sixgig.arms.pretrain_job import PretrainJob
+
+#: What a training may take of a CPU's memory, in MiB; the user has 5 GB free in all.
+_CPU_BUDGET_MB = 1200.0
+#: Evaluation items that the report shows.
+_PICTURES = 3
+
+
+def pretrain(job: PretrainJob) -> Trained:
+    """Train a ViT on the volumes or slices of the cohort's pretraining subjects.
+
+    Returns:
+        The encoder (under timm's names when it was trained on slices) and pictures: for planes k = 0, 1, 2 (one for
+        slices) ``original_k``, ``masked_k`` and ``reconstruction_k``, uint8 [items, c, rows, columns].
+
+    Raises:
+        ArmError: The cohort or the backbone does not fit the settings, or training failed.
+        GpuError: The study asks for a GPU that cannot be used.
+    """
+    options = job.options
+    volumes = np.load(job.volumes, mmap_mode="r") if job.volumes is not None else None
+    images = job.load_images()
+    first, geometry = _first_network(job, volumes, images.shape[1])
+    shape = first.encoder.shape
+    ready = [first]  # taken out by the first rung: a copy to begin again from would hold half a gigabyte for a ViT-B
+    del first
+    device = choose_device(job.device, options["precision"], job.memory_limit_mb)
+    settings = _settings(job, device.dtype)
+    train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
+    notes = [] if volumes is not None else [f"{job.cohort}: trained on slices (images of {images.shape[1]} px)"]
+    if options["mode"] == "volume" and volumes is None:
+        raise ArmError(f"{STANZA}.mode", "is volume, and the cohort has no volumes", "set it to auto or slices")
+    framework = f"PyTorch {torch.__version__}"
+    folder = job.checkpoint_folder(
+        settings=dataclasses.replace(settings, micro_batch_size=0, threads=1, gradient_checkpointing=False).as_dict(),
+        geometry=list(geometry),
+        first={name: options[name] for name in ("init", "encoder", "decoder", "modalities", "flips")},
+        init_file=_init_digest(options),
+        device=device.kind,
+        torch=torch.__version__,
+    )
+    watch = GpuWatch()
+    with ExitStack() as stack:
+        follower = stack.enter_context(Follower(job, {"framework": framework, "loss": settings.objective}, notes))
+        if device.kind == "cuda":
+            card = str(torch.cuda.get_device_properties(0).uuid)
+            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[{job.label}] {text}")))
+            stack.enter_context(watch)
+
+        def run(rung: Rung) -> tuple[Network, dict[str, Any], Settings]:
+            own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
+            used = _on_rung(settings, rung, geometry, shape)
+            store = CheckpointStore(folder)
+            return own, train(own, train_on, measure_on, geometry, used, rung.device, store, follower.report), used
+
+        ladder = rungs(settings.micro_batch, device.kind, trains=True)
+        (trained, facts, used), rung, given_up = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
+    trained = trained.cpu().eval()
+    facts["fallbacks"] = [*device.fallbacks, *facts["fallbacks"], *given_up]
+    facts["notes"] = [*notes, *facts["notes"]]
+    facts |= {"backend": "torch", "framework": framework, "versions": {"torch": torch.__version__}}
+    facts |= {"device": rung.device, "dtype": used.precision, "gpu": watch.summary()}
+    facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
+    facts |= {"peak_vram_mb": peak_vram_mb(), "peak_rss_mb": peak_rss_mb()}
+    facts |= {"predicted": _prediction(used, geometry, shape)}
+    facts |= {"mode": "slices" if volumes is None else "volume", "init": options["init"], "settings": used.as_dict()}
+    facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
+    history = [(int(row[0]), str(row[1]), float(row[2]), float(row[3])) for row in facts.pop("history")]
+    state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
+    return Trained(state, facts, history, folder, _pictures(trained, measure_on, geometry, settings))
+
+
+def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> tuple[TokenEncoder, Geometry]:
+    """Build the encoder of volumes that :func:`pretrain` trained.
+
+    Args:
+        weights: Its weights file.
+        described: What the facts say about it under ``encoder``.
+
+    Raises:
+        WeightsError: The file is missing or changed.
+        ArmError: The file does not hold this encoder.
+    """
+    sizes = described["geometry"]
+    geometry = Geometry(tuple(sizes["crop"]), tuple(sizes["patch"]), int(sizes["channels"]))
+    encoder = TokenEncoder(geometry, Shape(**described["shape"]), described["mean"], described["std"])
+    state, _ = read_weights(weights)
+    _load(encoder, state, weights)
+    return encoder.eval(), geometry
+
+
+def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str, token: str) -> Callable[..., Any]:
+    """Return what encodes volumes with the encoder that :func:`pretrain` trained, see :class:`VolumeEncoder`."""
+    network, geometry = load_volume_encoder(weights, described)
+
+    def encode(
+        volumes: np.ndarray,
+        rung: Rung,
+        dtype: str,
+        partial: PartialFeatures,
+        advance: Callable[[int], None],
+        names: Sequence[str],
+    ) -> np.ndarray:
+        seen = partial.done
+
+        def report(event: Mapping[str, Any]) -> None:
+            nonlocal seen
+            advance(int(event["volumes"]) - seen)
+            seen = int(event["volumes"])
+
+        how = (modalities, token, rung.batch_size, rung.device, dtype)
+        return encode_volumes(network, volumes, geometry, *how, report, kept=partial, names=names)
+
+    return encode
+
+
+def _load(encoder: TokenEncoder, state: Mapping[str, Any], place: object) -> None:
+    try:
+        encoder.load_state_dict(dict(state), strict=True)
+    except RuntimeError as error:
+        reason = "does not hold an encoder of this size: " + " ".join(str(error).split())[:300]
+        raise ArmError(place, reason, f"use the file of an encoder with the same {STANZA} sizes") from error
+
+
+def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int) -> tuple[Network, Geometry]:
+    """Build the network that training begins with."""
+    options, provenance = job.options, read_provenance(job.weights)
+    mean, std = provenance["data_config"]["mean"], provenance["data_config"]["std"]
+    flat = load_backbone(job.weights, image_size)
+    source = source_of(flat, mean, std)
+    decoder: dict[str, Any] = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
+    shape = dataclasses.replace(shape_of(flat), **decoder)
+    if volumes is None:
+        geometry = Geometry((image_size, image_size), source.patch, 3)
+    else:
+        channels = crop_channels(volumes, options["modalities"])
+        geometry = Geometry(tuple(options["crop"]), tuple(options["patch"]), channels)
+        # A class token attends to each patch of a slab anew: without it a 3D network can equal the 2D one.
+        shape = dataclasses.replace(shape, class_token=False, register_tokens=0, prefix_positions=False)
+        if channels != 3:
+            mean, std = [float(statistics.fmean(mean))] * channels, [float(statistics.fmean(std))] * channels
+    if options["init"] == "scratch":
+        sizes: dict[str, Any] = {name: int(value) for name, value in options["encoder"].items()}
+        shape = dataclasses.replace(shape, **sizes)
+    network = build_network(options["objective"], geometry, shape, mean, std, job.seed)
+    if options["init"] == "inflate":
+        _load(network.encoder, inflated_state(flat.state_dict(), source, geometry, shape), job.weights)
+    elif options["init"] == "file":
+        _load(network.encoder, _from_file(options), options["init_file"]["path"])
+    return network, geometry
+
+
+def _from_file(options: Mapping[str, Any]) -> dict[str, Any]:
+    path = Path(options["init_file"]["path"]).expanduser()
+    found = file_sha256(path) if path.is_file() else "none: there is no such file"
+    if found != options["init_file"]["sha256"]:
+        raise ArmError(
+            f"{STANZA}.init_file",
+            f"{path} has sha256 {found}, not {options['init_file']['sha256']}",
+            "name the right file, or correct the sha256",
+        )
+    state, _ = read_weights(path)
+    return dict(state)
+
+
+def _init_digest(options: Mapping[str, Any]) -> str:
+    return str(options["init_file"]["sha256"]) if options["init"] == "file" else ""
+
+
+def _settings(job: PretrainJob, dtype: str) -> Settings:
+    options = job.options
+    same = (
+        "objective", "mask_ratio", "steps", "batch_size", "learning_rate", "minimum_learning_rate", "warmup_steps",
+        "weight_decay", "micro_batch_size", "clip", "ema", "gradient_checkpointing",
+    )  # fmt: skip
+    return Settings(**{name: options[name] for name in same}, precision=dtype, seed=job.seed, threads=job.threads)
+
+
+def _source(
+    job: PretrainJob, volumes: np.ndarray | None, images: np.ndarray, geometry: Geometry, rows: pd.DataFrame
+) -> Source:
+    """Return where crops of the volumes (or images) of some manifest rows come from."""
+    flips = [int(axis) for axis in job.options["flips"]]
+    if len(rows) == 0:
+        raise ArmError(
+            "evaluation.pretraining_fraction",
+            "there are no subjects to learn from or to measure on",
+            f"raise it above 0, or leave out {STANZA}",
+        )
+    if volumes is None:
+        return ImageRows(images, rows.index.to_numpy(), seed=job.seed, flips=flips)
+    numbers = {name: number for number, name in enumerate(job.volume_names())}
+    wanted = sorted({numbers[str(name)] for name in rows["volume_id"]})
+    crops = {"modalities": str(job.options["modalities"]), "flips": flips}
+    return VolumeCrops(volumes, wanted, geometry.crop, seed=job.seed, **crops)  # type: ignore[arg-type]
+
+
+def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -> Settings:
+    """Return the settings for one way to run."""
+    if rung.device == "cuda":
+        checkpointing = settings.gradient_checkpointing or rung.gradient_checkpointing
+        return dataclasses.replace(settings, micro_batch_size=rung.batch_size, gradient_checkpointing=checkpointing)
+    micro_batch = settings.micro_batch
+    used = dataclasses.replace(settings, micro_batch_size=micro_batch, precision="float32")
+    while micro_batch > 1 and _prediction(used, geometry, shape)["memory_mb"] > _CPU_BUDGET_MB:
+        micro_batch //= 2
+        used = dataclasses.replace(used, micro_batch_size=micro_batch)
+    return used
+
+
+def _prediction(settings: Settings, geometry: Geometry, shape: Shape) -> dict[str, float]:
+    found = predict(
+        geometry,
+        shape,
+        settings.objective,
+        settings.mask_ratio,
+        settings.micro_batch,
+        settings.precision,
+        settings.gradient_checkpointing,
+        settings.ema > 0,
+        settings.micro_batch < settings.batch_size,
+    )
+    return {"memory_mb": found.memory_mb, "flops_per_micro_batch": found.flops_per_step, "parameters": found.parameters}
+
+
+def _describe(encoder: TokenEncoder) -> dict[str, Any]:
+    """Return what :func:`load_volume_encoder` needs to know."""
+    return {
+        "geometry": encoder.geometry._asdict(),
+        "shape": dataclasses.asdict(encoder.shape),
+        "mean": encoder.mean.flatten().tolist(),
+        "std": encoder.std.flatten().tolist(),
+    }
+
+
+def _pictures(network: Network, source: Source, geometry: Geometry, settings: Settings) -> dict[str, np.ndarray]:
+    items = fixed_items(source, geometry, settings, 0, _PICTURES)
+    shown = pictures(network, items.crops, (items.visible, items.masked))
+    return {
+        f"{name}_{plane}": np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        for name, planes in shown._asdict().items()
+        for plane, values in enumerate(planes)
+    }

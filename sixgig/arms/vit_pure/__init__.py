@@ -1,0 +1,1 @@
+"""Pure ViT: a pretrained vision transformer as it is."""

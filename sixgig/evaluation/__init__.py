@@ -1,0 +1,1 @@
+"""Splits, leakage, cross-validation, metrics and their intervals."""

@@ -1,0 +1,116 @@
+"""Calibration: how often what a score promises comes true.
+
+With two classes the score is that of the positive class and the promise is that the subject is positive; with more it
+is the score of the predicted class and the promise is that the prediction is right. The calibration error depends on
+how scores are put into bins, and it is above zero even for perfect scores, the more so the fewer subjects there are. So
+it is none of the study's metrics, among which the Brier score judges scores; it is shown beside the value that perfect
+scores would have on the same subjects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from sixgig.evaluation.metrics import outcomes
+
+Floats = NDArray[np.float64]
+
+#: Subjects in a bin, where there are enough for two bins, and the most bins.
+_PER_BIN, _MOST_BINS = 15, 10
+#: Simulated cohorts behind ``Reliability.error_if_calibrated``, and their seed.
+_SIMULATIONS, _SEED = 500, 0
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability curve: one point per bin of about equally many predictions, in order of the score.
+
+    Attributes:
+        promised: Mean score in the bin, [n_bins].
+        observed: Share of its predictions in which the promise came true, [n_bins].
+        low: Lower end of the 95% interval of ``observed``, [n_bins].
+        high: Upper end, [n_bins].
+        n_subjects: Predictions in the bin divided by the number of repeats, [n_bins].
+        error: Expected calibration error: mean over predictions of the distance of their bin from the diagonal.
+        error_if_calibrated: What that error would be on average if every score were the true probability.
+    """
+
+    promised: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    n_subjects: Floats
+    error: float
+    error_if_calibrated: float
+
+
+def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Reliability:
+    """Compute the reliability curve of one method.
+
+    The predictions of all repeats are pooled. Repeats predict the same subjects again, so a bin's interval counts its
+    predictions over the number of repeats, as if further repeats told nothing new. Equal scores share a bin; scores
+    that are all equal make one bin.
+
+    Args:
+        predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier.
+        positive: See :func:`sixgig.evaluation.metrics.positive_class`.
+
+    Raises:
+        TableError: A class has no score column, or a score is missing.
+    """
+    rows = predictions.sort_values(["repeat", "subject_id"], kind="stable")
+    data = outcomes(rows, positive)
+    if len(data.classes) == 2:
+        promise, kept = data.scores[:, data.positive], data.true == data.positive
+    else:
+        promise, kept = data.scores[np.arange(len(rows)), data.predicted], data.true == data.predicted
+    subjects, codes = np.unique(rows["subject_id"].to_numpy(dtype=str), return_inverse=True)
+    repeats = rows["repeat"].nunique()
+    n_bins = int(np.clip(len(subjects) // _PER_BIN, 1, _MOST_BINS))
+    edges = np.unique(np.quantile(promise, np.arange(1, n_bins) / n_bins))
+    _, bins = np.unique(np.searchsorted(edges, promise, side="right"), return_inverse=True)
+    counts = np.bincount(bins)
+    promised, observed = np.bincount(bins, promise) / counts, np.bincount(bins, kept) / counts
+    low, high = wilson(observed, counts / repeats)
+    return Reliability(
+        promised,
+        observed,
+        low,
+        high,
+        counts / repeats,
+        float(np.abs(promised - observed) @ counts / counts.sum()),
+        _error_if_calibrated(promise, codes, bins),
+    )
+
+
+def _error_if_calibrated(promise: Floats, subjects: NDArray[np.intp], bins: NDArray[np.intp]) -> float:
+    """Mean calibration error of outcomes drawn from the scores, one draw per subject for all its repeats.
+
+    Outcomes drawn from the scores themselves are Broecker and Smith's (2007, section 3) consistency resampling.
+    """
+    generator = np.random.default_rng(_SEED)
+    counts = np.bincount(bins)
+    errors = np.empty(_SIMULATIONS)
+    for number in range(_SIMULATIONS):
+        kept = generator.random(subjects.max() + 1)[subjects] < promise
+        errors[number] = np.abs(np.bincount(bins, promise - kept)).sum() / counts.sum()
+    return float(errors.mean())
+
+
+def wilson(shares: Floats, n: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Return score intervals of shares (Wilson, 1927), which have a width at 0 and 1, too.
+
+    Args:
+        shares: Observed shares, [n_shares].
+        n: Trials behind each, [n_shares]; need not be whole.
+        confidence: Confidence level.
+    """
+    z = ndtri(0.5 * (1 + confidence))
+    centre = (shares + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(shares * (1 - shares) / n + z**2 / (4 * n**2))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

@@ -1,0 +1,93 @@
+"""One classifier on one arm's features: predictions, and beside them what was chosen and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.monitor import CostMeter
+from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.features import read_features
+from sixgig.tables.predictions import PREDICTIONS
+
+
+def classify_features(
+    features: Path,
+    splits: Path,
+    classifier: str,
+    options: Mapping[str, Any],
+    inner_folds: int,
+    seed: int,
+    threads: int,
+    predictions: Path,
+) -> None:
+    """Cross-validate a classifier and write its predictions, with a ``.json`` of costs and choices beside them.
+
+    Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
+
+    Features of an arm that failed have no rows; the predictions then have none either, and the arm's sidecar keeps the
+    reason.
+
+    Args:
+        features: .npz of an arm.
+        splits: splits.csv of the cohort.
+        classifier: Registry name.
+        options: The classifier's stanza in the config.
+        inner_folds: Folds of the search for hyper-parameters.
+        seed: The study's seed.
+        threads: Outer folds computed at a time.
+        predictions: Output .csv.
+    """
+    rows, subject_ids = read_features(features)
+    with CostMeter(f"classify:{classifier}") as meter:
+        if len(rows) == 0:
+            found = held_out = (pd.DataFrame(columns=PREDICTIONS.column_names), pd.DataFrame())
+        else:
+            known = (rows, subject_ids.tolist(), SPLITS.read(splits), classifier, options)
+            found = cross_validate(
+                *known, inner_folds=inner_folds, seed=seed, threads=threads, place=features, label=predictions.stem
+            )
+            held_out = predict_held_out(*known, inner_folds=inner_folds, seed=seed, place=features)
+    _write(found, held_out, meter, predictions)
+
+
+def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
+    """Write the predictions of the majority-class control, which sees labels of training folds and nothing else.
+
+    Args:
+        splits: splits.csv of the cohort.
+        seed: The study's seed.
+        predictions: Output .csv.
+    """
+    table = SPLITS.read(splits)
+    subject_ids = table["subject_id"].drop_duplicates().to_numpy(dtype=str)
+    nothing = np.zeros((len(subject_ids), 1), dtype=np.float32)
+    with CostMeter("classify:majority_class") as meter:
+        known = (nothing, subject_ids.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
+        found = cross_validate(*known, inner_folds=2, seed=seed, threads=1)
+        held_out = predict_held_out(*known, inner_folds=2, seed=seed)
+    _write(found, held_out, meter, predictions)
+
+
+def _write(
+    found: tuple[pd.DataFrame, pd.DataFrame],
+    held_out: tuple[pd.DataFrame, pd.DataFrame],
+    meter: CostMeter,
+    predictions: Path,
+) -> None:
+    PREDICTIONS.write(found[0], predictions)
+    PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
+    write_json(
+        predictions.with_suffix(".json"),
+        {
+            "cost": meter.cost().as_dict(),
+            "chosen": found[1].to_dict(orient="records"),
+            "chosen_for_test": held_out[1].to_dict(orient="records"),
+        },
+    )

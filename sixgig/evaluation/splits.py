@@ -1,0 +1,272 @@
+"""Which subject has which role, and in which fold it is tested. The subject is the unit, never the image.
+
+Under both scopes the roles and folds are the same. The scope says what arms that learn may see, without labels:
+``inductive`` the pretraining subjects only, ``transductive`` the evaluation subjects too. Subjects of an official test
+set that is held out have the role ``test``: no arm and no classifier sees them before they are scored, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sixgig.errors import CohortError, ConfigError, LeakageError
+from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.roles import EVALUATION, PRETRAINING, ROLES, TEST, check_scope
+
+_OWN_FILE = "correct the splits file, or remove it from the study file to have one made"
+_SHOWN = 5
+_log = logging.getLogger(__name__)
+
+
+def subject_labels(manifest: pd.DataFrame) -> dict[str, str | None]:
+    """Return subject -> class (None when unknown), sorted by subject.
+
+    Raises:
+        CohortError: Images of one subject have different labels.
+    """
+    labels: dict[str, str | None] = {}
+    for subject_id, group in manifest.groupby("subject_id", sort=True)["label"]:
+        names = {None if pd.isna(label) else str(label) for label in group}
+        if len(names) > 1:
+            shown = ", ".join(sorted("no label" if name is None else name for name in names))
+            raise CohortError(f"subject {subject_id}", f"has several labels: {shown}", "give each subject one label")
+        labels[str(subject_id)] = names.pop()
+    return labels
+
+
+def make_splits(
+    manifest: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int,
+    pretraining_fraction: float,
+    scope: str,
+    seed: int,
+    hold_out: bool = False,
+) -> pd.DataFrame:
+    """Draw roles and folds.
+
+    Unlabelled subjects are always pretraining. Of each class a seeded fraction is pretraining, the rest evaluation;
+    every repeat deals the evaluation subjects of each class evenly into the folds. Row order of the manifest does not
+    matter.
+
+    Args:
+        manifest: Rows of manifest.csv.
+        folds: Test folds of one repeat, at least 2.
+        repeats: Repeats, at least 1.
+        pretraining_fraction: Fraction of each class that is pretraining, from 0 to below 1.
+        scope: ``inductive`` or ``transductive``; checked here, used by :func:`pretraining_subjects`.
+        seed: Seed of the draws.
+        hold_out: Give the labelled subjects of the official test set the role test, and draw among the others.
+
+    Returns:
+        Rows of splits.csv.
+
+    Raises:
+        ConfigError: A number or the scope is out of range.
+        CohortError: There are fewer than two classes, a class has fewer evaluation subjects than folds, or there is no
+            official test set to hold out.
+    """
+    check_scope(scope)
+    for key, value, low in (("folds", folds, 2), ("repeats", repeats, 1)):
+        if value < low:
+            raise ConfigError(f"evaluation.{key}", f"is {value}", f"give a whole number of at least {low}")
+    if not 0.0 <= pretraining_fraction < 1.0:
+        raise ConfigError(
+            "evaluation.pretraining_fraction", f"is {pretraining_fraction}", "give a number from 0 to below 1"
+        )
+    everyone = subject_labels(manifest)
+    held_out = sorted(_official_test(manifest) & {name for name, label in everyone.items() if label is not None})
+    if hold_out and not held_out:
+        raise CohortError(
+            "official_splits", "the cohort has no labelled subjects of an official test set", "remove the key"
+        )
+    test = set(held_out) if hold_out else set()
+    labels = {name: label for name, label in everyone.items() if name not in test}
+    classes = sorted({label for label in labels.values() if label is not None})
+    if len(classes) < 2:
+        raise CohortError(
+            "labels",
+            f"{len(classes)} class found ({', '.join(classes) or 'none'}), and a classifier needs two",
+            "check the file that holds the labels, or raise the cohort's limit",
+        )
+    role_seed, *repeat_seeds = np.random.SeedSequence(seed).spawn(1 + repeats)
+    rng = np.random.default_rng(role_seed)
+    evaluation: dict[str, list[str]] = {}
+    pretraining = {subject_id for subject_id, label in labels.items() if label is None}
+    for name in classes:
+        members = [subject_id for subject_id, label in labels.items() if label == name]
+        order = [members[index] for index in rng.permutation(len(members))]
+        n_pretraining = int(pretraining_fraction * len(members) + 0.5)
+        pretraining.update(order[:n_pretraining])
+        evaluation[name] = sorted(order[n_pretraining:])
+        # Every fold tests the class, and every training set keeps two of it: the inner search needs one on either side.
+        needed = max(folds, math.ceil(2 * folds / (folds - 1)))
+        if len(evaluation[name]) < needed:
+            raise _too_few(name, len(evaluation[name]), n_pretraining, folds, needed, pretraining_fraction)
+    rows: list[tuple[str, str | None, str, int | None, int | None]] = [
+        (subject_id, labels[subject_id], PRETRAINING, None, None) for subject_id in sorted(pretraining)
+    ]
+    for repeat, repeat_seed in enumerate(repeat_seeds):
+        fold_of = _deal(evaluation, folds, np.random.default_rng(repeat_seed))
+        rows += [
+            (subject_id, labels[subject_id], EVALUATION, repeat, fold_of[subject_id]) for subject_id in sorted(fold_of)
+        ]
+    rows += [(subject_id, everyone[subject_id], TEST, None, None) for subject_id in sorted(test)]
+    return SPLITS.check(pd.DataFrame(rows, columns=SPLITS.column_names), "splits")
+
+
+def _official_test(manifest: pd.DataFrame) -> set[str]:
+    if "official" not in manifest:
+        return set()
+    return set(manifest.loc[(manifest["official"] == "test").fillna(False), "subject_id"].astype(str))
+
+
+def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
+    """Deal shuffled subjects into folds, class after class without starting over, so that fold sizes differ by one."""
+    fold_of: dict[str, int] = {}
+    for name in sorted(members):
+        for index in rng.permutation(len(members[name])):
+            fold_of[members[name][index]] = len(fold_of) % folds
+    return fold_of
+
+
+def read_own_splits(path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int) -> pd.DataFrame:
+    """Read and check a splits file of the user's; see :func:`check_splits`.
+
+    Raises:
+        SixgigError: Something is wrong with it, or it has another number of folds or repeats than the study file; the
+            place is the file.
+    """
+    try:
+        checked = check_splits(SPLITS.read(path), manifest)
+    except (CohortError, LeakageError) as error:
+        raise type(error)(path, error.reason, error.next_step) from error
+    found = {"folds": int(checked["fold"].nunique()), "repeats": int(checked["repeat"].nunique())}
+    for key, wanted in (("folds", folds), ("repeats", repeats)):
+        if found[key] != wanted:
+            raise CohortError(
+                path,
+                f"has {found[key]} {key}, and evaluation.{key} is {wanted}",
+                f"set evaluation.{key} to {found[key]}",
+            )
+    return checked
+
+
+def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Check a splits file that the user gives.
+
+    Subjects that the manifest does not have (left out by ``limit`` or in quarantine) are dropped with a warning.
+
+    Returns:
+        The rows of subjects in the manifest, ordered as :func:`make_splits` orders them.
+
+    Raises:
+        TableError: The columns are not those of splits.csv.
+        CohortError: A subject has no row, a wrong label, no label though it is evaluated, or not one fold per repeat;
+            folds or repeats have gaps; a training set lacks a class.
+        LeakageError: A subject has two roles, or two folds in one repeat.
+    """
+    checked = SPLITS.check(splits, SPLITS.name)
+    labels = subject_labels(manifest)
+    known = checked["subject_id"].isin(labels.keys())
+    absent = sorted(set(checked.loc[~known, "subject_id"]))
+    if absent:
+        _log.warning("%d subjects of the splits file are not in the cohort: %s", len(absent), _some(absent))
+    checked = checked[known]
+    unassigned = sorted(set(labels) - set(checked["subject_id"]))
+    if unassigned:
+        raise _wrong(f"subjects of the cohort have no row: {_some(unassigned)}")
+    roles = set(checked["role"]) - set(ROLES)
+    if roles:
+        raise _wrong(f"unknown roles: {_some(sorted(roles))}; there are {', '.join(ROLES)}")
+    placed = checked["repeat"].notna() & checked["fold"].notna()
+    bare = checked["repeat"].isna() & checked["fold"].isna()
+    evaluated = checked["role"] == EVALUATION
+    odd = checked.loc[~((evaluated & placed) | (~evaluated & bare)), "subject_id"]
+    if len(odd):
+        raise _wrong(f"evaluation rows need repeat and fold, other rows have neither: {_some(odd.unique())}")
+    given = [
+        None if missing else str(name) for name, missing in zip(checked["label"], checked["label"].isna(), strict=True)
+    ]
+    scored = evaluated | (checked["role"] == TEST)
+    for subject_id, label, is_scored in zip(checked["subject_id"], given, scored, strict=True):
+        if label != labels[subject_id]:
+            raise _wrong(f"subject {subject_id} has label {label}, in the manifest {labels[subject_id]}")
+        if is_scored and label is None:
+            raise _wrong(f"subject {subject_id} is for evaluation or test and has no label")
+    check_placement(checked)
+    _check_folds(checked[checked["role"] == EVALUATION])
+    order = checked["role"].map({role: place for place, role in enumerate(ROLES)})
+    return (
+        checked.assign(order=order)
+        .sort_values(["order", "repeat", "subject_id"])
+        .drop(columns="order")
+        .reset_index(drop=True)
+    )
+
+
+def check_placement(splits: pd.DataFrame) -> None:
+    """Check that no subject has two roles, two folds in one repeat, or the same row twice.
+
+    Raises:
+        LeakageError: One has; the message names it.
+    """
+    n_roles = splits.groupby("subject_id")["role"].nunique()
+    if (n_roles > 1).any():
+        raise LeakageError(SPLITS.name, f"subjects have two roles: {_some(n_roles.index[n_roles > 1])}", _OWN_FILE)
+    twice = splits[splits.duplicated(["subject_id", "repeat"])]
+    if len(twice):
+        raise LeakageError(
+            SPLITS.name,
+            f"subjects are in two folds (or twice in one) within a repeat: {_some(twice['subject_id'].unique())}",
+            _OWN_FILE,
+        )
+
+
+def _check_folds(evaluation: pd.DataFrame) -> None:
+    """Check that repeats and folds count up from 0, hold every subject, and train on every class."""
+    classes = set(evaluation["label"])
+    if len(classes) < 2:
+        raise _wrong(f"evaluation subjects have {len(classes)} class, and a classifier needs two")
+    repeats = sorted(int(repeat) for repeat in evaluation["repeat"].unique())
+    if repeats != list(range(len(repeats))):
+        raise _wrong(f"repeats are {repeats}, not counted from 0 without gaps")
+    subjects = set(evaluation["subject_id"])
+    n_folds = evaluation["fold"].nunique()
+    for repeat, rows in evaluation.groupby("repeat"):
+        if lost := subjects - set(rows["subject_id"]):
+            raise _wrong(f"repeat {repeat} lacks evaluation subjects: {_some(sorted(lost))}")
+        folds = sorted(int(fold) for fold in rows["fold"].unique())
+        if folds != list(range(n_folds)) or n_folds < 2:
+            raise _wrong(f"folds of repeat {repeat} are {folds}, not 0 to {max(n_folds, 2) - 1}")
+        for fold in folds:
+            if lacking := classes - set(rows.loc[rows["fold"] != fold, "label"]):
+                raise _wrong(f"repeat {repeat}: all subjects of class {_some(sorted(lacking))} are in fold {fold}")
+
+
+def _too_few(name: str, n_evaluation: int, n_pretraining: int, folds: int, needed: int, fraction: float) -> CohortError:
+    steps = ["add subjects of this class (or raise the cohort's limit)"]
+    if 3 <= n_evaluation < folds:
+        steps.insert(0, f"set evaluation.folds to at most {n_evaluation}")
+    if n_pretraining:
+        steps.append(f"make evaluation.pretraining_fraction (now {fraction:g}) smaller")
+    return CohortError(
+        f"class {name!r}",
+        f"has {n_evaluation} evaluation subjects (and {n_pretraining} for pretraining); {folds} folds need {needed}",
+        ", or ".join(steps),
+    )
+
+
+def _wrong(reason: str) -> CohortError:
+    return CohortError(SPLITS.name, reason, _OWN_FILE)
+
+
+def _some(names: object) -> str:
+    listed = [str(name) for name in names]  # type: ignore[attr-defined]
+    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")

@@ -1,0 +1,79 @@
+"""One row per metric for a method: estimate, interval, status. A method that failed keeps its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sixgig.errors import TableError
+from sixgig.evaluation.bootstrap import Interval, bootstrap_intervals
+from sixgig.evaluation.metrics import metric_names
+from sixgig.tables.scores import SUMMARY
+
+
+def summarise(
+    predictions: pd.DataFrame | None,
+    cohort: str,
+    arm: str,
+    classifier: str,
+    status: str = "ok",
+    *,
+    splits: pd.DataFrame,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    positive: str | None = None,
+) -> pd.DataFrame:
+    """Summarise the predictions of one cohort, arm and classifier.
+
+    Args:
+        predictions: ``tables.PREDICTIONS``, or None when the arm or the classifier failed.
+        cohort: Name for the rows.
+        arm: Name for the rows.
+        classifier: Name for the rows.
+        status: ``ok``, ``fallback: what`` or ``failed: reason``.
+        splits: ``tables.SPLITS`` of the cohort: says which subjects are evaluated and which classes exist.
+        n_resamples: See :func:`sixgig.evaluation.bootstrap.bootstrap_intervals`.
+        seed: See there.
+        positive: See :func:`sixgig.evaluation.metrics.positive_class`.
+
+    Returns:
+        Rows of ``tables.SUMMARY``; estimate and interval are empty when there are no predictions.
+
+    Raises:
+        TableError: The predictions are not of the evaluation subjects, or are missing though the status is not
+            ``failed: reason``.
+    """
+    place = f"predictions of {cohort}, {arm}, {classifier}"
+    evaluation = splits[splits["role"] == "evaluation"]
+    subjects = set(evaluation["subject_id"].astype(str))
+    names = metric_names(evaluation["label"].nunique())
+    if predictions is None:
+        if not status.startswith("failed: "):
+            raise TableError(
+                place, f"there are none, but the status is {status!r}", "give the status as 'failed: reason'"
+            )
+        intervals = dict.fromkeys(names, Interval(np.nan, np.nan, np.nan))
+    else:
+        different = sorted(subjects ^ set(predictions["subject_id"].astype(str)))
+        if different:
+            raise TableError(
+                place,
+                f"subject {different[0]!r} is in the predictions or in the evaluation, but not in both",
+                "delete the file of predictions and run snakemake again",
+            )
+        intervals = bootstrap_intervals(predictions, n_resamples=n_resamples, seed=seed, positive=positive)
+    rows = pd.DataFrame(
+        {
+            "cohort": cohort,
+            "arm": arm,
+            "classifier": classifier,
+            "metric": list(intervals),
+            "estimate": [interval.estimate for interval in intervals.values()],
+            "ci_low": [interval.low for interval in intervals.values()],
+            "ci_high": [interval.high for interval in intervals.values()],
+            "n_subjects": len(subjects),
+            "status": status,
+            "ci_method": [interval.method or None for interval in intervals.values()],
+        }
+    )
+    return SUMMARY.check(rows, place)

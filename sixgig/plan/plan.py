@@ -1,0 +1,241 @@
+"""What a study consists of: the lists and look-ups from which the workflow builds its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.arms.base import FeatureArm, PretrainedArm
+from sixgig.arms.registry import ARMS, get_arm
+from sixgig.classifiers.registry import classifier_info
+from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError
+from sixgig.plan.config import complete, options_for
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.interpreters import Interpreter, tensorflow1_interpreter
+from sixgig.weights.build import CONVERTERS
+
+MAJORITY_ARM = "control_majority_class"
+MAJORITY_CLASSIFIER = "majority_class"
+RANDOM_VIT = "control_random_vit"
+#: Figures drawn for every cohort; sixgig.figures draws them under these names.
+FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pairwise")
+#: Figures over all cohorts together; the same.
+STUDY_FIGURES = ("critical_difference", "factors")
+#: Drawn beside them when an arm was trained.
+TRAINING_FIGURES = ("training",)
+#: Drawn when an arm was trained to fill in masked patches.
+RECONSTRUCTION_FIGURES = ("reconstruction",)
+#: Tables of tests between two methods of one cohort, under ``statistics/``.
+PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
+#: Exported for a paper, once per study and once per cohort; sixgig.reporting.exports writes them under these names.
+STUDY_TABLES = ("results", "held_out", "omnibus", "ranks", "factors", "budget", "costs", "arms")
+COHORT_TABLES = ("metrics", "pairs", "tests")
+
+
+class Plan:
+    """A checked study file and the names that follow from it.
+
+    Args:
+        config: What YAML gave, before defaults.
+        conda: Whether Snakemake builds the environments with conda.
+
+    Raises:
+        ConfigError: The study file is wrong, or a folder or file that it names does not exist.
+        EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
+    """
+
+    def __init__(self, config: Mapping[str, Any], conda: bool = False) -> None:
+        self.config = complete(config)
+        self.study: str = self.config["study"]
+        self.cohorts: list[str] = list(self.config["cohorts"])
+        wanted = set(self.config["arms"])
+        if self.config["controls"]["random_vit"]:
+            wanted.add(RANDOM_VIT)
+        self.arms: list[str] = [name for name in ARMS if name in wanted]
+        self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
+        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
+        self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
+        self.classifiers: list[str] = list(self.config["classifiers"])
+        self.tensorflow1 = self._tensorflow1(conda)
+        self._check_files()
+
+    @property
+    def methods(self) -> list[tuple[str, str]]:
+        """Pairs of arm and classifier, in the order of tables."""
+        pairs = [(arm, classifier) for arm in self.arms for classifier in self.classifiers]
+        if self.config["controls"]["majority_class"]:
+            pairs.append((MAJORITY_ARM, MAJORITY_CLASSIFIER))
+        return pairs
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return int(self.config["seed"])
+
+    def arm_options(self, arm: str, cohort: str | None = None) -> dict[str, Any]:
+        """Return an arm's stanza, as it applies to one cohort; the random ViT has that of its ViT."""
+        options = dict(self.config["arms"]["vit_pure" if arm == RANDOM_VIT else arm])
+        if cohort is None or "per_cohort" not in options:
+            return options
+        return options_for(options, cohort, self.config["cohorts"][cohort])
+
+    def volumes_file(self, cohort: str, arm: str) -> list[str]:
+        """Return the volumes that an arm trains on and encodes; none for arms that see images."""
+        takes = self.arm_options(arm, cohort).get("mode") == "volume"
+        return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
+
+    def source_arm(self, arm: str) -> str:
+        """Return the arm whose image features a feature arm reads."""
+        found = get_arm(arm)
+        assert issubclass(found, FeatureArm)
+        return found.source_arm
+
+    def weights_file(self, arm: str) -> str:
+        """Return the file of the weights stage that an image arm encodes with or begins its training with."""
+        return f"results/{self.study}/weights/{self.arm_options(arm)['weights']}.safetensors"
+
+    def encoder_file(self, cohort: str, arm: str) -> str:
+        """Return the weights file that an image arm encodes a cohort with."""
+        if arm in self.pretrained_arms:
+            return f"results/{self.study}/pretraining/{cohort}/{arm}.safetensors"
+        return self.weights_file(arm)
+
+    def environment_check(self, arm: str) -> list[str]:
+        """Return the file that says what an arm's own environment can do; none for most arms."""
+        return [f"results/{self.study}/tensorflow1.json"] if arm == "vit_contrastive" and self.tensorflow1 else []
+
+    def environment_python(self, arm: str) -> list[str]:
+        """Return the file that holds the path of that environment's interpreter; none for most arms."""
+        return [path.replace(".json", ".python") for path in self.environment_check(arm)]
+
+    def tensorflow1_state(self) -> str:
+        """Return what makes the check of the TensorFlow 1 environment run again; always, while it is unusable."""
+        assert self.tensorflow1 is not None
+        found = Path(self.environment_check("vit_contrastive")[0])
+        if found.exists() and not read_json(found).get("usable"):
+            return f"{self.tensorflow1.state}, unusable at {found.stat().st_mtime_ns}"
+        return self.tensorflow1.state
+
+    def cohort_options(self, cohort: str) -> dict[str, Any]:
+        """Return a cohort's stanza."""
+        return dict(self.config["cohorts"][cohort])
+
+    def training_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that training depends on."""
+        return {name: self.config["cohorts"][cohort][name] for name in ("partitions",)}
+
+    @property
+    def positives(self) -> dict[str, str | None]:
+        """The positive class of every cohort, None for the default."""
+        return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
+
+    def splits_file(self, cohort: str) -> list[str]:
+        """Return the splits that the user gives for a cohort; none when they are drawn."""
+        given = self.config["cohorts"][cohort].get("splits_file")
+        return [str(Path(given).expanduser())] if given else []
+
+    def simulated(self, cohort: str) -> bool:
+        """Whether sixgig wrote the cohort itself."""
+        return "phantom" in self.config["cohorts"][cohort]["source"]
+
+    def targets(self, stage: str) -> list[str]:
+        """Return the files that a stage ends with.
+
+        Args:
+            stage: cohorts, features, classify, statistics or report.
+        """
+        root = f"results/{self.study}"
+        if stage == "cohorts":
+            return [f"{root}/cohorts/{cohort}/leakage.json" for cohort in self.cohorts]
+        if stage == "features":
+            return [f"{root}/features/{cohort}/{arm}.npz" for cohort in self.cohorts for arm in self.arms]
+        if stage == "classify":
+            return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
+        if stage == "statistics":
+            names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
+            names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            return [f"{root}/{name}" for name in names]
+        if stage == "report":
+            tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
+            tables = [name.replace("{study}", self.study) for name in self.tables()]
+            return [f"{root}/report.html", *tracking, *tables]
+        raise ValueError(f"no stage {stage}")
+
+    def prediction(self, cohort: str, arm: str, classifier: str) -> str:
+        """Return the predictions file of one cohort and method."""
+        return f"results/{self.study}/predictions/{cohort}/{arm}.{classifier}.csv"
+
+    def figures(self, suffix: str) -> list[str]:
+        """Return every figure file of a type, ``svg`` or ``png``."""
+        root = f"results/{self.study}/figures"
+        names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
+        names += RECONSTRUCTION_FIGURES if "vit_mim" in self.pretrained_arms else ()
+        over_cohorts = [f"{root}/{figure}.{suffix}" for figure in STUDY_FIGURES]
+        return over_cohorts + [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
+
+    def tables(self) -> list[str]:
+        """Return every table that is exported for a paper; the study's name stays a wildcard."""
+        names = [*STUDY_TABLES, *(f"{cohort}.{table}" for cohort in self.cohorts for table in COHORT_TABLES)]
+        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "tex", "md")]
+
+    def training_modules(self, arm: str) -> list[str]:
+        """Return the modules that train an arm."""
+        found = get_arm(arm)
+        return [self.arm_module(arm), *(found.process_modules if issubclass(found, PretrainedArm) else ())]
+
+    def arm_module(self, arm: str) -> str:
+        """Return the module of an arm's class."""
+        return get_arm(arm).__module__
+
+    def classifier_module(self, classifier: str) -> str:
+        """Return the module that builds a classifier."""
+        return f"sixgig.classifiers.{classifier_info(classifier).module}"
+
+    def adapter_module(self, cohort: str) -> str:
+        """Return the module of the adapter that reads a cohort."""
+        return load_adapter(self.config["cohorts"][cohort]["adapter"]).__module__
+
+    def training_files(self, cohort: str) -> list[str]:
+        """Return what the arms that are trained leave about it for one cohort."""
+        root = f"results/{self.study}/pretraining/{cohort}"
+        return [f"{root}/{arm}.{suffix}" for arm in self.pretrained_arms for suffix in ("csv", "json")]
+
+    def converter_module(self, weights: str) -> str:
+        """Return the module that converts an entry of ``weights``."""
+        return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def _tensorflow1(self, conda: bool) -> Interpreter | None:
+        """The interpreter of the TensorFlow 1 environment, when an arm needs it."""
+        options = self.config["arms"].get("vit_contrastive", {"backend": "torch"})
+        if options["backend"] != "tensorflow1":
+            return None
+        interpreter = tensorflow1_interpreter(options["interpreter"], conda)
+        if options["on_missing_environment"] == "fail":
+            interpreter.require()
+        return interpreter
+
+    def _check_files(self) -> None:
+        from sixgig.cohorts.options import read_options
+        from sixgig.cohorts.registry import check_source
+
+        missing = []
+        for name, cohort in self.config["cohorts"].items():
+            read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
+            path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
+            if path is not None:
+                missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
+            for given in self.splits_file(name):
+                if not Path(given).is_file():
+                    missing.append(f"cohorts.{name}.splits_file: {given} does not exist")
+        for name, weights in self.config["weights"].items():
+            file = weights["source"].get("file")
+            if file is not None and not Path(file["path"]).expanduser().is_file():
+                missing.append(f"weights.{name}: {file['path']} does not exist")
+        if missing:
+            raise ConfigError(
+                f"study {self.study}",
+                "needs files that are not there:\n    " + "\n    ".join(missing),
+                "put the files there, or correct `source` in the study file",
+            )

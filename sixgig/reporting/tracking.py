@@ -1,0 +1,166 @@
+"""Records a study in MLflow: one parent run, one nested run per cohort, arm and classifier.
+
+The store is an SQLite file and the artifacts a folder, both inside the study's results; nothing goes over the network.
+A run is found again by its tag ``sixgig.key``, so that recording a study twice updates its runs instead of adding new
+ones. MLflow does not let a parameter change: a parameter that did is left as first logged, and its present value is
+kept in the tag ``sixgig.param.<name>``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sixgig.results.study import Method, Study, is_failed
+from sixgig.tracking.store import (
+    PARAM_LENGTH,
+    PARENT,
+    STUDY,
+    TAG_LENGTH,
+    known_runs,
+    open_experiment,
+    open_run,
+    open_store,
+    short,
+)
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+_LOG = logging.getLogger(__name__)
+_WHOLE_STUDY = "study"
+
+
+def track_study_safely(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
+    """Record a study; trouble with MLflow is logged and reported, never raised.
+
+    Args:
+        study: See :func:`track_study`.
+        store: See there.
+        artifacts: See there.
+
+    Returns:
+        Run id by key; on trouble ``{"warning": reason}``.
+    """
+    try:
+        return track_study(study, store, artifacts)
+    except Exception as error:  # MLflow, SQLAlchemy and SQLite raise without a common base
+        reason = f"the study was not recorded in MLflow: {type(error).__name__}: {error}"
+        _LOG.warning("%s", reason, exc_info=True)
+        return {"warning": reason}
+
+
+def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
+    """Record a study in MLflow.
+
+    Args:
+        study: The study, with its tables, figures and report written.
+        store: The SQLite file; made when it does not exist.
+        artifacts: The folder that artifacts are copied to.
+
+    Returns:
+        Run id by key: ``study`` for the parent run, ``<cohort>/<arm>/<classifier>`` for the nested ones.
+    """
+    client = open_store(store)
+    experiment = open_experiment(client, study.name, artifacts.resolve().as_uri())
+    known = known_runs(client, experiment)
+    ids = {}
+
+    parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {STUDY: study.name})
+    _log(client, parent, _study_params(study), _study_metrics(study), {})
+    ids[_WHOLE_STUDY] = str(parent.info.run_id)
+    for cohort in study.cohorts:
+        statuses = study.estimates(cohort)
+        for method in study.methods(cohort):
+            key = f"{cohort}/{method.arm}/{method.classifier}"
+            status = str(statuses[method]["status"])
+            tags = {STUDY: study.name, PARENT: ids[_WHOLE_STUDY], "sixgig.status": status}
+            run = open_run(client, experiment, known, key, key, tags)
+            _log(client, run, _method_params(study, cohort, method), _method_metrics(study, cohort, method), tags)
+            client.set_terminated(run.info.run_id, "FAILED" if is_failed(status) else "FINISHED")
+            ids[key] = str(run.info.run_id)
+    _log_files(client, ids[_WHOLE_STUDY], study.folder)
+    client.set_terminated(ids[_WHOLE_STUDY], "FINISHED")
+    return ids
+
+
+def _log(
+    client: MlflowClient, run: Run, params: dict[str, Any], metrics: dict[str, float], tags: dict[str, str]
+) -> None:
+    """Log what differs from what the run already holds, in one call (MLflow takes up to 1,000 values)."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    wanted = short({name: str(value) for name, value in params.items() if value is not None}, PARAM_LENGTH)
+    old = run.data.params
+    tags = dict(tags)
+    for name, value in wanted.items():
+        changed = name in old and old[name] != value
+        if changed or f"sixgig.param.{name}" in run.data.tags:
+            tags[f"sixgig.param.{name}"] = value
+    now = int(time.time() * 1000)
+    new_metrics = [
+        Metric(name, value, now, 0)
+        for name, value in metrics.items()
+        if math.isfinite(value) and run.data.metrics.get(name) != value
+    ]
+    new_params = [Param(name, value) for name, value in wanted.items() if name not in old]
+    new_tags = [RunTag(k, v) for k, v in short(tags, TAG_LENGTH).items() if run.data.tags.get(k) != v]
+    client.log_batch(run.info.run_id, metrics=new_metrics, params=new_params, tags=new_tags)
+
+
+def _study_params(study: Study) -> dict[str, Any]:
+    evaluation = study.config.get("evaluation") or {}
+    params = {name: study.config.get(name) for name in ("seed", "scope", "device")}
+    params |= {f"evaluation.{name}": value for name, value in evaluation.items()}
+    params["cohorts"] = ", ".join(study.cohorts)
+    return params
+
+
+def _study_metrics(study: Study) -> dict[str, float]:
+    return {"seconds": float(study.costs["seconds"].sum())}
+
+
+def _method_params(study: Study, cohort: str, method: Method) -> dict[str, Any]:
+    sidecar = study.sidecar(cohort, method.arm) or {}
+    weights = sidecar.get("weights") or {}
+    names = ("backbone", "device", "dtype", "batch_size_asked", "batch_size_used", "n_features")
+    params: dict[str, Any] = {"cohort": cohort, "arm": method.arm, "classifier": method.classifier}
+    params |= {name: sidecar.get(name) for name in names}
+    params |= {"weights": weights.get("name"), "weights_sha256": weights.get("sha256")}
+    params |= {"seed": study.config.get("seed"), "splits_sha256": study.splits_sha256(cohort)}
+    evaluation = study.config.get("evaluation") or {}
+    return params | {name: evaluation.get(name) for name in ("folds", "repeats")}
+
+
+def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, float]:
+    def rows(table: Any) -> Any:
+        return table[(table["cohort"] == cohort) & (table["arm"] == method.arm)]
+
+    metrics: dict[str, float] = {}
+    own = rows(study.summary)
+    for _, row in own[own["classifier"] == method.classifier].iterrows():
+        metrics[str(row["metric"])] = float(row["estimate"])
+        metrics[f"{row['metric']}.ci_low"] = float(row["ci_low"])
+        metrics[f"{row['metric']}.ci_high"] = float(row["ci_high"])
+    for _, row in rows(study.costs).iterrows():
+        stage = str(row["stage"])
+        if stage.startswith("classify:") and stage != f"classify:{method.classifier}":
+            continue
+        for name in ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"):
+            metrics[f"cost.{stage.partition(':')[0]}.{name}"] = float(row[name])
+    return metrics
+
+
+def _log_files(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Copy the figures, the report and the tables to the parent run's artifacts."""
+    if (folder / "figures").is_dir():
+        client.log_artifacts(run_id, str(folder / "figures"), "figures")
+    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv"):
+        if (folder / name).exists():
+            client.log_artifact(run_id, str(folder / name))
+    if (folder / "statistics").is_dir():
+        client.log_artifacts(run_id, str(folder / "statistics"), "statistics")

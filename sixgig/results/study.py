@@ -1,0 +1,315 @@
+"""Reads what a study wrote: every table, sidecar and JSON file under ``results/<study>/``, when it is asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.costs import COSTS
+from sixgig.tables.format import Table
+from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.digests import file_sha256
+from sixgig.errors import SixgigError, TableError
+from sixgig.results.over_cohorts import OverCohortsFiles
+from sixgig.results.pairs import PairTests
+from sixgig.results.training import TrainingFiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+#: Arms and controls in the order in which every table and figure lists them; unknown ones follow by name.
+ARM_ORDER = (
+    "baseline_cnn",
+    "vit_pure",
+    "vit_contrastive",
+    "vit_mim",
+    "vit_sparse",
+    "control_random_vit",
+    "control_majority_class",
+)
+#: Classifiers in display order; unknown ones follow by name.
+CLASSIFIER_ORDER = ("svm", "src", "majority_class")
+#: The metric of verdicts and figures when the study file names no other.
+MAIN_METRIC = "balanced_accuracy"
+
+_LAST_ARM = ARM_ORDER.index("vit_sparse")
+_RUN_AGAIN = "run `snakemake --cores all` with this study's config file and wait for it to end"
+
+
+class Method(NamedTuple):
+    """An arm with a classifier: what is compared."""
+
+    arm: str
+    classifier: str
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the arm is a control, which no verdict may name as the best."""
+        return self.arm.startswith("control_")
+
+
+def method_order(method: Method) -> tuple[float, str, int, str]:
+    """Sort key that puts methods in display order."""
+
+    def place(name: str, names: tuple[str, ...]) -> int:
+        return names.index(name) if name in names else len(names)
+
+    return (
+        # An unknown arm stands before the controls, which always come last.
+        place(method.arm, ARM_ORDER) if method.arm in ARM_ORDER or method.is_control else _LAST_ARM + 0.5,
+        method.arm,
+        place(method.classifier, CLASSIFIER_ORDER),
+        method.classifier,
+    )
+
+
+def is_failed(status: str) -> bool:
+    """Whether a status of the summary or of a sidecar says that the arm failed."""
+    return status.startswith("failed")
+
+
+class Study(TrainingFiles, PairTests, OverCohortsFiles):
+    """The results of one study, read lazily: a file is opened when its property or method is first used.
+
+    ``study.json`` may hold: ``config`` (the whole study file, with ``study``, ``title``, ``scope``, ``seed``,
+    ``evaluation``), ``versions`` (name to version), ``machine`` (name to value), ``source`` (``commit``, ``changed``)
+    and ``command``. None of these is required.
+
+    Args:
+        folder: The study's folder, ``results/<study>``.
+
+    Raises:
+        SixgigError: The folder does not exist.
+    """
+
+    arm_order = ARM_ORDER
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise SixgigError(self.folder, "there is no such study: the folder does not exist", _RUN_AGAIN)
+
+    # ---- study.json
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What ``study.json`` says about configuration, versions and machine."""
+        return self._json(self.folder / "study.json")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The study file that was run."""
+        return dict(self.info.get("config") or {})
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.config.get("study") or self.folder.resolve().name)
+
+    @property
+    def title(self) -> str:
+        """The study's title, for people."""
+        return str(self.config.get("title") or self.name)
+
+    @property
+    def scope(self) -> str:
+        """``inductive`` or ``transductive``."""
+        return str(self.config.get("scope") or "inductive")
+
+    @property
+    def language(self) -> str:
+        """Language of report and figures, such as ``en``."""
+        return str(self.config.get("language") or "en")
+
+    def positive(self, cohort: str) -> str | None:
+        """The positive class that the config names for a cohort; None for the default."""
+        named = ((self.config.get("cohorts") or {}).get(cohort) or {}).get("positive")
+        return None if named is None else str(named)
+
+    @property
+    def alpha(self) -> float:
+        """The significance level of the pairwise verdicts."""
+        return float((self.config.get("evaluation") or {}).get("alpha", 0.05))
+
+    @property
+    def metric(self) -> str:
+        """The metric of verdicts, figures and pairwise tests."""
+        return str((self.config.get("evaluation") or {}).get("metric", MAIN_METRIC))
+
+    # ---- tables of the whole study
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """``metrics.csv``: one value per metric and test fold."""
+        return self._table(METRICS, self.folder / "metrics.csv")
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """``summary.csv``: estimates with 95% intervals and status."""
+        return self._table(SUMMARY, self.folder / "summary.csv")
+
+    @cached_property
+    def test_summary(self) -> pd.DataFrame:
+        """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
+        return self._table(SUMMARY, self.folder / "test_summary.csv")
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """``costs.csv``: what each stage took."""
+        return self._table(COSTS, self.folder / "costs.csv")
+
+    @property
+    def cohorts(self) -> list[str]:
+        """Cohort names, in the order of the summary."""
+        return [str(name) for name in self.summary["cohort"].unique()]
+
+    def methods(self, cohort: str) -> list[Method]:
+        """Methods of one cohort in display order, failed ones included."""
+        rows = self.summary[self.summary["cohort"] == cohort]
+        found = {
+            Method(str(arm), str(classifier)) for arm, classifier in zip(rows["arm"], rows["classifier"], strict=True)
+        }
+        return sorted(found, key=method_order)
+
+    def metric_names(self) -> list[str]:
+        """Metric names, in the order of the summary."""
+        return [str(name) for name in self.summary["metric"].unique()]
+
+    def estimates(self, cohort: str, metric: str | None = None) -> dict[Method, pd.Series]:
+        """Summary rows of one cohort and metric by method, in display order, failed methods included.
+
+        A failed method has a row for every metric or for none; one without a row for ``metric`` is given one with
+        missing values, so that it cannot disappear from a table.
+
+        Args:
+            cohort: The cohort.
+            metric: The metric; the study's own when None.
+        """
+        metric = metric or self.metric
+        rows = self.summary[self.summary["cohort"] == cohort]
+        found: dict[Method, pd.Series] = {}
+        for method in self.methods(cohort):
+            own = rows[(rows["arm"] == method.arm) & (rows["classifier"] == method.classifier)]
+            exact = own[own["metric"] == metric]
+            if len(exact):
+                found[method] = exact.iloc[0]
+            else:
+                row = own.iloc[0].copy()
+                row["metric"], row["ci_method"] = metric, None
+                row[["estimate", "ci_low", "ci_high"]] = float("nan")
+                found[method] = row
+        return found
+
+    # ---- files of one cohort
+
+    def cohort_folder(self, cohort: str) -> Path:
+        """Where one cohort's manifest, images and splits lie."""
+        return self.folder / "cohorts" / cohort
+
+    def cohort_info(self, cohort: str) -> dict[str, Any]:
+        """``cohort.json``: adapter, dimensions, subjects, classes, simulated or real."""
+        return self._json(self.cohort_folder(cohort) / "cohort.json")
+
+    def leakage(self, cohort: str) -> dict[str, Any]:
+        """``leakage.json``: what the leakage gate checked and found."""
+        return self._json(self.cohort_folder(cohort) / "leakage.json")
+
+    def manifest(self, cohort: str) -> pd.DataFrame:
+        """``manifest.csv``: one row per image."""
+        return self._table(MANIFEST, self.cohort_folder(cohort) / "manifest.csv")
+
+    def splits(self, cohort: str) -> pd.DataFrame:
+        """``splits.csv``: role, repeat and fold of every subject."""
+        return self._table(SPLITS, self.cohort_folder(cohort) / "splits.csv")
+
+    def quarantine(self, cohort: str) -> pd.DataFrame:
+        """``quarantine.csv``: inputs left out."""
+        return self._table(QUARANTINE, self.cohort_folder(cohort) / "quarantine.csv")
+
+    def splits_sha256(self, cohort: str) -> str:
+        """SHA-256 of ``splits.csv``, in hexadecimal."""
+        return file_sha256(self._existing(self.cohort_folder(cohort) / "splits.csv"))
+
+    def images(self, cohort: str) -> np.ndarray | None:
+        """``images.npy`` memory-mapped, uint8 [n_images, H, W, 3]; None when it was deleted to save space."""
+        import numpy as np
+
+        path = self.cohort_folder(cohort) / "images.npy"
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
+    def volumes(self, cohort: str) -> np.ndarray | None:
+        """``volumes.npy`` memory-mapped, float16 [n_volumes, D, H, W, M]; None when it was deleted to save space."""
+        import numpy as np
+
+        path = self.cohort_folder(cohort) / "volumes.npy"
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
+    def sidecar(self, cohort: str, arm: str) -> dict[str, Any] | None:
+        """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
+        path = self.folder / "features" / cohort / f"{arm}.json"
+        return self._json(path) if path.exists() else None
+
+    def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
+        """Out-of-fold predictions of one method; None when it made none because its arm failed."""
+        path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"
+        if not path.exists():
+            return None
+        frame = self._table(PREDICTIONS, path)
+        return frame if len(frame) else None
+
+    # ---- figures
+
+    def figure(self, cohort: str, kind: str) -> Figure:
+        """Draw a figure anew, as a matplotlib object to change and save.
+
+        Args:
+            cohort: The cohort.
+            kind: intervals, scores, confusion, roc, calibration, cost, pairwise, training or reconstruction.
+
+        Raises:
+            SixgigError: There is no such figure.
+        """
+        from sixgig.figures.catalogue import draw_figure
+
+        return draw_figure(self, cohort, kind)
+
+    def figure_over_cohorts(self, kind: str) -> Figure:
+        """Draw a figure over all cohorts anew, as a matplotlib object to change and save.
+
+        Args:
+            kind: critical_difference or factors.
+
+        Raises:
+            SixgigError: There is no such figure.
+        """
+        from sixgig.figures.catalogue import draw_study_figure
+
+        return draw_study_figure(self, kind)
+
+    # ---- reading
+
+    def _existing(self, path: Path) -> Path:
+        if not path.exists():
+            raise TableError(path, "the study has not written this file yet", _RUN_AGAIN)
+        return path
+
+    def _table(self, table: Table, path: Path) -> pd.DataFrame:
+        return table.read(self._existing(path))
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        try:
+            value = read_json(self._existing(path))
+        except ValueError as error:
+            raise TableError(path, f"is not JSON: {error}", "delete the file and run snakemake again") from error
+        if not isinstance(value, dict):
+            raise TableError(path, "is not a JSON object", "delete the file and run snakemake again")
+        return value

@@ -1,0 +1,1 @@
+"""What every job needs, whatever it computes: files, logs, progress, digests, environments."""

@@ -1,0 +1,95 @@
+"""What a study ran on: versions, machine, GPU, source."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import sixgig
+from sixgig.runtime.provenance import PACKAGE
+
+#: Packages whose version can change a result.
+PACKAGES = (
+    "snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "pandas", "nibabel", "statsmodels",
+    "matplotlib", "mlflow",
+)  # fmt: skip
+
+
+def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return config, versions, machine and source commit of a study.
+
+    Args:
+        config: The complete config.
+    """
+    return {
+        "config": dict(config),
+        "seed": config["seed"],
+        "sixgig": sixgig.__version__,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+            "gpu": _gpu(),
+        },
+        "source": _source(),
+        "command": "snakemake --cores all",
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpu() -> dict[str, Any]:
+    """Name, memory and driver of the first card, asked of the driver; torch is not imported for it."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception as error:  # NVML raises its own types when there is no driver
+        return {"name": "none", "reason": str(error)}
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        return {
+            "name": str(pynvml.nvmlDeviceGetName(handle)),
+            "memory_mb": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**20),
+            "driver": str(pynvml.nvmlSystemGetDriverVersion()),
+        }
+    except Exception as error:
+        return {"name": "none", "reason": str(error)}
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _source() -> dict[str, Any]:
+    """Commit of the checkout, and whether it was changed since; empty outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(PACKAGE.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}

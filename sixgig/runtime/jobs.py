@@ -1,0 +1,57 @@
+"""What every script does around its work: log, errors, threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sixgig.errors import SixgigError
+from sixgig.runtime.progress import TERMINAL_FD, tell
+
+
+@contextmanager
+def job(log: str | os.PathLike[str]) -> Iterator[None]:
+    """Run a script's work with its output in ``log``.
+
+    File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
+    print land there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
+    progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
+    other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
+    terminal says when the work is done.
+
+    Args:
+        log: The rule's log file.
+    """
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.environ[TERMINAL_FD] = str(os.dup(2))
+    stream = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(stream, 1)
+    os.dup2(stream, 2)
+    os.close(stream)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
+    )
+    started = time.perf_counter()
+    try:
+        yield
+    except SixgigError as error:
+        traceback.print_exc()
+        tell(f"\n{type(error).__name__}: {error}")
+        sys.exit(1)
+    except Exception as error:
+        traceback.print_exc()
+        tell(f"\n{type(error).__name__}: {error}\n  The traceback is in {path}")
+        sys.exit(1)
+    seconds = time.perf_counter() - started
+    logging.getLogger("sixgig").info("done in %.1f s", seconds)
+    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
+    tell(f"[{name}] done in {seconds:.1f} s")

@@ -1,0 +1,1 @@
+"""Where files come from: wheels, servers, archives, folders."""

@@ -1,0 +1,198 @@
+"""Archives from strangers: zip and tar, unpacked so that nothing lands outside, and nothing grows without end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sixgig.errors import CohortError
+from sixgig.runtime.atomic import write_text
+from sixgig.sources.http import check_space, locked
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_DONE = ".unpacked"
+_BLOCK = 1 << 20
+_REMOVED = "get the archive from its official page; what was unpacked has been removed"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may become.
+
+    Attributes:
+        total: Most bytes in all.
+        ratio: Most times larger than the archive (packed zeros are a thousand times larger); 100 MiB are always fine.
+        members: Most files.
+    """
+
+    total: int = 2**40
+    ratio: float = 200.0
+    members: int = 2_000_000
+
+    def bytes_for(self, archive: Path) -> int:
+        """Return the most bytes that an archive may become."""
+        return min(self.total, max(100 * 2**20, int(self.ratio * archive.stat().st_size)))
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+    size: int
+    is_folder: bool
+    problem: str | None
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name is that of an archive that :func:`unpack` reads."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
+    """Unpack an archive into a folder that appears when all of it is there.
+
+    Links, devices, absolute paths and paths that lead out are refused, and so are names that differ only in case.
+
+    Args:
+        archive: A zip or tar file, packed or not.
+        target: The folder; used as it is when an earlier run finished it.
+        limits: What the archive may become.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        CohortError: The archive is damaged, encrypted or not to be trusted, or there is too little free space.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.with_name(f".{target.name}.lock")):  # two cohorts may come from one archive
+        if not (target / _DONE).exists():
+            for stale in (target, *target.parent.glob(f".{target.name}-*")):  # of runs that were killed
+                shutil.rmtree(stale, ignore_errors=True)
+            _unpack(archive, target, limits or Limits())
+    return target
+
+
+def _unpack(archive: Path, target: Path, limits: Limits) -> None:
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        if zipfile.is_zipfile(archive):
+            _unpack_zip(archive, partial, limits)
+        else:
+            _unpack_tar(archive, partial, limits)
+        write_text(partial / _DONE, f"{archive.name}\n")
+        partial.chmod(0o755)
+        os.replace(partial, target)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        step = "remove the file; it is fetched again"
+        raise CohortError(archive, f"is damaged or no archive: {error}", step) from error
+    except OSError as error:
+        reason = f"cannot be unpacked: {error.strerror or error}"
+        raise CohortError(target, reason, "free space, and run again") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unpack_zip(path: Path, folder: Path, limits: Limits) -> None:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        members = [_zip_member(info) for info in infos]
+        _check(path, members, limits)
+        check_space(folder, sum(member.size for member in members), "unpacking")
+        for info, member in zip(infos, members, strict=True):
+            if member.is_folder:
+                (folder / member.name).mkdir(parents=True, exist_ok=True)
+                continue
+            with archive.open(info) as stream:  # its checksum is verified at the end
+                _write(path, stream, folder / member.name, member.size)
+
+
+def _zip_member(info: zipfile.ZipInfo) -> _Member:
+    mode = info.external_attr >> 16
+    problem = None
+    if info.flag_bits & 0x1:
+        problem = "is encrypted"
+    elif mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
+        problem = "is a link or a device"
+    return _Member(info.filename.replace("\\", "/"), info.file_size, info.is_dir(), problem)
+
+
+def _unpack_tar(path: Path, folder: Path, limits: Limits) -> None:
+    # One pass: a packed tar has no index, and reading it twice would take twice as long.
+    allowed = limits.bytes_for(path)
+    seen: dict[str, str] = {}
+    total = 0
+    with tarfile.open(path, "r|*") as archive:
+        for info in archive:
+            problem = None if info.isfile() or info.isdir() else "is a link or a device"
+            member = _Member(info.name, info.size if info.isfile() else 0, info.isdir(), problem)
+            _check_member(path, member, seen, limits)
+            total += member.size
+            if total > allowed:
+                raise _bomb(path, total, allowed)
+            if member.is_folder:
+                (folder / member.name).mkdir(parents=True, exist_ok=True)
+                continue
+            stream = archive.extractfile(info)
+            assert stream is not None  # only links and devices have none
+            _write(path, stream, folder / member.name, member.size)
+
+
+def _check(path: Path, members: list[_Member], limits: Limits) -> None:
+    seen: dict[str, str] = {}
+    for member in members:
+        _check_member(path, member, seen, limits)
+    total, allowed = sum(member.size for member in members), limits.bytes_for(path)
+    if total > allowed:
+        raise _bomb(path, total, allowed)
+
+
+def _check_member(path: Path, member: _Member, seen: dict[str, str], limits: Limits) -> None:
+    name = PurePosixPath(member.name)
+    problem = member.problem
+    if problem is None and (
+        name.is_absolute() or ".." in name.parts or "\0" in member.name or re.match(r"[A-Za-z]:", member.name)
+    ):
+        problem = "leads out of the folder it is unpacked into"
+    folded = str(name).casefold()
+    if problem is None and not member.is_folder and folded in seen:
+        problem = f"is there twice, or differs from {seen[folded]} in case alone"
+    if problem is not None:
+        raise CohortError(f"{path}:{member.name}", problem, _REMOVED)
+    if not member.is_folder:
+        seen[folded] = member.name
+    if len(seen) > limits.members:
+        raise CohortError(path, f"holds more than {limits.members:,} files", _REMOVED)
+
+
+def _bomb(path: Path, total: int, allowed: int) -> CohortError:
+    reason = f"would become {total / 2**20:,.0f} MiB or more, and {allowed / 2**20:,.0f} MiB are allowed for its size"
+    return CohortError(path, reason, _REMOVED)
+
+
+def _write(archive: Path, stream: IO[bytes], target: Path, size: int) -> None:
+    """Write a member's bytes, and no more than its header says."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with target.open("xb") as output:
+        for block in _blocks(stream):
+            written += len(block)
+            if written > size:
+                raise CohortError(f"{archive}:{target.name}", "is longer than its header says", _REMOVED)
+            output.write(block)
+    if written < size:
+        raise EOFError(f"{target.name} ends early")
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    while block := stream.read(_BLOCK):
+        yield block

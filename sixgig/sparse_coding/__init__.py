@@ -1,0 +1,1 @@
+"""Sparse codes over a dictionary: matching pursuit, lasso, collaborative representation."""

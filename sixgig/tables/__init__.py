@@ -1,0 +1,1 @@
+"""The file formats that a user may rely on."""

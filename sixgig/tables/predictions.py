@@ -1,0 +1,18 @@
+"""Predictions of one method on one cohort."""
+
+from __future__ import annotations
+
+from sixgig.tables.format import SUBJECT, Column, Table
+
+PREDICTIONS = Table(
+    "predictions",
+    "out-of-fold predictions, one row per evaluation subject and repeat",
+    (
+        SUBJECT,
+        Column("repeat", "integer", "repeat of the cross-validation, from 0"),
+        Column("fold", "integer", "fold in which the subject was tested, from 0"),
+        Column("label", "string", "true class"),
+        Column("predicted", "string", "predicted class"),
+    ),
+    extra_prefix="score_",
+)

@@ -1,0 +1,42 @@
+"""Metrics of every fold, and their summary."""
+
+from __future__ import annotations
+
+from sixgig.tables.format import ARM, CLASSIFIER, COHORT, METRIC, Column, Table
+
+METRICS = Table(
+    "metrics.csv",
+    "one value per metric and test fold",
+    (
+        COHORT,
+        ARM,
+        CLASSIFIER,
+        METRIC,
+        Column("repeat", "integer", "repeat of the cross-validation, from 0"),
+        Column("fold", "integer", "fold, from 0"),
+        Column("value", "number", "metric on that fold's test subjects; empty when undefined", required=False),
+    ),
+)
+
+SUMMARY = Table(
+    "summary.csv",
+    "one row per cohort, arm, classifier and metric, over pooled out-of-fold predictions",
+    (
+        COHORT,
+        ARM,
+        CLASSIFIER,
+        METRIC,
+        Column("estimate", "number", "mean over repeats of the metric on all evaluation subjects", required=False),
+        Column("ci_low", "number", "lower end of the 95% subject-level bootstrap interval", required=False),
+        Column("ci_high", "number", "upper end of the 95% subject-level bootstrap interval", required=False),
+        Column("n_subjects", "integer", "evaluation subjects"),
+        Column("status", "string", "ok, 'fallback: what', or 'failed: reason'"),
+        Column(
+            "ci_method",
+            "string",
+            "bca, percentile (where BCa is not defined), or 'none: why'; empty without an estimate",
+            required=False,
+            optional=True,
+        ),
+    ),
+)

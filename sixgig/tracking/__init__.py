@@ -1,0 +1,1 @@
+"""MLflow's store, and a training that is followed in it."""

@@ -1,0 +1,50 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sixgig.arms.pooling import POOLINGS, pool_subjects
+from sixgig.errors import CohortError
+
+
+def manifest(subjects, frames=None):
+    n = len(subjects)
+    return pd.DataFrame({"subject_id": subjects, "frame": frames or [None] * n})
+
+
+def test_mean_per_subject_in_order_of_appearance():
+    rows = np.array([[1.0, 2], [9, 9], [3, 4]])
+    features, ids = pool_subjects(rows, manifest(["b", "a", "b"]), "mean")
+    assert ids.tolist() == ["b", "a"]
+    np.testing.assert_array_equal(features, [[2, 3], [9, 9]])
+    assert features.dtype == np.float32
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+def test_one_image_per_subject_is_kept(pooling):
+    rows = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    features, _ = pool_subjects(rows, manifest(["a", "b", "c"]), pooling)
+    assert features.shape == (3, 4 * len(POOLINGS[pooling]))
+    np.testing.assert_array_equal(features[:, :4], rows)
+
+
+def test_frames_are_concatenated_ed_before_es():
+    rows = np.array([[1.0], [2], [3], [4]])
+    table = manifest(["a", "a", "b", "b"], ["ES", "ED", "ED", "ES"])
+    features, _ = pool_subjects(rows, table, "mean")
+    np.testing.assert_array_equal(features, [[2, 1], [3, 4]])
+
+
+def test_mean_max_and_mean_std():
+    rows = np.array([[0.0], [2.0]])
+    np.testing.assert_array_equal(pool_subjects(rows, manifest(["a", "a"]), "mean_max")[0], [[1, 2]])
+    np.testing.assert_array_equal(pool_subjects(rows, manifest(["a", "a"]), "mean_std")[0], [[1, 1]])
+
+
+def test_missing_frame_names_the_subject():
+    with pytest.raises(CohortError, match=r"subject b: has no images of frame ES"):
+        pool_subjects(np.zeros((3, 1)), manifest(["a", "a", "b"], ["ED", "ES", "ED"]), "mean")
+
+
+def test_rows_must_match_the_manifest():
+    with pytest.raises(CohortError, match="2 rows of features for 1 images"):
+        pool_subjects(np.zeros((2, 1)), manifest(["a"]), "mean")

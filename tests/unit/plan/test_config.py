@@ -1,0 +1,161 @@
+import copy
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from sixgig.arms.registry import ARMS
+from sixgig.classifiers.registry import CLASSIFIERS
+from sixgig.errors import ConfigError
+from sixgig.plan.config import complete, load_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def objects(node, path="schema"):
+    """Every object of the schema, with its path."""
+    if isinstance(node, dict):
+        if node.get("type") == "object" or "properties" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from objects(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for position, value in enumerate(node):
+            yield from objects(value, f"{path}[{position}]")
+
+
+def test_schema_is_valid_and_closed_and_described():
+    schema = load_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for path, node in objects(schema):
+        assert "additionalProperties" in node, f"{path} accepts unknown keys"
+        for key, child in node.get("properties", {}).items():
+            target = schema["$defs"][child["$ref"].split("/")[-1]] if "$ref" in child else {}
+            assert "description" in child or "description" in target, f"{path}.{key} has no description"
+
+
+@pytest.mark.parametrize("study", ["config/config.yaml", "config/laptop.yaml", "config/medmnist.yaml"])
+def test_studies_of_the_repository_are_complete(study):
+    completed = complete(yaml.safe_load((ROOT / study).read_text()))
+    assert completed["gpu"]["memory_limit_mb"] == 6144
+
+
+def test_defaults_agree_with_the_schema(config):
+    minimal = {key: config[key] for key in ("study", "cohorts", "weights", "arms")}
+    completed = complete(minimal)
+    jsonschema.validate(completed, load_schema())
+    assert completed["evaluation"]["folds"] == 5
+    assert completed["arms"]["vit_pure"]["token"] == "cls"
+    assert complete(completed) == completed
+
+
+def test_order_of_keys_does_not_matter_and_names_keep_theirs(config):
+    def turned(value):
+        return {key: turned(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    completed, other = complete(config), complete(turned(config))
+    assert list(completed["cohorts"]) == list(config["cohorts"]) == list(reversed(other["cohorts"]))
+    names = [entry["arms"]["vit_mim"].pop("per_cohort") for entry in (completed, other)]
+    assert names[0] == names[1]
+    for section in ("arms", "evaluation", "classifiers"):
+        assert str(completed[section]) == str(other[section])
+    for cohort in config["cohorts"]:
+        assert str(completed["cohorts"][cohort]) == str(other["cohorts"][cohort])
+
+
+def test_completing_leaves_the_input_alone(config):
+    before = copy.deepcopy(config)
+    complete(config)
+    assert config == before
+
+
+def test_defaults_of_classifiers_stand_in_schema_and_code_alike(config):
+    completed = complete(config)
+    for name, options in completed["classifiers"].items():
+        assert options == CLASSIFIERS[name].defaults
+
+
+def test_every_arm_has_a_stanza_in_the_schema():
+    stanzas = load_schema()["properties"]["arms"]["properties"]
+    assert set(stanzas) == {name for name in ARMS if not name.startswith("control_")}
+
+
+def change(config, path, value):
+    node = config
+    *parents, last = path.split(".")
+    for key in parents:
+        node = node.setdefault(key, {})
+    node[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sede", 1, r"config key sede: is not known(.|\n)*did you mean `seed`"),
+        ("arms.vit_pure.batchsize", 1, r"arms.vit_pure.batchsize: is not known(.|\n)*did you mean `batch_size`"),
+        ("evaluation.folds", "five", r"evaluation.folds: 'five' is not of type 'integer'(.|\n)*Folds of the outer"),
+        ("arms.vit_pure.weights", "resnet", r"there are no weights 'resnet'(.|\n)*dinov2_vits14"),
+        ("image.size", 100, r"100 pixels cannot be cut into patches of 14(.|\n)*use 98 or 112"),
+        (
+            "evaluation.pretraining_fraction",
+            0,
+            r"is 0, so vit_contrastive and vit_mim and vit_sparse would have no subjects",
+        ),
+        ("arms.vit_contrastive.batch_size", 6, r"is 6, and cohort brats_phantom has 4 partitions(.|\n)*such as 4"),
+        ("arms.vit_mim.mode", "volume", r"is volume, and cohort elpv has no volumes(.|\n)*auto or slices"),
+        (
+            "arms.vit_mim.per_cohort.acdc_phantom.patch",
+            [5, 16, 16],
+            r"does not divide the crop \[16, 64, 64\](.|\n)*\[15, 64, 64\]",
+        ),
+        (
+            "arms.vit_mim.per_cohort",
+            {},
+            r"\[96, 96, 96\] is larger than the volumes of cohort brats_phantom, \[48, 48, 48\]",
+        ),
+        ("arms.vit_mim.per_cohort.brats", {}, r"per_cohort.brats: is no cohort of this study"),
+        ("arms.vit_mim.init", "file", r"init_file: goes with `init: file`"),
+        ("arms.vit_mim.encoder.depth", 2, r"sizes go with `init: scratch` alone"),
+        ("arms.vit_contrastive.loss", "g_x", r"'g_x' is not one of"),
+        ("cohorts.acdc_phantom.adapter", "brats", r"brats cannot read a acdc phantom"),
+        ("study", "two words", r"config key study"),
+        ("study", "downloads", r"config key study"),
+        ("weights.dinov2_vits14.source.wheel.sha256", "abc", r"sha256"),
+        ("cohorts.elpv.source", {}, r"config key cohorts.elpv.source"),
+        ("cohorts.elpv.source", {"path": "x", "phantom": {"kind": "brats", "subjects": 9}}, r"cohorts.elpv.source"),
+    ],
+)
+def test_mistakes_name_the_key_and_the_way_out(config, path, value, message):
+    change(config, path, value)
+    with pytest.raises(ConfigError, match=message):
+        complete(config)
+
+
+@pytest.mark.parametrize("missing", ["study", "cohorts", "weights", "arms"])
+def test_missing_keys_are_named(config, missing):
+    del config[missing]
+    with pytest.raises(ConfigError, match=f"'{missing}' is a required property"):
+        complete(config)
+
+
+def test_vit_sparse_and_the_random_control_need_vit_pure(config):
+    del config["arms"]["vit_pure"]
+    with pytest.raises(ConfigError, match=re.escape("arms.vit_sparse: needs the features of vit_pure")):
+        complete(config)
+    del config["arms"]["vit_sparse"]
+    with pytest.raises(ConfigError, match=re.escape("controls.random_vit")):
+        complete(config)
+    config["controls"]["random_vit"] = False
+    assert "baseline_cnn" in complete(config)["arms"]
+
+
+def test_empty_stanza_means_defaults(config):
+    config["classifiers"] = {"svm": None}
+    assert complete(config)["classifiers"]["svm"]["kernels"] == ["linear", "rbf"]

@@ -1,0 +1,154 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS
+from sixgig.plan.plan import (
+    COHORT_TABLES,
+    FIGURES,
+    RECONSTRUCTION_FIGURES,
+    STUDY_FIGURES,
+    STUDY_TABLES,
+    TRAINING_FIGURES,
+    Plan,
+)
+from sixgig.reporting import exports
+from sixgig.weights.build import CONVERTERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def test_default_study(config):
+    plan = Plan(config)
+    assert plan.image_arms == ["baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "control_random_vit"]
+    assert plan.feature_arms == ["vit_sparse"]
+    assert plan.pretrained_arms == ["vit_contrastive", "vit_mim"]
+    assert len(plan.methods) == 6 * 2 + 1
+    assert ("control_majority_class", "majority_class") in plan.methods
+    assert len(plan.targets("classify")) == 3 * 13
+    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/mlflow.json"]
+    assert "results/default/statistics/omnibus.csv" in plan.targets("statistics")
+    assert "results/default/figures/critical_difference.png" in plan.figures("png")
+    assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
+    assert [plan.simulated(cohort) for cohort in plan.cohorts] == [False, True, True]
+
+
+def test_arms_without_controls_and_tracking(config):
+    config["arms"] = {"baseline_cnn": config["arms"]["baseline_cnn"]}
+    config["controls"] = {"majority_class": False, "random_vit": False}
+    config["tracking"] = {"mlflow": False}
+    plan = Plan(config)
+    assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
+    assert plan.feature_arms == []
+    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
+
+
+def test_trained_arms_encode_with_what_they_learned(config):
+    plan = Plan(config)
+    trained = "results/default/pretraining/elpv/vit_contrastive.safetensors"
+    assert plan.encoder_file("elpv", "vit_contrastive") == trained
+    assert plan.encoder_file("elpv", "vit_pure") == plan.weights_file("vit_contrastive")
+    assert plan.environment_check("vit_contrastive") == ["results/default/tensorflow1.json"]
+    assert plan.environment_check("vit_pure") == []
+    assert "results/default/figures/elpv/training.svg" in plan.figures("svg")
+    assert "results/default/figures/elpv/reconstruction.svg" in plan.figures("svg")
+    del config["arms"]["vit_mim"]
+    assert not any("reconstruction" in file for file in Plan(config).figures("svg"))
+    del config["arms"]["vit_contrastive"]
+    assert not any("training" in file for file in Plan(config).figures("svg"))
+
+
+def test_masked_modelling_takes_volumes_where_there_are_some(config):
+    plan = Plan(config)
+    assert plan.volumes_file("elpv", "vit_mim") == []
+    assert plan.volumes_file("brats_phantom", "vit_mim") == ["results/default/cohorts/brats_phantom/volumes.npy"]
+    assert plan.volumes_file("brats_phantom", "vit_contrastive") == []
+    own = plan.arm_options("vit_mim", "acdc_phantom")
+    assert (own["mode"], own["crop"], own["patch"]) == ("volume", [16, 64, 64], [4, 16, 16])
+    assert "per_cohort" not in own
+    assert plan.arm_options("vit_mim", "elpv")["mode"] == "slices"
+    config["arms"]["vit_mim"]["mode"] = "slices"
+    assert Plan(config).volumes_file("brats_phantom", "vit_mim") == []
+
+
+def test_missing_tensorflow_environment_stops_the_plan_or_takes_the_way_out(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = config["arms"]["vit_contrastive"]
+    options["interpreter"] = str(tmp_path / "no-python")
+    with pytest.raises(EnvironmentMissingError, match="no-python: the TensorFlow 1 environment is missing"):
+        Plan(config)
+    options["on_missing_environment"] = "torch"
+    assert Plan(config).tensorflow1_state() == "missing"
+    options["backend"] = "torch"
+    plan = Plan(config)
+    assert plan.tensorflow1 is None
+    assert plan.environment_check("vit_contrastive") == []
+
+
+def test_an_unusable_environment_is_checked_again(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    usable = Plan(config).tensorflow1_state()
+    found = tmp_path / "results/default/tensorflow1.json"
+    found.parent.mkdir(parents=True)
+    found.write_text('{"usable": true}')
+    assert Plan(config).tensorflow1_state() == usable
+    found.write_text('{"usable": false, "reason": "wrong TensorFlow"}')
+    assert Plan(config).tensorflow1_state() != usable
+
+
+def test_digest_of_training_covers_the_other_process(config):
+    modules = Plan(config).training_modules("vit_contrastive")
+    assert modules == ["sixgig.arms.vit_contrastive.arm", "sixgig.contrastive.__main__"]
+    assert Plan(config).training_modules("vit_pure") == ["sixgig.arms.vit_pure.arm"]
+
+
+def test_figures_and_converters_are_those_of_the_package():
+    assert set(FIGURES) == set(KINDS)
+    assert set(STUDY_FIGURES) == set(STUDY_KINDS)
+    assert set(TRAINING_FIGURES) == set(TRAINING_KINDS)
+    assert set(RECONSTRUCTION_FIGURES) == set(RECONSTRUCTION_KINDS)
+    for module in CONVERTERS.values():
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+
+
+def test_exported_tables_are_those_of_the_package(config):
+    assert (*STUDY_TABLES,) == (*exports.STUDY_TABLES,)
+    assert (*COHORT_TABLES,) == (*exports.COHORT_TABLES,)
+    assert "results/{study}/tables/elpv.pairs.tex" in Plan(config).tables()
+    assert "results/default/tables/results.md" in Plan(config).targets("report")
+
+
+def test_options_that_do_not_fit_the_adapter_are_named(config):
+    config["cohorts"]["elpv"]["modalities"] = ["t1"]
+    with pytest.raises(ConfigError, match=re.escape("cohorts.elpv.modalities")):
+        Plan(config)
+    del config["cohorts"]["elpv"]["modalities"]
+    del config["cohorts"]["brats_phantom"]["modalities"]
+    with pytest.raises(ConfigError, match=re.escape("cohorts.brats_phantom.modalities: is needed")):
+        Plan(config)
+
+
+def test_every_missing_file_is_listed_at_once(config, tmp_path):
+    config["cohorts"]["brats_phantom"]["source"] = {"path": str(tmp_path / "brats")}
+    config["cohorts"]["acdc_phantom"]["source"] = {"path": str(tmp_path / "acdc")}
+    config["weights"]["efficientnet_lite0"] = {
+        "source": {"file": {"path": str(tmp_path / "w.pth"), "sha256": "0" * 64}}, "converter": "timm",
+        "model": "resnet50",
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        Plan(config)
+    for part in ("cohorts.brats_phantom", "cohorts.acdc_phantom", f"weights.efficientnet_lite0: {tmp_path}/w.pth"):
+        assert part in str(caught.value)
+
+
+def test_unknown_stage(config):
+    with pytest.raises(ValueError, match="no stage everything"):
+        Plan(config).targets("everything")

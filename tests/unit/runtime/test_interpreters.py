@@ -1,0 +1,50 @@
+import pytest
+
+from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.runtime import interpreters
+from sixgig.runtime.interpreters import tensorflow1_interpreter
+
+
+@pytest.fixture
+def venv(tmp_path, monkeypatch):
+    folder = tmp_path / ".venv-tf1"
+    monkeypatch.setattr(interpreters, "VENV", folder)
+    return folder
+
+
+def test_auto_is_the_venv_or_conda(venv):
+    venv.mkdir()
+    (venv / ".ready").write_text("a" * 64)
+    found = tensorflow1_interpreter("auto", conda=False)
+    assert found.python == str(venv / "bin" / "python")
+    assert str(venv) not in found.state  # another folder gives the same results
+    found.require()
+    assert tensorflow1_interpreter("auto", conda=True).python == "python"
+
+
+def test_state_follows_the_lock(venv):
+    venv.mkdir()
+    (venv / ".ready").write_text("a" * 64)
+    before = tensorflow1_interpreter("auto", conda=False).state
+    (venv / ".ready").write_text("b" * 64)
+    assert tensorflow1_interpreter("auto", conda=False).state != before
+
+
+def test_missing_environment_says_how_to_build_it(venv):
+    found = tensorflow1_interpreter("auto", conda=False)
+    assert found.missing
+    with pytest.raises(EnvironmentMissingError, match=r"missing\n  Next step: run `make setup`.*on_missing_env"):
+        found.require()
+
+
+def test_a_path_is_taken_as_it_is(tmp_path):
+    python = tmp_path / "python"
+    assert tensorflow1_interpreter(str(python), conda=False).missing
+    python.write_text("")
+    assert tensorflow1_interpreter(str(python), conda=True).python == str(python)
+
+
+def test_conda_needs_conda():
+    with pytest.raises(ConfigError, match="add --sdm conda"):
+        tensorflow1_interpreter("conda", conda=False)
+    assert tensorflow1_interpreter("conda", conda=True).state == "conda"

@@ -1,0 +1,87 @@
+import pytest
+
+from sixgig.runtime.provenance import PACKAGE, Source, normal_form, this_source
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    package, scripts = tmp_path / "sixgig", tmp_path / "scripts"
+    (package / "arms").mkdir(parents=True)
+    (package / "runtime").mkdir()
+    scripts.mkdir()
+    (package / "__init__.py").write_text('"""Docs."""\n')
+    (package / "arms" / "__init__.py").write_text('"""Docs."""\n')
+    (package / "arms" / "one.py").write_text("def f():\n    from sixgig import deep\n    return deep\n")
+    (package / "deep.py").write_text('"""Docs."""\n\n\ndef half(x):\n    """Half."""\n    return x / 2\n')
+    (package / "other.py").write_text("")
+    (package / "runtime" / "jobs.py").write_text("from sixgig import other\n")
+    (scripts / "work.py").write_text(
+        "from typing import TYPE_CHECKING\nfrom sixgig.arms.one import f\nfrom sixgig.runtime.jobs import job\n"
+        "if TYPE_CHECKING:\n    from sixgig.other import x\n"
+    )
+    return tmp_path
+
+
+def source(checkout):
+    return Source(checkout / "sixgig", checkout / "scripts")
+
+
+def test_modules_follow_what_runs_and_nothing_else(checkout):
+    assert source(checkout).modules("work") == ["sixgig.arms.one", "sixgig.deep"]
+    assert source(checkout).modules("work", "sixgig.other") == ["sixgig.arms.one", "sixgig.deep", "sixgig.other"]
+    assert source(checkout).modules(None, "sixgig.deep") == ["sixgig.deep"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changes"),
+    [
+        ("sixgig/deep.py", "x / 2", "x / 3", True),
+        ("scripts/work.py", "import job\n", "import job\nprint()\n", True),
+        ("sixgig/deep.py", "Half.", "One half.", False),
+        ("sixgig/deep.py", "return x / 2", "return (x / 2)  # a comment", False),
+        ("sixgig/__init__.py", "Docs", "Other docs", False),
+        ("sixgig/other.py", "", "changed = 1\n", False),
+        ("sixgig/runtime/jobs.py", "import other", "import other as another", False),
+    ],
+)
+def test_digest_changes_with_code_alone(checkout, file, old, new, changes):
+    before = source(checkout).digest("work")
+    path = checkout / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new) if old else new)
+    assert (source(checkout).digest("work") != before) == changes
+
+
+def test_unknown_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="no module sixgig.nothing"):
+        this_source().digest(None, "sixgig.nothing")
+
+
+def test_a_string_that_is_no_docstring_counts(tmp_path):
+    file = tmp_path / "file.py"
+    forms = set()
+    for text in ('x = "one"\n', 'x = "two"\n', 'def f():\n    """one"""\n    return 1\n', "def f():\n    return 1\n"):
+        file.write_text(text)
+        forms.add(normal_form(file))
+    assert len(forms) == 3
+
+
+def test_packages_hold_no_code():
+    """Digests leave out every `__init__`, so none of them may compute anything; the package's own looks Study up."""
+    import ast
+
+    for path in PACKAGE.rglob("__init__.py"):
+        body = ast.parse(path.read_text()).body
+        if path.parent != PACKAGE:
+            assert all(isinstance(node, ast.Expr) for node in body), path
+
+
+def test_template_digest_sees_templates_and_languages(tmp_path):
+    package = tmp_path / "sixgig"
+    digests = set()
+    for folder in ("reporting/templates", "words/languages"):
+        (package / folder).mkdir(parents=True)
+        (package / folder / "a").write_text(folder)
+        digests.add(Source(package, tmp_path).template_digest())
+    assert len(digests) == 2

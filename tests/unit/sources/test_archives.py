@@ -1,0 +1,144 @@
+"""Archives that are not to be trusted: nothing lands outside, nothing grows without end, nothing is half there."""
+
+import io
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from sixgig.errors import CohortError
+from sixgig.sources import archives
+from sixgig.sources.archives import Limits, is_archive, unpack
+
+
+def make_tar(path, members, mode="w:gz"):
+    """Members: name -> bytes, or a TarInfo that says what it is."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in members.items():
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            data = b"" if isinstance(content, tarfile.TarInfo) else content
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def make_zip(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def special(name, kind, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+GOOD = {"cohort/a.nii.gz": b"one", "cohort/sub/b.txt": b"two", "çohört/ünï.txt": b"three"}
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2", "x.tar.xz"])
+def test_every_kind_comes_out_whole(tmp_path, name):
+    assert is_archive(tmp_path / name)
+    suffix = name.rpartition(".")[2].replace("tgz", "gz").replace("tar", "")
+    path = make_zip(tmp_path / name, GOOD) if suffix == "zip" else make_tar(tmp_path / name, GOOD, f"w:{suffix}")
+    target = unpack(path, tmp_path / "out")
+    assert {name: (target / name).read_bytes() for name in GOOD} == GOOD
+    path.write_bytes(b"gone")
+    assert unpack(path, target) == target  # done once
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "C:/evil"])
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_no_way_out(tmp_path, make, name):
+    path = make(tmp_path / ("x.zip" if make is make_zip else "x.tar.gz"), {"good": b"1", name: b"evil"})
+    with pytest.raises(CohortError, match="leads out of the folder"):
+        unpack(path, tmp_path / "deep" / "out")
+    assert [found.name for found in (tmp_path / "deep").iterdir()] == [".out.lock"]
+    assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_no_links_and_devices_in_a_tar(tmp_path, kind):
+    path = make_tar(tmp_path / "x.tar.gz", {"link": special("link", kind, "/etc/passwd")})
+    with pytest.raises(CohortError, match="x.tar.gz:link: is a link or a device"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_links_in_a_zip(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(CohortError, match="is a link or a device"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_bombs_do_not_go_off(tmp_path, make, monkeypatch):
+    path = make(tmp_path / ("x.zip" if make is make_zip else "x.tar.gz"), {"zeros": bytes(3_000_000)})
+    monkeypatch.setattr(Limits, "bytes_for", lambda self, archive: int(self.ratio * archive.stat().st_size))
+    with pytest.raises(CohortError, match="would become 3 MiB or more"):
+        unpack(path, tmp_path / "out", Limits(ratio=50))
+    assert unpack(path, tmp_path / "out", Limits(ratio=5000)).exists()
+
+
+def test_too_many_files(tmp_path):
+    path = make_zip(tmp_path / "x.zip", {str(number): b"" for number in range(6)})
+    with pytest.raises(CohortError, match="holds more than 5 files"):
+        unpack(path, tmp_path / "out", Limits(members=5))
+
+
+def test_names_that_differ_in_case_alone(tmp_path):
+    path = make_tar(tmp_path / "x.tar.gz", {"A.txt": b"1", "a.TXT": b"2"})
+    with pytest.raises(CohortError, match="differs from A.txt in case alone"):
+        unpack(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
+def test_damage_leaves_nothing(tmp_path, name):
+    path = make_zip(tmp_path / name, {"a": b"x" * 5000}) if name == "x.zip" else make_tar(tmp_path / name, GOOD)
+    data = bytearray(path.read_bytes())
+    data[40:44] = b"\0\0\0\0"
+    path.write_bytes(data if name == "x.zip" else data[:60])
+    with pytest.raises(CohortError, match="is damaged or no archive"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_unpack_once(tmp_path):
+    path = make_tar(tmp_path / "x.tar", {str(number): bytes(50_000) for number in range(200)}, "w:")
+    code = (
+        "import sys; from pathlib import Path; from sixgig.sources.archives import unpack\n"
+        "unpack(*map(Path, sys.argv[1:]))"
+    )
+    (tmp_path / ".out-killed").mkdir()
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "out")]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(list((tmp_path / "out").iterdir())) == 201
+    assert not (tmp_path / ".out-killed").exists()
+
+
+def test_a_password(tmp_path):
+    path = make_zip(tmp_path / "x.zip", {"a": b"secret"})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # the flag of the file's own header
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # and that of the directory
+    path.write_bytes(data)
+    with pytest.raises(CohortError, match="x.zip:a: is encrypted"):
+        unpack(path, tmp_path / "out")
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archives, "_write", full)
+    with pytest.raises(CohortError, match="cannot be unpacked: No space left on device"):
+        unpack(make_zip(tmp_path / "x.zip", GOOD), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
