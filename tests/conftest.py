@@ -51,7 +51,8 @@ def _weights(name, downloads):
 
     spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
     # The key makes an edit of the converters or of the stanza build the file again.
-    sources = [REPOSITORY / "sixgig" / "wheels.py", *sorted((REPOSITORY / "sixgig" / "weights").glob("*.py"))]
+    package = REPOSITORY / "sixgig"
+    sources = [package / "sources" / "wheels.py", *sorted((package / "weights").glob("*.py"))]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + repr(spec).encode()).hexdigest()[:12]
     cache = downloads / "test-weights"
     path = cache / f"{name}-{key}.safetensors"

@@ -12,9 +12,8 @@ import uuid
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping, Tuple
 
 import numpy as np
 
@@ -27,7 +26,7 @@ _SUFFIX = ".npy"
 # What zipfile and NumPy raise on a file that is truncated, overwritten or of another kind.
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 
-_Shape = tuple[int, ...]
+_Shape = Tuple[int, ...]
 
 
 def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:

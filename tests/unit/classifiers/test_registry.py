@@ -78,6 +78,8 @@ def test_options_reach_the_grid():
 
 
 def test_looking_classifiers_up_does_not_load_scikit_learn():
-    code = "import sys, sixgig.classifiers as c; c.check_options('svm', {}); sys.exit('sklearn' in sys.modules)"
+    code = (
+        "import sys, sixgig.classifiers.registry as c; c.check_options('svm', {}); sys.exit('sklearn' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert classifier_info("src").name == "src"

@@ -165,7 +165,7 @@ def test_wrong_options_name_their_key(adapter: str, options: dict[str, Any], mes
 
 def test_planning_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from sixgig.cohorts import ADAPTERS, check_source\n"
+        "import sys; from sixgig.cohorts.registry import ADAPTERS, check_source\n"
         "for name in ADAPTERS: check_source({'adapter': name}, '/nonexistent')\n"
         "print([m for m in ('torch', 'timm', 'sklearn', 'pandas', 'mlflow', 'joblib') if m in sys.modules])"
     )

@@ -11,7 +11,7 @@ from sixgig.classifiers.registry import CLASSIFIERS
 from sixgig.errors import ConfigError
 from sixgig.plan.config import complete, load_schema
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

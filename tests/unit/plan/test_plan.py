@@ -18,7 +18,7 @@ from sixgig.plan.plan import (
 from sixgig.reporting import exports
 from sixgig.weights.build import CONVERTERS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from sixgig.runtime.environment import describe_study
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def locked_versions(lock="main.txt", python="3.11"):

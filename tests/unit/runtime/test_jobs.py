@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(code, tmp_path):
@@ -47,7 +47,7 @@ def test_unknown_errors_name_the_log(tmp_path):
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 def test_progress_reaches_log_and_terminal(tmp_path, seconds):
     code = (
-        "import time\nfrom sixgig import progress\n"
+        "import time\nfrom sixgig.runtime import progress\n"
         f"progress._TERMINAL_SECONDS = {seconds}\n"
         "with progress.Progress('encode elpv', 4, 'images', lambda: 'RAM 9 MiB') as bar:\n"
         "    for _ in range(4):\n        time.sleep(0.01)\n        bar.advance()"

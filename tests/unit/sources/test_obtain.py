@@ -40,7 +40,7 @@ def test_phantom_goes_to_a_folder_of_its_own_parameters(tmp_path, monkeypatch):
     assert first == again
     assert first["root"] != other["root"]
     assert written[0][2]["shape"] == (32, 32, 24)
-    monkeypatch.setattr(sources, "source_digest", lambda *modules: "changed")
+    monkeypatch.setattr(sources.this_source(), "digest", lambda *modules: "changed")
     assert obtain({"phantom": PHANTOM}, tmp_path)["root"] != first["root"]
 
 

@@ -61,11 +61,12 @@ def run_from(folder, cache, home):
 def package(tmp_path):
     """A copy of the loops alone, in a package of its own."""
     folder = tmp_path / "checkout"
-    (folder / "sixgig" / "classifiers").mkdir(parents=True)
-    for name in ("sixgig/__init__.py", "sixgig/classifiers/__init__.py"):
+    for room in ("sparse_coding", "runtime"):
+        (folder / "sixgig" / room).mkdir(parents=True)
+    for name in ("sixgig/__init__.py", "sixgig/sparse_coding/__init__.py", "sixgig/runtime/__init__.py"):
         (folder / name).write_text("")
-    shutil.copy(loops.__file__, folder / "sixgig" / "classifiers" / "loops.py")
-    shutil.copy(compilation.__file__, folder / "sixgig" / "compilation.py")
+    shutil.copy(loops.__file__, folder / "sixgig" / "sparse_coding" / "loops.py")
+    shutil.copy(compilation.__file__, folder / "sixgig" / "runtime" / "compilation.py")
     return folder
 
 
@@ -78,7 +79,7 @@ def test_machine_code_is_kept_where_numba_cache_dir_says(package, tmp_path):
 
 def test_a_checkout_that_cannot_be_written_to_keeps_machine_code_in_the_users_cache(package, tmp_path):
     # A plain file in the place of the folder stops even root from writing there.
-    (package / "sixgig" / "classifiers" / "__pycache__").write_text("")
+    (package / "sixgig" / "sparse_coding" / "__pycache__").write_text("")
     home = tmp_path / "home"
     home.mkdir()
     done = run_from(package, None, home)
@@ -87,7 +88,7 @@ def test_a_checkout_that_cannot_be_written_to_keeps_machine_code_in_the_users_ca
 
 
 def test_kernels_run_where_no_machine_code_can_be_kept(package, tmp_path):
-    (package / "sixgig" / "classifiers" / "__pycache__").write_text("")
+    (package / "sixgig" / "sparse_coding" / "__pycache__").write_text("")
     home = tmp_path / "home"
     home.write_text("")
     done = run_from(package, None, home)

@@ -84,7 +84,7 @@ def test_undefined_metric_survives(tmp_path):
 
 
 def test_results_page_documents_every_column():
-    page = (Path(__file__).resolve().parents[2] / "results/README.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "results/README.md").read_text()
     headings = {"predictions": "<classifier>.csv", "training.csv": "pretraining/<cohort>/<arm>.csv"}
     for table in ALL_TABLES:
         section = page.split(f"{headings.get(table.name, table.name)}`\n")[1].split("\n### ")[0]

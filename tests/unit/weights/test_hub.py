@@ -23,7 +23,7 @@ REVISION = "a" * 40
 PROGRAM = """
 import json, pathlib, sys
 from sixgig.errors import WeightsError
-from sixgig.weights import build_weights
+from sixgig.weights.build import build_weights
 folder = pathlib.Path(sys.argv[1])
 try:
     spec = {"source": {"hub": {}}, "converter": "timm", "model": "test_vit"}
