@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.evaluation.metrics import positive_class
+from sixgig.evaluation.classes import positive_class
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.jobs import job
 from sixgig.tables.cohorts import MANIFEST, SPLITS

@@ -17,9 +17,8 @@ from threadpoolctl import threadpool_limits
 from sixgig.classifiers.registry import build_classifier, check_options
 from sixgig.classifiers.search import search
 from sixgig.errors import ClassifierError
-from sixgig.evaluation.metrics import SCORE
 from sixgig.runtime.progress import Progress
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.predictions import PREDICTIONS, SCORE
 from sixgig.tables.roles import held_out_fold
 
 #: Columns of the second table that :func:`cross_validate` returns.

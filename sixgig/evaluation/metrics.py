@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sixgig.errors import ConfigError, TableError
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.errors import TableError
+from sixgig.evaluation.classes import positive_class
+from sixgig.tables.predictions import SCORE
 from sixgig.tables.scores import METRICS as METRICS_TABLE
 
 Floats = NDArray[np.float64]
-
-#: Prefix of the score columns in the predictions.
-SCORE = PREDICTIONS.extra_prefix
 
 
 @dataclass(frozen=True)
@@ -72,26 +70,6 @@ class Outcomes:
 def metric_names(n_classes: int) -> list[str]:
     """Return the metrics that exist for this number of classes; sensitivity and specificity need exactly two."""
     return [name for name, metric in METRICS.items() if n_classes == 2 or not metric.binary_only]
-
-
-def positive_class(classes: tuple[str, ...], positive: str | None, place: str = "positive") -> str:
-    """Return the positive class: the one asked for, else the alphabetically last.
-
-    Args:
-        classes: The classes that exist.
-        positive: The class asked for.
-        place: Where it was asked for, for the error message.
-
-    Raises:
-        ConfigError: The class asked for does not exist.
-    """
-    if positive is None:
-        return max(classes)
-    if positive not in classes:
-        raise ConfigError(
-            place, f"there is no class {positive!r}", f"write one of {', '.join(sorted(classes))}, or leave it out"
-        )
-    return positive
 
 
 def outcomes(predictions: pd.DataFrame, positive: str | None = None) -> Outcomes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.evaluation.calibration import Reliability, reliability
-from sixgig.evaluation.metrics import positive_class
+from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
 from sixgig.results.study import Study
 from sixgig.words import numbers, titles

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sixgig.evaluation.metrics import positive_class
+from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers, titles

@@ -12,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.errors import TableError
-from sixgig.evaluation.metrics import SCORE, outcomes
+from sixgig.evaluation.metrics import outcomes
 from sixgig.statistics.delong import delong_test
 from sixgig.statistics.fold_differences import Pair
 from sixgig.statistics.mcnemar import exact_mcnemar
 from sixgig.statistics.multiplicity import decide, holm
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import DELONG, MCNEMAR
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.predictions import PREDICTIONS, SCORE
 
 #: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
 #: must not break ties.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sixgig.tables.format import SUBJECT, Column, Table
 
+#: Prefix of the columns that hold class scores.
+SCORE = "score_"
 PREDICTIONS = Table(
     "predictions",
     "out-of-fold predictions, one row per evaluation subject and repeat",
@@ -14,5 +16,5 @@ PREDICTIONS = Table(
         Column("label", "string", "true class"),
         Column("predicted", "string", "predicted class"),
     ),
-    extra_prefix="score_",
+    extra_prefix=SCORE,
 )
