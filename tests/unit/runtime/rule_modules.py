@@ -1,0 +1,60 @@
+"""Lists the modules behind each rule: `python -m tests.unit.runtime.rule_modules` writes the list anew.
+
+A rule whose modules depend on an arm, a classifier, an adapter or a converter has one entry for each of them.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from sixgig.arms.base import FeatureArm, PretrainedArm
+from sixgig.arms.registry import ARMS, get_arm
+from sixgig.classifiers.registry import CLASSIFIERS
+from sixgig.cohorts.registry import ADAPTERS, load_adapter
+from sixgig.runtime.provenance import PACKAGE, this_source
+from sixgig.weights.build import CONVERTERS
+
+FILE = Path(__file__).with_name("rule_modules.yaml")
+SCRIPTS = PACKAGE.parent / "scripts"
+_ENVIRONMENT_CHECK = ("check_tensorflow1", None, ("sixgig.contrastive.__main__",))
+
+
+def entries():
+    """Yield the name of an entry, the script of its rule (None for a command), and the modules that no import shows."""
+    by_kind = {
+        "prepare_cohort": {name: (load_adapter(name).__module__,) for name in ADAPTERS},
+        "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
+        "classify_subjects": {},
+        "predict_majority": {},
+        "pretrain_arm": {},
+        "encode_images": {},
+        "code_features": {},
+    }
+    for name, info in CLASSIFIERS.items():
+        rule = "predict_majority" if name == "majority_class" else "classify_subjects"
+        by_kind[rule][name] = (f"sixgig.classifiers.{info.module}",)
+    for name in ARMS:
+        arm = get_arm(name)
+        rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
+        by_kind[rule][name] = (arm.__module__,)
+        if issubclass(arm, PretrainedArm):
+            by_kind["pretrain_arm"][name] = (arm.__module__, *arm.process_modules)
+    for path in sorted(SCRIPTS.glob("*.py")):
+        if path.stem not in by_kind:
+            yield path.stem, path.stem, ()
+        for name, further in by_kind.get(path.stem, {}).items():
+            yield f"{path.stem} {name}", path.stem, further
+    yield _ENVIRONMENT_CHECK
+
+
+def modules():
+    """Return the modules of every entry, without the package's name."""
+    source = this_source()
+    return {
+        name: [module.removeprefix("sixgig.") for module in source.modules(script, *further)]
+        for name, script, further in entries()
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(yaml.safe_dump(modules(), sort_keys=True, default_flow_style=None, width=110))
