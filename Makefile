@@ -49,9 +49,10 @@ bench: setup  ## measure speed against plain implementations, alternating in one
 	@$(BIN)/python -m bench.sparse_coding --digits
 	@$(BIN)/python -m bench.svm_search
 
-lint: setup  ## ruff, mypy, snakefmt, snakemake --lint
+lint: setup  ## ruff, mypy, import contracts, snakefmt, snakemake --lint
 	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "[lint] mypy"; $(BIN)/mypy
+	@echo "[lint] imports look down only"; $(BIN)/lint-imports --no-logo --no-cache
 	@echo "[lint] snakefmt"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check Snakefile rules
 	@echo "[lint] snakemake --lint"; $(BIN)/snakemake --lint
 

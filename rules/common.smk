@@ -1,6 +1,5 @@
 """Helpers that the rules share. No rules here."""
 
-import os
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
@@ -11,6 +10,8 @@ from sixgig.plan.plan import Plan
 from sixgig.runtime.provenance import this_source
 
 
+#: Where the code lies. Commands name it and parameters do not, so that a moved checkout has nothing to run again.
+SOURCE = str(workflow.basedir)
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 
@@ -21,12 +22,6 @@ def plan_study(study_config):
         return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
-
-
-def relative_to_here(path):
-    """Write a path of the repository from the working directory, so that a moved clone has nothing to run again."""
-    inside = os.path.commonpath([os.path.abspath(path), workflow.basedir]) == str(workflow.basedir)
-    return os.path.relpath(path) if inside else path
 
 
 def source_features(wildcards):

@@ -41,15 +41,13 @@ if PLAN.tensorflow1:
             gpu=1,
             mem_mb=1500,
         params:
-            python=relative_to_here(PLAN.tensorflow1.python),
-            package=relative_to_here(workflow.basedir),
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
             missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
             interpreter=PLAN.tensorflow1_state(),
             digest=code_digest(None, "sixgig.contrastive.__main__"),
         shell:
-            "{{ command -v {params.python:q} || echo missing; }} > {output.python:q};"
-            " PYTHONPATH={params.package:q} PYTHONNOUSERSITE=1 {params.python:q} -m sixgig.contrastive check"
+            "{{ command -v {PLAN.tensorflow1.python:q} || echo missing; }} > {output.python:q};"
+            " PYTHONPATH={SOURCE:q} PYTHONNOUSERSITE=1 {PLAN.tensorflow1.python:q} -m sixgig.contrastive check"
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"

@@ -1,6 +1,8 @@
 """A tiny study: 32-pixel images, timm's smallest networks with random weights, phantoms of a few subjects."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +20,10 @@ RUN = (
 )  # fmt: skip
 
 
-def snakemake(folder, *arguments, check=True):
-    """Run Snakemake on the repository's Snakefile with ``folder`` as working directory."""
+def snakemake(folder, *arguments, check=True, root=ROOT):
+    """Run Snakemake on the Snakefile of a checkout with ``folder`` as working directory."""
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
         "--configfile", str(folder / "study.yaml"), *arguments,
     ]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, check=False)
@@ -97,6 +99,24 @@ def tiny_config(tiny_weights):
         "classifiers": {"svm": {"kernels": ["linear"], "C": [1.0]}, "src": {"coding": ["omp"], "n_nonzero": [2]}},
         "evaluation": {"folds": 2, "repeats": 2, "inner_folds": 2, "bootstrap_samples": 100},
     }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, tiny_config):
+    """The tiny study, run once for all tests that only look at it or copy it, whichever process they run in."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished_study"
+    with (shared / "finished_study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            (folder / "study.yaml").write_text(yaml.safe_dump(tiny_config, sort_keys=False))
+            snakemake(folder, *RUN)
+            (folder / "done").touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -28,15 +28,6 @@ from sixgig.tables.scores import METRICS, SUMMARY
 COHORTS = ("brats_phantom", "acdc_phantom")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_config):
-    """The tiny study, run once for all tests that only look at it."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "study.yaml").write_text(yaml.safe_dump(tiny_config, sort_keys=False))
-    snakemake(folder, *RUN)
-    return folder
-
-
 def test_every_promised_file_is_there_and_has_its_format(finished):
     root = finished / "results/tiny"
     for cohort in COHORTS:

@@ -3,9 +3,9 @@
 import re
 
 import yaml
-from tests.unit.runtime import rule_modules
 
 from sixgig.runtime.provenance import PACKAGE
+from tests.unit.runtime import rule_modules
 
 REGENERATE = "look at what the rule depends on now; if it is right: python -m tests.unit.runtime.rule_modules"
 
