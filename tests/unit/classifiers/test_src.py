@@ -15,7 +15,6 @@ from sixgig.classifiers.registry import build_classifier
 from sixgig.classifiers.src import SRC
 from sixgig.sparse_coding import coding as coding_module
 
-
 #: Checks whose result depends on how vectors are coded; the others look at inputs, parameters and attributes.
 OF_THE_CODES = (
     "check_classifiers_",

@@ -95,8 +95,9 @@ def test_micro_batches_give_the_gradient_of_the_batch(micro):
     assert float(parts._loss) == pytest.approx(float(whole._loss), rel=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["mae", "simmim"])
-@pytest.mark.parametrize("geometry", [VOLUMES, IMAGES], ids=["volumes", "images"])
+@pytest.mark.parametrize(
+    ("objective", "geometry"), [("mae", VOLUMES), ("simmim", IMAGES)], ids=["mae-volumes", "simmim-images"]
+)
 def test_a_training_does_not_depend_on_the_micro_batch_or_on_checkpointing(tmp_path, objective, geometry):
     whole, facts = run(tmp_path / "0", geometry=geometry, objective=objective)
     for name, changes in (("1", {"micro_batch_size": 3}), ("2", {"gradient_checkpointing": True})):
