@@ -5,10 +5,21 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_mim import IMAGES, SHAPE, VOLUMES, accumulated, batch_of, gradient, network, run, settings, weights
 
 from sixgig.mim.geometry import Shape
 from sixgig.mim.optimisation import NotFiniteError, Optimisation, average_decay, decay_groups, learning_rate
+from tests.unit.mim.tiny_mim import (
+    IMAGES,
+    SHAPE,
+    VOLUMES,
+    accumulated,
+    batch_of,
+    gradient,
+    network,
+    run,
+    settings,
+    weights,
+)
 
 RATES = {"steps": 110, "warmup_steps": 10, "learning_rate": 1e-3, "minimum_learning_rate": 1e-4}
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from tiny_mim import IMAGES, SHAPE, VOLUMES, network, no_report, settings, sources
 
 from sixgig.mim.evaluation import fixed_items, measure, pictures, reconstruction_errors
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.network import build_network
 from sixgig.mim.training import train
 from sixgig.training.checkpoints import CheckpointStore
+from tests.unit.mim.tiny_mim import IMAGES, SHAPE, VOLUMES, network, no_report, settings, sources
 
 #: Patches of one row and two columns: 0 and 1 above, 2 and 3 below.
 SQUARE = Geometry((2, 4), (1, 2), 2)
