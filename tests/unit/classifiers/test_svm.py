@@ -21,16 +21,24 @@ def data(n_classes, seed=0):
     return X[:200], y[:200], X[200:], y[200:]
 
 
-@parametrize_with_checks([ScoredSVC(), ScoredSVC("rbf", class_weight=None, calibration_folds=0)])
+@parametrize_with_checks([ScoredSVC()])
 def test_obeys_scikit_learn(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("offset", [0.0, 50.0])
-@pytest.mark.parametrize("class_weight", ["balanced", None, {0: 1.0, 1: 3.0}])
-@pytest.mark.parametrize(("kernel", "gamma"), [("linear", "scale"), ("rbf", "scale"), ("rbf", "auto"), ("rbf", 0.3)])
-@pytest.mark.parametrize("C", [0.1, 5.0])
+@pytest.mark.parametrize(
+    ("kernel", "gamma", "C", "class_weight", "offset", "n_classes"),
+    [
+        ("linear", "scale", 0.1, "balanced", 0.0, 2),
+        ("linear", "scale", 5.0, None, 50.0, 4),
+        ("rbf", "scale", 5.0, "balanced", 0.0, 4),
+        ("rbf", "scale", 0.1, {0: 1.0, 1: 3.0}, 50.0, 2),
+        ("rbf", "auto", 5.0, None, 0.0, 2),
+        ("rbf", "auto", 0.1, "balanced", 50.0, 4),
+        ("rbf", 0.3, 0.1, None, 0.0, 4),
+        ("rbf", 0.3, 5.0, {0: 1.0, 1: 3.0}, 50.0, 4),
+    ],
+)
 def test_decides_as_svc_and_scores_agree_with_the_prediction(kernel, gamma, C, class_weight, offset, n_classes):
     X, y, X_test, _ = data(n_classes)
     X, X_test = X + offset, X_test + offset

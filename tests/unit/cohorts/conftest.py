@@ -12,9 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_nifti import LPS, head, save_nifti
 
 from sixgig.cohorts import journal, preparation
+from tests.unit.cohorts.tiny_nifti import LPS, head, save_nifti
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import GRADES, OPTIONS, contents, prepare
 
 from sixgig.cohorts import journal, preparation
 from sixgig.errors import CohortError
+from tests.unit.cohorts.tiny_runs import GRADES, OPTIONS, contents, prepare
 
 
 def test_a_full_disk_keeps_what_is_done(

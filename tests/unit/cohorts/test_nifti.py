@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
-from tiny_nifti import LPS, save_nifti
 
 from sixgig.cohorts.nifti import read_channels, read_frame, read_stacked
 from sixgig.errors import ImageError
+from tests.unit.cohorts.tiny_nifti import LPS, save_nifti
 
 ARRAY = np.random.default_rng(0).integers(1, 1000, (5, 6, 7)).astype(np.int16)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import GRADES, OPTIONS, break_after, contents, prepare
 
 from sixgig.cohorts import journal, preparation
 from sixgig.cohorts.brats import BratsAdapter
 from sixgig.errors import CohortError
 from sixgig.tables.cohorts import QUARANTINE
+from tests.unit.cohorts.tiny_runs import GRADES, OPTIONS, break_after, contents, prepare
 
 
 @pytest.mark.parametrize("n_done", [0, 1, 5, 7])

@@ -20,9 +20,9 @@ def test_all_when_there_are_no_more(limit: int) -> None:
     assert stratified_subset(LABELS, limit, seed=0) == list(range(100))
 
 
-@pytest.mark.parametrize("limit", range(1, 20))
-def test_the_number_is_exact_and_rare_classes_stay(limit: int) -> None:
+def test_the_number_is_exact_and_rare_classes_stay() -> None:
     labels = ["a"] * 500 + ["b"] * 2 + ["c"]
-    chosen = [labels[index] for index in stratified_subset(labels, limit, seed=1)]
-    assert len(chosen) == limit
-    assert limit < 3 or set(chosen) == {"a", "b", "c"}
+    for limit in range(1, 20):
+        chosen = [labels[index] for index in stratified_subset(labels, limit, seed=1)]
+        assert len(chosen) == limit
+        assert limit < 3 or set(chosen) == {"a", "b", "c"}

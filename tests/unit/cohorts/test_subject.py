@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_nifti import LPS, save_nifti
 
 from sixgig.cohorts.base import Record, Rejection, Volume
 from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.options import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
+from tests.unit.cohorts.tiny_nifti import LPS, save_nifti
 
 ADAPTER = BratsAdapter(("t1", "t2"))
 

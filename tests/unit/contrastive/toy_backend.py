@@ -3,13 +3,13 @@
 import json
 
 import numpy as np
-from tiny_contrastive import SETTINGS as TINY
 
 from sixgig.contrastive.backend import Backend
 from sixgig.contrastive.measurement import TrainingData
 from sixgig.contrastive.sampling import Pool
 from sixgig.contrastive.training import train
 from sixgig.training.checkpoints import CheckpointStore
+from tests.unit.contrastive.tiny_contrastive import SETTINGS as TINY
 
 SETTINGS = TINY._replace(learning_rate=0.1, warmup_steps=4, evidence_batches=2)
 

@@ -83,8 +83,7 @@ def skewed(*samples, axis=-1):
     return sum(np.log(np.mean(sample**2, axis=axis)) for sample in samples)
 
 
-@pytest.mark.parametrize("confidence", [0.8, 0.95])
-@pytest.mark.parametrize("sizes", [(40,), (25, 40), (6, 9)])
+@pytest.mark.parametrize(("sizes", "confidence"), [((40,), 0.95), ((25, 40), 0.8), ((6, 9), 0.95)])
 def test_bca_equals_scipy_on_the_same_resamples(sizes, confidence):
     generator = np.random.default_rng(0)
     samples = [generator.lognormal(size=n) for n in sizes]
@@ -125,8 +124,7 @@ def test_the_whole_interval_equals_scipy_up_to_chance():
     assert (found.low, found.high) == pytest.approx(tuple(reference), abs=0.03 * width)
 
 
-@pytest.mark.parametrize("hit", [0.65, 0.8, 0.9])
-@pytest.mark.parametrize("sizes", [(25, 35), (15, 25, 60)])
+@pytest.mark.parametrize(("sizes", "hit"), [((25, 35), 0.65), ((25, 35), 0.9), ((15, 25, 60), 0.8)])
 def test_intervals_of_balanced_accuracy_cover_the_truth_about_as_often_as_they_say(sizes, hit):
     """2,000 cohorts whose subjects are hit with the same probability in three repeats that agree for the most part."""
     labels = np.repeat([f"c{index}" for index in range(len(sizes))], sizes)

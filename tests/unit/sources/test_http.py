@@ -8,11 +8,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from unkind_server import Behaviour, serving
 
 from sixgig.errors import CohortError
 from sixgig.sources import http
 from sixgig.sources.http import Checksum, Patience, fetch
+from tests.unit.sources.unkind_server import Behaviour, serving
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB, four blocks
 QUICK = Patience(attempts=3, delay=0.01, longest=0.05, timeout=0.5, window=0.2)

@@ -5,8 +5,9 @@ from sklearn.linear_model import Ridge
 from sixgig.sparse_coding.crc import batch_crc_path, spectrum_of
 
 
-@pytest.mark.parametrize("shape", [(20, 50), (50, 20), (30, 30)])
-@pytest.mark.parametrize("ridge", [0.001, 0.1, 10.0])
+@pytest.mark.parametrize(
+    ("shape", "ridge"), [((20, 50), 0.001), ((20, 50), 10.0), ((50, 20), 0.001), ((50, 20), 0.1), ((30, 30), 0.1)]
+)
 def test_codes_equal_those_of_ridge_regression(shape, ridge):
     generator = np.random.default_rng(0)
     dictionary, vectors = generator.normal(size=shape), generator.normal(size=(5, shape[1]))

@@ -11,9 +11,17 @@ from sixgig.sparse_coding import loops
 from sixgig.sparse_coding.loops import BLOCK, ROWS_PER_PASS, block_magnitudes, first_smallest, subtract_rows
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 9])
-@pytest.mark.parametrize("n", [1, 70, 2048, 5000])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("count", "n", "dtype"),
+    [
+        (1, 1, np.float32),
+        (3, 70, np.float64),
+        (4, 2048, np.float32),
+        (9, 5000, np.float32),
+        (9, 1, np.float64),
+        (4, 5000, np.float64),
+    ],
+)
 def test_rows_are_subtracted_with_their_weights(count, n, dtype):
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(12, n)).astype(np.float32)

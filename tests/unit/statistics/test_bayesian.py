@@ -6,8 +6,7 @@ from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.resampled import corrected_resampled_t_test
 
 
-@pytest.mark.parametrize(("folds", "repeats"), [(5, 1), (5, 3), (10, 10)])
-@pytest.mark.parametrize("half_width", [0.01, 0.05])
+@pytest.mark.parametrize(("folds", "repeats", "half_width"), [(5, 1, 0.01), (5, 3, 0.05), (10, 10, 0.01)])
 def test_agrees_with_baycomp(folds, repeats, half_width):
     generator = np.random.default_rng(folds * repeats)
     scores = 0.8 + 0.04 * generator.normal(size=(2, folds * repeats))

@@ -7,8 +7,7 @@ from sixgig.statistics.detectable import detectable_difference, power
 from sixgig.statistics.resampled import corrected_resampled_t_test
 
 
-@pytest.mark.parametrize("df", [9, 14, 49])
-@pytest.mark.parametrize("noncentrality", [0.5, 2.0, 3.5])
+@pytest.mark.parametrize(("df", "noncentrality"), [(9, 0.5), (14, 2.0), (49, 3.5), (9, 3.5)])
 def test_power_is_that_of_scipys_noncentral_t(df, noncentrality):
     critical = stats.t.isf(0.025, df)
     expected = stats.nct.sf(critical, df, noncentrality) + stats.nct.cdf(-critical, df, noncentrality)
@@ -45,8 +44,7 @@ def test_more_comparisons_hide_larger_differences():
     assert sizes[0] == pytest.approx(0.02 * 3.0133, rel=1e-3)
 
 
-@pytest.mark.parametrize("comparisons", [1, 78, 1000])
-@pytest.mark.parametrize("df", [1, 2, 3])
+@pytest.mark.parametrize(("df", "comparisons"), [(1, 1), (1, 1000), (2, 78), (3, 1)])
 def test_few_folds_have_an_answer_too(df, comparisons):
     size = detectable_difference(1.0, df, 0.05, comparisons)
     assert power(size, df, 0.05 / comparisons) == pytest.approx(0.8, abs=1e-3)

@@ -43,9 +43,8 @@ def test_formats(form, value, text):
 
 
 @pytest.mark.parametrize("form", [numbers.score, numbers.difference, numbers.seconds, numbers.mebibytes, numbers.count])
-@pytest.mark.parametrize("value", [None, math.nan, pd.NA, math.inf])
-def test_missing_values_say_so(form, value):
-    assert form(value) == "n/a"
+def test_missing_values_say_so(form):
+    assert {form(value) for value in (None, math.nan, pd.NA, math.inf)} == {"n/a"}
 
 
 @pytest.mark.parametrize(

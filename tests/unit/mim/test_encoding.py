@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny_mim import SHAPE, VOLUMES, no_report, volumes
 from torch import nn
 
 from sixgig.arms.encoding import PartialFeatures
@@ -12,6 +11,7 @@ from sixgig.mim.crops import sliding_positions
 from sixgig.mim.encoding import encode_volumes
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.network import build_network
+from tests.unit.mim.tiny_mim import SHAPE, VOLUMES, no_report, volumes
 
 SINGLE = Geometry((8, 8, 8), (4, 4, 4), 1)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from toy_backend import SETTINGS, ToyBackend, run
 
 from sixgig.contrastive.backend import LocalTarget
 from sixgig.contrastive.pytorch.backend import TorchBackend
 from sixgig.training.errors import ContrastiveError, NotFiniteError
 from sixgig.weights.export import export_vit
+from tests.unit.contrastive.toy_backend import SETTINGS, ToyBackend, run
 
 
 def torch_backend(settings):

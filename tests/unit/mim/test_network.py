@@ -26,8 +26,15 @@ SMALL = Shape(24, 2, 3, 48, decoder_width=16, decoder_depth=2, decoder_heads=2, 
 PREFIX = replace(SMALL, layer_scale=True, class_token=True, register_tokens=2, prefix_positions=True)
 
 both_objectives = pytest.mark.parametrize("objective", ["mae", "simmim"])
-both_dimensions = pytest.mark.parametrize("geometry", [VOLUME, SLICE], ids=["volume", "slice"])
 with_and_without_prefix = pytest.mark.parametrize("shape", [SMALL, PREFIX], ids=["plain", "prefix"])
+each_objective_and_dimension = pytest.mark.parametrize(
+    ("objective", "geometry"), [("mae", VOLUME), ("simmim", SLICE)], ids=["mae-volume", "simmim-slice"]
+)
+each_network = pytest.mark.parametrize(
+    ("objective", "geometry", "shape"),
+    [("mae", VOLUME, PREFIX), ("mae", SLICE, SMALL), ("simmim", VOLUME, SMALL), ("simmim", SLICE, PREFIX)],
+    ids=["mae-volume-prefix", "mae-slice-plain", "simmim-volume-plain", "simmim-slice-prefix"],
+)
 
 
 def network_of(objective, geometry, shape=SMALL, seed=0):
@@ -58,9 +65,7 @@ def loss_by_hand(output, x, masked, geometry):
     return torch.cat(errors).mean()
 
 
-@both_objectives
-@both_dimensions
-@with_and_without_prefix
+@each_network
 def test_loss_is_the_mean_absolute_error_of_masked_voxels(objective, geometry, shape):
     network, (x, visible, masked) = network_of(objective, geometry, shape), batch_of(geometry)
     output = network(x, visible, masked)
@@ -69,9 +74,7 @@ def test_loss_is_the_mean_absolute_error_of_masked_voxels(objective, geometry, s
     assert output.loss.item() == pytest.approx(loss_by_hand(output, x, masked, geometry).item(), rel=1e-6)
 
 
-@both_objectives
-@both_dimensions
-@with_and_without_prefix
+@each_network
 def test_masked_voxels_decide_the_target_and_never_the_prediction(objective, geometry, shape):
     network, (x, visible, masked) = network_of(objective, geometry, shape), batch_of(geometry)
     before = network(x, visible, masked)
@@ -84,8 +87,7 @@ def test_masked_voxels_decide_the_target_and_never_the_prediction(objective, geo
     assert after.loss.item() == pytest.approx(loss_by_hand(before, changed, masked, geometry).item(), rel=1e-6)
 
 
-@both_objectives
-@both_dimensions
+@each_objective_and_dimension
 def test_visible_voxels_decide_the_prediction_and_are_no_target(objective, geometry):
     network, (x, visible, masked) = network_of(objective, geometry), batch_of(geometry)
     changed = x.clone()
@@ -100,15 +102,14 @@ def test_visible_voxels_decide_the_prediction_and_are_no_target(objective, geome
 @pytest.mark.parametrize(("objective", "stack", "all_tokens"), [
     ("mae", "encoder.blocks", False), ("mae", "decoder_blocks", True), ("simmim", "encoder.blocks", True),
 ])  # fmt: skip
-@with_and_without_prefix
-def test_the_encoder_of_mae_sees_visible_tokens_only(objective, stack, all_tokens, shape):
-    network, (x, visible, masked) = network_of(objective, VOLUME, shape), batch_of(VOLUME)
+def test_the_encoder_of_mae_sees_visible_tokens_only(objective, stack, all_tokens):
+    network, (x, visible, masked) = network_of(objective, VOLUME, PREFIX), batch_of(VOLUME)
     seen = []
     for block in network.get_submodule(stack):
         block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
     network(x, visible, masked)
     patches = VOLUME.tokens if all_tokens else visible.shape[1]
-    assert seen == [shape.prefix_tokens + patches] * 2
+    assert seen == [PREFIX.prefix_tokens + patches] * 2
 
 
 @both_objectives
@@ -127,8 +128,7 @@ def test_an_item_does_not_depend_on_its_batch(objective):
     assert torch.allclose(together[1:2], alone, atol=1e-5)
 
 
-@both_objectives
-@both_dimensions
+@each_objective_and_dimension
 def test_one_batch_can_be_learned_by_heart(objective, geometry):
     wide = replace(SMALL, width=48, mlp_width=96, decoder_width=48, decoder_heads=3, decoder_mlp_width=96)
     network, (x, visible, masked) = network_of(objective, geometry, wide), batch_of(geometry, n=2)
@@ -155,8 +155,7 @@ def test_every_parameter_gets_a_gradient(objective, shape):
         assert parameter.grad.abs().sum() > 0, name
 
 
-@both_objectives
-@both_dimensions
+@each_objective_and_dimension
 def test_gradient_checkpointing_recomputes_and_gives_equal_gradients(objective, geometry):
     network, batch = network_of(objective, geometry, PREFIX), batch_of(geometry)
     passes, gradients = [], []
@@ -181,9 +180,8 @@ def test_gradient_checkpointing_recomputes_and_gives_equal_gradients(objective, 
 
 
 @both_objectives
-@with_and_without_prefix
-def test_the_last_layer_norm_is_applied_in_both_phases(objective, shape):
-    network, (x, visible, masked) = network_of(objective, VOLUME, shape), batch_of(VOLUME)
+def test_the_last_layer_norm_is_applied_in_both_phases(objective):
+    network, (x, visible, masked) = network_of(objective, VOLUME, PREFIX), batch_of(VOLUME)
     with torch.no_grad():
         network.encoder.norm.weight.fill_(2.0)
         network.encoder.norm.bias.fill_(0.5)
@@ -245,8 +243,7 @@ def test_voxels_are_normalised_per_channel():
         TokenEncoder(VOLUME, SMALL, [0.0], [1.0])
 
 
-@both_objectives
-@both_dimensions
+@each_objective_and_dimension
 def test_reconstruction_keeps_what_was_visible(objective, geometry):
     network, (x, visible, masked) = network_of(objective, geometry), batch_of(geometry)
     rebuilt = reconstruct(network, x, visible, masked)

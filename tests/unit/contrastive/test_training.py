@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 from sixgig.contrastive.backend import LossScale
 from sixgig.contrastive.training import Plateau
 from sixgig.training.errors import ContrastiveError, NotFiniteError
+from tests.unit.contrastive.toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 
 def test_facts_and_events_of_a_training(tmp_path):

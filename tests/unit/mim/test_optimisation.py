@@ -5,10 +5,21 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_mim import IMAGES, SHAPE, VOLUMES, accumulated, batch_of, gradient, network, run, settings, weights
 
 from sixgig.mim.geometry import Shape
 from sixgig.mim.optimisation import NotFiniteError, Optimisation, average_decay, decay_groups, learning_rate
+from tests.unit.mim.tiny_mim import (
+    IMAGES,
+    SHAPE,
+    VOLUMES,
+    accumulated,
+    batch_of,
+    gradient,
+    network,
+    run,
+    settings,
+    weights,
+)
 
 RATES = {"steps": 110, "warmup_steps": 10, "learning_rate": 1e-3, "minimum_learning_rate": 1e-4}
 
@@ -95,8 +106,9 @@ def test_micro_batches_give_the_gradient_of_the_batch(micro):
     assert float(parts._loss) == pytest.approx(float(whole._loss), rel=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["mae", "simmim"])
-@pytest.mark.parametrize("geometry", [VOLUMES, IMAGES], ids=["volumes", "images"])
+@pytest.mark.parametrize(
+    ("objective", "geometry"), [("mae", VOLUMES), ("simmim", IMAGES)], ids=["mae-volumes", "simmim-images"]
+)
 def test_a_training_does_not_depend_on_the_micro_batch_or_on_checkpointing(tmp_path, objective, geometry):
     whole, facts = run(tmp_path / "0", geometry=geometry, objective=objective)
     for name, changes in (("1", {"micro_batch_size": 3}), ("2", {"gradient_checkpointing": True})):

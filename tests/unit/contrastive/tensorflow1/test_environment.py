@@ -15,7 +15,7 @@ from sixgig.contrastive.tensorflow1.arithmetic import expected
 from sixgig.contrastive.tensorflow1.environment import card_name, check, probe, require_versions
 from sixgig.training.errors import ContrastiveError
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]
 CPU_TEST = dict.fromkeys(OPERATIONS, 1e-07)
 CPU = {

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_mim import IMAGES, VOLUMES, network, no_report, settings, sources
 
 from sixgig.errors import ArmError
 from sixgig.mim.crops import VolumeCrops
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.training import train
 from sixgig.training.checkpoints import CheckpointStore
+from tests.unit.mim.tiny_mim import IMAGES, VOLUMES, network, no_report, settings, sources
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[3]
 STEPS = 9
 CASES = {
     "mae of volumes with an average": (VOLUMES, {"objective": "mae", "ema": 0.9, "micro_batch_size": 3}),
@@ -60,9 +60,8 @@ def killed(request, tmp_path_factory):
     """A case, the folder of a training that was killed in its seventh step, and an uninterrupted training's end."""
     case, place = request.param
     root = tmp_path_factory.mktemp("killed")
-    code = f"from test_mim_resume import run_and_die; run_and_die({str(root / 'killed')!r}, {case!r}, {place!r})"
-    paths = os.pathsep.join([str(HERE), str(HERE.parents[2])])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    code = f"from {__name__} import run_and_die; run_and_die({str(root / 'killed')!r}, {case!r}, {place!r})"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [path.name for path in sorted((root / "killed").glob("step-*"))] == ["step-000000005", "step-000000006"]

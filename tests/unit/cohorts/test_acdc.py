@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_nifti import LPS, save_nifti
 
 from sixgig.cohorts.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import ImageError
+from tests.unit.cohorts.tiny_nifti import LPS, save_nifti
 
 
 @pytest.mark.parametrize("below", ["", "training"])

@@ -5,16 +5,6 @@ import errno
 import numpy as np
 import pytest
 import torch
-from tiny_mim import (
-    IMAGES,
-    VOLUMES,
-    batch_of,
-    network,
-    run,
-    settings,
-    sources,
-    weights,
-)
 from torch import nn
 
 from sixgig.errors import ArmError
@@ -25,6 +15,16 @@ from sixgig.mim.optimisation import NotFiniteError, explain, learning_rate
 from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.mim.training import train
 from sixgig.training.checkpoints import CheckpointStore
+from tests.unit.mim.tiny_mim import (
+    IMAGES,
+    VOLUMES,
+    batch_of,
+    network,
+    run,
+    settings,
+    sources,
+    weights,
+)
 
 # not finite
 

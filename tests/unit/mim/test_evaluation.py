@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from tiny_mim import IMAGES, SHAPE, VOLUMES, network, no_report, settings, sources
 
 from sixgig.mim.evaluation import fixed_items, measure, pictures, reconstruction_errors
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.network import build_network
 from sixgig.mim.training import train
 from sixgig.training.checkpoints import CheckpointStore
+from tests.unit.mim.tiny_mim import IMAGES, SHAPE, VOLUMES, network, no_report, settings, sources
 
 #: Patches of one row and two columns: 0 and 1 above, 2 and 3 below.
 SQUARE = Geometry((2, 4), (1, 2), 2)
@@ -96,8 +96,9 @@ def test_items_and_masks_are_fixed_and_unlike_each_other():
     assert not torch.equal(fixed_items(source, VOLUMES, settings(seed=8), 0, 6).masked, whole.masked)
 
 
-@pytest.mark.parametrize("objective", ["mae", "simmim"])
-@pytest.mark.parametrize("geometry", [VOLUMES, IMAGES], ids=["volumes", "images"])
+@pytest.mark.parametrize(
+    ("objective", "geometry"), [("mae", VOLUMES), ("simmim", IMAGES)], ids=["mae-volumes", "simmim-images"]
+)
 def test_a_short_training_beats_both_baselines(tmp_path, objective, geometry):
     chosen = settings(objective=objective, steps=300, batch_size=8, learning_rate=2e-2, clip=1.0, evaluation_items=8)
     net, items = network(objective, geometry), sources(geometry, size=(8, 8, 8))

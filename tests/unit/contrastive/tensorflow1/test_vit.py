@@ -17,7 +17,7 @@ from sixgig.weights.export import export_vit
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.tokens import token_features
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 FROZEN = 1
 HEADER = """
 import sys

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_nifti import save_nifti
 
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.msd import MsdAdapter
 from sixgig.errors import CohortError
+from tests.unit.cohorts.tiny_nifti import save_nifti
 
 BRAIN = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from tiny_contrastive import SETTINGS as TINY
 
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.export import export_vit
+from tests.unit.contrastive.tiny_contrastive import SETTINGS as TINY
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = TINY._replace(

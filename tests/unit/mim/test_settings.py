@@ -2,10 +2,10 @@ import json
 from dataclasses import fields
 
 import pytest
-from tiny_mim import SETTINGS, settings
 
 from sixgig.errors import ArmError
 from sixgig.mim.settings import _RULES, Settings
+from tests.unit.mim.tiny_mim import SETTINGS, settings
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from tiny_contrastive import SETTINGS as TINY
 
 from sixgig.contrastive.backend import LocalTarget, LossScale
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.backend import TorchBackend
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
+from tests.unit.contrastive.tiny_contrastive import SETTINGS as TINY
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = TINY._replace(steps=3, crop_fraction=0.5, seed=5)

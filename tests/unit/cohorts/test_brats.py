@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_nifti import LPS, head, save_nifti
 
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
+from tests.unit.cohorts.tiny_nifti import LPS, head, save_nifti
 
 DATA = "MICCAI_BraTS2020_TrainingData"
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_nifti import save_nifti
 
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.table import TableAdapter
 from sixgig.errors import CohortError, ConfigError
+from tests.unit.cohorts.tiny_nifti import save_nifti
 
 PATHS = {"paths": {"flair": "f", "t2": "t"}}
 
