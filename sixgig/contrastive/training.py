@@ -13,7 +13,7 @@ from sixgig.contrastive.measurement import Measure, TrainingData, prepared_batch
 from sixgig.contrastive.sampling import choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.training.errors import NotFiniteError, TrainingError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict], None]
@@ -99,7 +99,7 @@ def train(
         [step, stage, loss, learning rate] with steps counted from 1.
 
     Raises:
-        ContrastiveError: There are too few subjects, the checkpoints are of another training, or cannot be written.
+        TrainingError: There are too few subjects, the checkpoints are of another training, or cannot be written.
         NotFiniteError: The loss or the gradient is not finite; the step is named. The last checkpoint stays.
     """
     loss, note = choose_loss(data.pretraining, settings.loss, settings.partitions)
@@ -171,7 +171,7 @@ class _Run:
         changed = [name for name in own if name not in _MAY_CHANGE and theirs.get(name) != own[name]]
         if changed:
             reason = "its checkpoints are of other settings ({})".format(", ".join(changed))
-            raise ContrastiveError(self._store.folder, reason, "use another folder, or remove this one")
+            raise TrainingError(self._store.folder, reason, "use another folder, or remove this one")
         self._progress.restore(state)
         self._saved_step = step
         self._phase(f"resumed at step {step}")

@@ -27,7 +27,7 @@ from sixgig.mim.optimisation import NotFiniteError, Optimisation, Update, explai
 from sixgig.mim.settings import Settings
 from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import ContrastiveError
+from sixgig.training.errors import TrainingError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict[str, Any]], None]
@@ -90,7 +90,7 @@ def train(
         optimisation = Optimisation(network.to(device), settings, device, scaler)
         run = _Run(optimisation, source, evaluation_source, geometry, settings, device, store, report)
         return run.run()
-    except ContrastiveError as error:  # of the checkpoint store
+    except TrainingError as error:  # of the checkpoint store
         raise ArmError(error.place, error.reason, error.next_step) from error
     finally:
         network.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.training.errors import TrainingError
 
 _STATE, _MANIFEST = "state.json", "manifest.json"
 _PARTIAL = ".partial-"
@@ -46,13 +46,13 @@ class CheckpointStore:
             write: Writes any further files into the folder it is given.
 
         Raises:
-            ContrastiveError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
+            TrainingError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
         """
         try:
             self._save(step, state, write)
         except OSError as error:
             reason = f"the checkpoint of step {step} cannot be written: {error.strerror or error}"
-            raise ContrastiveError(self.folder, reason, "make room there, then run again") from error
+            raise TrainingError(self.folder, reason, "make room there, then run again") from error
 
     def _save(self, step: int, state: dict[str, Any], write: Callable[[Path], None]) -> None:
         for leftover in self.folder.glob(_PARTIAL + "*"):
@@ -86,9 +86,9 @@ class CheckpointStore:
             Its step and state, or None when there is none.
 
         Raises:
-            ContrastiveError: The only checkpoints whose files are intact cannot be restored.
+            TrainingError: The only checkpoints whose files are intact cannot be restored.
         """
-        refused: ContrastiveError | None = None
+        refused: TrainingError | None = None
         for folder in self._newest_first():
             try:
                 step, state = _read(folder)
@@ -97,7 +97,7 @@ class CheckpointStore:
                 continue
             try:
                 restore(folder)
-            except ContrastiveError as error:
+            except TrainingError as error:
                 refused = error
                 self.notes.append(f"{folder.name} could not be restored ({error.reason}): tried the one before")
                 continue

@@ -1,9 +1,9 @@
-"""Errors of the contrastive arm. They cross the border between two environments, so they stand alone."""
+"""Errors of the trainings. They cross the border between two environments, so they stand alone."""
 
 from __future__ import annotations
 
 
-class ContrastiveError(Exception):
+class TrainingError(Exception):
     """A problem the user can solve.
 
     Args:
@@ -22,5 +22,5 @@ class ContrastiveError(Exception):
         return f"{self.place}: {self.reason}\n  Next step: {self.next_step}"
 
 
-class NotFiniteError(ContrastiveError):
+class NotFiniteError(TrainingError):
     """The loss became infinite or not a number."""

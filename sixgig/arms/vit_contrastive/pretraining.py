@@ -15,7 +15,7 @@ from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import ArmError, EnvironmentMissingError
 from sixgig.runtime.atomic import read_json
-from sixgig.training.errors import ContrastiveError
+from sixgig.training.errors import TrainingError
 from sixgig.weights.export import export_vit, import_vit
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import read_provenance
@@ -45,7 +45,7 @@ def pretrain(job: PretrainJob) -> Trained:
             trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
         else:
             trained, facts, history = train_in_torch(training, network)
-    except ContrastiveError as error:
+    except TrainingError as error:
         raise ArmError(error.place, error.reason, error.next_step) from error
     import_vit(network, trained)
     fallbacks += facts.pop("fallbacks", [])

@@ -8,7 +8,7 @@ from toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 from sixgig.contrastive.backend import LossScale
 from sixgig.contrastive.training import Plateau
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.training.errors import NotFiniteError, TrainingError
 
 
 def test_facts_and_events_of_a_training(tmp_path):
@@ -114,7 +114,7 @@ def test_without_an_intact_checkpoint_training_begins_again_and_says_so(tmp_path
 def test_checkpoints_of_other_settings_are_refused(tmp_path):
     run(tmp_path, ToyBackend(SETTINGS), kill_after=2)
     other = SETTINGS._replace(temperature=0.2, micro_batch_size=3)
-    with pytest.raises(ContrastiveError, match=r"of other settings \(temperature\)"):
+    with pytest.raises(TrainingError, match=r"of other settings \(temperature\)"):
         run(tmp_path, ToyBackend(other), other)
 
 
@@ -223,7 +223,7 @@ def test_too_few_evaluation_subjects_for_a_batch_are_said(tmp_path):
 
 
 def test_too_few_pretraining_subjects_are_an_error(tmp_path):
-    with pytest.raises(ContrastiveError, match="volumes"):
+    with pytest.raises(TrainingError, match="volumes"):
         run(tmp_path, ToyBackend(SETTINGS), data=data_of(pretraining=2))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sixgig.training.checkpoints import CheckpointStore, hold
-from sixgig.training.errors import ContrastiveError
+from sixgig.training.errors import TrainingError
 
 
 def writer(text):
@@ -95,7 +95,7 @@ def test_only_damaged_ones_are_none(store):
 def refuse(step):
     def restore(folder):
         if folder.name == f"step-{step:09d}":
-            raise ContrastiveError(folder, "of another network", "remove it")
+            raise TrainingError(folder, "of another network", "remove it")
 
     return restore
 
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_restored_falls_back_too(store):
 
 def test_nothing_is_trained_over_weights_that_were_half_restored(store):
     store.save(2, {}, writer("weights"))
-    with pytest.raises(ContrastiveError, match="of another network"):
+    with pytest.raises(TrainingError, match="of another network"):
         store.latest(refuse(2))
 
 
@@ -120,7 +120,7 @@ def test_a_writer_that_fails_leaves_the_older_ones(store):
         (folder / "weights").write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(ContrastiveError, match=r"step 2 cannot be written: No space left on device\n.*make room"):
+    with pytest.raises(TrainingError, match=r"step 2 cannot be written: No space left on device\n.*make room"):
         store.save(2, {}, full)
     assert steps_in(store) == ["step-000000001"]
     assert latest(store.folder)[0] == (1, {})
