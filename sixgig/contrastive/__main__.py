@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any, Callable, Mapping, Sequence
 
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -131,14 +131,15 @@ def _in_words(facts: Mapping[str, Any]) -> str:
 def _train(job: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> int:
     from sixgig.contrastive.backend import OutOfMemoryError
     from sixgig.contrastive.settings import Settings
-    from sixgig.training.checkpoints import CheckpointStore, hold
+    from sixgig.runtime.locks import locked
+    from sixgig.training.checkpoints import CheckpointStore
 
     settings = Settings.from_dict(job["settings"], "settings of the job")
-    folder = Path(job["checkpoints"])
+    store = CheckpointStore(Path(job["checkpoints"]))
     waiting = {"event": "note", "text": "another process trains with the same checkpoints: waiting for it"}
-    with hold(folder, lambda: report(waiting)):
+    with locked(store.folder / ".lock", lambda _: report(waiting)):
         try:
-            _train_alone(job, settings, CheckpointStore(folder), report)
+            _train_alone(job, settings, store, report)
         except OutOfMemoryError as error:
             traceback.print_exc()
             report({"event": "out_of_memory", "micro_batch_size": settings.micro_batch_size, "text": error.reason})

@@ -16,7 +16,7 @@ import numpy as np
 
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import NotFiniteError, TrainingError
+from sixgig.errors import NotFiniteError, TrainingError
 
 GLOBAL, LOCAL = "global", "local"
 

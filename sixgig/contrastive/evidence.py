@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sixgig.contrastive.sampling import Pool, random_state
-from sixgig.training.errors import NotFiniteError, TrainingError
+from sixgig.errors import NotFiniteError, TrainingError
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero feature finite
 

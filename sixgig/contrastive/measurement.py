@@ -12,7 +12,7 @@ from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accur
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.sampling import Batch, Pool, Sampler
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 _FEATURE_CHUNK = 16  # images whose features are computed together when the micro-batch is not limited
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 LOSSES = ("g_r", "g_d_minus", "g_d")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 REGION_SIDE = 3
 NEGATIVES_PER_REGION = 5

@@ -12,7 +12,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from sixgig.contrastive.pairs import global_terms, random_terms
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 STAGES = ("global", "local")
 _MORE_SUBJECTS = "raise evaluation.pretraining_fraction"

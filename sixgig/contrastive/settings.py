@@ -6,7 +6,7 @@ import math
 from typing import Any, Callable, Mapping, NamedTuple, get_type_hints
 
 from sixgig.contrastive.pairs import LOSSES
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 TOKENS = ("cls", "mean", "cls_mean")
 PRECISIONS = ("float32", "float16", "bfloat16")

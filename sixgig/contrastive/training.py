@@ -12,8 +12,8 @@ from sixgig.contrastive.backend import GLOBAL, LOCAL, Backend, Target
 from sixgig.contrastive.measurement import Measure, TrainingData, prepared_batch, sampler_of
 from sixgig.contrastive.sampling import choose_loss
 from sixgig.contrastive.settings import Settings
+from sixgig.errors import NotFiniteError, TrainingError
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import NotFiniteError, TrainingError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict], None]

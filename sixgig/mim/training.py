@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sixgig.errors import ArmError
+from sixgig.errors import ArmError, TrainingError
 from sixgig.mim.batches import micro_batches
 from sixgig.mim.crops import Source
 from sixgig.mim.evaluation import Network, measure
@@ -27,7 +27,6 @@ from sixgig.mim.optimisation import NotFiniteError, Optimisation, Update, explai
 from sixgig.mim.settings import Settings
 from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import TrainingError
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
 Report = Callable[[dict[str, Any]], None]

@@ -17,7 +17,7 @@ from typing import Any, Mapping, Tuple
 
 import numpy as np
 
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 #: Name of the entry that holds the facts; no array may have it.
 FACTS = "__facts__"

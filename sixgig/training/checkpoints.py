@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 _STATE, _MANIFEST = "state.json", "manifest.json"
 _PARTIAL = ".partial-"
@@ -143,23 +142,3 @@ def _synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def hold(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Let one process at a time use a checkpoint folder; the lock ends with the process, however it ends.
-
-    Args:
-        folder: Made when missing.
-        wait: Called once when another process has the folder, before waiting for it.
-    """
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            wait()
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -24,7 +24,7 @@ from sixgig.contrastive.backend import (
 )
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer

@@ -26,7 +26,7 @@ from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.environment import session_config
 from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 _PREFIX = "training"
 

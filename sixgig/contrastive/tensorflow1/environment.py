@@ -20,7 +20,7 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from sixgig.contrastive.tensorflow1.arithmetic import compute, expected, inputs
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 PYTHON_VERSIONS = ((3, 7), (3, 8))
 TENSORFLOW_VERSION = "1.15"

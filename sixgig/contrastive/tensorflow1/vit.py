@@ -14,8 +14,8 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from sixgig.errors import TrainingError
 from sixgig.training.arrays import misfits, parameter_shapes
-from sixgig.training.errors import TrainingError
 
 
 class Vit:

@@ -45,7 +45,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.contrastive.backend import LocalTarget, LossScale
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.backend import TensorFlowBackend

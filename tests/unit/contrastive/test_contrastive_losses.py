@@ -15,7 +15,7 @@ import torch
 
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

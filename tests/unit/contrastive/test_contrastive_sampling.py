@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.sampling import Pool, Sampler, check_pool, choose_loss
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 KINDS = [("g_r", False), ("g_d_minus", False), ("g_d", False), ("g_d", True)]

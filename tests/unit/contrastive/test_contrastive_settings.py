@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 VALUES = {
     "loss": "g_d",

@@ -8,7 +8,7 @@ from toy_backend import SETTINGS, ToyBackend, run
 
 from sixgig.contrastive.backend import LocalTarget
 from sixgig.contrastive.pytorch.backend import TorchBackend
-from sixgig.training.errors import NotFiniteError, TrainingError
+from sixgig.errors import NotFiniteError, TrainingError
 from sixgig.weights.export import export_vit
 
 

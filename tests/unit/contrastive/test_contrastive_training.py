@@ -8,7 +8,7 @@ from toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 from sixgig.contrastive.backend import LossScale
 from sixgig.contrastive.training import Plateau
-from sixgig.training.errors import NotFiniteError, TrainingError
+from sixgig.errors import NotFiniteError, TrainingError
 
 
 def test_facts_and_events_of_a_training(tmp_path):

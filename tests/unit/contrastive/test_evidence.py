@@ -3,7 +3,7 @@ import pytest
 
 from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accuracy, view_accuracy
 from sixgig.contrastive.sampling import Pool
-from sixgig.training.errors import NotFiniteError, TrainingError
+from sixgig.errors import NotFiniteError, TrainingError
 
 
 def test_nearest_neighbours_by_hand():

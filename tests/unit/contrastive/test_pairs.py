@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.losses import global_loss
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 
 def pairs_of(terms):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixgig.contrastive.regions import local_regions, local_terms
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 
 def test_regions_of_a_16_x_16_grid_by_hand():

@@ -6,7 +6,7 @@ import torch
 
 from sixgig.contrastive.tensorflow1.arithmetic import expected, inputs
 from sixgig.contrastive.tensorflow1.environment import TOLERANCE, self_test
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]
 

@@ -13,7 +13,7 @@ import pytest
 from sixgig.contrastive.tensorflow1 import environment
 from sixgig.contrastive.tensorflow1.arithmetic import expected
 from sixgig.contrastive.tensorflow1.environment import card_name, check, probe, require_versions
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]

@@ -23,7 +23,7 @@ HEADER = """
 import sys
 import numpy as np
 from sixgig.training.arrays import read_arrays, write_arrays
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
 import sixgig.contrastive.tensorflow1.variables
 import tensorflow.compat.v1 as tf
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sixgig.errors import TrainingError
 from sixgig.training.arrays import FACTS, misfits, parameter_shapes, read_arrays, write_arrays
-from sixgig.training.errors import TrainingError
 
 ARRAYS = {
     "blocks.0.attn.qkv.weight": np.arange(12, dtype=np.float32).reshape(3, 4) / 7,

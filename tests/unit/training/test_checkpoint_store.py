@@ -1,17 +1,14 @@
 """Checkpoints appear whole, are checked when read, and fall back to older ones."""
 
-import fcntl
 import json
 import multiprocessing
 import os
 import signal
-import threading
-from pathlib import Path
 
 import pytest
 
-from sixgig.training.checkpoints import CheckpointStore, hold
-from sixgig.training.errors import TrainingError
+from sixgig.errors import TrainingError
+from sixgig.training.checkpoints import CheckpointStore
 
 
 def writer(text):
@@ -144,36 +141,3 @@ def test_what_a_killed_process_left_is_ignored_and_removed(store):
     assert latest(store.folder)[:2] == ((1, {}), ["weights 1"])
     store.save(2, {}, writer("weights 2"))
     assert steps_in(store) == ["step-000000001", "step-000000002"]
-
-
-def _try_lock(path):
-    with Path(path).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return "taken"
-        return "free"
-
-
-def test_a_folder_is_held_by_one_at_a_time(tmp_path):
-    folder, waited = tmp_path / "checkpoints", []
-    with hold(folder, lambda: waited.append(1)):
-        assert _try_lock(folder / ".lock") == "taken"
-    assert _try_lock(folder / ".lock") == "free"
-    assert waited == []
-
-
-def test_the_second_one_waits_for_the_first(tmp_path):
-    waits, order = threading.Event(), []
-
-    def second():
-        with hold(tmp_path, waits.set):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with hold(tmp_path, lambda: order.append("waited")):
-        thread.start()
-        assert waits.wait(30)
-        order.append("first")
-    thread.join(30)
-    assert order == ["first", "second"]
