@@ -75,11 +75,11 @@ class CheckpointStore:
         for old in self._newest_first()[self._keep :]:
             shutil.rmtree(str(old), ignore_errors=True)
 
-    def latest(self, restore: Callable[[Path], None]) -> tuple[int, dict[str, Any]] | None:
+    def latest(self, restore: Callable[[Path, dict[str, Any]], None]) -> tuple[int, dict[str, Any]] | None:
         """Restore the newest intact checkpoint. A damaged one is removed and noted, and the one before is tried.
 
         Args:
-            restore: Reads back what ``write`` wrote.
+            restore: Reads back what ``write`` wrote into a folder, given the state.
 
         Returns:
             Its step and state, or None when there is none.
@@ -95,7 +95,7 @@ class CheckpointStore:
                 self._remove(folder, str(error))
                 continue
             try:
-                restore(folder)
+                restore(folder, state)
             except TrainingError as error:
                 refused = error
                 self.notes.append(f"{folder.name} could not be restored ({error.reason}): tried the one before")

@@ -56,7 +56,7 @@ def test_torch_refuses_checkpoints_of_another_network(tmp_path):
     run(tmp_path, torch_backend(TORCH), TORCH._replace(checkpoint_seconds=0.0), kill_after=2)
     frozen = TORCH._replace(frozen_blocks=1)
     with pytest.raises(TrainingError, match=r"of another training: \d+ arrays differ \(first: blocks.0"):
-        run(tmp_path, torch_backend(frozen), frozen)
+        run(tmp_path, torch_backend(frozen), TORCH)
 
 
 def test_torch_refuses_checkpoints_of_another_backend(tmp_path):

@@ -114,7 +114,7 @@ def test_without_an_intact_checkpoint_training_begins_again_and_says_so(tmp_path
 def test_checkpoints_of_other_settings_are_refused(tmp_path):
     run(tmp_path, ToyBackend(SETTINGS), kill_after=2)
     other = SETTINGS._replace(temperature=0.2, micro_batch_size=3)
-    with pytest.raises(TrainingError, match=r"of other settings \(temperature\)"):
+    with pytest.raises(TrainingError, match=r"of another configuration: temperature \(0.1 there\)"):
         run(tmp_path, ToyBackend(other), other)
 
 

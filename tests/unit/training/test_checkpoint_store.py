@@ -27,7 +27,7 @@ def steps_in(store):
 def latest(folder):
     """Step, state and weights that a new process finds, and the notes."""
     store, seen = CheckpointStore(folder), []
-    found = store.latest(lambda path: seen.append((path / "weights").read_text()))
+    found = store.latest(lambda path, state: seen.append((path / "weights").read_text()))
     return found, seen, store.notes
 
 
@@ -90,7 +90,7 @@ def test_only_damaged_ones_are_none(store):
 
 
 def refuse(step):
-    def restore(folder):
+    def restore(folder, state):
         if folder.name == f"step-{step:09d}":
             raise TrainingError(folder, "of another network", "remove it")
 
