@@ -1,4 +1,4 @@
-"""One exception family: every message names the place, the reason and the next step."""
+"""One exception family: every message names the place, the reason and the next step. It runs under Python 3.7 too."""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ class WeightsError(SixgigError):
 
 class ArmError(SixgigError):
     """An arm cannot compute its features."""
+
+
+class TrainingError(ArmError):
+    """An arm's training cannot begin or go on."""
+
+
+class NotFiniteError(TrainingError):
+    """The loss became infinite or not a number."""
 
 
 class ClassifierError(SixgigError):

@@ -1,9 +1,7 @@
 """Fixtures shared by all tests: the pretrained weights of the default study, fetched and converted once."""
 
-import fcntl
 import hashlib
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +45,7 @@ def tensorflow1():
 def _weights(name, downloads):
     from sixgig.runtime.atomic import read_json
     from sixgig.runtime.digests import file_sha256
+    from sixgig.runtime.locks import locked
     from sixgig.weights.build import build_weights
 
     spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
@@ -57,17 +56,9 @@ def _weights(name, downloads):
     cache = downloads / "test-weights"
     path = cache / f"{name}-{key}.safetensors"
     sidecar = path.with_suffix(".json")
-    with _locked(downloads / ".test-weights.lock"):
+    with locked(downloads / ".test-weights.lock"):
         if not (path.exists() and sidecar.exists() and read_json(sidecar)["sha256"] == file_sha256(path)):
             for stale in cache.glob(f"{name}-*"):
                 stale.unlink()
             build_weights(name, spec, path, downloads, image_size=56)
     return path
-
-
-@contextmanager
-def _locked(path):
-    """One process at a time: the workers of pytest-xdist share the cache."""
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

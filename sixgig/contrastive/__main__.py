@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any, Callable, Mapping, Sequence
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.write("nobody reads the events any more: ended\n")
         return BROKEN_PIPE
-    except ContrastiveError as error:
+    except TrainingError as error:
         traceback.print_exc()
         kind = type(error).__name__
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
@@ -113,7 +113,7 @@ def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
         from sixgig.contrastive.tensorflow1.environment import check
 
         facts = check(options.gpu, options.memory_fraction)
-    except ContrastiveError as error:
+    except TrainingError as error:
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
         _write_json(output, {"usable": False, **found})
         raise
@@ -131,14 +131,15 @@ def _in_words(facts: Mapping[str, Any]) -> str:
 def _train(job: Mapping[str, Any], report: Callable[[Mapping[str, Any]], None]) -> int:
     from sixgig.contrastive.backend import OutOfMemoryError
     from sixgig.contrastive.settings import Settings
-    from sixgig.training.checkpoints import CheckpointStore, hold
+    from sixgig.runtime.locks import locked
+    from sixgig.training.checkpoints import CheckpointStore
 
     settings = Settings.from_dict(job["settings"], "settings of the job")
-    folder = Path(job["checkpoints"])
+    store = CheckpointStore(Path(job["checkpoints"]))
     waiting = {"event": "note", "text": "another process trains with the same checkpoints: waiting for it"}
-    with hold(folder, lambda: report(waiting)):
+    with locked(store.folder / ".lock", lambda _: report(waiting)):
         try:
-            _train_alone(job, settings, CheckpointStore(folder), report)
+            _train_alone(job, settings, store, report)
         except OutOfMemoryError as error:
             traceback.print_exc()
             report({"event": "out_of_memory", "micro_batch_size": settings.micro_batch_size, "text": error.reason})
@@ -194,13 +195,13 @@ def _read_job(path: Path) -> dict[str, Any]:
     try:
         job = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ContrastiveError(place, f"cannot be read: {error}", "start the training through the workflow") from error
+        raise TrainingError(place, f"cannot be read: {error}", "start the training through the workflow") from error
     wrong = sorted(set(_JOB_TYPES) ^ set(job)) or [
         name for name, types in _JOB_TYPES.items() if not isinstance(job[name], types)
     ]
     if wrong:
         reason = "missing, unknown or of another type: {}".format(", ".join(wrong))
-        raise ContrastiveError(place, reason, "correct these entries, see sixgig/contrastive/__main__.py")
+        raise TrainingError(place, reason, "correct these entries, see sixgig/contrastive/__main__.py")
     return dict(job)
 
 
@@ -215,7 +216,7 @@ def _read_pools(path: str) -> tuple[Any, Any]:
             Pool(*[arrays[f"{role}_{field}"] for field in Pool._fields]) for role in ("pretraining", "evaluation")
         )
     except KeyError as error:
-        raise ContrastiveError(path, f"has no array {error}", "start the training through the workflow") from error
+        raise TrainingError(path, f"has no array {error}", "start the training through the workflow") from error
     return pretraining, evaluation
 
 
@@ -225,10 +226,10 @@ def _read_images(path: str) -> Any:
     try:
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ContrastiveError(path, f"cannot be read as images: {error}", "delete it and run again") from error
+        raise TrainingError(path, f"cannot be read as images: {error}", "delete it and run again") from error
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
         reason = f"holds {images.dtype} {list(images.shape)}, must hold uint8 [n, height, width, 3]"
-        raise ContrastiveError(path, reason, "delete it and run again")
+        raise TrainingError(path, reason, "delete it and run again")
     return images
 
 

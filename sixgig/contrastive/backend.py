@@ -16,7 +16,7 @@ import numpy as np
 
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.errors import NotFiniteError, TrainingError
 
 GLOBAL, LOCAL = "global", "local"
 
@@ -41,7 +41,7 @@ class LocalTarget(NamedTuple):
 Target = Union[Terms, LocalTarget]
 
 
-class OutOfMemoryError(ContrastiveError):
+class OutOfMemoryError(TrainingError):
     """The GPU has too little memory for this many images at a time."""
 
 
@@ -182,7 +182,7 @@ class Backend(ABC):
         """Read back what :meth:`save` wrote.
 
         Raises:
-            ContrastiveError: The folder does not hold this training.
+            TrainingError: The folder does not hold this training.
         """
 
     @abstractmethod
@@ -280,13 +280,13 @@ def check_restored(wanted: Mapping[str, Any], found: Mapping[str, Any], folder: 
     """Compare the names and shapes of a checkpoint's arrays with those of the training.
 
     Raises:
-        ContrastiveError: They differ.
+        TrainingError: They differ.
     """
     shapes = [{(name, tuple(array.shape)) for name, array in arrays.items()} for arrays in (wanted, found)]
     differ = sorted({name for name, _ in shapes[0] ^ shapes[1]})
     if differ:
         reason = f"the checkpoint is of another training: {len(differ)} arrays differ (first: {differ[0]})"
-        raise ContrastiveError(folder, reason, "remove the checkpoint folder, then run again")
+        raise TrainingError(folder, reason, "remove the checkpoint folder, then run again")
 
 
 def stage_of(target: Target) -> str:

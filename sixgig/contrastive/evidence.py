@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sixgig.contrastive.sampling import Pool, random_state
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.errors import NotFiniteError, TrainingError
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero feature finite
 
@@ -29,14 +29,14 @@ def nearest_partition_accuracy(features: np.ndarray, subject: np.ndarray, partit
         Share of right answers in [0, 1], and the share of the most frequent partition, which a blind guess reaches.
 
     Raises:
-        ContrastiveError: Fewer than two subjects have images of a partition.
+        TrainingError: Fewer than two subjects have images of a partition.
         NotFiniteError: A feature is not a finite number.
     """
     asked = np.flatnonzero(np.asarray(partition) >= 0)
     subject, partition = np.asarray(subject)[asked], np.asarray(partition)[asked]
     n_subjects = len(np.unique(subject))
     if n_subjects < 2:
-        raise ContrastiveError(
+        raise TrainingError(
             "the evidence of arms.vit_contrastive",
             f"telling a slice's partition from other subjects needs slices of two, and there are {n_subjects}",
             "give the cohort more evaluation subjects (lower evaluation.pretraining_fraction)",
@@ -59,12 +59,12 @@ def view_accuracy(features_a: np.ndarray, features_b: np.ndarray) -> tuple[float
         Share of the 2 n views in [0, 1], and 1 / (2 n - 1).
 
     Raises:
-        ContrastiveError: Fewer than two images.
+        TrainingError: Fewer than two images.
         NotFiniteError: A feature is not a finite number.
     """
     n_images = len(features_a)
     if n_images < 2:
-        raise ContrastiveError(
+        raise TrainingError(
             "the evidence of arms.vit_contrastive",
             f"telling views apart needs two images, and there are {n_images}",
             "give the cohort more evaluation subjects (lower evaluation.pretraining_fraction)",

@@ -12,7 +12,7 @@ from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accur
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.sampling import Batch, Pool, Sampler
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 _FEATURE_CHUNK = 16  # images whose features are computed together when the micro-batch is not limited
 
@@ -49,7 +49,7 @@ class Measure:
             fill no batch.
 
     Raises:
-        ContrastiveError: Neither fill a batch.
+        TrainingError: Neither fill a batch.
     """
 
     def __init__(self, backend: Backend, data: TrainingData, settings: Settings, note: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Measure:
         self.subjects = "evaluation"
         try:
             self._sampler = sampler_of(data.evaluation, settings, self._seed)
-        except ContrastiveError as error:
+        except TrainingError as error:
             note(f"evaluation subjects fill no batch, so loss is measured on pretraining subjects: {error.reason}")
             self.subjects = "pretraining"
             self._sampler = sampler_of(data.pretraining, settings, self._seed)
@@ -117,7 +117,7 @@ def sampler_of(pool: Pool, settings: Settings, seed: int) -> Sampler:
     """Return the sampler that the settings describe.
 
     Raises:
-        ContrastiveError: The pool cannot fill a batch.
+        TrainingError: The pool cannot fill a batch.
     """
     return Sampler(pool, settings.loss, settings.batch_size, settings.partitions, settings.reference_batching, seed)
 

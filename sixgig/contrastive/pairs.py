@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 LOSSES = ("g_r", "g_d_minus", "g_d")
 
@@ -63,17 +63,17 @@ def global_terms(loss: str, volumes: int, partitions: int, reference_batching: b
         reference_batching: Whether g_d is batched as published.
 
     Raises:
-        ContrastiveError: Unknown loss, or too few volumes or partitions for it.
+        TrainingError: Unknown loss, or too few volumes or partitions for it.
     """
     batch_size = volumes * partitions
     if loss == "g_r":
         return random_terms(batch_size)
     if loss not in LOSSES:
-        raise ContrastiveError(
+        raise TrainingError(
             "arms.vit_contrastive.loss", f"there is no loss '{loss}'", f"choose one of {', '.join(LOSSES)}"
         )
     if partitions < 2 or volumes < 1:
-        raise ContrastiveError(
+        raise TrainingError(
             "the cohort's partitions",
             f"{loss} takes its negatives from other partitions, so it needs at least 1 volume of 2 partitions, "
             f"not {volumes} of {partitions}",
@@ -87,7 +87,7 @@ def global_terms(loss: str, volumes: int, partitions: int, reference_batching: b
     slots = np.arange(n_images)
     if reference_batching:
         if volumes < 2:
-            raise ContrastiveError(
+            raise TrainingError(
                 "arms.vit_contrastive.batch_size",
                 f"with reference_batching the last group of a batch stays empty, so {batch_size} slices of "
                 f"{partitions} partitions leave no image at all",
@@ -109,10 +109,10 @@ def random_terms(batch_size: int) -> Terms:
         batch_size: B, images before augmentation.
 
     Raises:
-        ContrastiveError: Fewer than two images: there would be no negatives.
+        TrainingError: Fewer than two images: there would be no negatives.
     """
     if batch_size < 2:
-        raise ContrastiveError(
+        raise TrainingError(
             "arms.vit_contrastive.batch_size",
             f"g_r needs other images as negatives, and the batch has {batch_size}",
             "set it to 2 or more",

@@ -10,7 +10,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 REGION_SIDE = 3
 NEGATIVES_PER_REGION = 5
@@ -46,11 +46,11 @@ def local_regions(grid: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         Top-left corners int64 [13, 2] as (row, column), and negatives int64 [13, 5] as indices of regions.
 
     Raises:
-        ContrastiveError: Fewer than 7 rows or columns.
+        TrainingError: Fewer than 7 rows or columns.
     """
     rows, columns = int(grid[0]), int(grid[1])
     if min(rows, columns) < _SMALLEST_GRID:
-        raise ContrastiveError(
+        raise TrainingError(
             "arms.vit_contrastive.local_steps",
             f"the local loss needs a grid of at least {_SMALLEST_GRID} x {_SMALLEST_GRID} patches for its 13 regions, "
             f"and this backbone has {rows} x {columns}",
@@ -73,7 +73,7 @@ def local_terms(grid: Sequence[int]) -> LocalTerms:
         grid: Rows and columns of patches.
 
     Raises:
-        ContrastiveError: Fewer than 7 rows or columns.
+        TrainingError: Fewer than 7 rows or columns.
     """
     positions, nearest = local_regions(grid)
     n_regions = len(positions)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from sixgig.contrastive.pairs import global_terms, random_terms
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 STAGES = ("global", "local")
 _MORE_SUBJECTS = "raise evaluation.pretraining_fraction"
@@ -82,11 +82,11 @@ def check_pool(pool: Pool, loss: str, batch_size: int, partitions: int, referenc
         reference_batching: Whether g_d is batched as published.
 
     Raises:
-        ContrastiveError: The batch size does not fit the loss, or the pool has too few subjects, volumes or images.
+        TrainingError: The batch size does not fit the loss, or the pool has too few subjects, volumes or images.
     """
     key = "arms.vit_contrastive.batch_size"
     if len(pool.row) == 0:
-        raise ContrastiveError(
+        raise TrainingError(
             "evaluation.pretraining_fraction",
             "there are no pretraining subjects, and the contrastive arm learns from them alone",
             _MORE_SUBJECTS + " above 0, or leave out arms.vit_contrastive",
@@ -95,7 +95,7 @@ def check_pool(pool: Pool, loss: str, batch_size: int, partitions: int, referenc
         random_terms(batch_size)
         n_images = len(pool.row)
         if batch_size > n_images:
-            raise ContrastiveError(
+            raise TrainingError(
                 key,
                 f"g_r draws {batch_size} different images, and the pool has {n_images}",
                 f"lower it to {n_images} or less, or {_MORE_SUBJECTS}",
@@ -103,7 +103,7 @@ def check_pool(pool: Pool, loss: str, batch_size: int, partitions: int, referenc
         return
     if batch_size % partitions or batch_size < partitions:
         below = max(batch_size // partitions, 1) * partitions
-        raise ContrastiveError(
+        raise TrainingError(
             key,
             f"{batch_size} is no multiple of the cohort's {partitions} partitions",
             f"set it to {below} or {below + partitions}",
@@ -116,7 +116,7 @@ def _check_volumes(pool: Pool, loss: str, batch_size: int, partitions: int, refe
     """Check that the pool has the volumes of a batch; see :func:`check_pool`."""
     highest = int(pool.partition.max())
     if highest >= partitions:
-        raise ContrastiveError(
+        raise TrainingError(
             "the cohort's partitions",
             f"they are {partitions} in the config, but the manifest's slices lie in partitions 0 to {highest}",
             f"set them to {highest + 1}, or remove the cohort's manifest.csv so that it is prepared again",
@@ -132,7 +132,7 @@ def _check_volumes(pool: Pool, loss: str, batch_size: int, partitions: int, refe
     smallest = 2 if loss == "g_d" and reference_batching else 1
     partners = " in pairs of different subjects" if loss == "g_d" else ""
     lower = f"lower it to {fitting * partitions} or less, " if fitting >= smallest else ""
-    raise ContrastiveError(
+    raise TrainingError(
         "arms.vit_contrastive.batch_size",
         f"a batch of {batch_size} slices with loss {loss} needs {needed} volumes{partners}; with a slice in each of "
         f"the {partitions} partitions there are {sum(counts)}, of {len(counts)} subjects",
@@ -165,7 +165,7 @@ class Sampler:
         seed: Of all draws.
 
     Raises:
-        ContrastiveError: See :func:`check_pool`.
+        TrainingError: See :func:`check_pool`.
     """
 
     def __init__(

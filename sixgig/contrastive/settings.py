@@ -6,7 +6,7 @@ import math
 from typing import Any, Callable, Mapping, NamedTuple, get_type_hints
 
 from sixgig.contrastive.pairs import LOSSES
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 TOKENS = ("cls", "mean", "cls_mean")
 PRECISIONS = ("float32", "float16", "bfloat16")
@@ -74,18 +74,18 @@ class Settings(NamedTuple):
             place: Where the values come from, for error messages.
 
         Raises:
-            ContrastiveError: A setting is missing, unknown, of another type or out of its range.
+            TrainingError: A setting is missing, unknown, of another type or out of its range.
         """
         types = get_type_hints(cls)
         missing = [name for name in types if name not in values and name not in cls._field_defaults]
         kinds = (("missing", missing), ("unknown", sorted(set(values) - set(types))))
         problems = ["{}: {}".format(kind, ", ".join(names)) for kind, names in kinds if names]
         if problems:
-            raise ContrastiveError(place, "settings do not fit; " + "; ".join(problems), "correct these names")
+            raise TrainingError(place, "settings do not fit; " + "; ".join(problems), "correct these names")
         settings = cls(**{name: _typed(place, name, value, types[name]) for name, value in values.items()})
         if settings.contrast_low > settings.contrast_high:
             reason = f"is {settings.contrast_low}, above contrast_high {settings.contrast_high}"
-            raise ContrastiveError(f"{place}: contrast_low", reason, "swap the two")
+            raise TrainingError(f"{place}: contrast_low", reason, "swap the two")
         return settings
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def _typed(place: str, name: str, value: Any, kind: type) -> Any:
     # To Python True is an int, and JSON as Python reads it may hold NaN.
     fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
     if not fits or (kind is float and not math.isfinite(value)):
-        raise ContrastiveError(f"{place}: {name}", f"is {value!r}, must be of type {kind.__name__}", "correct it")
+        raise TrainingError(f"{place}: {name}", f"is {value!r}, must be of type {kind.__name__}", "correct it")
     rule = _RULES.get(name)
     if rule is not None and not rule[0](value):
-        raise ContrastiveError(f"{place}: {name}", f"is {value!r}, must be {rule[1]}", "correct it")
+        raise TrainingError(f"{place}: {name}", f"is {value!r}, must be {rule[1]}", "correct it")
     return kind(value)

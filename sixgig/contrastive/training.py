@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Generator
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -12,15 +11,10 @@ from sixgig.contrastive.backend import GLOBAL, LOCAL, Backend, Target
 from sixgig.contrastive.measurement import Measure, TrainingData, prepared_batch, sampler_of
 from sixgig.contrastive.sampling import choose_loss
 from sixgig.contrastive.settings import Settings
+from sixgig.errors import NotFiniteError
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import ContrastiveError, NotFiniteError
-
-#: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
-Report = Callable[[dict], None]
-
-#: Settings that may differ between a killed training and the one that goes on: they do not change what is computed, or
-#: (precision) change when the GPU turned out to be too small.
-_MAY_CHANGE = ("micro_batch_size", "threads", "checkpoint_seconds", "precision")
+from sixgig.training.reading import read_ahead
+from sixgig.training.run import Progress, Report, Run
 
 
 class Plateau:
@@ -53,24 +47,14 @@ class Plateau:
         return 0 < self._patience <= self._waited
 
 
-class _Progress:
-    """How far a training is; all of it is in every checkpoint, so a resumed run has each step in its history once."""
+class _Progress(Progress):
+    """Also which stages have ended, with the last step of each in ``ends``."""
 
     def __init__(self) -> None:
-        self.step = 0
-        self.ended: list[str] = []  # stages, with the last step of each in ``ends``
+        super().__init__()
+        self.ended: list[str] = []
         self.ends: list[int] = []
         self.stopped_early = False
-        self.history: list[list[Any]] = []  # [step, stage, loss, learning rate]
-        self.seconds: list[float] = []
-        self.before: dict[str, Any] = {}
-
-    def state(self, settings: Settings) -> dict[str, Any]:
-        return {"settings": settings.as_dict(), **vars(self)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        for name in vars(self):
-            setattr(self, name, state[name])
 
     @property
     def stage_begin(self) -> int:
@@ -99,149 +83,85 @@ def train(
         [step, stage, loss, learning rate] with steps counted from 1.
 
     Raises:
-        ContrastiveError: There are too few subjects, the checkpoints are of another training, or cannot be written.
+        TrainingError: There are too few subjects, the checkpoints are of another training, or cannot be written.
         NotFiniteError: The loss or the gradient is not finite; the step is named. The last checkpoint stays.
     """
-    loss, note = choose_loss(data.pretraining, settings.loss, settings.partitions)
-    run = _Run(backend, data, settings._replace(loss=loss), store, report)
-    if note:
-        run.note(note)
-    return run.run()
+    return _Run(backend, data, settings, store, report).run()
 
 
-class _Run:
+class _Run(Run[_Progress]):
     """One call of :func:`train`."""
 
     def __init__(
         self, backend: Backend, data: TrainingData, settings: Settings, store: CheckpointStore, report: Report
     ) -> None:
+        loss, note = choose_loss(data.pretraining, settings.loss, settings.partitions)
+        settings = settings._replace(loss=loss)
+        super().__init__(backend, _Progress(), settings, settings.steps + settings.local_steps, store, report)
         self._backend, self._data, self._settings = backend, data, settings
-        self._store, self._report = store, report
         self._sampler = sampler_of(data.pretraining, settings, settings.seed)
-        self._progress = _Progress()
-        self._notes: list[str] = []
-        self._saved = time.monotonic()
-        self._saved_step: int | None = None
+        if note:
+            self.note(note)
+        self._measured = Measure(backend, data, settings, self.note)
 
-    def note(self, text: str) -> None:
-        self._notes.append(text)
-        self._report({"event": "note", "text": text})
+    def measure(self) -> dict[str, Any]:
+        return self._measured()
 
-    def run(self) -> dict[str, Any]:
-        progress, settings = self._progress, self._settings
-        resumed_at = self._resume()
-        measure = Measure(self._backend, self._data, settings, self.note)
-        if resumed_at is None:
-            self._phase("measuring before training")
-            progress.before = measure()
-            self._save()
-        for stage, steps in ((GLOBAL, settings.steps), (LOCAL, settings.local_steps)):
-            if steps and stage not in progress.ended:
-                self._train_stage(stage, steps)
-        self._phase("measuring after training")
-        before, after = progress.before, measure()
-        local = None
-        if settings.local_steps:
-            local = {"before": before["local_loss"], "after": after["local_loss"], "subjects": measure.subjects}
+    def facts(self, after: Mapping[str, Any]) -> dict[str, Any]:
+        before, subjects = self.progress.before, self._measured.subjects
+        heldout, local = (
+            {"before": before[name], "after": after[name], "subjects": subjects} for name in ("loss", "local_loss")
+        )
         evidence = {name: before[name] for name in ("measure", "chance", "n_images")}
         return {
-            "loss": settings.loss,
-            "notes": self._notes,
+            "loss": self._settings.loss,
             "fallbacks": list(self._backend.fallbacks),
-            "steps": progress.step,
-            "stopped_early": progress.stopped_early,
-            "resumed_at": resumed_at,
-            "heldout_loss": {"before": before["loss"], "after": after["loss"], "subjects": measure.subjects},
-            "local_heldout_loss": local,
+            "stopped_early": self.progress.stopped_early,
+            "heldout_loss": heldout,
+            "local_heldout_loss": local if self._settings.local_steps else None,
             "evidence": {**evidence, "before": before["accuracy"], "after": after["accuracy"]},
-            "seconds_per_step": float(np.median(progress.seconds)),
-            "history": progress.history,
         }
 
-    def _resume(self) -> int | None:
-        found = self._store.latest(self._backend.restore)
-        for text in self._store.notes:
-            self.note(text)
-        if found is None:
-            if self._store.notes:
-                self.note("no intact checkpoint is left: training begins again")
-            return None
-        step, state = found
-        own, theirs = self._settings.as_dict(), state["settings"]
-        changed = [name for name in own if name not in _MAY_CHANGE and theirs.get(name) != own[name]]
-        if changed:
-            reason = "its checkpoints are of other settings ({})".format(", ".join(changed))
-            raise ContrastiveError(self._store.folder, reason, "use another folder, or remove this one")
-        self._progress.restore(state)
-        self._saved_step = step
-        self._phase(f"resumed at step {step}")
-        return step
+    def train(self) -> None:
+        for stage, steps in ((GLOBAL, self._settings.steps), (LOCAL, self._settings.local_steps)):
+            if steps and stage not in self.progress.ended:
+                self._train_stage(stage, steps)
 
     def _train_stage(self, stage: str, steps: int) -> None:
-        progress, begin = self._progress, self._progress.stage_begin
-        if progress.step == begin:
+        progress, end = self.progress, self.progress.stage_begin + steps
+        if progress.step == progress.stage_begin:
             self._backend.start_stage(stage)
         plateau = Plateau(self._settings.patience)
-        for row in progress.history[begin:]:
+        for row in progress.history[progress.stage_begin :]:
             plateau.reached(row[2])
-        self._phase(f"{stage} stage")
-        ahead = _read_ahead(lambda step: self._batch(step, stage), progress.step, begin + steps)
+        self.phase(f"{stage} stage")
+        ahead = read_ahead(
+            lambda step: prepared_batch(self._sampler, self._data, self._settings, step, stage),
+            range(progress.step, end),
+        )
         try:
-            for images, target in ahead:
-                stop = plateau.reached(self._step(images, target, stage))
-                if stop:
+            for (images, target), _ in ahead:
+                if plateau.reached(self._step(images, target, stage)):
                     progress.stopped_early = True
                     self.note(f"the loss has stopped falling: {stage} stage ended after {progress.step} steps")
                     break
-                if (
-                    time.monotonic() - self._saved >= self._settings.checkpoint_seconds
-                    and progress.step < begin + steps
-                ):
-                    self._save()
+                if progress.step < end and self.due:
+                    self.checkpoint()
         finally:
             ahead.close()
         progress.ended.append(stage)
         progress.ends.append(progress.step)
-        self._save()
-
-    def _batch(self, step: int, stage: str) -> tuple[np.ndarray, Target]:
-        return prepared_batch(self._sampler, self._data, self._settings, step, stage)
+        self.checkpoint()
 
     def _step(self, images: np.ndarray, target: Target, stage: str) -> float:
-        progress, settings = self._progress, self._settings
+        progress, settings = self.progress, self._settings
         done_in_stage = progress.step - progress.stage_begin
         rate = settings.learning_rate * min(1.0, (done_in_stage + 1) / max(1, settings.warmup_steps))
-        steps = settings.steps + settings.local_steps
         began = time.perf_counter()
         try:
             loss = self._backend.step(images, target, rate)
         except NotFiniteError as error:
-            place = f"step {progress.step + 1} of {steps} ({stage} stage)"
-            next_step = f"{error.next_step}; the checkpoint of step {self._saved_step} is kept"
-            raise NotFiniteError(place, error.reason, next_step) from error
-        progress.seconds.append(time.perf_counter() - began)
-        progress.step += 1
-        progress.history.append([progress.step, stage, loss, rate])
-        event = {"event": "step", "step": progress.step, "steps": steps, "stage": stage}
-        self._report({**event, "loss": loss, "learning_rate": rate, "images": len(images)})
+            place = f"step {progress.step + 1} of {self._steps} ({stage} stage)"
+            raise NotFiniteError(place, error.reason, f"{error.next_step}; {self.kept}") from error
+        self.step_done(stage, loss, rate, time.perf_counter() - began, images=len(images))
         return loss
-
-    def _save(self) -> None:
-        step = self._progress.step
-        self._store.save(step, self._progress.state(self._settings), self._backend.save)
-        self._saved, self._saved_step = time.monotonic(), step
-        self._report({"event": "checkpoint", "step": step})
-
-    def _phase(self, text: str) -> None:
-        self._report({"event": "phase", "text": text})
-
-
-def _read_ahead(prepare: Callable[[int], Any], first: int, last: int) -> Generator[Any, None, None]:
-    """Yield what ``prepare`` returns for the steps ``first`` to ``last`` - 1; the next is prepared in a thread."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead: Future[Any] | None = reader.submit(prepare, first) if first < last else None
-        for step in range(first, last):
-            assert ahead is not None
-            current = ahead.result()
-            ahead = reader.submit(prepare, step + 1) if step + 1 < last else None
-            yield current

@@ -1,24 +1,18 @@
 """One GPU job at a time on one card, whoever started it.
 
 The default profile offers Snakemake a single ``gpu``, but ``--resources`` on the command line replaces that, and two
-workflows know nothing of each other. The lock is a file keyed by the card, held with ``flock``: the kernel releases it
-when the process ends, however it ends, so a killed run leaves nothing to clean up.
+workflows know nothing of each other. The lock is a file keyed by the card.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sixgig.errors import GpuError
-
-_POLL_SECONDS = 0.5
-_TELL_SECONDS = 30.0
+from sixgig.runtime.locks import locked
 
 
 def lock_path(card: str) -> Path:
@@ -32,42 +26,24 @@ def lock_path(card: str) -> Path:
 
 
 @contextmanager
-def hold_gpu(path: Path, tell: Callable[[str], None], timeout_seconds: float | None = None) -> Iterator[None]:
+def hold_gpu(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
     """Hold the lock file ``path`` for the length of the block, waiting for it first.
 
     Args:
         path: From :func:`lock_path`.
         tell: Called with a sentence now and then while waiting.
-        timeout_seconds: Give up after this time; None waits for ever.
 
     Raises:
-        GpuError: The lock was not free in time, or its file cannot be opened.
+        GpuError: The lock's file cannot be opened.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        path.open("a").close()
     except OSError as error:
         raise GpuError(
             path, f"the GPU lock cannot be opened: {error.strerror}", "remove that file, or set TMPDIR"
         ) from None
     with suppress(PermissionError):  # when another user made the file, it has this mode already
-        os.fchmod(descriptor, 0o666)  # other users of the card must be able to lock it, whatever the umask
-    started = time.monotonic()
-    told = -_TELL_SECONDS
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                waited = time.monotonic() - started
-                if timeout_seconds is not None and waited > timeout_seconds:
-                    raise GpuError(
-                        path, f"another job held the GPU for {waited:.0f} s", "wait for it, or stop it (see nvidia-smi)"
-                    ) from None
-                if waited - told >= _TELL_SECONDS:
-                    told = waited
-                    tell(f"waiting for the GPU, {waited:.0f} s so far: another sixgig job holds {path}")
-                time.sleep(_POLL_SECONDS)
+        path.chmod(0o666)  # other users of the card must be able to lock it, whatever the umask
+    waiting = "waiting for the GPU, {:.0f} s so far: another sixgig job holds {}"
+    with locked(path, lambda seconds: tell(waiting.format(seconds, path))):
         yield
-    finally:
-        os.close(descriptor)

@@ -1,12 +1,9 @@
-"""Batches read ahead: while one is computed with, a thread reads the next."""
+"""Batches of a training, micro-batch by micro-batch, read ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
-from time import perf_counter
-from typing import NamedTuple, TypeVar
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,10 +12,9 @@ from sixgig.mim.crops import Source, item_seeds
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.masking import random_masks
 from sixgig.mim.settings import Settings
+from sixgig.training.reading import read_ahead
 
 _MASKS = 12  # stream of random numbers
-_Place = TypeVar("_Place")
-_Made = TypeVar("_Made")
 
 
 class MicroBatch(NamedTuple):
@@ -72,20 +68,3 @@ def micro_batches(
         return MicroBatch(x, visible, masked, (end - begin) / n, end == n)
 
     return read_ahead(read, places())
-
-
-def read_ahead(read: Callable[[_Place], _Made], places: Iterable[_Place]) -> Generator[tuple[_Made, float], None, None]:
-    """Yield what ``read`` makes of each place, in order, and the seconds waited for it.
-
-    Args:
-        read: Called in a thread, for one place ahead of the one that is used.
-        places: Never None.
-    """
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead: Future[_Made] | None = None
-        for place in chain(places, (None,)):
-            current, ahead = ahead, None if place is None else reader.submit(read, place)
-            if current is not None:
-                began = perf_counter()
-                made = current.result()
-                yield made, perf_counter() - began

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from sixgig.errors import ArmError
-from sixgig.mim.batches import read_ahead
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels, read_crop, release, sliding_positions
 from sixgig.mim.geometry import Geometry
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
+from sixgig.training.reading import read_ahead
 
 TOKENS = ("mean", "cls")
 

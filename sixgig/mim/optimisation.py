@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from sixgig.errors import ArmError
 from sixgig.mim.settings import STANZA, Settings
+from sixgig.mim.tensor_files import read_tensors, write_tensors
 
 _BETAS = (0.9, 0.95)  # He et al. 2022, table 8
 #: Modules whose matrices get weight decay. Norms, biases, positions, class, register and mask tokens do not.
@@ -18,6 +21,7 @@ _DECAYED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 #: Where float16 gives gradients that are not finite even at this scale, a smaller one does not help.
 _SMALLEST_SCALE = 1.0
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_STATE = "optimisation.json"
 
 
 class Update(NamedTuple):
@@ -87,13 +91,14 @@ class Optimisation:
 
     Attributes:
         network: As given.
+        device: As given.
         updates: Updates that were not skipped.
     """
 
     def __init__(self, network: nn.Module, settings: Settings, device: str, scaler: Any = None) -> None:
         self.network = network
         self.updates = 0
-        self._settings, self._device = settings, device
+        self.device, self._settings = device, settings
         self._mixed = device == "cuda" and settings.precision != "float32"
         half = self._mixed and settings.precision == "float16"
         self._scaler = torch.amp.GradScaler(device, enabled=half) if scaler is None else scaler
@@ -118,7 +123,7 @@ class Optimisation:
             masked: Masked tokens, int64 [k, m].
             share: Its part of the batch, k / n.
         """
-        with torch.autocast(self._device, dtype=getattr(torch, self._settings.precision), enabled=self._mixed):
+        with torch.autocast(self.device, dtype=getattr(torch, self._settings.precision), enabled=self._mixed):
             loss: Tensor = self.network(x, visible, masked).loss * share
         self._scaler.scale(loss).backward()
         self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
@@ -173,8 +178,23 @@ class Optimisation:
             for name, average in self._average.items():
                 self._parameters[name].copy_(average)
 
-    def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield every tensor that a resumed training needs, under a name of its own."""
+    def save(self, folder: Path) -> None:
+        """Write all that a resumed training needs into a folder."""
+        state = {"updates": self.updates, "scaler": self._scaler.state_dict()}
+        (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
+        write_tensors(folder, self._tensors())
+
+    def restore(self, folder: Path) -> None:
+        """Read back what :meth:`save` wrote; before the first update."""
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        self.updates = int(state["updates"])
+        # The device may be another one than before the kill: then there is no scale to go on with, or no need of one.
+        if state["scaler"] and self._scaler.is_enabled():
+            self._scaler.load_state_dict(state["scaler"])
+        for tensors in read_tensors(folder):
+            self._take_back(tensors)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         for name, tensor in self.network.state_dict().items():
             yield f"network.{name}", tensor
         for name, tensor in self._average.items():
@@ -184,8 +204,7 @@ class Optimisation:
                 if moment in self._optimiser.state.get(parameter, {}):
                     yield f"{moment}.{name}", self._optimiser.state[parameter][moment]
 
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back some of :meth:`tensors`; call it until all are back, before the first update."""
+    def _take_back(self, tensors: Mapping[str, Tensor]) -> None:
         own = self.network.state_dict()
         with torch.no_grad():
             for full_name, tensor in tensors.items():
@@ -197,17 +216,6 @@ class Optimisation:
                 else:
                     parameter = self._parameters[name]
                     self._optimiser.state[parameter][kind] = tensor.to(parameter.device, copy=True)
-
-    def state(self) -> dict[str, Any]:
-        """Return what JSON can hold: the number of updates, and the scaler's state."""
-        return {"updates": self.updates, "scaler": self._scaler.state_dict()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back :meth:`state`."""
-        self.updates = int(state["updates"])
-        # The device may be another one than before the kill: then there is no scale to go on with, or no need of one.
-        if state["scaler"] and self._scaler.is_enabled():
-            self._scaler.load_state_dict(state["scaler"])
 
 
 def explain(error: NotFiniteError, place: str, settings: Settings) -> ArmError:

@@ -6,12 +6,10 @@ history, so a training that was killed ends like one that was not; on a CPU bit 
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,31 +19,19 @@ from sixgig.errors import ArmError
 from sixgig.mim.batches import micro_batches
 from sixgig.mim.crops import Source
 from sixgig.mim.evaluation import Network, measure
-from sixgig.mim.geometry import Geometry
 from sixgig.mim.network import set_gradient_checkpointing
 from sixgig.mim.optimisation import NotFiniteError, Optimisation, Update, explain, learning_rate
 from sixgig.mim.settings import Settings
-from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.training.checkpoints import CheckpointStore
-from sixgig.training.errors import ContrastiveError
+from sixgig.training.run import Progress, Report, Run
 
-#: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
-Report = Callable[[dict[str, Any]], None]
-
-#: Settings that may differ between a killed training and the one that goes on: they do not change what is computed, or
-#: (precision) change when the GPU turned out to be too small.
-_MAY_CHANGE = ("micro_batch_size", "threads", "checkpoint_seconds", "gradient_checkpointing", "precision")
-_CONFIGURATION = "configuration.json"
 _STAGE = "mim"
-#: A checkpoint of ViT-B is over a gigabyte. On a slow disk they become rarer, so that they take a twentieth at most.
-_SAVE_SHARE = 0.05
 
 
 def train(
     network: Network,
     source: Source,
     evaluation_source: Source,
-    geometry: Geometry,
     settings: Settings,
     device: str,
     store: CheckpointStore,
@@ -59,7 +45,6 @@ def train(
             ``settings.ema`` is not 0), and stays on ``device``.
         source: Items of pretraining subjects.
         evaluation_source: Items of evaluation subjects: only measured on, before and after.
-        geometry: Of the network and of the items.
         settings: Of the training.
         device: ``cuda`` or ``cpu``.
         store: Where checkpoints are, for one training: the caller gives another folder to another cohort or to other
@@ -80,6 +65,7 @@ def train(
         torch.cuda.OutOfMemoryError: Left to the caller, who may call again with a smaller micro-batch: training goes
             on from the newest checkpoint.
     """
+    geometry = network.encoder.geometry
     for items in (source, evaluation_source):
         if (items.crop, items.channels) != (tuple(geometry.crop), geometry.channels):
             raise ValueError(f"items {items.crop} x {items.channels} do not fit the network's {geometry}")
@@ -88,28 +74,22 @@ def train(
     try:
         set_gradient_checkpointing(network, settings.gradient_checkpointing)
         optimisation = Optimisation(network.to(device), settings, device, scaler)
-        run = _Run(optimisation, source, evaluation_source, geometry, settings, device, store, report)
-        return run.run()
-    except ContrastiveError as error:  # of the checkpoint store
-        raise ArmError(error.place, error.reason, error.next_step) from error
+        return _Run(optimisation, source, evaluation_source, settings, store, report).run()
     finally:
         network.zero_grad(set_to_none=True)
         torch.set_num_threads(threads)
 
 
-class _Progress:
-    """How far a training is; all of it is in every checkpoint, so a resumed run has each step in its history once."""
+class _Progress(Progress):
+    """Also steps skipped after an overflow, and seconds waited for data."""
 
     def __init__(self) -> None:
-        self.step = 0
+        super().__init__()
         self.skipped = 0
-        self.history: list[list[Any]] = []
-        self.seconds: list[float] = []
         self.waited = 0.0
-        self.before: dict[str, float] = {}
 
 
-class _Run:
+class _Run(Run[_Progress]):
     """One call of :func:`train`."""
 
     def __init__(
@@ -117,77 +97,70 @@ class _Run:
         optimisation: Optimisation,
         source: Source,
         evaluation_source: Source,
-        geometry: Geometry,
         settings: Settings,
-        device: str,
         store: CheckpointStore,
         report: Report,
     ) -> None:
+        super().__init__(optimisation, _Progress(), settings, settings.steps, store, report)
         self._optimisation, self._source, self._evaluation = optimisation, source, evaluation_source
-        self._geometry, self._settings, self._device = geometry, settings, device
-        self._store, self._report = store, report
-        self._progress = _Progress()
-        self._notes: list[str] = []
-        self._saved_step, self._due = 0, math.inf
+        self._network: Network = optimisation.network  # type: ignore[assignment]
+        self._geometry, self._settings = self._network.encoder.geometry, settings
 
-    def run(self) -> dict[str, Any]:
-        progress, settings = self._progress, self._settings
-        network: Network = self._optimisation.network  # type: ignore[assignment]
-        resumed_at = self._resume()
-        if resumed_at is None:
-            self._phase("measuring before training")
-            progress.before = measure(network.eval(), self._evaluation, settings)
-            self._save()
-        if progress.step < settings.steps:
-            self._phase("training")
-            network.train()
-            self._steps()
-        self._optimisation.use_average()
-        self._phase("measuring after training")
-        after = measure(network.eval(), self._evaluation, settings)
+    def measure(self) -> dict[str, Any]:
+        return measure(self._network.eval(), self._evaluation, self._settings)
+
+    def configuration(self) -> dict[str, Any]:
+        return {
+            **super().configuration(),
+            "geometry": list(self._geometry),
+            "training items": self._source.identity(),
+            "evaluation items": self._evaluation.identity(),
+            "network": {name: list(tensor.shape) for name, tensor in self._network.state_dict().items()},
+        }
+
+    def facts(self, after: Mapping[str, Any]) -> dict[str, Any]:
+        progress, settings = self.progress, self._settings
         if progress.skipped:
-            self._note(
+            self.note(
                 f"float16 gradients overflowed in {progress.skipped} of {progress.step} steps, which were skipped"
             )
-        seconds = statistics.median(progress.seconds)
+        voxels = settings.batch_size * math.prod(self._geometry.crop)
         heldout = {"before": progress.before["network"], "after": after["network"], "subjects": "evaluation"}
         return {
             "loss": settings.objective,
-            "steps": progress.step,
-            "resumed_at": resumed_at,
-            "notes": self._notes,
             "fallbacks": [],
-            "seconds_per_step": seconds,
-            "voxels_per_second": settings.batch_size * math.prod(self._geometry.crop) / seconds,
+            "voxels_per_second": voxels / statistics.median(progress.seconds),
             "waiting_share": progress.waited / sum(progress.seconds),
             "skipped_steps": progress.skipped,
             "heldout_loss": heldout,
             "reconstruction": {"before": progress.before, "after": after, "items": settings.evaluation_items},
-            "history": progress.history,
         }
 
-    def _steps(self) -> None:
-        progress, settings = self._progress, self._settings
-        parts = micro_batches(self._source, self._geometry, settings, progress.step, pin=self._device == "cuda")
+    def train(self) -> None:
+        if self.progress.step < self._settings.steps:
+            self.phase("training")
+            self._network.train()
+            self._train()
+        self._optimisation.use_average()
+
+    def _train(self) -> None:
+        progress, settings, device = self.progress, self._settings, self._optimisation.device
+        parts = micro_batches(self._source, self._geometry, settings, progress.step, pin=device == "cuda")
         began, waited = time.perf_counter(), 0.0
         try:
             for part, waiting in parts:
                 waited += waiting
-                x, visible, masked = (tensor.to(self._device, non_blocking=True) for tensor in part[:3])
+                x, visible, masked = (tensor.to(device, non_blocking=True) for tensor in part[:3])
                 self._optimisation.accumulate(x, visible, masked, part.share)
                 if not part.last:
                     continue
                 rate = learning_rate(progress.step, settings)
                 update = self._update(rate)
-                progress.step += 1
                 progress.skipped += update.skipped
-                progress.seconds.append(time.perf_counter() - began)
                 progress.waited += waited
-                progress.history.append([progress.step, _STAGE, update.loss, rate])
-                event = {"event": "step", "step": progress.step, "steps": settings.steps, "stage": _STAGE}
-                self._report({**event, "loss": update.loss, "learning_rate": rate})
-                if time.monotonic() >= self._due or progress.step == settings.steps:
-                    self._save()
+                self.step_done(_STAGE, update.loss, rate, time.perf_counter() - began)
+                if self.due or progress.step == settings.steps:
+                    self.checkpoint()
                 began, waited = time.perf_counter(), 0.0
         finally:
             parts.close()
@@ -196,85 +169,18 @@ class _Run:
         try:
             return self._optimisation.update(rate)
         except NotFiniteError as error:
-            self._check_items(self._progress.step)
-            step = f"step {self._progress.step + 1} of {self._settings.steps}"
-            kept = f"the checkpoint of step {self._saved_step} is kept"
-            raise explain(error, f"{step}; {kept}", self._settings) from error
+            step = f"step {self.progress.step + 1} of {self._settings.steps}"
+            self._check_items(step)
+            raise explain(error, f"{step}; {self.kept}", self._settings) from error
 
-    def _check_items(self, step: int) -> None:
+    def _check_items(self, place: str) -> None:
         """Blame the data where it is to blame."""
         n = self._settings.batch_size
         for begin in range(n):
-            crops, rows = self._source.draw(step, n, begin, begin + 1)
+            crops, rows = self._source.draw(self.progress.step, n, begin, begin + 1)
             if not np.isfinite(crops).all():
                 raise ArmError(
-                    f"step {step + 1} of {self._settings.steps}",
+                    place,
                     f"row {rows[0]} of the cohort's array holds values that are not finite",
                     "prepare the cohort again; if it stays, leave that subject out",
                 )
-
-    def _configuration(self) -> dict[str, Any]:
-        settings = {name: value for name, value in self._settings.as_dict().items() if name not in _MAY_CHANGE}
-        shapes = {name: list(tensor.shape) for name, tensor in self._optimisation.network.state_dict().items()}
-        configuration = {
-            **settings,
-            "geometry": list(self._geometry),
-            "training items": self._source.identity(),
-            "evaluation items": self._evaluation.identity(),
-            "network": shapes,
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(configuration))  # tuples become lists, as in a file
-        return plain
-
-    def _resume(self) -> int | None:
-        found = self._store.latest(self._restore)
-        for text in self._store.notes:
-            self._note(text)
-        if found is None:
-            if self._store.notes:
-                self._note("no intact checkpoint is left: training begins again")
-            return None
-        step, state = found
-        for name in vars(self._progress):
-            setattr(self._progress, name, state[name])
-        self._saved_step, self._due = step, time.monotonic() + self._settings.checkpoint_seconds
-        self._phase(f"resumed at step {step}")
-        return step
-
-    def _restore(self, folder: Path) -> None:
-        content = json.loads((folder / _CONFIGURATION).read_text(encoding="utf-8"))
-        theirs, own = content["configuration"], self._configuration()
-        changed = [name for name in own if theirs.get(name) != own[name]]
-        if changed:
-            shown = [
-                name + (f" ({theirs[name]} there)" if name in self._settings.as_dict() else "") for name in changed
-            ]
-            raise ArmError(
-                self._store.folder,
-                f"its checkpoints are of another configuration: {', '.join(shown)}",
-                "use another folder, or remove this one to train anew",
-            )
-        self._optimisation.load_state(content["optimisation"])
-        for tensors in read_tensors(folder):
-            self._optimisation.load_tensors(tensors)
-
-    def _save(self) -> None:
-        step, began = self._progress.step, time.monotonic()
-
-        def write(folder: Path) -> None:
-            content = {"configuration": self._configuration(), "optimisation": self._optimisation.state()}
-            (folder / _CONFIGURATION).write_text(json.dumps(content), encoding="utf-8")
-            write_tensors(folder, self._optimisation.tensors())
-
-        self._store.save(step, vars(self._progress), write)
-        ended, wanted = time.monotonic(), self._settings.checkpoint_seconds
-        self._saved_step = step
-        self._due = ended + (max(wanted, (ended - began) / _SAVE_SHARE) if wanted else 0.0)
-        self._report({"event": "checkpoint", "step": step})
-
-    def _note(self, text: str) -> None:
-        self._notes.append(text)
-        self._report({"event": "note", "text": text})
-
-    def _phase(self, text: str) -> None:
-        self._report({"event": "phase", "text": text})

@@ -28,6 +28,7 @@ _WITHOUT_RESULT = frozenset(
         "gpu.lock",
         "gpu.watch",
         "runtime.jobs",
+        "runtime.locks",
         "runtime.monitor",
         "runtime.progress",
         "runtime.provenance",

@@ -17,7 +17,8 @@ from typing import IO
 
 from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_text
-from sixgig.sources.http import check_space, locked
+from sixgig.runtime.locks import locked
+from sixgig.sources.http import check_space
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _DONE = ".unpacked"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -11,7 +10,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from sixgig.errors import CohortError
 from sixgig.runtime.atomic import read_json, write_json
+from sixgig.runtime.locks import locked
 from sixgig.runtime.progress import Progress
 
 _BLOCK = 1 << 18
@@ -281,11 +280,3 @@ def _note(part: Path) -> Path:
 def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file for the length of the block, waiting for another process that holds it."""
-    with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -17,7 +17,7 @@ from typing import Any, Mapping, Tuple
 
 import numpy as np
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 #: Name of the entry that holds the facts; no array may have it.
 FACTS = "__facts__"
@@ -38,23 +38,23 @@ def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str
         facts: Whatever JSON can hold.
 
     Raises:
-        ContrastiveError: The file cannot be written, an array needs pickles, or the facts are no JSON.
+        TrainingError: The file cannot be written, an array needs pickles, or the facts are no JSON.
     """
     final = Path(path)
     entries = OrderedDict((name, np.asarray(array)) for name, array in arrays.items())
     misplaced = [name for name, array in entries.items() if name == FACTS or array.dtype.hasobject]
     if misplaced:
         reason = f"{misplaced[0]} cannot be stored under that name and type"
-        raise ContrastiveError(final, reason, f"give numeric arrays, none of them named {FACTS}")
+        raise TrainingError(final, reason, f"give numeric arrays, none of them named {FACTS}")
     try:
         entries[FACTS] = np.array(json.dumps(dict(facts), sort_keys=True))
     except (TypeError, ValueError) as error:
-        raise ContrastiveError(final, f"the facts are no JSON: {error}", "give plain values") from error
+        raise TrainingError(final, f"the facts are no JSON: {error}", "give plain values") from error
     try:
         _write(final, entries)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or error}"
-        raise ContrastiveError(final, reason, "make room there, or choose another folder") from error
+        raise TrainingError(final, reason, "make room there, or choose another folder") from error
 
 
 def _write(final: Path, entries: Mapping[str, np.ndarray]) -> None:
@@ -79,7 +79,7 @@ def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and the facts of a file written by :func:`write_arrays`.
 
     Raises:
-        ContrastiveError: The file is missing, damaged or of another kind.
+        TrainingError: The file is missing, damaged or of another kind.
     """
     source = Path(path)
     try:
@@ -89,7 +89,7 @@ def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         facts = dict(json.loads(str(arrays.pop(FACTS)[()])))
     except _DAMAGE as error:
         reason = f"cannot be read as arrays of a backbone: {type(error).__name__}: {error}"
-        raise ContrastiveError(source, reason, "delete it and run the same command again") from error
+        raise TrainingError(source, reason, "delete it and run the same command again") from error
     return arrays, facts
 
 
@@ -111,13 +111,13 @@ def parameter_shapes(facts: Mapping[str, Any]) -> OrderedDict[str, _Shape]:
         facts: Facts from :func:`sixgig.weights.export.export_vit`.
 
     Raises:
-        ContrastiveError: A fact is missing.
+        TrainingError: A fact is missing.
     """
     try:
         return _parameter_shapes(facts)
     except KeyError as error:
         reason = f"the facts about the architecture lack {error}"
-        raise ContrastiveError(facts.get("model", "backbone"), reason, "export the backbone again") from error
+        raise TrainingError(facts.get("model", "backbone"), reason, "export the backbone again") from error
 
 
 def _parameter_shapes(facts: Mapping[str, Any]) -> OrderedDict[str, _Shape]:

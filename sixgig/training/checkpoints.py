@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 _STATE, _MANIFEST = "state.json", "manifest.json"
 _PARTIAL = ".partial-"
@@ -46,13 +45,13 @@ class CheckpointStore:
             write: Writes any further files into the folder it is given.
 
         Raises:
-            ContrastiveError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
+            TrainingError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
         """
         try:
             self._save(step, state, write)
         except OSError as error:
             reason = f"the checkpoint of step {step} cannot be written: {error.strerror or error}"
-            raise ContrastiveError(self.folder, reason, "make room there, then run again") from error
+            raise TrainingError(self.folder, reason, "make room there, then run again") from error
 
     def _save(self, step: int, state: dict[str, Any], write: Callable[[Path], None]) -> None:
         for leftover in self.folder.glob(_PARTIAL + "*"):
@@ -76,19 +75,19 @@ class CheckpointStore:
         for old in self._newest_first()[self._keep :]:
             shutil.rmtree(str(old), ignore_errors=True)
 
-    def latest(self, restore: Callable[[Path], None]) -> tuple[int, dict[str, Any]] | None:
+    def latest(self, restore: Callable[[Path, dict[str, Any]], None]) -> tuple[int, dict[str, Any]] | None:
         """Restore the newest intact checkpoint. A damaged one is removed and noted, and the one before is tried.
 
         Args:
-            restore: Reads back what ``write`` wrote.
+            restore: Reads back what ``write`` wrote into a folder, given the state.
 
         Returns:
             Its step and state, or None when there is none.
 
         Raises:
-            ContrastiveError: The only checkpoints whose files are intact cannot be restored.
+            TrainingError: The only checkpoints whose files are intact cannot be restored.
         """
-        refused: ContrastiveError | None = None
+        refused: TrainingError | None = None
         for folder in self._newest_first():
             try:
                 step, state = _read(folder)
@@ -96,8 +95,8 @@ class CheckpointStore:
                 self._remove(folder, str(error))
                 continue
             try:
-                restore(folder)
-            except ContrastiveError as error:
+                restore(folder, state)
+            except TrainingError as error:
                 refused = error
                 self.notes.append(f"{folder.name} could not be restored ({error.reason}): tried the one before")
                 continue
@@ -143,23 +142,3 @@ def _synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def hold(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Let one process at a time use a checkpoint folder; the lock ends with the process, however it ends.
-
-    Args:
-        folder: Made when missing.
-        wait: Called once when another process has the folder, before waiting for it.
-    """
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            wait()
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -219,7 +219,7 @@ def train_in_torch(training: Training, network: nn.Module) -> Outcome:
         network: The timm network that the arrays were exported from; it is left as it is.
 
     Raises:
-        ContrastiveError: Training failed.
+        TrainingError: Training failed.
         GpuError: The study asks for a GPU that cannot be used.
     """
     import torch

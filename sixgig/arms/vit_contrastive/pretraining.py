@@ -15,7 +15,6 @@ from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import ArmError, EnvironmentMissingError
 from sixgig.runtime.atomic import read_json
-from sixgig.training.errors import ContrastiveError
 from sixgig.weights.export import export_vit, import_vit
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import read_provenance
@@ -37,16 +36,13 @@ def pretrain(job: PretrainJob) -> Trained:
     network = load_backbone(job.weights, job.load_images().shape[1])
     data_config = read_provenance(job.weights)["data_config"]
     arrays, architecture = export_vit(network, tuple(data_config["mean"]), tuple(data_config["std"]))
-    try:
-        training = _prepare(job, arrays, architecture)
-        backend, found, fallbacks = choose_backend(job)
-        if backend == "tensorflow1":
-            assert job.python is not None
-            trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
-        else:
-            trained, facts, history = train_in_torch(training, network)
-    except ContrastiveError as error:
-        raise ArmError(error.place, error.reason, error.next_step) from error
+    training = _prepare(job, arrays, architecture)
+    backend, found, fallbacks = choose_backend(job)
+    if backend == "tensorflow1":
+        assert job.python is not None
+        trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
+    else:
+        trained, facts, history = train_in_torch(training, network)
     import_vit(network, trained)
     fallbacks += facts.pop("fallbacks", [])
     folder = Path(facts.pop("checkpoints"))

@@ -92,7 +92,7 @@ def pretrain(job: PretrainJob) -> Trained:
             own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
             used = _on_rung(settings, rung, geometry, shape)
             store = CheckpointStore(folder)
-            return own, train(own, train_on, measure_on, geometry, used, rung.device, store, follower.report), used
+            return own, train(own, train_on, measure_on, used, rung.device, store, follower.report), used
 
         ladder = rungs(settings.micro_batch, device.kind, trains=True)
         (trained, facts, used), rung, given_up = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)

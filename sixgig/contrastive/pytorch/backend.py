@@ -24,7 +24,7 @@ from sixgig.contrastive.backend import (
 )
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer
@@ -110,7 +110,7 @@ class TorchBackend(Backend):
             saved = torch.load(folder / _FILE, map_location=self.device, weights_only=True)
         except OSError as error:
             reason = f"has no {_FILE}: the checkpoint is not one of the PyTorch backend"
-            raise ContrastiveError(folder, reason, "remove the checkpoint folder, then run again") from error
+            raise TrainingError(folder, reason, "remove the checkpoint folder, then run again") from error
         trained = self._trained()
         check_restored(trained, saved["arrays"], folder)
         with torch.no_grad():

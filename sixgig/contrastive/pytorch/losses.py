@@ -53,7 +53,7 @@ def local_loss(maps: Tensor, grid: Sequence[int], temperature: float) -> Tensor:
         temperature: t > 0.
 
     Raises:
-        ContrastiveError: The grid is smaller than 7 x 7.
+        TrainingError: The grid is smaller than 7 x 7.
     """
     terms = local_terms(grid)
     cells = torch.as_tensor(terms.cells, device=maps.device).long()

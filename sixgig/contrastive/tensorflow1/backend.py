@@ -26,7 +26,7 @@ from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.environment import session_config
 from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 _PREFIX = "training"
 
@@ -162,7 +162,7 @@ class TensorFlowBackend(Backend):
                 raise
             message = str(error.message).splitlines()[0]
             if self.device == "cpu":
-                raise ContrastiveError("host memory", message, "lower micro_batch_size, or close programs") from error
+                raise TrainingError("host memory", message, "lower micro_batch_size, or close programs") from error
             raise OutOfMemoryError("GPU memory", message, "pass fewer images at a time (micro_batch_size)") from error
 
     def _set_heads(self) -> None:
@@ -180,7 +180,7 @@ class TensorFlowBackend(Backend):
 
     def _of(self, stage: str) -> _Stage:
         if stage not in self._stages:
-            raise ContrastiveError("settings: local_steps", "is 0, so the graph has no local stage", "set it above 0")
+            raise TrainingError("settings: local_steps", "is 0, so the graph has no local stage", "set it above 0")
         return self._stages[stage]
 
     def start_stage(self, stage: str) -> None:
@@ -202,7 +202,7 @@ class TensorFlowBackend(Backend):
             self._saver.restore(self._session, str(folder / _PREFIX))
         except (tf.errors.OpError, ValueError) as error:
             reason = f"does not hold this training: {str(error).splitlines()[0]}"
-            raise ContrastiveError(folder, reason, "remove the checkpoint folder, then run again") from error
+            raise TrainingError(folder, reason, "remove the checkpoint folder, then run again") from error
         self._scale.restore(folder)
 
     def arrays(self) -> dict[str, np.ndarray]:

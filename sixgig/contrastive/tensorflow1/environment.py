@@ -20,7 +20,7 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from sixgig.contrastive.tensorflow1.arithmetic import compute, expected, inputs
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 PYTHON_VERSIONS = ((3, 7), (3, 8))
 TENSORFLOW_VERSION = "1.15"
@@ -50,17 +50,17 @@ def require_versions(python: Sequence[int] | None = None, tensorflow: str | None
         Versions of ``python``, ``tensorflow`` and ``numpy``.
 
     Raises:
-        ContrastiveError: One of them is another one, or TensorFlow is not there or cannot be imported.
+        TrainingError: One of them is another one, or TensorFlow is not there or cannot be imported.
     """
     found = tuple(sys.version_info if python is None else python)
     name = ".".join(str(part) for part in found[:3])
     if found[:2] not in PYTHON_VERSIONS:
-        raise ContrastiveError(sys.executable, f"is Python {name}, which has no TensorFlow 1.15", _BUILD)
+        raise TrainingError(sys.executable, f"is Python {name}, which has no TensorFlow 1.15", _BUILD)
     if tensorflow is None:
         tensorflow = str(_import_tensorflow().__version__)
     if tensorflow.split(".")[:2] != TENSORFLOW_VERSION.split("."):
         reason = f"has TensorFlow {tensorflow}, and the graph is written for {TENSORFLOW_VERSION}"
-        raise ContrastiveError(sys.executable, reason, _BUILD)
+        raise TrainingError(sys.executable, reason, _BUILD)
     return {"python": name, "tensorflow": tensorflow, "numpy": np.__version__}
 
 
@@ -70,10 +70,10 @@ def _import_tensorflow() -> Any:
 
         import sixgig.contrastive.tensorflow1.variables  # noqa: F401 - before TensorFlow
     except ModuleNotFoundError as error:
-        raise ContrastiveError(sys.executable, f"cannot import TensorFlow: {error}", _BUILD) from error
+        raise TrainingError(sys.executable, f"cannot import TensorFlow: {error}", _BUILD) from error
     except Exception as error:  # with NumPy or protobuf of another year the import fails in ways of all kinds
         reason = f"cannot import TensorFlow: {type(error).__name__}: {_first_line(error)}"
-        raise ContrastiveError(sys.executable, reason, _BUILD) from error
+        raise TrainingError(sys.executable, reason, _BUILD) from error
     return tf
 
 
@@ -109,7 +109,7 @@ def describe(use_gpu: bool = True, memory_fraction: float = 1.0) -> dict[str, An
         ``python``, ``tensorflow``, ``numpy`` (versions), ``built_with_cuda``, ``gpus`` (names).
 
     Raises:
-        ContrastiveError: See :func:`require_versions`.
+        TrainingError: See :func:`require_versions`.
     """
     versions = require_versions()
     tf = _import_tensorflow()
@@ -145,7 +145,7 @@ def self_test(device: str, arithmetic: _Arithmetic | None = None) -> dict[str, f
         Error of each operation relative to its largest value.
 
     Raises:
-        ContrastiveError: An operation is not done or is wrong by more than :data:`TOLERANCE`.
+        TrainingError: An operation is not done or is wrong by more than :data:`TOLERANCE`.
     """
     given = inputs()
     wanted = expected(given)
@@ -184,7 +184,7 @@ def check(
         ``self_test`` (errors by device and operation) and ``fallbacks``: in words, why the machine's card is not used.
 
     Raises:
-        ContrastiveError: The versions are others, or TensorFlow fails the test even on the CPU.
+        TrainingError: The versions are others, or TensorFlow fails the test even on the CPU.
     """
     ask, has_card = ask or probe, has_card or _has_card
     facts = ask("cpu", memory_fraction)
@@ -193,7 +193,7 @@ def check(
     if use_gpu and facts["built_with_cuda"]:
         try:
             card = ask("cuda", memory_fraction)
-        except ContrastiveError as error:
+        except TrainingError as error:
             fallbacks.append(f"CPU instead of GPU: {error.place}: {error.reason}")
         else:
             if card["gpus"]:
@@ -234,7 +234,7 @@ def probe(
         What :func:`describe` says, and ``self_test`` (empty when there is no card).
 
     Raises:
-        ContrastiveError: The environment or the device failed, or the process crashed or did not end.
+        TrainingError: The environment or the device failed, or the process crashed or did not end.
     """
     module = "sixgig.contrastive.tensorflow1.environment"
     command = command or [sys.executable, "-m", module, "--device", device, "--memory-fraction", str(memory_fraction)]
@@ -251,7 +251,7 @@ def probe(
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         raise _failed(device, f"{ended} and gave no result") from error
     if "reason" in answer:
-        raise ContrastiveError(answer["place"], answer["reason"], answer["next_step"])
+        raise TrainingError(answer["place"], answer["reason"], answer["next_step"])
     return dict(answer)
 
 
@@ -261,15 +261,15 @@ def _answer(device: str, memory_fraction: float) -> dict[str, Any]:
         facts = describe(device == "cuda", memory_fraction)
         tested = device == "cpu" or facts["gpus"]
         return {**facts, "self_test": self_test(device) if tested else {}}
-    except ContrastiveError as error:
+    except TrainingError as error:
         return {"place": error.place, "reason": error.reason, "next_step": error.next_step}
     except Exception as error:  # whatever TensorFlow raises on a device that it cannot use
         known = _failed(device, f"raised {type(error).__name__}: {_first_line(error)}")
         return {"place": known.place, "reason": known.reason, "next_step": known.next_step}
 
 
-def _failed(device: str, reason: str) -> ContrastiveError:
-    return ContrastiveError(
+def _failed(device: str, reason: str) -> TrainingError:
+    return TrainingError(
         f"self-test of TensorFlow on the {_DEVICE_NAMES[device]}",
         reason,
         "read the log; use another device, or a build of TensorFlow 1.15 made for this one (envs/tensorflow1.yaml)",

@@ -49,7 +49,7 @@ def local_loss(maps: Any, grid: Sequence[int], temperature: float) -> Any:
         temperature: t > 0.
 
     Raises:
-        ContrastiveError: The grid is smaller than 7 x 7.
+        TrainingError: The grid is smaller than 7 x 7.
     """
     terms = local_terms(grid)
     n_regions = len(terms.cells)

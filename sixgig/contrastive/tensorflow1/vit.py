@@ -14,8 +14,8 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from sixgig.errors import TrainingError
 from sixgig.training.arrays import misfits, parameter_shapes
-from sixgig.training.errors import ContrastiveError
 
 
 class Vit:
@@ -35,7 +35,7 @@ class Vit:
             gradient, and nothing of them is kept for the backward pass.
 
     Raises:
-        ContrastiveError: The facts, the type or the number of frozen blocks cannot be.
+        TrainingError: The facts, the type or the number of frozen blocks cannot be.
     """
 
     def __init__(self, facts: Mapping[str, Any], compute_dtype: str = "float32", frozen_blocks: int = 0) -> None:
@@ -64,13 +64,13 @@ class Vit:
         width, heads, depth = (int(self.facts[name]) for name in ("width", "heads", "depth"))
         if compute_dtype not in ("float32", "float16"):
             reason = f"there is no compute type {compute_dtype!r} in the TensorFlow 1 graph"
-            raise ContrastiveError(self._place, reason, "set the precision to float32 or float16")
+            raise TrainingError(self._place, reason, "set the precision to float32 or float16")
         if not 0 <= frozen_blocks <= depth:
             reason = f"cannot freeze {frozen_blocks} blocks: the backbone has {depth}"
-            raise ContrastiveError(self._place, reason, f"set frozen_blocks to 0 to {depth}")
+            raise TrainingError(self._place, reason, f"set frozen_blocks to 0 to {depth}")
         if width % heads:
             reason = f"the width {width} is no multiple of the {heads} heads"
-            raise ContrastiveError(self._place, reason, "export the backbone again")
+            raise TrainingError(self._place, reason, "export the backbone again")
 
     def _is_frozen(self, name: str) -> bool:
         if not self._frozen_blocks or name.startswith("norm."):
@@ -85,12 +85,12 @@ class Vit:
             arrays: Arrays by timm's names.
 
         Raises:
-            ContrastiveError: An array is missing, unexpected or of another shape; the first of each are named.
+            TrainingError: An array is missing, unexpected or of another shape; the first of each are named.
         """
         problems = misfits(self._shapes, arrays)
         if problems:
             reason = f"the arrays do not fit it: {problems}"
-            raise ContrastiveError(self._place, reason, "export the backbone again, at the image size of the study")
+            raise TrainingError(self._place, reason, "export the backbone again, at the image size of the study")
         session.run(self._assign, {self._inputs[name]: arrays[name] for name in self._shapes})
 
     def arrays(self, session: tf.Session) -> dict[str, np.ndarray]:

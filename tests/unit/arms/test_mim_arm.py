@@ -206,11 +206,11 @@ def test_a_full_card_is_climbed_down_from_and_every_step_recorded(make, tmp_path
     tried = []
     real = mim.train
 
-    def full(network, source, measured, geometry, settings, device, store, report):
+    def full(network, source, measured, settings, device, store, report):
         tried.append((settings.micro_batch, settings.batch_size, settings.gradient_checkpointing, device))
         if device == "cuda":
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return real(network, source, measured, geometry, settings, device, store, report)
+        return real(network, source, measured, settings, device, store, report)
 
     card = SimpleNamespace(uuid="test-mim-arm")
     monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "a small card", "bfloat16"))

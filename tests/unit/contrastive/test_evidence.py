@@ -3,7 +3,7 @@ import pytest
 
 from sixgig.contrastive.evidence import choose_evidence, nearest_partition_accuracy, view_accuracy
 from sixgig.contrastive.sampling import Pool
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.errors import NotFiniteError, TrainingError
 
 
 def test_nearest_neighbours_by_hand():
@@ -74,12 +74,12 @@ def test_what_cannot_be_measured_is_an_error(measure):
     with pytest.raises(NotFiniteError, match="features of 2 of 6 images are not finite\n.*learning_rate"):
         measured(broken)
     few = "needs two images, and there are 0" if measure == "view" else "needs slices of two, and there are 1"
-    with pytest.raises(ContrastiveError, match=few):
+    with pytest.raises(TrainingError, match=few):
         measured(np.ones((1, 3)))
 
 
 def test_slices_of_one_subject_are_no_evidence():
-    with pytest.raises(ContrastiveError, match="needs slices of two, and there are 1\n.*evaluation subjects"):
+    with pytest.raises(TrainingError, match="needs slices of two, and there are 1\n.*evaluation subjects"):
         nearest_partition_accuracy(np.ones((4, 3)), np.array([0, 0, 0, 1]), np.array([0, 1, 0, -1]))
 
 

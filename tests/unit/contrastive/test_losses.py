@@ -15,7 +15,7 @@ import torch
 
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.pytorch.losses import global_loss, local_loss
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -285,5 +285,5 @@ def test_tensorflow_computes_half_precision_in_float32(tensorflow_results):
 
 
 def test_local_loss_refuses_a_small_grid():
-    with pytest.raises(ContrastiveError, match="at least 7 x 7"):
+    with pytest.raises(TrainingError, match="at least 7 x 7"):
         local_loss(torch.zeros(2, 16, 3), (4, 4), 0.1)

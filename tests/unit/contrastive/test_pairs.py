@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sixgig.contrastive.pairs import global_terms, random_terms
 from sixgig.contrastive.pytorch.losses import global_loss
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 
 def pairs_of(terms):
@@ -185,5 +185,5 @@ def test_the_order_of_volumes_does_not_matter(loss, volumes, partitions, seed):
     ],
 )
 def test_impossible_batches_are_refused(arguments, message):
-    with pytest.raises(ContrastiveError, match=message):
+    with pytest.raises(TrainingError, match=message):
         global_terms(*arguments)

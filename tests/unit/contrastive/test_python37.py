@@ -11,14 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
+#: Packages and modules that run in both environments.
+CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.runtime.locks")
 SHARED = sorted(
     path
-    for folder in (PACKAGE, ROOT / "sixgig" / "training")
-    for path in folder.rglob("*.py")
-    if path.relative_to(folder).parts[0] != "pytorch"
+    for pattern in ("errors.py", "runtime/locks.py", "training/*.py", "contrastive/**/*.py")
+    for path in (ROOT / "sixgig").glob(pattern)
+    if path.parent.name != "pytorch"
 )
-#: Packages that run in both environments.
-CROSSING = ("sixgig.contrastive", "sixgig.training")
 #: Modules of TensorFlow that may be imported, and only below this folder.
 TENSORFLOW, TENSORFLOW_FOLDER = ("tensorflow.compat.v1", "tensorflow.python.client"), PACKAGE / "tensorflow1"
 #: Attributes of TensorFlow that are gone from NVIDIA's build or run no graph.
@@ -43,7 +43,7 @@ def problems(source, in_tensorflow1):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
-            # What is imported from a package of sixgig may itself be a module, such as sixgig.errors.
+            # What is imported from a package of sixgig may itself be a module, such as sixgig.training.arrays.
             names = [f"{base}.{alias.name}" for alias in node.names] if base.startswith("sixgig") else [base]
         elif isinstance(node, ast.Attribute) and ast.unparse(node) in FORBIDDEN:
             found.append(f"line {node.lineno}: {ast.unparse(node)}")
@@ -86,8 +86,8 @@ FUTURE = "from __future__ import annotations\n"
         ("match x:\n    case 1: pass", "line 3: Pattern matching is only supported in Python 3.10"),
         ("import torch", "line 2: imports torch"),
         ("def f():\n    import timm.layers", "line 3: imports timm.layers"),
-        ("from sixgig.errors import ArmError", "imports sixgig.errors"),
-        ("from sixgig import errors", "imports sixgig.errors"),
+        ("from sixgig.runtime.atomic import write_json", "imports sixgig.runtime.atomic"),
+        ("from sixgig import weights", "imports sixgig.weights"),
         ("from sixgig.contrastive.pytorch import losses", "imports sixgig.contrastive.pytorch"),
         ("from sixgig.contrastive import pytorch", "imports sixgig.contrastive.pytorch"),
         ("from . import vit", "imports ."),
@@ -125,7 +125,8 @@ for name in json.loads(sys.argv[1]):
         found[name] = repr(error)
 found["version"] = list(sys.version_info[:2])
 others = [name for name in sys.modules if name.startswith("sixgig.")]
-others = [name for name in others if not name.startswith(("sixgig.contrastive", "sixgig.training"))]
+crossing = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.runtime.locks")
+others = [name for name in others if name != "sixgig.runtime" and not name.startswith(crossing)]
 found["leaked"] = others + [name for name in ("torch", "timm", "sixgig.contrastive.pytorch") if name in sys.modules]
 print(json.dumps(found))
 """

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixgig.contrastive.regions import local_regions, local_terms
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 
 def test_regions_of_a_16_x_16_grid_by_hand():
@@ -52,5 +52,5 @@ def test_any_grid_has_13_different_regions_inside_and_their_5_nearest(rows, colu
 @pytest.mark.parametrize("grid", [(6, 7), (7, 6), (4, 4)])
 def test_small_grids_are_refused(grid):
     message = f"at least 7 x 7 patches .* this backbone has {grid[0]} x {grid[1]}\n.*set local_steps to 0"
-    with pytest.raises(ContrastiveError, match=message):
+    with pytest.raises(TrainingError, match=message):
         local_regions(grid)

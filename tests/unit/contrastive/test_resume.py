@@ -213,7 +213,7 @@ def test_a_job_that_cannot_be_read_is_an_error_event(tensorflow1, tmp_path):
     run = Run(tmp_path, [tensorflow1, "-m", "sixgig.contrastive", "train", "--job", tmp_path / "job.json"])
     assert run.end() == 3
     (error,) = run.events
-    assert error["kind"] == "ContrastiveError"
+    assert error["kind"] == "TrainingError"
     kind, names = error["reason"].split(": ")
     assert kind == "missing, unknown or of another type"
     assert {"checkpoints", "facts", "images", "weight", "weights"} <= set(names.split(", "))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sixgig.contrastive.pairs import global_terms
 from sixgig.contrastive.sampling import Pool, Sampler, check_pool, choose_loss
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 KINDS = [("g_r", False), ("g_d_minus", False), ("g_d", False), ("g_d", True)]
@@ -231,7 +231,7 @@ EMPTY = flat_pool(0)
     ],
 )
 def test_a_pool_that_cannot_fill_a_batch_is_refused(pool, arguments, message):
-    with pytest.raises(ContrastiveError, match=message) as caught:
+    with pytest.raises(TrainingError, match=message) as caught:
         check_pool(pool, *arguments)
     assert caught.value.place.startswith(("arms.vit_contrastive.", "evaluation.pre", "the cohort's partitions"))
     # The batch size that the message offers does work.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sixgig.contrastive.settings import Settings
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 VALUES = {
     "loss": "g_d",
@@ -47,7 +47,7 @@ def test_whole_numbers_become_floats_where_floats_belong():
 
 def test_names_must_be_right():
     values = {name: value for name, value in VALUES.items() if name != "token"}
-    with pytest.raises(ContrastiveError, match="job.json: settings do not fit; missing: token; unknown: tokens"):
+    with pytest.raises(TrainingError, match="job.json: settings do not fit; missing: token; unknown: tokens"):
         Settings.from_dict({**values, "tokens": "cls"}, "job.json")
 
 
@@ -69,10 +69,10 @@ def test_names_must_be_right():
     ],
 )
 def test_values_must_be_right(name, value, message):
-    with pytest.raises(ContrastiveError, match=f"settings: {name}: is .*{message}"):
+    with pytest.raises(TrainingError, match=f"settings: {name}: is .*{message}"):
         Settings.from_dict({**VALUES, name: value})
 
 
 def test_contrast_must_be_an_interval():
-    with pytest.raises(ContrastiveError, match=r"contrast_low: is 1.4, above contrast_high 1.3"):
+    with pytest.raises(TrainingError, match=r"contrast_low: is 1.4, above contrast_high 1.3"):
         Settings.from_dict({**VALUES, "contrast_low": 1.4})

@@ -7,7 +7,7 @@ import pytest
 
 from sixgig.contrastive.backend import LossScale
 from sixgig.contrastive.training import Plateau
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.errors import NotFiniteError, TrainingError
 from tests.unit.contrastive.toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 
@@ -114,7 +114,7 @@ def test_without_an_intact_checkpoint_training_begins_again_and_says_so(tmp_path
 def test_checkpoints_of_other_settings_are_refused(tmp_path):
     run(tmp_path, ToyBackend(SETTINGS), kill_after=2)
     other = SETTINGS._replace(temperature=0.2, micro_batch_size=3)
-    with pytest.raises(ContrastiveError, match=r"of other settings \(temperature\)"):
+    with pytest.raises(TrainingError, match=r"of another configuration: temperature \(0.1 there\)"):
         run(tmp_path, ToyBackend(other), other)
 
 
@@ -223,7 +223,7 @@ def test_too_few_evaluation_subjects_for_a_batch_are_said(tmp_path):
 
 
 def test_too_few_pretraining_subjects_are_an_error(tmp_path):
-    with pytest.raises(ContrastiveError, match="volumes"):
+    with pytest.raises(TrainingError, match="volumes"):
         run(tmp_path, ToyBackend(SETTINGS), data=data_of(pretraining=2))
 
 

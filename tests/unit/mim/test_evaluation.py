@@ -102,7 +102,7 @@ def test_items_and_masks_are_fixed_and_unlike_each_other():
 def test_a_short_training_beats_both_baselines(tmp_path, objective, geometry):
     chosen = settings(objective=objective, steps=300, batch_size=8, learning_rate=2e-2, clip=1.0, evaluation_items=8)
     net, items = network(objective, geometry), sources(geometry, size=(8, 8, 8))
-    found = train(net, *items, geometry, chosen, "cpu", CheckpointStore(tmp_path), no_report)["reconstruction"]
+    found = train(net, *items, chosen, "cpu", CheckpointStore(tmp_path), no_report)["reconstruction"]
     baselines = min(found["after"]["mean_of_visible"], found["after"]["nearest_visible_patch"])
     assert found["before"]["network"] > baselines
     assert found["after"]["network"] < 0.8 * baselines

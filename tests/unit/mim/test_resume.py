@@ -27,7 +27,7 @@ CASES = {
 def run(folder, geometry, changes, report=no_report, data=None):
     chosen = settings(**{"steps": STEPS, "checkpoint_seconds": 0} | changes)
     net = network(chosen.objective, geometry)
-    facts = train(net, *(data or sources(geometry)), geometry, chosen, "cpu", CheckpointStore(folder), report)
+    facts = train(net, *(data or sources(geometry)), chosen, "cpu", CheckpointStore(folder), report)
     return net.state_dict(), facts
 
 
@@ -91,7 +91,7 @@ def test_a_killed_training_ends_bit_for_bit_like_one_that_was_not(killed, tmp_pa
     assert_same_end(ended, whole)
 
 
-@pytest.mark.parametrize("name", ["tensors-000.pt", "configuration.json", "state.json"])
+@pytest.mark.parametrize("name", ["tensors-000.pt", "optimisation.json", "state.json"])
 def test_it_does_so_after_its_newest_checkpoint_was_damaged(killed, tmp_path, name):
     case, folder, whole = killed
     copied = copy(folder, tmp_path / "c")

@@ -8,13 +8,16 @@ import torch
 from torch import nn
 
 from sixgig.errors import ArmError
-from sixgig.mim import batches, training
-from sixgig.mim.batches import micro_batches, read_ahead
+from sixgig.mim import optimisation, training
+from sixgig.mim.batches import micro_batches
 from sixgig.mim.masking import masked_count
 from sixgig.mim.optimisation import NotFiniteError, explain, learning_rate
 from sixgig.mim.tensor_files import read_tensors, write_tensors
 from sixgig.mim.training import train
+from sixgig.training import reading
+from sixgig.training import run as loop
 from sixgig.training.checkpoints import CheckpointStore
+from sixgig.training.reading import read_ahead
 from tests.unit.mim.tiny_mim import (
     IMAGES,
     VOLUMES,
@@ -153,7 +156,7 @@ def test_masks_and_crops_of_an_item_do_not_depend_on_the_micro_batch():
 
 def test_reading_ahead_keeps_the_order_and_counts_the_time_waited(monkeypatch):
     clock = iter([0.0, 1.0, 10.0, 10.5, 20.0, 20.0])
-    monkeypatch.setattr(batches, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(reading, "perf_counter", lambda: next(clock))
     assert list(read_ahead(lambda place: place * place, range(3))) == [(0, 1.0), (1, 0.5), (4, 0.0)]
 
 
@@ -188,13 +191,14 @@ class SlowStore(CheckpointStore):
 def test_checkpoints_come_after_their_time_and_take_a_twentieth_at_most(tmp_path, monkeypatch, seconds, expected):
     store, saved = SlowStore(tmp_path), []
     monkeypatch.setattr(training, "time", store)
+    monkeypatch.setattr(loop, "time", store)
 
     def report(event):
         if event["event"] == "checkpoint":
             saved.append(event["step"])
 
     chosen = settings(steps=60, batch_size=1, evaluation_items=1, checkpoint_seconds=seconds)
-    train(network(), *sources(), VOLUMES, chosen, "cpu", store, report)
+    train(network(), *sources(), chosen, "cpu", store, report)
     assert saved == expected
 
 
@@ -213,7 +217,7 @@ def test_a_disk_that_is_full_is_an_error_of_the_arm(tmp_path, monkeypatch):
     def full(folder, tensors):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(training, "write_tensors", full)
+    monkeypatch.setattr(optimisation, "write_tensors", full)
     with pytest.raises(ArmError, match="the checkpoint of step 0 cannot be written: No space left on device"):
         run(tmp_path)
 

@@ -75,7 +75,7 @@ def run(folder, report=no_report, net=None, geometry=VOLUMES, scaler=None, data=
     chosen = settings(**changes)
     net = network(chosen.objective, geometry) if net is None else net
     items = sources(geometry) if data is None else data
-    return net, train(net, *items, geometry, chosen, "cpu", CheckpointStore(folder), report, scaler)
+    return net, train(net, *items, chosen, "cpu", CheckpointStore(folder), report, scaler)
 
 
 def batch_of(chosen, step=0):

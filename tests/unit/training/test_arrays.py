@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sixgig.errors import TrainingError
 from sixgig.training.arrays import FACTS, misfits, parameter_shapes, read_arrays, write_arrays
-from sixgig.training.errors import ContrastiveError
 
 ARRAYS = {
     "blocks.0.attn.qkv.weight": np.arange(12, dtype=np.float32).reshape(3, 4) / 7,
@@ -90,7 +90,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, share):
     write_arrays(path, ARRAYS, FACTS_WRITTEN)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ContrastiveError, match="a.npz: cannot be read") as caught:
+    with pytest.raises(TrainingError, match="a.npz: cannot be read") as caught:
         read_arrays(path)
     assert "run the same command again" in str(caught.value)
 
@@ -102,12 +102,12 @@ def test_one_changed_byte_of_an_array_is_found(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(values[500:].tobytes())] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ContrastiveError, match="CRC"):
+    with pytest.raises(TrainingError, match="CRC"):
         read_arrays(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ContrastiveError, match=r"gone.npz.*No such file"):
+    with pytest.raises(TrainingError, match=r"gone.npz.*No such file"):
         read_arrays(tmp_path / "gone.npz")
 
 
@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path):
 )
 def test_an_archive_of_another_kind_is_refused(tmp_path, entries):
     np.savez(tmp_path / "a.npz", **entries)
-    with pytest.raises(ContrastiveError, match="cannot be read as arrays"):
+    with pytest.raises(TrainingError, match="cannot be read as arrays"):
         read_arrays(tmp_path / "a.npz")
 
 
@@ -136,7 +136,7 @@ def test_an_archive_of_another_kind_is_refused(tmp_path, entries):
     ],
 )
 def test_what_cannot_be_stored_is_named(tmp_path, arrays, facts, message):
-    with pytest.raises(ContrastiveError, match=message):
+    with pytest.raises(TrainingError, match=message):
         write_arrays(tmp_path / "a.npz", arrays, facts)
     assert os.listdir(tmp_path) == []
 
@@ -149,14 +149,14 @@ def test_a_failed_write_leaves_the_file_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ContrastiveError, match=r"a.npz: cannot be written: No space left on device"):
+    with pytest.raises(TrainingError, match=r"a.npz: cannot be written: No space left on device"):
         write_arrays(path, ARRAYS, {"version": 2})
     assert os.listdir(tmp_path) == ["a.npz"]
     assert read_arrays(path)[1] == {"version": 1}
 
 
 def test_a_missing_folder_is_an_error_with_a_next_step(tmp_path):
-    with pytest.raises(ContrastiveError, match="choose another folder"):
+    with pytest.raises(TrainingError, match="choose another folder"):
         write_arrays(tmp_path / "gone" / "a.npz", ARRAYS, {})
 
 
@@ -194,7 +194,7 @@ def test_without_biases_of_query_key_and_value():
 
 def test_a_missing_fact_is_named():
     facts = {name: value for name, value in PLAIN.items() if name != "mlp_width"}
-    with pytest.raises(ContrastiveError, match="vit: the facts about the architecture lack 'mlp_width'"):
+    with pytest.raises(TrainingError, match="vit: the facts about the architecture lack 'mlp_width'"):
         parameter_shapes(facts)
 
 

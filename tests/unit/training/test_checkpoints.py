@@ -1,17 +1,14 @@
 """Checkpoints appear whole, are checked when read, and fall back to older ones."""
 
-import fcntl
 import json
 import multiprocessing
 import os
 import signal
-import threading
-from pathlib import Path
 
 import pytest
 
-from sixgig.training.checkpoints import CheckpointStore, hold
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
+from sixgig.training.checkpoints import CheckpointStore
 
 
 def writer(text):
@@ -30,7 +27,7 @@ def steps_in(store):
 def latest(folder):
     """Step, state and weights that a new process finds, and the notes."""
     store, seen = CheckpointStore(folder), []
-    found = store.latest(lambda path: seen.append((path / "weights").read_text()))
+    found = store.latest(lambda path, state: seen.append((path / "weights").read_text()))
     return found, seen, store.notes
 
 
@@ -93,9 +90,9 @@ def test_only_damaged_ones_are_none(store):
 
 
 def refuse(step):
-    def restore(folder):
+    def restore(folder, state):
         if folder.name == f"step-{step:09d}":
-            raise ContrastiveError(folder, "of another network", "remove it")
+            raise TrainingError(folder, "of another network", "remove it")
 
     return restore
 
@@ -109,7 +106,7 @@ def test_one_that_cannot_be_restored_falls_back_too(store):
 
 def test_nothing_is_trained_over_weights_that_were_half_restored(store):
     store.save(2, {}, writer("weights"))
-    with pytest.raises(ContrastiveError, match="of another network"):
+    with pytest.raises(TrainingError, match="of another network"):
         store.latest(refuse(2))
 
 
@@ -120,7 +117,7 @@ def test_a_writer_that_fails_leaves_the_older_ones(store):
         (folder / "weights").write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(ContrastiveError, match=r"step 2 cannot be written: No space left on device\n.*make room"):
+    with pytest.raises(TrainingError, match=r"step 2 cannot be written: No space left on device\n.*make room"):
         store.save(2, {}, full)
     assert steps_in(store) == ["step-000000001"]
     assert latest(store.folder)[0] == (1, {})
@@ -144,36 +141,3 @@ def test_what_a_killed_process_left_is_ignored_and_removed(store):
     assert latest(store.folder)[:2] == ((1, {}), ["weights 1"])
     store.save(2, {}, writer("weights 2"))
     assert steps_in(store) == ["step-000000001", "step-000000002"]
-
-
-def _try_lock(path):
-    with Path(path).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return "taken"
-        return "free"
-
-
-def test_a_folder_is_held_by_one_at_a_time(tmp_path):
-    folder, waited = tmp_path / "checkpoints", []
-    with hold(folder, lambda: waited.append(1)):
-        assert _try_lock(folder / ".lock") == "taken"
-    assert _try_lock(folder / ".lock") == "free"
-    assert waited == []
-
-
-def test_the_second_one_waits_for_the_first(tmp_path):
-    waits, order = threading.Event(), []
-
-    def second():
-        with hold(tmp_path, waits.set):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with hold(tmp_path, lambda: order.append("waited")):
-        thread.start()
-        assert waits.wait(30)
-        order.append("first")
-    thread.join(30)
-    assert order == ["first", "second"]

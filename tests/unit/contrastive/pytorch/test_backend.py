@@ -7,7 +7,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 from sixgig.contrastive.backend import LocalTarget
 from sixgig.contrastive.pytorch.backend import TorchBackend
-from sixgig.training.errors import ContrastiveError, NotFiniteError
+from sixgig.errors import NotFiniteError, TrainingError
 from sixgig.weights.export import export_vit
 from tests.unit.contrastive.toy_backend import SETTINGS, ToyBackend, run
 
@@ -55,13 +55,13 @@ def test_torch_resumes_to_the_same_bits(tmp_path, torch_run, kill_after):
 def test_torch_refuses_checkpoints_of_another_network(tmp_path):
     run(tmp_path, torch_backend(TORCH), TORCH._replace(checkpoint_seconds=0.0), kill_after=2)
     frozen = TORCH._replace(frozen_blocks=1)
-    with pytest.raises(ContrastiveError, match=r"of another training: \d+ arrays differ \(first: blocks.0"):
-        run(tmp_path, torch_backend(frozen), frozen)
+    with pytest.raises(TrainingError, match=r"of another training: \d+ arrays differ \(first: blocks.0"):
+        run(tmp_path, torch_backend(frozen), TORCH)
 
 
 def test_torch_refuses_checkpoints_of_another_backend(tmp_path):
     run(tmp_path, ToyBackend(TORCH), TORCH, kill_after=2)
-    with pytest.raises(ContrastiveError, match="not one of the PyTorch backend"):
+    with pytest.raises(TrainingError, match="not one of the PyTorch backend"):
         run(tmp_path, torch_backend(TORCH), TORCH)
 
 

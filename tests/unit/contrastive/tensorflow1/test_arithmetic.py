@@ -6,7 +6,7 @@ import torch
 
 from sixgig.contrastive.tensorflow1.arithmetic import expected, inputs
 from sixgig.contrastive.tensorflow1.environment import TOLERANCE, self_test
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]
 
@@ -58,10 +58,10 @@ def test_a_right_device_passes():
 )
 def test_a_wrong_device_is_named_with_its_operation(spoil):
     for operation in OPERATIONS:
-        with pytest.raises(ContrastiveError, match=f"on the GPU: {operation} is wrong by"):
+        with pytest.raises(TrainingError, match=f"on the GPU: {operation} is wrong by"):
             self_test("cuda", spoiled(operation, spoil))
 
 
 def test_a_result_of_another_shape_is_refused():
-    with pytest.raises(ContrastiveError, match=r"on the CPU: softmax gives \(5, 65\) in place of \(128, 65\)"):
+    with pytest.raises(TrainingError, match=r"on the CPU: softmax gives \(5, 65\) in place of \(128, 65\)"):
         self_test("cpu", spoiled("softmax", lambda result: result[:5]))

@@ -13,7 +13,7 @@ import pytest
 from sixgig.contrastive.tensorflow1 import environment
 from sixgig.contrastive.tensorflow1.arithmetic import expected
 from sixgig.contrastive.tensorflow1.environment import card_name, check, probe, require_versions
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 
 ROOT = Path(__file__).resolve().parents[4]
 OPERATIONS = ["matmul", "convolution", "softmax", "gradient"]
@@ -57,7 +57,7 @@ def test_right_versions_are_reported(python, tensorflow):
 @pytest.mark.parametrize("tensorflow", ["1.14.0", "2.4.1", "2.15.0", "1.1.15", "1.150.0"])
 def test_another_tensorflow_is_refused(tensorflow):
     with pytest.raises(
-        ContrastiveError, match=f"has TensorFlow {tensorflow}, and the graph is written for 1.15"
+        TrainingError, match=f"has TensorFlow {tensorflow}, and the graph is written for 1.15"
     ) as caught:
         require_versions((3, 7, 16), tensorflow)
     assert caught.value.place == sys.executable
@@ -67,18 +67,18 @@ def test_another_tensorflow_is_refused(tensorflow):
 
 @pytest.mark.parametrize("python", [(2, 7, 18), (3, 6, 9), (3, 9, 1), (3, 11, 7), (4, 7, 0)])
 def test_another_python_is_refused(python):
-    with pytest.raises(ContrastiveError, match=f"is Python {'.'.join(map(str, python))}"):
+    with pytest.raises(TrainingError, match=f"is Python {'.'.join(map(str, python))}"):
         require_versions(python, "1.15.5")
 
 
 def test_this_process_is_not_that_environment():
-    with pytest.raises(ContrastiveError, match="is Python 3.11"):
+    with pytest.raises(TrainingError, match="is Python 3.11"):
         require_versions()
 
 
 def test_missing_tensorflow_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # as if it were not installed
-    with pytest.raises(ContrastiveError, match="cannot import TensorFlow"):
+    with pytest.raises(TrainingError, match="cannot import TensorFlow"):
         require_versions((3, 7, 16))
 
 
@@ -87,7 +87,7 @@ def test_a_broken_installation_is_refused(monkeypatch, tmp_path):
     (tmp_path / "tensorflow" / "__init__.py").write_text("raise TypeError('Descriptors cannot be created\\nmore')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(
-        ContrastiveError, match="cannot import TensorFlow: TypeError: Descriptors cannot be created\n"
+        TrainingError, match="cannot import TensorFlow: TypeError: Descriptors cannot be created\n"
     ) as error:
         require_versions((3, 7, 16))
     assert "make setup" in error.value.next_step
@@ -133,7 +133,7 @@ def test_a_card_that_passes_is_used():
 
 
 def test_a_card_that_fails_is_not_used_and_the_reason_is_kept():
-    wrong = ContrastiveError("self-test of TensorFlow on the GPU", "matmul is wrong by 0.5 of its largest value", "")
+    wrong = TrainingError("self-test of TensorFlow on the GPU", "matmul is wrong by 0.5 of its largest value", "")
     found = check(True, 0.5, asker(wrong), lambda: True)
     assert (found["usable"], found["device"], list(found["self_test"])) == (True, "cpu", ["cpu"])
     assert found["fallbacks"] == [
@@ -160,8 +160,8 @@ def test_a_card_that_tensorflow_does_not_see_is_a_fallback_only_when_there_is_on
 
 
 def test_a_cpu_that_fails_leaves_nothing_to_use():
-    wrong = ContrastiveError("self-test of TensorFlow on the CPU", "was ended by signal 4", "get another build")
-    with pytest.raises(ContrastiveError, match="signal 4"):
+    wrong = TrainingError("self-test of TensorFlow on the CPU", "was ended by signal 4", "get another build")
+    with pytest.raises(TrainingError, match="signal 4"):
         check(True, 0.5, asker(CARD, wrong))
 
 
@@ -186,18 +186,18 @@ def test_the_last_line_of_the_process_is_its_answer():
     ],
 )
 def test_a_process_that_crashes_is_a_device_that_fails(code, reason):
-    with pytest.raises(ContrastiveError, match=f"self-test of TensorFlow on the GPU: {reason}"):
+    with pytest.raises(TrainingError, match=f"self-test of TensorFlow on the GPU: {reason}"):
         probe("cuda", 1.0, command=answering(code))
 
 
 def test_a_process_that_hangs_is_a_device_that_fails():
-    with pytest.raises(ContrastiveError, match="on the GPU: did not end within 0.2 s"):
+    with pytest.raises(TrainingError, match="on the GPU: did not end within 0.2 s"):
         probe("cuda", 1.0, seconds=0.2, command=answering("import time; time.sleep(600)"))
 
 
 def test_the_reason_crosses_the_border_between_the_processes():
     # This interpreter is not the right one: the process it starts says so.
-    with pytest.raises(ContrastiveError, match="is Python 3.11") as caught:
+    with pytest.raises(TrainingError, match="is Python 3.11") as caught:
         probe("cpu", 1.0)
     assert caught.value.place == sys.executable
     assert "make setup" in caught.value.next_step

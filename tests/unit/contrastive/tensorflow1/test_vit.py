@@ -23,7 +23,7 @@ HEADER = """
 import sys
 import numpy as np
 from sixgig.training.arrays import read_arrays, write_arrays
-from sixgig.training.errors import ContrastiveError
+from sixgig.errors import TrainingError
 import sixgig.contrastive.tensorflow1.variables
 import tensorflow.compat.v1 as tf
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
@@ -76,7 +76,7 @@ def message(build):
     with tf.Graph().as_default(), tf.Session(config=config) as session:
         try:
             build(session)
-        except ContrastiveError as error:
+        except TrainingError as error:
             return str(error)
     return "no error"
 
