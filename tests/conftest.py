@@ -9,9 +9,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Set before anything imports torch: workers that each use every core wait for each other most of the time.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Set before anything imports torch: networks this small gain nothing from threads, which wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
