@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sixgig.arms.base import Trained
-from sixgig.arms.vit_contrastive.backends import Training, train_in_tensorflow1, train_in_torch
+from sixgig.arms.vit_contrastive.backends import Training, train_here, train_in_tensorflow1
 from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import ArmError, EnvironmentMissingError
@@ -40,13 +39,14 @@ def pretrain(job: PretrainJob) -> Trained:
     backend, found, fallbacks = choose_backend(job)
     if backend == "tensorflow1":
         assert job.python is not None
-        trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
+        trained, facts, folder = train_in_tensorflow1(training, job.python.read_text().strip(), found)
     else:
-        trained, facts, history = train_in_torch(training, network)
+        trained, facts, folder = train_here(training, network)
     import_vit(network, trained)
-    fallbacks += facts.pop("fallbacks", [])
-    folder = Path(facts.pop("checkpoints"))
-    return Trained(network.state_dict(), {**facts, "fallbacks": fallbacks}, history, folder)
+    history = facts.pop("history")
+    facts |= {"fallbacks": [*fallbacks, *facts["fallbacks"]], "settings": training.settings.as_dict()}
+    facts["batch_size_used"] = training.settings.batch_size
+    return Trained(network.state_dict(), facts, history, folder)
 
 
 def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,10 @@ import torch
 
 from sixgig.arms.base import Trained
 from sixgig.arms.encoding import PartialFeatures
-from sixgig.arms.following import Follower
+from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
 from sixgig.gpu.device import choose_device
-from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import hold_gpu, lock_path
-from sixgig.gpu.watch import GpuWatch
+from sixgig.gpu.ladder import Rung
 from sixgig.mim.budget import predict
 from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
 from sixgig.mim.encoding import encode_volumes
@@ -30,8 +27,6 @@ from sixgig.mim.network import TokenEncoder, build_network
 from sixgig.mim.settings import STANZA, Settings
 from sixgig.mim.training import train
 from sixgig.runtime.digests import file_sha256
-from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
-from sixgig.runtime.progress import tell
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import read_provenance, read_weights
@@ -40,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sixgig.arms.pretrain_job import PretrainJob
+    from sixgig.training.run import Report
 
 #: What a training may take of a CPU's memory, in MiB; the user has 5 GB free in all.
 _CPU_BUDGET_MB = 1200.0
@@ -71,7 +67,6 @@ def pretrain(job: PretrainJob) -> Trained:
     notes = [] if volumes is not None else [f"{job.cohort}: trained on slices (images of {images.shape[1]} px)"]
     if options["mode"] == "volume" and volumes is None:
         raise ArmError(f"{STANZA}.mode", "is volume, and the cohort has no volumes", "set it to auto or slices")
-    framework = f"PyTorch {torch.__version__}"
     folder = job.checkpoint_folder(
         settings=dataclasses.replace(settings, micro_batch_size=0, threads=1, gradient_checkpointing=False).as_dict(),
         geometry=list(geometry),
@@ -80,33 +75,19 @@ def pretrain(job: PretrainJob) -> Trained:
         device=device.kind,
         torch=torch.__version__,
     )
-    watch = GpuWatch()
-    with ExitStack() as stack:
-        follower = stack.enter_context(Follower(job, {"framework": framework, "loss": settings.objective}, notes))
-        if device.kind == "cuda":
-            card = str(torch.cuda.get_device_properties(0).uuid)
-            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[{job.label}] {text}")))
-            stack.enter_context(watch)
 
-        def run(rung: Rung) -> tuple[Network, dict[str, Any], Settings]:
-            own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
-            used = _on_rung(settings, rung, geometry, shape)
-            store = CheckpointStore(folder)
-            return own, train(own, train_on, measure_on, used, rung.device, store, follower.report), used
+    def attempt(rung: Rung, report: Report) -> tuple[tuple[Network, Settings], dict[str, Any]]:
+        own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
+        used = _on_rung(settings, rung, geometry, shape)
+        return (own, used), train(own, train_on, measure_on, used, rung.device, CheckpointStore(folder), report)
 
-        ladder = rungs(settings.micro_batch, device.kind, trains=True)
-        (trained, facts, used), rung, given_up = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
+    (trained, used), facts = train_in_torch(job, device, settings.micro_batch, settings.objective, notes, attempt)
     trained = trained.cpu().eval()
-    facts["fallbacks"] = [*device.fallbacks, *facts["fallbacks"], *given_up]
-    facts["notes"] = [*notes, *facts["notes"]]
-    facts |= {"backend": "torch", "framework": framework, "versions": {"torch": torch.__version__}}
-    facts |= {"device": rung.device, "dtype": used.precision, "gpu": watch.summary()}
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
-    facts |= {"peak_vram_mb": peak_vram_mb(), "peak_rss_mb": peak_rss_mb()}
     facts |= {"predicted": _prediction(used, geometry, shape)}
     facts |= {"mode": "slices" if volumes is None else "volume", "init": options["init"], "settings": used.as_dict()}
     facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
-    history = [(int(row[0]), str(row[1]), float(row[2]), float(row[3])) for row in facts.pop("history")]
+    history = facts.pop("history")
     state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
     return Trained(state, facts, history, folder, _pictures(trained, measure_on, geometry, settings))
 

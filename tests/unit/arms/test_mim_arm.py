@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -212,9 +211,7 @@ def test_a_full_card_is_climbed_down_from_and_every_step_recorded(make, tmp_path
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return real(network, source, measured, settings, device, store, report)
 
-    card = SimpleNamespace(uuid="test-mim-arm")
-    monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "a small card", "bfloat16"))
-    monkeypatch.setattr(mim.torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "card", "bfloat16", card="test-mim-arm"))
     monkeypatch.setattr(mim, "train", full)
     facts = train(make(batch_size=4), tmp_path)
     assert tried == [
