@@ -11,7 +11,7 @@ from tiny_nifti import LPS, save_nifti
 
 from sixgig.cohorts.base import Record, Rejection, Volume
 from sixgig.cohorts.brats import BratsAdapter
-from sixgig.cohorts.options import Recipe
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
 
 ADAPTER = BratsAdapter(("t1", "t2"))
