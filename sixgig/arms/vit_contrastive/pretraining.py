@@ -96,28 +96,17 @@ def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: M
         raise ArmError(
             f"{_STANZA}.frozen_blocks", f"is {frozen}, and the backbone has {depth} blocks", f"use {depth - 1} or less"
         )
-    settings = Settings(
-        loss=loss,
-        batch_size=int(options["batch_size"]),
-        partitions=partitions,
-        steps=int(options["steps"]),
-        local_steps=int(options["local_steps"]),
-        learning_rate=float(options["learning_rate"]),
-        warmup_steps=int(options["warmup_steps"]),
-        temperature=float(options["temperature"]),
-        crop_fraction=float(options["crop_fraction"]),
-        brightness=float(options["brightness"]),
-        contrast_low=1 - float(options["contrast"]),
-        contrast_high=1 + float(options["contrast"]),
-        frozen_blocks=frozen,
-        micro_batch_size=int(options["micro_batch_size"]),
-        token=str(options["token"]),
-        patience=int(options["patience"]),
-        precision="float32",
-        reference_batching=bool(options["reference_batching"]) and loss == "g_d",
-        seed=job.seed,
-        threads=job.threads,
-    )
+    own = {
+        "loss": loss,
+        "partitions": partitions,
+        "contrast_low": 1 - float(options["contrast"]),
+        "contrast_high": 1 + float(options["contrast"]),
+        "precision": "float32",
+        "reference_batching": bool(options["reference_batching"]) and loss == "g_d",
+        "seed": job.seed,
+        "threads": job.threads,
+    }
+    settings = Settings.from_dict({name: options[name] for name in Settings._fields if name in options} | own, _STANZA)
     check_pool(pretraining, loss, settings.batch_size, partitions, settings.reference_batching)
     notes = [note] if note else []
     return Training(job, dict(arrays), dict(architecture), pretraining, evaluation, settings, notes)

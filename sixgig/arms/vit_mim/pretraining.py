@@ -62,7 +62,7 @@ def pretrain(job: PretrainJob) -> Trained:
     ready = [first]  # taken out by the first rung: a copy to begin again from would hold half a gigabyte for a ViT-B
     del first
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
-    settings = _settings(job, device.dtype)
+    settings = Settings.from_stanza(options, precision=device.dtype, seed=job.seed, threads=job.threads)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
     notes = [] if volumes is not None else [f"{job.cohort}: trained on slices (images of {images.shape[1]} px)"]
     if options["mode"] == "volume" and volumes is None:
@@ -89,10 +89,10 @@ def pretrain(job: PretrainJob) -> Trained:
     facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
     history = facts.pop("history")
     state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
-    return Trained(state, facts, history, folder, _pictures(trained, measure_on, geometry, settings))
+    return Trained(state, facts, history, folder, _pictures(trained, measure_on, settings))
 
 
-def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> tuple[TokenEncoder, Geometry]:
+def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> TokenEncoder:
     """Build the encoder of volumes that :func:`pretrain` trained.
 
     Args:
@@ -108,12 +108,12 @@ def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> tuple[To
     encoder = TokenEncoder(geometry, Shape(**described["shape"]), described["mean"], described["std"])
     state, _ = read_weights(weights)
     _load(encoder, state, weights)
-    return encoder.eval(), geometry
+    return encoder.eval()
 
 
 def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str, token: str) -> Callable[..., Any]:
     """Return what encodes volumes with the encoder that :func:`pretrain` trained, see :class:`VolumeEncoder`."""
-    network, geometry = load_volume_encoder(weights, described)
+    network = load_volume_encoder(weights, described)
 
     def encode(
         volumes: np.ndarray,
@@ -131,7 +131,7 @@ def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str
             seen = int(event["volumes"])
 
         how = (modalities, token, rung.batch_size, rung.device, dtype)
-        return encode_volumes(network, volumes, geometry, *how, report, kept=partial, names=names)
+        return encode_volumes(network, volumes, *how, report, kept=partial, names=names)
 
     return encode
 
@@ -189,15 +189,6 @@ def _init_digest(options: Mapping[str, Any]) -> str:
     return str(options["init_file"]["sha256"]) if options["init"] == "file" else ""
 
 
-def _settings(job: PretrainJob, dtype: str) -> Settings:
-    options = job.options
-    same = (
-        "objective", "mask_ratio", "steps", "batch_size", "learning_rate", "minimum_learning_rate", "warmup_steps",
-        "weight_decay", "micro_batch_size", "clip", "ema", "gradient_checkpointing",
-    )  # fmt: skip
-    return Settings(**{name: options[name] for name in same}, precision=dtype, seed=job.seed, threads=job.threads)
-
-
 def _source(
     job: PretrainJob, volumes: np.ndarray | None, images: np.ndarray, geometry: Geometry, rows: pd.DataFrame
 ) -> Source:
@@ -231,17 +222,7 @@ def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -
 
 
 def _prediction(settings: Settings, geometry: Geometry, shape: Shape) -> dict[str, float]:
-    found = predict(
-        geometry,
-        shape,
-        settings.objective,
-        settings.mask_ratio,
-        settings.micro_batch,
-        settings.precision,
-        settings.gradient_checkpointing,
-        settings.ema > 0,
-        settings.micro_batch < settings.batch_size,
-    )
+    found = predict(geometry, shape, settings)
     return {"memory_mb": found.memory_mb, "flops_per_micro_batch": found.flops_per_step, "parameters": found.parameters}
 
 
@@ -255,8 +236,8 @@ def _describe(encoder: TokenEncoder) -> dict[str, Any]:
     }
 
 
-def _pictures(network: Network, source: Source, geometry: Geometry, settings: Settings) -> dict[str, np.ndarray]:
-    items = fixed_items(source, geometry, settings, 0, _PICTURES)
+def _pictures(network: Network, source: Source, settings: Settings) -> dict[str, np.ndarray]:
+    items = fixed_items(source, network.encoder.geometry, settings, 0, _PICTURES)
     shown = pictures(network, items.crops, (items.visible, items.masked))
     return {
         f"{name}_{plane}": np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
