@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.arms.job import Job
 from sixgig.arms.pooling import pool_subjects
 from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError, failure
@@ -33,39 +33,13 @@ _LOG = logging.getLogger(__name__)
 Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
 
 
-@dataclass(frozen=True)
-class EncodeJob:
-    """All that decides the features of one arm on one cohort.
+class EncodeJob(Job):
+    """All that decides the features of one arm on one cohort."""
 
-    Attributes:
-        cohort: Name of the cohort.
-        arm: Registry name of an :class:`ImageArm`.
-        options: The arm's stanza in the config.
-        weights: File of the weights stage.
-        images: images.npy of the cohort.
-        volumes: volumes.npy of the cohort, for an arm that encodes them; else None.
-        manifest: manifest.csv of the cohort.
-        checkpoints: ``results/<study>/.checkpoints``.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        memory_limit_mb: GPU memory limit of this process in MiB.
-        seed: The study's seed.
-        threads: CPU threads to compute with.
-        digest: Digest of the source code that computes the features.
-    """
-
-    cohort: str
-    arm: str
-    options: Mapping[str, Any]
-    weights: Path
-    images: Path
-    volumes: Path | None
-    manifest: Path
-    checkpoints: Path
-    device: str
-    memory_limit_mb: int
-    seed: int
-    threads: int
-    digest: str
+    @property
+    def label(self) -> str:
+        """Name of the job for people."""
+        return f"encode {self.cohort} {self.arm}"
 
 
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
@@ -159,13 +133,12 @@ def _down_the_ladder(
         partial = PartialFeatures(folder, number)
         if partial.done:
             _LOG.info("resumed at %d of %d %s", partial.done, number, unit)
-        label = f"encode {job.cohort} {job.arm} on {rung.device}"
-        with Progress(label, number, unit, _memory, partial.done) as progress:
+        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress:
             rows = work(rung, dtype, partial, progress.advance)
         checkpoints.drop(folder)
         return rows
 
-    with card_alone(device.card, f"encode {job.cohort} {job.arm}") as watch:
+    with card_alone(device.card, job.label) as watch:
         ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
