@@ -80,10 +80,7 @@ def measure(row: Row) -> str:
         seconds.append(time.perf_counter() - began)
     free, total = torch.cuda.mem_get_info()
     reserved = torch.cuda.max_memory_reserved() / _MIB
-    found = predict(
-        _GEOMETRY, Shape(), row.objective, _RATIO, row.micro_batch, row.precision, row.checkpointing, row.ema > 0,
-        accumulation=row.micro_batch < row.batch_size,
-    )  # fmt: skip
+    found = predict(_GEOMETRY, Shape(), settings)
     return (
         f"reserved {reserved:5.0f} MiB, predicted {found.memory_mb:5.0f} ({found.memory_mb / reserved:.2f}), "
         f"card {(total - free) / _MIB:5.0f}, {statistics.median(seconds[_WARM_UP:]) * 1e3:6.1f} ms a step"

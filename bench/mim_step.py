@@ -121,7 +121,7 @@ def main() -> None:
             if turn >= 2:
                 seconds[name].append(time.perf_counter() - began)
     voxels = crops * geometry.crop[0] * geometry.crop[1] * geometry.crop[2]
-    found = predict(geometry, shape, "mae", _RATIO, crops, precision, False, False, accumulation=False)
+    found = predict(geometry, shape, settings)
     sizes = f"{crops} crops of {geometry.crop}, {geometry.tokens} tokens"
     print(f"{options.preset}: {sizes}, {device}, {precision}")
     for name, values in seconds.items():

@@ -28,8 +28,8 @@ from scipy.ndimage import gaussian_filter
 
 from sixgig.cohorts import stored, unpacking
 from sixgig.cohorts.brats import BratsAdapter
-from sixgig.cohorts.options import Recipe
 from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
 
 _SHAPE = (240, 240, 155)
@@ -110,7 +110,7 @@ def peak_mb(root: Path) -> float:
     """Peak resident memory of a fresh process that prepares one subject, in MB."""
     code = (
         "from pathlib import Path; from sixgig.cohorts.brats import BratsAdapter\n"
-        "from sixgig.cohorts.normalisation import Normalisation; from sixgig.cohorts.options import Recipe\n"
+        "from sixgig.cohorts.normalisation import Normalisation; from sixgig.cohorts.recipe import Recipe\n"
         "from sixgig.cohorts.subject import prepare_subject\n"
         f"adapter = BratsAdapter({_CHANNELS!r}); record = adapter.discover(Path({str(root)!r})).records[0]\n"
         f"found = prepare_subject(adapter, record, {_RECIPE!r})\n"

@@ -68,3 +68,9 @@ class GpuError(SixgigError):
 
 class EnvironmentMissingError(SixgigError):
     """An environment that the study needs is not there, or is not the one it should be."""
+
+
+def failure(error: Exception) -> str:
+    """Return an error as the status of an arm: ``failed: reason``, in one line."""
+    reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else f"{type(error).__name__}: {error}"
+    return "failed: " + " ".join(reason.split())

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from sixgig.arms.base import Encoder, ImageArm
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
+from sixgig.training.reading import read_ahead
 
 if TYPE_CHECKING:
     import torch
@@ -40,16 +40,8 @@ def prefetched_batches(
         batch = torch.from_numpy(np.array(images[start:stop])).permute(0, 3, 1, 2)
         return start, stop, batch.pin_memory() if pin else batch
 
-    starts = range(first, len(images), batch_size)
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead = None
-        for start in starts:
-            current = ahead
-            ahead = reader.submit(read, start)
-            if current is not None:
-                yield current.result()
-        if ahead is not None:
-            yield ahead.result()
+    for batch, _ in read_ahead(read, range(first, len(images), batch_size)):
+        yield batch
 
 
 class PartialFeatures:

@@ -10,59 +10,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.arms.job import Job
 from sixgig.runtime import checkpoints
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.roles import evaluation_subjects, pretraining_subjects
 
 
-@dataclass(frozen=True)
-class PretrainJob:
+@dataclass(frozen=True, kw_only=True)
+class PretrainJob(Job):
     """All that decides what one arm learns from one cohort.
 
     Attributes:
         study: Name of the study.
-        cohort: Name of the cohort.
-        arm: Registry name of a :class:`PretrainedArm`.
-        options: The arm's stanza in the config.
         cohort_options: The cohort's stanza in the config.
         scope: ``inductive`` or ``transductive``.
-        weights: File of the weights stage that training begins with.
-        images: images.npy of the cohort.
-        volumes: volumes.npy of the cohort, for an arm that trains on them; else None.
-        manifest: manifest.csv of the cohort.
         splits: splits.csv of the cohort.
         environment: What the check of another environment found (JSON), for arms that need one.
         python: File that holds the path of that environment's interpreter.
-        checkpoints: ``results/<study>/.checkpoints``.
         tracking: MLflow's store, when the loss is to be followed live; else None.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        memory_limit_mb: GPU memory limit of the training process in MiB.
-        seed: The study's seed.
-        threads: CPU threads to compute with.
-        digest: Digest of the source code that trains.
     """
 
     study: str
-    cohort: str
-    arm: str
-    options: Mapping[str, Any]
     cohort_options: Mapping[str, Any]
     scope: str
-    weights: Path
-    images: Path
-    volumes: Path | None
-    manifest: Path
     splits: Path
     environment: Path | None
     python: Path | None
-    checkpoints: Path
     tracking: Path | None
-    device: str
-    memory_limit_mb: int
-    seed: int
-    threads: int
-    digest: str
 
     @property
     def label(self) -> str:

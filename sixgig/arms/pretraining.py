@@ -12,7 +12,7 @@ import pandas as pd
 from sixgig.arms.base import PretrainedArm, Trained
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.registry import get_arm
-from sixgig.errors import EnvironmentMissingError, GpuError, SixgigError
+from sixgig.errors import EnvironmentMissingError, GpuError, SixgigError, failure
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.monitor import CostMeter
@@ -41,7 +41,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     """
     arm = cast("PretrainedArm", get_arm(job.arm)())
     base = read_provenance(job.weights)
-    failure = ""
+    status = ""
     with CostMeter("pretrain") as meter:
         try:
             trained = arm.pretrain(job)
@@ -49,10 +49,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
             raise
         except (SixgigError, RuntimeError) as error:
             _LOG.exception("training of %s failed", job.arm)
-            if isinstance(error, SixgigError):
-                failure = f"{error.place}: {error.reason}"
-            else:
-                failure = f"{type(error).__name__}: {error}"
+            status = failure(error)
             trained = Trained({}, {"fallbacks": []}, [])
     kept = {name: base[name] for name in ("model", "data_config")}
     source = {"name": base.get("name", ""), "sha256": base["sha256"], "cohort": job.cohort, "arm": job.arm}
@@ -64,7 +61,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     with atomic_path(pictures) as partial, partial.open("wb") as stream:
         np.savez_compressed(stream, **trained.pictures)
     fallbacks = list(trained.facts.get("fallbacks", []))
-    status = f"failed: {' '.join(failure.split())}" if failure else "fallback" if fallbacks else "ok"
+    status = status or ("fallback" if fallbacks else "ok")
     device = str(trained.facts.get("device", "cpu"))
     cost = meter.cost(None, trained.facts.get("batch_size_used"), device).as_dict()
     cost |= {name: trained.facts[name] for name in ("peak_vram_mb", "peak_rss_mb") if name in trained.facts}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,18 +13,18 @@ import pandas as pd
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.arms.job import Job
 from sixgig.arms.pooling import pool_subjects
 from sixgig.arms.registry import get_arm
-from sixgig.errors import SixgigError
+from sixgig.errors import SixgigError, failure
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import hold_gpu, lock_path
-from sixgig.gpu.watch import GpuWatch
+from sixgig.gpu.lock import card_alone
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
-from sixgig.runtime.progress import Progress, tell
+from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
 
@@ -35,39 +33,13 @@ _LOG = logging.getLogger(__name__)
 Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
 
 
-@dataclass(frozen=True)
-class EncodeJob:
-    """All that decides the features of one arm on one cohort.
+class EncodeJob(Job):
+    """All that decides the features of one arm on one cohort."""
 
-    Attributes:
-        cohort: Name of the cohort.
-        arm: Registry name of an :class:`ImageArm`.
-        options: The arm's stanza in the config.
-        weights: File of the weights stage.
-        images: images.npy of the cohort.
-        volumes: volumes.npy of the cohort, for an arm that encodes them; else None.
-        manifest: manifest.csv of the cohort.
-        checkpoints: ``results/<study>/.checkpoints``.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        memory_limit_mb: GPU memory limit of this process in MiB.
-        seed: The study's seed.
-        threads: CPU threads to compute with.
-        digest: Digest of the source code that computes the features.
-    """
-
-    cohort: str
-    arm: str
-    options: Mapping[str, Any]
-    weights: Path
-    images: Path
-    volumes: Path | None
-    manifest: Path
-    checkpoints: Path
-    device: str
-    memory_limit_mb: int
-    seed: int
-    threads: int
-    digest: str
+    @property
+    def label(self) -> str:
+        """Name of the job for people."""
+        return f"encode {self.cohort} {self.arm}"
 
 
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
@@ -154,30 +126,24 @@ def _down_the_ladder(
     }
 
     def run(rung: Rung) -> np.ndarray:
-        dtype = device.dtype if rung.device == "cuda" else "float32"
+        dtype = device.dtype_on(rung.device)
         # A checkpoint is continued only at the same batch size and type: both change the last bits of a feature.
         key = {**inputs, "batch_size": rung.batch_size, "device": rung.device, "dtype": dtype}
         folder = checkpoints.checkpoint_folder(job.checkpoints, f"encode-{job.cohort}-{job.arm}", key)
         partial = PartialFeatures(folder, number)
         if partial.done:
             _LOG.info("resumed at %d of %d %s", partial.done, number, unit)
-        label = f"encode {job.cohort} {job.arm} on {rung.device}"
-        with Progress(label, number, unit, _memory, partial.done) as progress:
+        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress:
             rows = work(rung, dtype, partial, progress.advance)
         checkpoints.drop(folder)
         return rows
 
-    watch = GpuWatch()
-    with ExitStack() as stack:
-        if device.kind == "cuda":
-            card = str(torch.cuda.get_device_properties(0).uuid)
-            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[encode {job.cohort} {job.arm}] {text}")))
-            stack.enter_context(watch)
+    with card_alone(device.card, job.label) as watch:
         ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
     facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}
-    facts["dtype"] = device.dtype if rung.device == "cuda" else "float32"
+    facts["dtype"] = device.dtype_on(rung.device)
     return rows
 
 
@@ -222,11 +188,7 @@ def transform_cohort(
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     _LOG.exception("arm %s failed", arm_name)
-    if isinstance(error, SixgigError):
-        reason = f"{error.place}: {error.reason}"
-    else:
-        reason = f"{type(error).__name__}: {error}"
-    facts["status"] = "failed: " + " ".join(reason.split())
+    facts["status"] = failure(error)
     return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str)
 
 

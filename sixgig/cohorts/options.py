@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sixgig.cohorts.base import Adapter
-from sixgig.cohorts.foreground import Foreground
 from sixgig.cohorts.normalisation import Normalisation
+from sixgig.cohorts.recipe import DEFAULT_PARTITIONS, Recipe
 from sixgig.cohorts.registry import ADAPTERS, load_adapter, open_adapter
-from sixgig.cohorts.volumes import Crop
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
@@ -20,40 +18,8 @@ _KEYS = ("modalities", "limit", "partitions", "classes", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
-_DEFAULT_PARTITIONS = 4
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How every subject of a cohort is prepared.
-
-    Attributes:
-        image_size: Side of the square images in pixels.
-        every: Take each n-th slice; None when not asked for.
-        count: Take n slices of each volume; None when not asked for. Neither: all slices.
-        partitions: Number of equal axial partitions.
-        volume_size: (D, H, W) of volumes.npy, or None for a file without rows.
-        crop: What is cut out of a volume.
-        crop_mm: In-plane side of the centre crop in mm.
-        foreground: What counts as foreground.
-        normalisation: How intensities become [0, 1].
-        spacing: Voxel size to resample to, in mm; 0 leaves an axis alone. None: no resampling.
-        n4: Whether the bias field is corrected.
-    """
-
-    image_size: int
-    every: int | None = None
-    count: int | None = None
-    partitions: int = _DEFAULT_PARTITIONS
-    volume_size: tuple[int, int, int] | None = None
-    crop: Crop = "foreground"
-    crop_mm: float | None = None
-    foreground: Foreground = "all"
-    normalisation: Normalisation = field(default_factory=Normalisation)
-    spacing: tuple[float, float, float] | None = None
-    n4: bool = False
 
 
 def read_options(
@@ -110,7 +76,7 @@ def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size:
         size,
         every,
         count,
-        _positive(given.get("partitions", _DEFAULT_PARTITIONS), f"{place}.partitions"),
+        _positive(given.get("partitions", DEFAULT_PARTITIONS), f"{place}.partitions"),
         None if "volume" not in given else _volume_size(given["volume"], f"{place}.volume"),
         _one_of(crop, ("foreground", "centre", "none"), f"{place}.crop"),
         crop_mm,

@@ -13,8 +13,9 @@ import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.journal import Journal, writing
-from sixgig.cohorts.options import Recipe, read_options
+from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Record, Rejection, Volume
-from sixgig.cohorts.bias_field import correct_bias
 from sixgig.cohorts.images import fit
-from sixgig.cohorts.options import Recipe
-from sixgig.cohorts.resampling import to_spacing
-from sixgig.cohorts.volumes import choose_slices, normalise_and_crop, partition_of, resample, slice_image
+from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.volumes import prepare_volume
 from sixgig.errors import ImageError
 
 
@@ -31,6 +30,14 @@ class PreparedSubject:
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     volumes: list[npt.NDArray[np.float16]] = field(default_factory=list)
+
+    def add(
+        self, record: Record, image_id: str, source: str, picture: npt.NDArray[np.uint8], place: Mapping[str, Any]
+    ) -> None:
+        """Add one image; ``place`` is where in which volume it lies."""
+        named = {"image_id": image_id, "subject_id": record.subject_id, "label": record.label}
+        self.rows.append({**named, **place, "source": source, "official": record.official})
+        self.images.append(picture)
 
 
 def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject | Rejection:
@@ -56,65 +63,20 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
     return subject
 
 
-def _corrected(volume: Volume, recipe: Recipe) -> Volume:
-    """Return the volume with its bias field removed and in another voxel size, where the recipe wants that."""
-    if recipe.n4:
-        try:
-            volume = replace(volume, array=correct_bias(volume.array, volume.spacing))
-        except RuntimeError as error:  # what SimpleITK raises
-            reason = str(error).strip().splitlines()[-1]
-            raise ImageError(volume.sources[0], f"its bias field cannot be fitted: {reason}", "leave out n4") from error
-    if recipe.spacing is not None:
-        array, spacing = to_spacing(volume.array, volume.spacing, recipe.spacing)
-        volume = replace(volume, array=array, spacing=spacing)
-    return volume
-
-
 def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, volume: Volume) -> None:
-    prepared = normalise_and_crop(
-        _corrected(volume, recipe),
-        foreground=recipe.foreground,
-        crop=recipe.crop,
-        crop_mm=recipe.crop_mm,
-        normalisation=recipe.normalisation,
-    )
-    n_slices = prepared.array.shape[2]
-    for index in choose_slices(n_slices, every=recipe.every, count=recipe.count):
-        axial = prepared.first_slice + index
-        subject.images.append(slice_image(prepared, index, recipe.image_size))
-        subject.rows.append(
-            {
-                "image_id": f"{volume.volume_id}_z{axial:03d}",
-                "subject_id": record.subject_id,
-                "label": record.label,
-                "volume_id": volume.volume_id,
-                "frame": volume.frame,
-                "slice": axial,
-                "partition": partition_of(index, n_slices, recipe.partitions),
-                "source": volume.sources[0],
-                "official": record.official,
-            }
-        )
-    if recipe.volume_size is not None:
-        subject.volumes.append(resample(prepared, recipe.volume_size))
+    slices, resampled = prepare_volume(volume, recipe)
+    for axial, partition, picture in slices:
+        place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": axial, "partition": partition}
+        subject.add(record, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
+    if resampled is not None:
+        subject.volumes.append(resampled)
 
 
 def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, image: Image2D) -> None:
     picture = fit(image.array, (recipe.image_size, recipe.image_size))
-    subject.images.append(np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture)
-    subject.rows.append(
-        {
-            "image_id": image.image_id,
-            "subject_id": record.subject_id,
-            "label": record.label,
-            "volume_id": None,
-            "frame": None,
-            "slice": None,
-            "partition": None,
-            "source": image.source,
-            "official": record.official,
-        }
-    )
+    picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+    place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
+    subject.add(record, image.image_id, image.source, picture, place)
 
 
 def _relative(place: str, root: Path) -> str:

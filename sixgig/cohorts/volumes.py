@@ -1,4 +1,4 @@
-"""Volumes: cropping, normalisation of planes, choice of slices, axial partitions, resampling.
+"""The way of one volume: from the voxels as they were read to pictures and to an array of one size.
 
 Voxels stay in their stored type until a plane of them is needed: most planes never are.
 """
@@ -6,26 +6,91 @@ Voxels stay in their stored type until a plane of them is needed: most planes ne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.foreground import Foreground, Mask, find_foreground, unflipped
+from sixgig.cohorts.bias_field import correct_bias
+from sixgig.cohorts.cropping import Box, bounding_box, centre
+from sixgig.cohorts.foreground import Mask, find_foreground
 from sixgig.cohorts.images import fit, three_channels
-from sixgig.cohorts.normalisation import Normalisation, find_range
-from sixgig.cohorts.resampling import triangle
+from sixgig.cohorts.normalisation import find_range
+from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.resampling import to_spacing, triangle
+from sixgig.cohorts.slices import choose_slices, partition_of
+from sixgig.errors import ImageError
 
-Crop = Literal["foreground", "centre", "none"]
-Box = tuple[slice, ...]
 
-#: Part of the axial extent left out at each end: the first slices of a head show little but its skin or its cap.
-_AXIAL_MARGIN = 0.05
+class Slice(NamedTuple):
+    """One axial slice.
+
+    Attributes:
+        axial: Index in the volume before cropping.
+        partition: Which of the equal axial parts holds it, from 0 at the bottom.
+        picture: uint8 [image_size, image_size, 3].
+    """
+
+    axial: int
+    partition: int
+    picture: npt.NDArray[np.uint8]
+
+
+def prepare_volume(volume: Volume, recipe: Recipe) -> tuple[list[Slice], npt.NDArray[np.float16] | None]:
+    """Return the chosen slices, and the whole volume float16 [D, H, W, M] when the recipe has a size for it.
+
+    Raises:
+        ImageError: See :func:`planes_of`.
+    """
+    planes = planes_of(volume, recipe)
+    number = planes.array.shape[2]
+    slices = [
+        Slice(
+            planes.first_slice + index,
+            partition_of(index, number, recipe.partitions),
+            planes.picture(index, recipe.image_size),
+        )
+        for index in choose_slices(number, every=recipe.every, count=recipe.count)
+    ]
+    return slices, None if recipe.volume_size is None else planes.resampled(recipe.volume_size)
+
+
+def planes_of(volume: Volume, recipe: Recipe) -> Planes:
+    """Take a volume to the point where its planes can be read, in this order.
+
+    Bias field, voxel size, foreground, range of intensities, crop.
+
+    Raises:
+        ImageError: The bias field cannot be fitted, there is no foreground, or a channel has no contrast in it.
+    """
+    array, spacing, sources = volume.array, volume.spacing, volume.sources
+    if recipe.n4:
+        try:
+            array = correct_bias(array, spacing)
+        except RuntimeError as error:  # what SimpleITK raises
+            reason = str(error).strip().splitlines()[-1]
+            raise ImageError(sources[0], f"its bias field cannot be fitted: {reason}", "leave out n4") from error
+    if recipe.spacing is not None:
+        array, spacing = to_spacing(array, spacing, recipe.spacing)
+    mask = find_foreground(array, recipe.foreground, sources[0])
+    box: Box = tuple(slice(0, length) for length in array.shape[:3])
+    if mask is not None and recipe.crop != "none":
+        box = bounding_box(mask)
+    # All of the foreground counts for the intensities, also where the centre crop leaves it out.
+    inner = None if mask is None else mask[box]
+    ranges = tuple(
+        find_range(array[..., channel][box], inner, recipe.normalisation, sources[min(channel, len(sources) - 1)])
+        for channel in range(array.shape[3])
+    )
+    if recipe.crop == "centre" and recipe.crop_mm is not None:
+        x, y = (centre(array.shape[axis], recipe.crop_mm / spacing[axis]) for axis in (0, 1))
+        box = (x, y, box[2])
+    return Planes(array[box], spacing, box[2].start, ranges, None if mask is None else mask[box])
 
 
 @dataclass(frozen=True)
-class PreparedVolume:
+class Planes:
     """A cropped volume that is normalised plane by plane.
 
     Attributes:
@@ -52,129 +117,39 @@ class PreparedVolume:
             np.multiply(plane, self.mask[:, :, index], out=plane)
         return plane
 
+    def picture(self, index: int, size: int) -> npt.NDArray[np.uint8]:
+        """Return one axial slice as a picture, uint8 [size, size, 3].
 
-def normalise_and_crop(
-    volume: Volume,
-    *,
-    foreground: Foreground = "all",
-    crop: Crop = "foreground",
-    crop_mm: float | None = None,
-    normalisation: Normalisation | None = None,
-) -> PreparedVolume:
-    """Cut out the region of interest and find what turns its intensities into [0, 1].
+        Anterior is at the top and the subject's left at the left; the aspect ratio is that of the body in mm.
+        """
+        channels = range(min(3, self.array.shape[3]))
+        return three_channels(
+            np.stack([self._turned(self.plane(index, channel), (size, size)) for channel in channels])
+        )
 
-    Args:
-        volume: Raw volume.
-        foreground: ``nonzero``: where any channel is not zero. ``all``: every voxel. ``otsu``: where any channel is
-            above its threshold by Otsu (1979).
-        crop: ``foreground``: its bounding box. ``centre``: in-plane a centred square of ``crop_mm`` (a smaller volume
-            is kept whole), axially the foreground's extent. ``none``: everything.
-        crop_mm: Side of the centre crop in mm.
-        normalisation: How intensities become [0, 1]; the 1st to 99th percentile when None.
+    def resampled(self, size: tuple[int, int, int]) -> npt.NDArray[np.float16]:
+        """Return all of it in the size (D, H, W), for 3D arms.
 
-    Raises:
-        ImageError: There is no foreground, or a channel has no contrast in it.
-    """
-    array, mask = volume.array, find_foreground(volume.array, foreground, volume.sources[0])
-    box: Box = tuple(slice(0, length) for length in array.shape[:3])
-    if mask is not None and crop != "none":
-        box = _bounding_box(mask)
-    # All of the foreground counts for the intensities, also where the centre crop leaves it out.
-    inner = None if mask is None else mask[box]
-    how = normalisation or Normalisation()
-    ranges = tuple(
-        find_range(array[..., channel][box], inner, how, volume.sources[min(channel, len(volume.sources) - 1)])
-        for channel in range(array.shape[3])
-    )
-    if crop == "centre" and crop_mm is not None:
-        x, y = (_centre(array.shape[axis], crop_mm / volume.spacing[axis]) for axis in (0, 1))
-        box = (x, y, box[2])
-    return PreparedVolume(array[box], volume.spacing, box[2].start, ranges, None if mask is None else mask[box])
+        The axial extent fills D; in-plane the aspect ratio in mm is kept, padded with zeros. D runs from bottom to
+        top, and each plane is turned like the pictures. The filter is a triangle that widens with the reduction.
 
+        Returns:
+            float16 [D, H, W, M] in [0, 1].
+        """
+        n_slices, n_channels = self.array.shape[2:]
+        result = np.empty((*size, n_channels), dtype=np.float16)
+        for channel in range(n_channels):
+            planes: dict[int, npt.NDArray[np.float32]] = {}
+            for position in range(size[0]):
+                indices, weights = triangle(position, n_slices, size[0])
+                # Neighbours share planes: the last ones are kept.
+                planes = {index: planes[index] if index in planes else self.plane(index, channel) for index in indices}
+                # A plain weighted sum, not a matrix product: its order of additions never depends on threads.
+                plane = np.zeros(self.array.shape[:2], dtype=np.float32, order="F")
+                for index, weight in zip(indices, weights, strict=True):
+                    plane += weight * planes[index]
+                result[position, :, :, channel] = self._turned(plane, size[1:])
+        return result
 
-def _bounding_box(mask: Mask) -> Box:
-    seen = unflipped(mask)  # as it lies in memory, where all this takes a quarter of the time
-    from_above = np.asarray(seen.any(axis=2))
-    projections = [from_above.any(axis=1), from_above.any(axis=0), seen.any(axis=(0, 1))]
-    extents = [_extent(np.asarray(projection)) for projection in projections]
-    return tuple(
-        slice(length - extent.stop, length - extent.start) if step < 0 else extent
-        for extent, step, length in zip(extents, mask.strides, mask.shape, strict=True)
-    )
-
-
-def _extent(present: Mask) -> slice:
-    indices = np.flatnonzero(present)
-    return slice(int(indices[0]), int(indices[-1]) + 1)
-
-
-def _centre(length: int, wanted: float) -> slice:
-    kept = min(length, max(1, round(wanted)))
-    start = (length - kept) // 2
-    return slice(start, start + kept)
-
-
-def choose_slices(n_slices: int, *, every: int | None = None, count: int | None = None) -> list[int]:
-    """Choose axial positions, centred and evenly spread, without the outermost 5% at each end.
-
-    Args:
-        n_slices: Axial extent of the foreground.
-        every: Take each ``every``-th slice.
-        count: Take this many slices, or all when there are fewer.
-
-    Returns:
-        Ascending, distinct indices in ``range(n_slices)``; all within the margins when neither is given.
-    """
-    margin = int(n_slices * _AXIAL_MARGIN)
-    inner = range(margin, n_slices - margin)
-    if every is not None:
-        return list(inner[(len(inner) - 1) % every // 2 :: every])
-    if count is not None and count < len(inner):
-        return [inner[int((position + 0.5) * len(inner) / count)] for position in range(count)]
-    return list(inner)
-
-
-def partition_of(index: int, n_slices: int, n_partitions: int) -> int:
-    """Return which of ``n_partitions`` equal parts of the axial extent holds slice ``index``, from 0 at the bottom."""
-    return index * n_partitions // n_slices
-
-
-def slice_image(prepared: PreparedVolume, index: int, image_size: int) -> npt.NDArray[np.uint8]:
-    """Return one axial slice as a picture, uint8 [image_size, image_size, 3].
-
-    Anterior is at the top and the subject's left at the left; the aspect ratio is that of the body in mm.
-    """
-    row_mm, column_mm = prepared.spacing[1], prepared.spacing[0]
-    channels = [
-        fit(prepared.plane(index, channel)[:, ::-1].T, (image_size, image_size), (row_mm, column_mm))
-        for channel in range(min(3, prepared.array.shape[3]))
-    ]
-    return three_channels(np.stack(channels))
-
-
-def resample(prepared: PreparedVolume, size: tuple[int, int, int]) -> npt.NDArray[np.float16]:
-    """Resample to ``size`` = (D, H, W) for 3D arms.
-
-    The axial extent fills D; in-plane the aspect ratio in mm is kept, padded with zeros. D runs from bottom to top,
-    and each plane is turned like the pictures of :func:`slice_image`. The filter is a triangle that widens with the
-    reduction.
-
-    Returns:
-        float16 [D, H, W, M] in [0, 1].
-    """
-    depth, height, width = size
-    spacing = prepared.spacing
-    n_slices, n_channels = prepared.array.shape[2:]
-    result = np.empty((depth, height, width, n_channels), dtype=np.float16)
-    for channel in range(n_channels):
-        planes: dict[int, npt.NDArray[np.float32]] = {}
-        for position in range(depth):
-            indices, weights = triangle(position, n_slices, depth)
-            # Neighbours share planes: the last ones are kept.
-            planes = {index: planes[index] if index in planes else prepared.plane(index, channel) for index in indices}
-            # A plain weighted sum, not a matrix product: its order of additions never depends on threads.
-            plane = np.zeros(prepared.array.shape[:2], dtype=np.float32, order="F")
-            for index, weight in zip(indices, weights, strict=True):
-                plane += weight * planes[index]
-            result[position, :, :, channel] = fit(plane[:, ::-1].T, (height, width), (spacing[1], spacing[0]))
-    return result
+    def _turned(self, plane: npt.NDArray[np.float32], size: tuple[int, int]) -> np.ndarray:
+        return fit(plane[:, ::-1].T, size, (self.spacing[1], self.spacing[0]))

@@ -11,7 +11,7 @@ import numpy as np
 
 from sixgig.cohorts.base import Adapter, Item, Record, Rejection
 from sixgig.cohorts.fingerprints import files_of
-from sixgig.cohorts.options import Recipe
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.stored import read_shape
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.cohorts.unpacking import unpacked_size

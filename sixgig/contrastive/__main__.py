@@ -22,9 +22,10 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import IO, Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from sixgig.errors import TrainingError
+from sixgig.runtime.atomic import write_json
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -115,9 +116,9 @@ def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
         facts = check(options.gpu, options.memory_fraction)
     except TrainingError as error:
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
-        _write_json(output, {"usable": False, **found})
+        write_json(output, {"usable": False, **found})
         raise
-    _write_json(output, facts)
+    write_json(output, facts)
     tell("[check_tensorflow1] " + _in_words(facts))
     return 0
 
@@ -179,7 +180,7 @@ def _train_alone(job: Mapping[str, Any], settings: Any, store: Any, report: Call
     facts["fallbacks"] = [*environment["fallbacks"], *facts["fallbacks"]]
     found = {"backend": backend.name, "version": backend.version, "device": backend.device, "dtype": backend.dtype}
     found["peak_rss_mb"] = _peak_rss_mb()
-    _write_json(Path(job["facts"]), {**environment, **found, **facts})
+    write_json(Path(job["facts"]), {**environment, **found, **facts})
 
 
 def _peak_rss_mb() -> float:
@@ -231,17 +232,6 @@ def _read_images(path: str) -> Any:
         reason = f"holds {images.dtype} {list(images.shape)}, must hold uint8 [n, height, width, 3]"
         raise TrainingError(path, reason, "delete it and run again")
     return images
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a file that appears whole or not at all."""
-    partial = path.with_name(f".partial-{path.name}")
-    stream: IO[str]
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(str(partial), str(path))
 
 
 if __name__ == "__main__":

@@ -22,12 +22,18 @@ class Device:
         name: Name of the card, or of the processor type.
         dtype: Computation type, ``float32``, ``float16`` or ``bfloat16``.
         fallbacks: What was asked for and could not be had, in words.
+        card: What identifies the card; None on a CPU.
     """
 
     kind: str
     name: str
     dtype: str
     fallbacks: tuple[str, ...] = ()
+    card: str | None = None
+
+    def dtype_on(self, kind: str) -> str:
+        """Return the computation type on this device, or on the CPU that stands in for it."""
+        return self.dtype if kind == "cuda" else "float32"
 
 
 def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
@@ -67,4 +73,4 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     if precision == "auto":
         precision = "bfloat16" if properties.major >= 8 else "float16"
     _LOG.info("GPU %s, %.0f MiB, limit %d MiB, %s", properties.name, total_mb, memory_limit_mb, precision)
-    return Device("cuda", properties.name, precision)
+    return Device("cuda", properties.name, precision, card=str(properties.uuid))

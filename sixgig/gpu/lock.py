@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sixgig.errors import GpuError
+from sixgig.gpu.watch import GpuWatch
 from sixgig.runtime.locks import locked
+from sixgig.runtime.progress import tell as tell_people
 
 
 def lock_path(card: str) -> Path:
@@ -47,3 +49,22 @@ def hold_gpu(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
     waiting = "waiting for the GPU, {:.0f} s so far: another sixgig job holds {}"
     with locked(path, lambda seconds: tell(waiting.format(seconds, path))):
         yield
+
+
+@contextmanager
+def card_alone(card: str | None, label: str) -> Iterator[GpuWatch]:
+    """Have a card to oneself for the length of the block, and watch it.
+
+    Args:
+        card: What identifies the card; None on a CPU, where nothing is held or watched.
+        label: Name of the job, for people.
+
+    Raises:
+        GpuError: See :func:`hold_gpu`.
+    """
+    watch = GpuWatch()
+    if card is None:
+        yield watch
+        return
+    with hold_gpu(lock_path(card), lambda text: tell_people(f"[{label}] {text}")), watch:
+        yield watch

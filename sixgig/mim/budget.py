@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sixgig.errors import ArmError
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.masking import masked_count
+from sixgig.mim.settings import Settings
 
 _MIB = 1024 * 1024
 _FLOAT32 = 4
@@ -165,17 +165,7 @@ class _Step(NamedTuple):
         return self.weights if self.accumulation else done
 
 
-def predict(
-    geometry: Geometry,
-    shape: Shape,
-    objective: str,
-    mask_ratio: float,
-    micro_batch: int,
-    precision: str,
-    gradient_checkpointing: bool,
-    ema: bool,
-    accumulation: bool = True,
-) -> Prediction:
+def predict(geometry: Geometry, shape: Shape, settings: Settings) -> Prediction:
     """Predict peak memory and arithmetic of a training step.
 
     The parts: ``weights`` (float32 masters), ``gradients`` (float32), ``moments`` (AdamW's two), ``ema`` (a float32
@@ -186,26 +176,19 @@ def predict(
     Args:
         geometry: Crop, patch and channels.
         shape: Sizes of the network.
-        objective: ``mae`` or ``simmim``.
-        mask_ratio: Share of masked tokens.
-        micro_batch: Crops that pass the network at once.
-        precision: ``float32``, ``bfloat16`` or ``float16``.
-        gradient_checkpointing: Whether blocks keep their inputs alone.
-        ema: Whether a moving average of the weights is kept.
-        accumulation: Whether a step sums the gradients of several micro-batches. Then they exist during the forward
-            pass too; else they take the place of the activations as these are freed.
+        settings: Objective, mask ratio, micro-batch, precision, checkpointing and moving average. When a step sums the
+            gradients of several micro-batches, they exist during the forward pass too; else they take the place of the
+            activations as these are freed.
 
     Raises:
-        ArmError: The objective or the precision is unknown, or sizes do not fit together.
+        ArmError: Sizes do not fit together.
     """
     geometry.check()
     shape.check()
-    if precision not in COMPUTE_BYTES:
-        raise ArmError("precision", f"{precision!r} is unknown", f"choose one of {', '.join(COMPUTE_BYTES)}")
-    compute = COMPUTE_BYTES[precision]
-    masked = masked_count(geometry.tokens, mask_ratio)
+    compute, micro_batch = COMPUTE_BYTES[settings.precision], settings.micro_batch
+    masked = masked_count(geometry.tokens, settings.mask_ratio)
     visible = geometry.tokens - masked
-    stacks = _stacks(geometry, shape, objective, visible)
+    stacks = _stacks(geometry, shape, settings.objective, visible)
     parameters, linear = _parameters(geometry, shape, stacks)
     predicted = float(micro_batch * masked * geometry.patch_values)
     step = _Step(
@@ -217,8 +200,8 @@ def predict(
         predicted=predicted,
         micro_batch=micro_batch,
         compute=compute,
-        checkpointing=gradient_checkpointing,
-        accumulation=accumulation,
+        checkpointing=settings.gradient_checkpointing,
+        accumulation=micro_batch < settings.batch_size,
     )
     worst, weights = max(step.moments(), key=sum), step.weights
     crops = float(micro_batch * math.prod(geometry.crop) * geometry.channels * _FLOAT32)
@@ -226,7 +209,7 @@ def predict(
         "weights": weights,
         "gradients": worst.gradients,
         "moments": 2 * weights,
-        "ema": weights if ema else 0.0,
+        "ema": weights if settings.ema else 0.0,
         "autocast_weights": worst.autocast_weights,
         "batch": crops + predicted * compute,
         "activations": worst.activations,
@@ -234,15 +217,13 @@ def predict(
     }
     short_lived = ("autocast_weights", "batch", "activations", "workspace")
     parts["allocator"] = ALLOCATOR_SHARE * sum(parts[name] for name in short_lived)
-    flops = micro_batch * _flops(geometry, stacks, visible, masked, gradient_checkpointing)
+    flops = micro_batch * _flops(geometry, stacks, visible, masked, settings.gradient_checkpointing)
     in_mib = {name: size / _MIB for name, size in parts.items()}
     return Prediction(sum(in_mib.values()), flops, parameters, in_mib)
 
 
 def _stacks(geometry: Geometry, shape: Shape, objective: str, visible: int) -> list[_Stack]:
     """Return the encoder, and for MAE the decoder."""
-    if objective not in ("mae", "simmim"):
-        raise ArmError("arms.vit_mim.objective", f"{objective!r} is unknown", "choose mae or simmim")
     through = shape.prefix_tokens + (visible if objective == "mae" else geometry.tokens)
     encoder = _Stack(shape.depth, through, shape.width, shape.heads, shape.mlp_width, shape.layer_scale)
     if objective == "simmim":

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sixgig.errors import ArmError
+from sixgig.mim.geometry import by
 from sixgig.mim.settings import STANZA
 
 #: How a crop uses the modalities of a volume: all as channels, or one of them (drawn at random in training).
@@ -195,8 +196,8 @@ def check_volumes(volumes: np.ndarray, crop: Sequence[int], modalities: str) -> 
         largest = [min(part, whole) for part, whole in zip(crop, size, strict=True)]
         raise ArmError(
             f"{STANZA}.crop",
-            f"is {_by(crop)} voxels, and the cohort's volumes have only {_by(size)}",
-            f"set it to {_by(largest)} or less, a multiple of {STANZA}.patch, or prepare larger volumes",
+            f"is {by(crop)} voxels, and the cohort's volumes have only {by(size)}",
+            f"set it to {by(largest)} or less, a multiple of {STANZA}.patch, or prepare larger volumes",
         )
 
 
@@ -241,7 +242,7 @@ def sliding_positions(size: Sequence[int], crop: Sequence[int], overlap: float =
     """
     if any(part > whole for part, whole in zip(crop, size, strict=True)):
         raise ArmError(
-            f"{STANZA}.crop", f"is {_by(crop)}, larger than {_by(size)}", "choose a smaller crop, or larger volumes"
+            f"{STANZA}.crop", f"is {by(crop)}, larger than {by(size)}", "choose a smaller crop, or larger volumes"
         )
     return list(product(*(_axis_positions(whole, part, overlap) for whole, part in zip(size, crop, strict=True))))
 
@@ -283,7 +284,3 @@ def item_seeds(seed: int, stream: int, positions: range) -> list[int]:
 
 def _generator(seed: int, stream: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, stream, number])))
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return " x ".join(str(size) for size in sizes)

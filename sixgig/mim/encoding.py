@@ -10,7 +10,6 @@ import torch
 
 from sixgig.errors import ArmError
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels, read_crop, release, sliding_positions
-from sixgig.mim.geometry import Geometry
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
 from sixgig.training.reading import read_ahead
@@ -52,7 +51,6 @@ class _InMemory:
 def encode_volumes(
     encoder: TokenEncoder,
     volumes: np.ndarray,
-    geometry: Geometry,
     modalities: str,
     token: str,
     batch_size: int,
@@ -71,7 +69,6 @@ def encode_volumes(
     Args:
         encoder: Trained, or not.
         volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead.
-        geometry: Of the encoder.
         modalities: ``channels`` (all at once) or ``separate`` (each by itself, features concatenated in order).
         token: ``mean`` or ``cls``; a network without class token has only ``mean``.
         batch_size: Crops at a time.
@@ -91,6 +88,7 @@ def encode_volumes(
     """
     if token not in TOKENS:
         raise ArmError(f"{STANZA}.token", f"is {token!r}", f"use {' or '.join(TOKENS)}")
+    geometry = encoder.geometry
     check_volumes(volumes, geometry.crop, modalities)
     if crop_channels(volumes, modalities) != geometry.channels:
         raise ArmError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,30 +59,29 @@ class Geometry(NamedTuple):
         if self.dimensions not in (2, 3) or len(self.patch) != self.dimensions:
             raise ArmError(
                 place,
-                f"a crop of {_sizes(self.crop)} and a patch of {_sizes(self.patch)} are not both 2D or both 3D",
+                f"a crop of {by(self.crop)} and a patch of {by(self.patch)} are not both 2D or both 3D",
                 "give crop and patch one size per dimension: three for volumes, two for slices",
             )
         if min(*self.crop, *self.patch, self.channels) < 1:
             raise ArmError(
                 place,
-                f"a crop of {_sizes(self.crop)} x {self.channels} channels, a patch of {_sizes(self.patch)}: "
-                "a size below 1",
+                f"a crop of {by(self.crop)} x {self.channels} channels, a patch of {by(self.patch)}: a size below 1",
                 "give sizes of at least 1",
             )
         pairs = list(zip(self.crop, self.patch, strict=True))
         if any(size % side for size, side in pairs):
             lower = tuple(max(size // side, 1) * side for size, side in pairs)
             upper = tuple(-(-size // side) * side for size, side in pairs)
-            nearest = " or ".join(_sizes(sizes) for sizes in dict.fromkeys((lower, upper)))
+            nearest = " or ".join(by(sizes) for sizes in dict.fromkeys((lower, upper)))
             raise ArmError(
                 place,
-                f"a patch of {_sizes(self.patch)} does not divide a crop of {_sizes(self.crop)}",
+                f"a patch of {by(self.patch)} does not divide a crop of {by(self.crop)}",
                 f"set the crop to {nearest}, or choose a patch that divides it",
             )
         if self.tokens < 2:
             raise ArmError(
                 place,
-                f"a patch of {_sizes(self.patch)} covers the whole crop of {_sizes(self.crop)}: nothing to mask",
+                f"a patch of {by(self.patch)} covers the whole crop of {by(self.crop)}: nothing to mask",
                 "choose a smaller patch",
             )
 
@@ -190,5 +190,6 @@ def unpatchify(patches: Tensor, geometry: Geometry) -> Tensor:
     return parts.permute(0, 1 + dimensions, *pairs).reshape(n, geometry.channels, *geometry.crop)
 
 
-def _sizes(sizes: tuple[int, ...]) -> str:
+def by(sizes: Sequence[int]) -> str:
+    """Return sizes in words: ``8 x 16 x 16``."""
     return " x ".join(str(size) for size in sizes)

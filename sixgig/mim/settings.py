@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sixgig.errors import ArmError
@@ -77,6 +77,12 @@ class Settings:
                 f"is {self.warmup_steps}, and there are {self.steps} steps: the full learning rate is never used",
                 f"set it to {self.steps // 10} (a tenth of the steps), or raise {STANZA}.steps",
             )
+
+    @classmethod
+    def from_stanza(cls, options: Mapping[str, Any], *, precision: str, seed: int, threads: int) -> Settings:
+        """Read the arm's stanza in the config; its precision may be ``auto``, so what that stands for is given."""
+        read = {field.name: options[field.name] for field in fields(cls) if field.name in options}
+        return cls(**{**read, "precision": precision, "seed": seed, "threads": threads})
 
     @property
     def micro_batch(self) -> int:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: write beside, fsync, rename."""
+"""Files that appear whole or not at all: write beside, fsync, rename. It runs under Python 3.7 too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+        synchronise(partial)
         os.replace(partial, final)
-        _sync_folder(final.parent)
+        synchronise(final.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            partial.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def synchronise(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -54,7 +55,7 @@ def _sync_folder(folder: Path) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_path(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

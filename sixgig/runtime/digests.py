@@ -1,4 +1,4 @@
-"""Digests of files and of settings."""
+"""Digests of files and of settings. It runs under Python 3.7 too."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """Return the sha256 of a file's content as 64 lower-case hexadecimal digits, read in blocks."""
+    digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:

@@ -7,8 +7,6 @@ its architecture as JSON. Both NumPy 1.18 and NumPy 2 write and read it.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -18,6 +16,7 @@ from typing import Any, Mapping, Tuple
 import numpy as np
 
 from sixgig.errors import TrainingError
+from sixgig.runtime.atomic import atomic_path
 
 #: Name of the entry that holds the facts; no array may have it.
 FACTS = "__facts__"
@@ -33,7 +32,7 @@ def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str
     """Write arrays and facts to one file, which appears whole or not at all.
 
     Args:
-        path: The ``.npz`` file. Its folder must exist.
+        path: The ``.npz`` file.
         arrays: Numeric arrays by name.
         facts: Whatever JSON can hold.
 
@@ -58,21 +57,11 @@ def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str
 
 
 def _write(final: Path, entries: Mapping[str, np.ndarray]) -> None:
-    """Write entries under a temporary name in the same folder, then rename."""
-    partial = final.with_name(f".partial-{uuid.uuid4().hex}-{final.name}")
-    try:
-        with partial.open("xb") as stream:
-            with zipfile.ZipFile(stream, "w") as archive:
-                for name, array in entries.items():
-                    # np.savez takes no array named `file`, and writes the time: equal content gives equal bytes here.
-                    with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(str(partial), str(final))
-    finally:
-        if partial.exists():
-            partial.unlink()
+    with atomic_path(final) as partial, zipfile.ZipFile(str(partial), "w") as archive:
+        for name, array in entries.items():
+            # np.savez takes no array named `file`, and writes the time: equal content gives equal bytes here.
+            with archive.open(zipfile.ZipInfo(name + _SUFFIX), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

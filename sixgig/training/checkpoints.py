@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 from sixgig.errors import TrainingError
+from sixgig.runtime.atomic import synchronise
+from sixgig.runtime.digests import file_sha256
 
 _STATE, _MANIFEST = "state.json", "manifest.json"
 _PARTIAL = ".partial-"
@@ -60,10 +61,10 @@ class CheckpointStore:
         try:
             write(partial)
             (partial / _STATE).write_text(json.dumps(state), encoding="utf-8")
-            digests = {str(path.relative_to(partial)): _digest(path) for path in _files(partial)}
+            digests = {str(path.relative_to(partial)): file_sha256(path) for path in _files(partial)}
             (partial / _MANIFEST).write_text(json.dumps({"step": step, "files": digests}), encoding="utf-8")
             for path in [*_files(partial), partial]:
-                _synchronise(path)
+                synchronise(path)
             final = self.folder / "step-{:09d}".format(step)  # noqa: UP032 (the name's pattern, readable)
             if final.exists():
                 shutil.rmtree(str(final))
@@ -71,7 +72,7 @@ class CheckpointStore:
         except BaseException:
             shutil.rmtree(str(partial), ignore_errors=True)
             raise
-        _synchronise(self.folder)
+        synchronise(self.folder)
         for old in self._newest_first()[self._keep :]:
             shutil.rmtree(str(old), ignore_errors=True)
 
@@ -119,26 +120,10 @@ def _read(folder: Path) -> tuple[int, dict[str, Any]]:
     """Return step and state after every file is checked; ValueError and its like when something is wrong."""
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     for name, digest in manifest["files"].items():
-        if _digest(folder / name) != digest:
+        if file_sha256(folder / name) != digest:
             raise ValueError(f"{name} has changed since it was written")
     return int(manifest["step"]), json.loads((folder / _STATE).read_text(encoding="utf-8"))
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _synchronise(path: Path) -> None:
-    descriptor = os.open(str(path), os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

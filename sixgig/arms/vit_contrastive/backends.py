@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sixgig.arms.following import Follower
+from sixgig.arms.torch_training import train_in_torch
 from sixgig.arms.vit_contrastive.process import CardFullError, Tensorflow1Process
 from sixgig.contrastive.measurement import TrainingData
 from sixgig.contrastive.sampling import Pool
@@ -21,11 +21,8 @@ from sixgig.errors import ArmError
 from sixgig.gpu.card import first_card
 from sixgig.gpu.device import choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import hold_gpu, lock_path
-from sixgig.gpu.watch import GpuWatch
+from sixgig.gpu.lock import card_alone
 from sixgig.runtime.atomic import read_json
-from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
-from sixgig.runtime.progress import tell
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.export import import_vit
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sixgig.arms.pretrain_job import PretrainJob
+    from sixgig.training.run import Report
 
 #: What the activations of one pass may take on a CPU, in bytes; the user has 5 GB free in all.
 _CPU_BUDGET = 1.5e9
@@ -45,8 +43,8 @@ _IMAGES_PER_SLICE = {"g_d": 4, "g_d_minus": 3, "g_r": 2}
 #: Largest difference between the features of the two environments, relative to the largest feature.
 _HANDOVER_TOLERANCE = {"float32": 1e-3, "float16": 5e-2}
 
-#: Trained arrays under timm's names, facts for the sidecar, and the loss curve.
-Outcome = tuple[dict[str, np.ndarray], dict[str, Any], list[tuple[int, str, float, float]]]
+#: Trained arrays under timm's names, facts with the loss curve, and the folder of checkpoints.
+Outcome = tuple[dict[str, np.ndarray], dict[str, Any], Path]
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,10 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
     write_arrays(folder / "weights.npz", training.arrays, training.architecture)
     write_arrays(folder / "pools.npz", pools, {})
     framework = f"TensorFlow {versions['tensorflow']}"
-    watch = GpuWatch()
-    with ExitStack() as stack:
-        follower = stack.enter_context(_follower(training, framework))
-        if card is not None:
-            stack.enter_context(hold_gpu(lock_path(card.uuid), lambda text: tell(f"[{job.label}] {text}")))
-            stack.enter_context(watch)
+    with (
+        Follower(job, {"framework": framework, "loss": training.settings.loss}, training.notes) as follower,
+        card_alone(card.uuid if card else None, job.label) as watch,
+    ):
         process = Tensorflow1Process(python, folder, job.threads, follower.report)
 
         def run(rung: Rung) -> None:
@@ -162,8 +158,9 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
     facts["fallbacks"] = [*fallbacks, *facts.get("fallbacks", []), *given_up]
     facts |= {"backend": "tensorflow1", "framework": framework, "versions": versions, "gpu": watch.summary()}
     facts |= {"device": rung.device, "dtype": dtype if rung.device == "cuda" else "float32"}
+    facts["notes"] = [*training.notes, *facts.get("notes", [])]
     facts["handover"] = check_handover(training, arrays, folder / "handover.npz", facts["dtype"])
-    return _outcome(training, arrays, facts, folder)
+    return arrays, facts, folder
 
 
 def check_handover(training: Training, arrays: Mapping[str, np.ndarray], handed: Path, dtype: str) -> dict[str, Any]:
@@ -203,15 +200,11 @@ def check_handover(training: Training, arrays: Mapping[str, np.ndarray], handed:
     return {"relative_difference": difference, "images": len(own)}
 
 
-def _follower(training: Training, framework: str) -> Follower:
-    return Follower(training.job, {"framework": framework, "loss": training.settings.loss}, training.notes)
-
-
 def _tensorflow_type(precision: str) -> str:
     return "float32" if precision == "float32" else "float16"
 
 
-def train_in_torch(training: Training, network: nn.Module) -> Outcome:
+def train_here(training: Training, network: nn.Module) -> Outcome:
     """Train in this process, with PyTorch.
 
     Args:
@@ -226,46 +219,22 @@ def train_in_torch(training: Training, network: nn.Module) -> Outcome:
 
     from sixgig.contrastive.pytorch.backend import TorchBackend
 
-    job = training.job
+    job, architecture = training.job, training.architecture
     torch.set_num_threads(max(1, job.threads))
     device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
     folder = training.folder(f"PyTorch {torch.__version__}", device.kind, device.dtype)
-    framework = f"PyTorch {torch.__version__}"
-    images = job.load_images()
-    architecture = training.architecture
-    data = TrainingData(
-        images, training.pretraining, training.evaluation, tuple(architecture["mean"]), tuple(architecture["std"])
-    )
-    watch = GpuWatch()
-    with ExitStack() as stack:
-        follower = stack.enter_context(_follower(training, framework))
-        if device.kind == "cuda":
-            card = str(torch.cuda.get_device_properties(0).uuid)
-            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[{job.label}] {text}")))
-            stack.enter_context(watch)
+    mean, std = tuple(architecture["mean"]), tuple(architecture["std"])
+    data = TrainingData(job.load_images(), training.pretraining, training.evaluation, mean, std)
 
-        def run(rung: Rung) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-            micro_batch = rung.batch_size if rung.device == "cuda" else training.first_micro_batch("cpu")
-            dtype = device.dtype if rung.device == "cuda" else "float32"
-            settings = training.settings._replace(micro_batch_size=micro_batch, precision=dtype)
-            backend = TorchBackend(
-                copy.deepcopy(network), architecture, settings, rung.device, dtype, rung.gradient_checkpointing
-            )
-            found = train(backend, data, settings, CheckpointStore(folder / "checkpoints"), follower.report)
-            return backend.arrays(), dict(found)
+    def attempt(rung: Rung, report: Report) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        micro_batch = rung.batch_size if rung.device == "cuda" else training.first_micro_batch("cpu")
+        dtype = device.dtype_on(rung.device)
+        settings = training.settings._replace(micro_batch_size=micro_batch, precision=dtype)
+        backend = TorchBackend(
+            copy.deepcopy(network), architecture, settings, rung.device, dtype, rung.gradient_checkpointing
+        )
+        found = train(backend, data, settings, CheckpointStore(folder / "checkpoints"), report)
+        return backend.arrays(), found
 
-        ladder = rungs(training.first_micro_batch(device.kind), device.kind, trains=True)
-        (arrays, facts), rung, given_up = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
-    facts["fallbacks"] = [*device.fallbacks, *facts.get("fallbacks", []), *given_up]
-    facts |= {"backend": "torch", "framework": framework, "versions": {"torch": torch.__version__}}
-    facts |= {"device": rung.device, "dtype": device.dtype if rung.device == "cuda" else "float32"}
-    facts |= {"gpu": watch.summary(), "peak_vram_mb": peak_vram_mb(), "peak_rss_mb": peak_rss_mb()}
-    return _outcome(training, arrays, facts, folder)
-
-
-def _outcome(training: Training, arrays: dict[str, np.ndarray], facts: dict[str, Any], folder: Path) -> Outcome:
-    history = [(int(row[0]), str(row[1]), float(row[2]), float(row[3])) for row in facts.pop("history")]
-    facts["notes"] = [*training.notes, *facts.get("notes", [])]
-    facts |= {"batch_size_used": training.settings.batch_size, "settings": training.settings.as_dict()}
-    facts["checkpoints"] = str(folder)
-    return arrays, facts, history
+    micro_batch, loss = training.first_micro_batch(device.kind), training.settings.loss
+    return *train_in_torch(job, device, micro_batch, loss, training.notes, attempt), folder

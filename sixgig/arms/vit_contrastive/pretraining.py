@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sixgig.arms.base import Trained
-from sixgig.arms.vit_contrastive.backends import Training, train_in_tensorflow1, train_in_torch
+from sixgig.arms.vit_contrastive.backends import Training, train_here, train_in_tensorflow1
 from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import ArmError, EnvironmentMissingError
@@ -40,13 +39,14 @@ def pretrain(job: PretrainJob) -> Trained:
     backend, found, fallbacks = choose_backend(job)
     if backend == "tensorflow1":
         assert job.python is not None
-        trained, facts, history = train_in_tensorflow1(training, job.python.read_text().strip(), found)
+        trained, facts, folder = train_in_tensorflow1(training, job.python.read_text().strip(), found)
     else:
-        trained, facts, history = train_in_torch(training, network)
+        trained, facts, folder = train_here(training, network)
     import_vit(network, trained)
-    fallbacks += facts.pop("fallbacks", [])
-    folder = Path(facts.pop("checkpoints"))
-    return Trained(network.state_dict(), {**facts, "fallbacks": fallbacks}, history, folder)
+    history = facts.pop("history")
+    facts |= {"fallbacks": [*fallbacks, *facts["fallbacks"]], "settings": training.settings.as_dict()}
+    facts["batch_size_used"] = training.settings.batch_size
+    return Trained(network.state_dict(), facts, history, folder)
 
 
 def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]:
@@ -96,28 +96,17 @@ def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: M
         raise ArmError(
             f"{_STANZA}.frozen_blocks", f"is {frozen}, and the backbone has {depth} blocks", f"use {depth - 1} or less"
         )
-    settings = Settings(
-        loss=loss,
-        batch_size=int(options["batch_size"]),
-        partitions=partitions,
-        steps=int(options["steps"]),
-        local_steps=int(options["local_steps"]),
-        learning_rate=float(options["learning_rate"]),
-        warmup_steps=int(options["warmup_steps"]),
-        temperature=float(options["temperature"]),
-        crop_fraction=float(options["crop_fraction"]),
-        brightness=float(options["brightness"]),
-        contrast_low=1 - float(options["contrast"]),
-        contrast_high=1 + float(options["contrast"]),
-        frozen_blocks=frozen,
-        micro_batch_size=int(options["micro_batch_size"]),
-        token=str(options["token"]),
-        patience=int(options["patience"]),
-        precision="float32",
-        reference_batching=bool(options["reference_batching"]) and loss == "g_d",
-        seed=job.seed,
-        threads=job.threads,
-    )
+    own = {
+        "loss": loss,
+        "partitions": partitions,
+        "contrast_low": 1 - float(options["contrast"]),
+        "contrast_high": 1 + float(options["contrast"]),
+        "precision": "float32",
+        "reference_batching": bool(options["reference_batching"]) and loss == "g_d",
+        "seed": job.seed,
+        "threads": job.threads,
+    }
+    settings = Settings.from_dict({name: options[name] for name in Settings._fields if name in options} | own, _STANZA)
     check_pool(pretraining, loss, settings.batch_size, partitions, settings.reference_batching)
     notes = [note] if note else []
     return Training(job, dict(arrays), dict(architecture), pretraining, evaluation, settings, notes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,10 @@ import torch
 
 from sixgig.arms.base import Trained
 from sixgig.arms.encoding import PartialFeatures
-from sixgig.arms.following import Follower
+from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
 from sixgig.gpu.device import choose_device
-from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import hold_gpu, lock_path
-from sixgig.gpu.watch import GpuWatch
+from sixgig.gpu.ladder import Rung
 from sixgig.mim.budget import predict
 from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
 from sixgig.mim.encoding import encode_volumes
@@ -30,8 +27,6 @@ from sixgig.mim.network import TokenEncoder, build_network
 from sixgig.mim.settings import STANZA, Settings
 from sixgig.mim.training import train
 from sixgig.runtime.digests import file_sha256
-from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
-from sixgig.runtime.progress import tell
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import read_provenance, read_weights
@@ -40,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sixgig.arms.pretrain_job import PretrainJob
+    from sixgig.training.run import Report
 
 #: What a training may take of a CPU's memory, in MiB; the user has 5 GB free in all.
 _CPU_BUDGET_MB = 1200.0
@@ -66,12 +62,11 @@ def pretrain(job: PretrainJob) -> Trained:
     ready = [first]  # taken out by the first rung: a copy to begin again from would hold half a gigabyte for a ViT-B
     del first
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
-    settings = _settings(job, device.dtype)
+    settings = Settings.from_stanza(options, precision=device.dtype, seed=job.seed, threads=job.threads)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
     notes = [] if volumes is not None else [f"{job.cohort}: trained on slices (images of {images.shape[1]} px)"]
     if options["mode"] == "volume" and volumes is None:
         raise ArmError(f"{STANZA}.mode", "is volume, and the cohort has no volumes", "set it to auto or slices")
-    framework = f"PyTorch {torch.__version__}"
     folder = job.checkpoint_folder(
         settings=dataclasses.replace(settings, micro_batch_size=0, threads=1, gradient_checkpointing=False).as_dict(),
         geometry=list(geometry),
@@ -80,38 +75,24 @@ def pretrain(job: PretrainJob) -> Trained:
         device=device.kind,
         torch=torch.__version__,
     )
-    watch = GpuWatch()
-    with ExitStack() as stack:
-        follower = stack.enter_context(Follower(job, {"framework": framework, "loss": settings.objective}, notes))
-        if device.kind == "cuda":
-            card = str(torch.cuda.get_device_properties(0).uuid)
-            stack.enter_context(hold_gpu(lock_path(card), lambda text: tell(f"[{job.label}] {text}")))
-            stack.enter_context(watch)
 
-        def run(rung: Rung) -> tuple[Network, dict[str, Any], Settings]:
-            own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
-            used = _on_rung(settings, rung, geometry, shape)
-            store = CheckpointStore(folder)
-            return own, train(own, train_on, measure_on, used, rung.device, store, follower.report), used
+    def attempt(rung: Rung, report: Report) -> tuple[tuple[Network, Settings], dict[str, Any]]:
+        own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
+        used = _on_rung(settings, rung, geometry, shape)
+        return (own, used), train(own, train_on, measure_on, used, rung.device, CheckpointStore(folder), report)
 
-        ladder = rungs(settings.micro_batch, device.kind, trains=True)
-        (trained, facts, used), rung, given_up = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
+    (trained, used), facts = train_in_torch(job, device, settings.micro_batch, settings.objective, notes, attempt)
     trained = trained.cpu().eval()
-    facts["fallbacks"] = [*device.fallbacks, *facts["fallbacks"], *given_up]
-    facts["notes"] = [*notes, *facts["notes"]]
-    facts |= {"backend": "torch", "framework": framework, "versions": {"torch": torch.__version__}}
-    facts |= {"device": rung.device, "dtype": used.precision, "gpu": watch.summary()}
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
-    facts |= {"peak_vram_mb": peak_vram_mb(), "peak_rss_mb": peak_rss_mb()}
     facts |= {"predicted": _prediction(used, geometry, shape)}
     facts |= {"mode": "slices" if volumes is None else "volume", "init": options["init"], "settings": used.as_dict()}
     facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
-    history = [(int(row[0]), str(row[1]), float(row[2]), float(row[3])) for row in facts.pop("history")]
+    history = facts.pop("history")
     state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
-    return Trained(state, facts, history, folder, _pictures(trained, measure_on, geometry, settings))
+    return Trained(state, facts, history, folder, _pictures(trained, measure_on, settings))
 
 
-def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> tuple[TokenEncoder, Geometry]:
+def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> TokenEncoder:
     """Build the encoder of volumes that :func:`pretrain` trained.
 
     Args:
@@ -127,12 +108,12 @@ def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> tuple[To
     encoder = TokenEncoder(geometry, Shape(**described["shape"]), described["mean"], described["std"])
     state, _ = read_weights(weights)
     _load(encoder, state, weights)
-    return encoder.eval(), geometry
+    return encoder.eval()
 
 
 def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str, token: str) -> Callable[..., Any]:
     """Return what encodes volumes with the encoder that :func:`pretrain` trained, see :class:`VolumeEncoder`."""
-    network, geometry = load_volume_encoder(weights, described)
+    network = load_volume_encoder(weights, described)
 
     def encode(
         volumes: np.ndarray,
@@ -150,7 +131,7 @@ def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str
             seen = int(event["volumes"])
 
         how = (modalities, token, rung.batch_size, rung.device, dtype)
-        return encode_volumes(network, volumes, geometry, *how, report, kept=partial, names=names)
+        return encode_volumes(network, volumes, *how, report, kept=partial, names=names)
 
     return encode
 
@@ -208,15 +189,6 @@ def _init_digest(options: Mapping[str, Any]) -> str:
     return str(options["init_file"]["sha256"]) if options["init"] == "file" else ""
 
 
-def _settings(job: PretrainJob, dtype: str) -> Settings:
-    options = job.options
-    same = (
-        "objective", "mask_ratio", "steps", "batch_size", "learning_rate", "minimum_learning_rate", "warmup_steps",
-        "weight_decay", "micro_batch_size", "clip", "ema", "gradient_checkpointing",
-    )  # fmt: skip
-    return Settings(**{name: options[name] for name in same}, precision=dtype, seed=job.seed, threads=job.threads)
-
-
 def _source(
     job: PretrainJob, volumes: np.ndarray | None, images: np.ndarray, geometry: Geometry, rows: pd.DataFrame
 ) -> Source:
@@ -250,17 +222,7 @@ def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -
 
 
 def _prediction(settings: Settings, geometry: Geometry, shape: Shape) -> dict[str, float]:
-    found = predict(
-        geometry,
-        shape,
-        settings.objective,
-        settings.mask_ratio,
-        settings.micro_batch,
-        settings.precision,
-        settings.gradient_checkpointing,
-        settings.ema > 0,
-        settings.micro_batch < settings.batch_size,
-    )
+    found = predict(geometry, shape, settings)
     return {"memory_mb": found.memory_mb, "flops_per_micro_batch": found.flops_per_step, "parameters": found.parameters}
 
 
@@ -274,8 +236,8 @@ def _describe(encoder: TokenEncoder) -> dict[str, Any]:
     }
 
 
-def _pictures(network: Network, source: Source, geometry: Geometry, settings: Settings) -> dict[str, np.ndarray]:
-    items = fixed_items(source, geometry, settings, 0, _PICTURES)
+def _pictures(network: Network, source: Source, settings: Settings) -> dict[str, np.ndarray]:
+    items = fixed_items(source, network.encoder.geometry, settings, 0, _PICTURES)
     shown = pictures(network, items.crops, (items.visible, items.masked))
     return {
         f"{name}_{plane}": np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)

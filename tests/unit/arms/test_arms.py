@@ -1,5 +1,4 @@
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -194,9 +193,8 @@ def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, 
         return encode(arm, encoder, images, options, rung, *rest)
 
     monkeypatch.setattr("sixgig.arms.run.encode", full)
-    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *arguments: Device("cuda", "RTX", "float16"))
-    monkeypatch.setattr("sixgig.arms.run.lock_path", lambda card: tmp_path / f"{card}.lock")
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid="GPU-1"))
+    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *_: Device("cuda", "RTX", "float16", card="GPU-1"))
+    monkeypatch.setattr("sixgig.gpu.lock.lock_path", lambda card: tmp_path / f"{card}.lock")
     features, _, sidecar = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
     assert tried == [("cuda", 4), ("cuda", 2), ("cuda", 1), ("cpu", 4)]
     assert sidecar["status"].startswith("fallback: out of GPU memory at batch size 4: batch size 2; ")

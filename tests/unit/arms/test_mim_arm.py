@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from sixgig.errors import ArmError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.mim.geometry import Geometry, Shape
+from sixgig.mim.settings import Settings
 from sixgig.plan.config import complete, options_for
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
@@ -152,7 +152,7 @@ def test_an_encoder_of_another_training_is_a_beginning(make, tmp_path):
     file = {"path": str(tmp_path / "out.safetensors"), "sha256": file_sha256(tmp_path / "out.safetensors")}
     again = make(init="file", init_file=file)
     network, _ = mim._first_network(again, np.load(again.volumes, mmap_mode="r"), 32)
-    trained, _ = mim.load_volume_encoder(
+    trained = mim.load_volume_encoder(
         tmp_path / "out.safetensors", read_json(tmp_path / "out.json")["pretraining"]["encoder"]
     )
     assert torch.equal(network.encoder.patch_embedding.weight, trained.patch_embedding.weight)
@@ -182,7 +182,7 @@ def test_unsupported_backbone_is_named(make, tmp_path):
 
 def test_a_full_card_gets_smaller_passes_then_checkpointing_then_the_cpu(make):
     geometry, shape = Geometry((8, 16, 16), (4, 8, 8), 2), Shape(192, 12, 3, 768)
-    settings = mim._settings(make(batch_size=4), "bfloat16")
+    settings = Settings.from_stanza(make(batch_size=4).options, precision="bfloat16", seed=1, threads=1)
     on_card = mim._on_rung(settings, Rung(2, "cuda"), geometry, shape)
     assert (on_card.micro_batch, on_card.batch_size, on_card.gradient_checkpointing) == (2, 4, False)
     assert mim._on_rung(settings, Rung(1, "cuda", True), geometry, shape).gradient_checkpointing
@@ -192,7 +192,9 @@ def test_a_full_card_gets_smaller_passes_then_checkpointing_then_the_cpu(make):
 
 def test_a_cpu_takes_passes_that_fit_a_laptop(make):
     geometry, shape = Geometry((96, 96, 96), (8, 8, 8), 3), Shape(384, 12, 6, 1536)
-    settings = dataclasses.replace(mim._settings(make(batch_size=8), "float32"), batch_size=8)
+    settings = dataclasses.replace(
+        Settings.from_stanza(make(batch_size=8).options, precision="float32", seed=1, threads=1), batch_size=8
+    )
     assert mim._on_rung(settings, Rung(8, "cpu"), geometry, shape).micro_batch < 8
 
 
@@ -212,9 +214,7 @@ def test_a_full_card_is_climbed_down_from_and_every_step_recorded(make, tmp_path
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return real(network, source, measured, settings, device, store, report)
 
-    card = SimpleNamespace(uuid="test-mim-arm")
-    monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "a small card", "bfloat16"))
-    monkeypatch.setattr(mim.torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "card", "bfloat16", card="test-mim-arm"))
     monkeypatch.setattr(mim, "train", full)
     facts = train(make(batch_size=4), tmp_path)
     assert tried == [

@@ -40,7 +40,8 @@ def test_images_names_and_sets(tmp_path: Path, save: Callable[..., None], shape:
 
 
 def test_a_volume_shows_as_it_lies_in_the_file(tmp_path: Path) -> None:
-    from sixgig.cohorts.volumes import normalise_and_crop, slice_image
+    from sixgig.cohorts.recipe import Recipe
+    from sixgig.cohorts.volumes import planes_of
 
     data = arrays((28, 28, 28))
     np.savez(tmp_path / "nodulemnist3d.npz", **data)
@@ -49,7 +50,7 @@ def test_a_volume_shows_as_it_lies_in_the_file(tmp_path: Path) -> None:
     assert record.label == "malignant"
     (volume,) = adapter.read(record)
     assert isinstance(volume, Volume)
-    picture = slice_image(normalise_and_crop(volume), 10, 28)[..., 0].astype(float)
+    picture = planes_of(volume, Recipe(28)).picture(10, 28)[..., 0].astype(float)
     stored = data["train_images"][1][10].astype(float)
     assert np.corrcoef(picture.ravel(), stored.ravel())[0, 1] > 0.999
 

@@ -12,7 +12,8 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.nifti import read_channels, read_frame
-from sixgig.cohorts.volumes import normalise_and_crop, resample, slice_image
+from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.volumes import planes_of
 from sixgig.errors import ImageError
 
 ARRAY = np.random.default_rng(0).integers(1, 1000, (5, 6, 7)).astype(np.int16)
@@ -81,9 +82,9 @@ def test_all_orientations_give_the_same_pictures(tmp_path: Path) -> None:
         array, spacing = read_channels(files)
         sources = tuple(path.name for path in files)
         volume = Volume(array, spacing, "v", None, sources)
-        prepared = normalise_and_crop(volume, foreground="nonzero")
-        slices = [slice_image(prepared, index, 12) for index in range(prepared.array.shape[2])]
-        return np.stack([*slices, *(resample(prepared, (3, 12, 12))[..., [0, 1, 1]] * 255).astype(np.uint8)])
+        prepared = planes_of(volume, Recipe(16, foreground="nonzero"))
+        slices = [prepared.picture(index, 12) for index in range(prepared.array.shape[2])]
+        return np.stack([*slices, *(prepared.resampled((3, 12, 12))[..., [0, 1, 1]] * 255).astype(np.uint8)])
 
     anatomy = ANATOMY.copy()
     anatomy[0], anatomy[:, -1] = 0, 0  # a background, so that something is cut off

@@ -10,7 +10,7 @@ import pytest
 
 from sixgig.cohorts.base import Record, Rejection, Volume
 from sixgig.cohorts.brats import BratsAdapter
-from sixgig.cohorts.options import Recipe
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
 from tests.unit.cohorts.tiny_nifti import LPS, save_nifti
 

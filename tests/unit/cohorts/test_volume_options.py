@@ -10,8 +10,9 @@ from sixgig.cohorts.bias_field import correct_bias
 from sixgig.cohorts.foreground import otsu
 from sixgig.cohorts.normalisation import Normalisation, _Counts
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.resampling import to_spacing
-from sixgig.cohorts.volumes import normalise_and_crop
+from sixgig.cohorts.volumes import planes_of
 from sixgig.errors import ConfigError
 
 
@@ -20,7 +21,7 @@ def volume(array: np.ndarray) -> Volume:
 
 
 def planes(array: np.ndarray, **options: Any) -> np.ndarray:
-    prepared = normalise_and_crop(volume(array), **options)
+    prepared = planes_of(volume(array), Recipe(16, **options))
     return np.stack([prepared.plane(index, 0) for index in range(prepared.array.shape[2])], axis=-1)
 
 
@@ -54,16 +55,16 @@ def test_otsu_finds_the_bright_half() -> None:
     array = np.concatenate([RAW[:5] * 0.1, RAW[5:]])
     threshold = otsu(array)
     assert array[:5].max() < threshold < np.percentile(array[5:], 20)
-    prepared = normalise_and_crop(volume(array), foreground="otsu")
+    prepared = planes_of(volume(array), Recipe(16, foreground="otsu"))
     assert prepared.array.shape[0] == 5
 
 
 def test_crops() -> None:
     array = np.zeros((12, 12, 12), np.float32)
     array[2:9, 3:7, 4:8] = RAW[:7, :4, :4]
-    assert normalise_and_crop(volume(array), foreground="nonzero").array.shape == (7, 4, 4, 1)
-    assert normalise_and_crop(volume(array), foreground="nonzero", crop="none").array.shape == (12, 12, 12, 1)
-    centre = normalise_and_crop(volume(array), foreground="nonzero", crop="centre", crop_mm=6)
+    assert planes_of(volume(array), Recipe(16, foreground="nonzero")).array.shape == (7, 4, 4, 1)
+    assert planes_of(volume(array), Recipe(16, foreground="nonzero", crop="none")).array.shape == (12, 12, 12, 1)
+    centre = planes_of(volume(array), Recipe(16, foreground="nonzero", crop="centre", crop_mm=6))
     assert centre.array.shape == (6, 6, 4, 1)
     assert centre.first_slice == 4
 

@@ -4,14 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.volumes import (
-    PreparedVolume,
-    choose_slices,
-    normalise_and_crop,
-    partition_of,
-    resample,
-    slice_image,
-)
+from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.slices import choose_slices, partition_of
+from sixgig.cohorts.volumes import Planes, planes_of
 from sixgig.errors import ImageError
 
 
@@ -22,7 +17,7 @@ def _volume(array: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 
     return Volume(stored, spacing, "v", None, tuple(f"c{i}.nii" for i in range(array.shape[3])))
 
 
-def whole(prepared: PreparedVolume) -> np.ndarray:
+def whole(prepared: Planes) -> np.ndarray:
     """Every plane of the first channel, [X, Y, Z] in [0, 1]."""
     return np.stack([prepared.plane(index, 0) for index in range(prepared.array.shape[2])], axis=-1)
 
@@ -31,7 +26,7 @@ def test_percentiles_of_the_foreground_become_0_and_1() -> None:
     rng = np.random.default_rng(0)
     array = np.zeros((12, 12, 12))
     array[2:10, 3:9, 4:11] = rng.uniform(100, 200, (8, 6, 7))
-    prepared = normalise_and_crop(_volume(array), foreground="nonzero")
+    prepared = planes_of(_volume(array), Recipe(16, foreground="nonzero"))
     assert prepared.array.shape == (8, 6, 7, 1)
     assert prepared.first_slice == 4
     low, high = np.percentile(array[array > 0], [1, 99])
@@ -44,24 +39,24 @@ def test_background_stays_black_when_intensities_are_negative() -> None:
     array = np.zeros((8, 8, 8))
     array[1:7, 1:7, 1:7] = rng.normal(-1, 0.1, (6, 6, 6))
     array[3, 3, 3] = 0.0
-    prepared = normalise_and_crop(_volume(array), foreground="nonzero")
+    prepared = planes_of(_volume(array), Recipe(16, foreground="nonzero"))
     assert whole(prepared)[2, 2, 2] == 0.0
 
 
 def test_centre_crop_in_mm() -> None:
     array = np.random.default_rng(0).uniform(size=(40, 30, 5))
-    prepared = normalise_and_crop(_volume(array, (2.0, 1.0, 8.0)), crop="centre", crop_mm=20.0)
+    prepared = planes_of(_volume(array, (2.0, 1.0, 8.0)), Recipe(16, crop="centre", crop_mm=20.0))
     assert prepared.array.shape == (10, 20, 5, 1)
     low, high = np.percentile(array, [1, 99])
     assert np.allclose(whole(prepared), np.clip((array[15:25, 5:25] - low) / (high - low), 0, 1), atol=1e-5)
-    all_of_it = normalise_and_crop(_volume(array), crop="centre", crop_mm=150.0)
+    all_of_it = planes_of(_volume(array), Recipe(16, crop="centre", crop_mm=150.0))
     assert all_of_it.array.shape == (40, 30, 5, 1)
 
 
 @pytest.mark.parametrize(("value", "reason"), [(0.0, "has no foreground"), (5.0, "has no contrast")])
 def test_nothing_to_see(value: float, reason: str) -> None:
     with pytest.raises(ImageError, match=f"c0.nii: {reason}"):
-        normalise_and_crop(_volume(np.full((4, 4, 4), value)), foreground="nonzero")
+        planes_of(_volume(np.full((4, 4, 4), value)), Recipe(16, foreground="nonzero"))
 
 
 @given(n=st.integers(1, 200), every=st.integers(1, 12), count=st.integers(1, 30))
@@ -89,19 +84,19 @@ def test_pictures_are_upright() -> None:
     array = np.full((20, 20, 3), 10.0)
     array[14:18, 15:19, 1] = 100.0  # to the right (large X) and anterior (large Y)
     array[0, 0, 0] = 0.0
-    prepared = normalise_and_crop(_volume(array), foreground="all")
-    picture = slice_image(prepared, 1, 20)
+    prepared = planes_of(_volume(array), Recipe(16, foreground="all"))
+    picture = prepared.picture(1, 20)
     rows, columns = np.nonzero(picture[..., 0] > 200)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 4, 14, 17)
-    volume = resample(prepared, (3, 20, 20))
+    volume = prepared.resampled((3, 20, 20))
     assert np.array_equal(np.argwhere(volume[1, :, :, 0] > 0.8), np.argwhere(picture[..., 0] > 200))
 
 
 @pytest.mark.parametrize("size", [(6, 10, 12), (24, 20, 30), (3, 5, 4)])
 def test_resample_keeps_a_linear_ramp_and_the_range(size: tuple[int, int, int]) -> None:
     ramp = np.broadcast_to(np.linspace(0, 1, 12), (10, 8, 12))
-    prepared = normalise_and_crop(_volume(np.stack([ramp, 1 - ramp], axis=3)), foreground="all")
-    volume = resample(prepared, size)
+    prepared = planes_of(_volume(np.stack([ramp, 1 - ramp], axis=3)), Recipe(16, foreground="all"))
+    volume = prepared.resampled(size)
     assert volume.shape == (*size, 2)
     assert volume.dtype == np.float16
     assert volume.min() >= 0
@@ -114,5 +109,5 @@ def test_resample_keeps_a_linear_ramp_and_the_range(size: tuple[int, int, int]) 
 
 def test_resample_averages_over_slices_that_it_skips() -> None:
     alternating = np.broadcast_to(np.arange(40) % 2, (6, 6, 40)).astype(float)
-    prepared = normalise_and_crop(_volume(alternating), foreground="all")
-    assert np.allclose(resample(prepared, (5, 6, 6))[1:-1], 0.5, atol=0.1)
+    prepared = planes_of(_volume(alternating), Recipe(16, foreground="all"))
+    assert np.allclose(prepared.resampled((5, 6, 6))[1:-1], 0.5, atol=0.1)

@@ -13,7 +13,7 @@ import pytest
 
 from sixgig.cohorts.base import Adapter, Item, Record
 from sixgig.cohorts.brats import BratsAdapter
-from sixgig.cohorts.options import Recipe
+from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import affordable, results, subject_bytes
 from sixgig.errors import CohortError

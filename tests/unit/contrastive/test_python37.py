@@ -12,13 +12,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
 #: Packages and modules that run in both environments.
-CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.runtime.locks")
-SHARED = sorted(
-    path
-    for pattern in ("errors.py", "runtime/locks.py", "training/*.py", "contrastive/**/*.py")
-    for path in (ROOT / "sixgig").glob(pattern)
-    if path.parent.name != "pytorch"
-)
+RUNTIME = ("sixgig.runtime.atomic", "sixgig.runtime.digests", "sixgig.runtime.locks")
+CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", *RUNTIME)
+
+
+def files_of(name):
+    place = ROOT.joinpath(*name.split("."))
+    return place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+
+
+SHARED = sorted(path for name in CROSSING for path in files_of(name) if path.parent.name != "pytorch")
 #: Modules of TensorFlow that may be imported, and only below this folder.
 TENSORFLOW, TENSORFLOW_FOLDER = ("tensorflow.compat.v1", "tensorflow.python.client"), PACKAGE / "tensorflow1"
 #: Attributes of TensorFlow that are gone from NVIDIA's build or run no graph.
@@ -86,7 +89,7 @@ FUTURE = "from __future__ import annotations\n"
         ("match x:\n    case 1: pass", "line 3: Pattern matching is only supported in Python 3.10"),
         ("import torch", "line 2: imports torch"),
         ("def f():\n    import timm.layers", "line 3: imports timm.layers"),
-        ("from sixgig.runtime.atomic import write_json", "imports sixgig.runtime.atomic"),
+        ("from sixgig.runtime.jobs import job", "imports sixgig.runtime.jobs"),
         ("from sixgig import weights", "imports sixgig.weights"),
         ("from sixgig.contrastive.pytorch import losses", "imports sixgig.contrastive.pytorch"),
         ("from sixgig.contrastive import pytorch", "imports sixgig.contrastive.pytorch"),
@@ -125,7 +128,7 @@ for name in json.loads(sys.argv[1]):
         found[name] = repr(error)
 found["version"] = list(sys.version_info[:2])
 others = [name for name in sys.modules if name.startswith("sixgig.")]
-crossing = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.runtime.locks")
+crossing = tuple(json.loads(sys.argv[2]))
 others = [name for name in others if name != "sixgig.runtime" and not name.startswith(crossing)]
 found["leaked"] = others + [name for name in ("torch", "timm", "sixgig.contrastive.pytorch") if name in sys.modules]
 print(json.dumps(found))
@@ -135,7 +138,7 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def imported(tensorflow1):
     done = subprocess.run(
-        [tensorflow1, "-c", IMPORT_ALL, json.dumps(["sixgig", *map(dotted, SHARED)])],
+        [tensorflow1, "-c", IMPORT_ALL, json.dumps(["sixgig", *map(dotted, SHARED)]), json.dumps(CROSSING)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONNOUSERSITE": "1"},
         stdout=subprocess.PIPE,
         check=True,

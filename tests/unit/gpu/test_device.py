@@ -16,7 +16,7 @@ def no_card(monkeypatch):
 def card(monkeypatch):
     """Pretend there is a card; returns a function that sets its memory and generation, and the calls made."""
     calls = []
-    properties = SimpleNamespace(total_memory=8192 * 2**20, major=8, name="RTX")
+    properties = SimpleNamespace(total_memory=8192 * 2**20, major=8, name="RTX", uuid="GPU-1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *arguments: calls.append(arguments))

@@ -23,8 +23,9 @@ def encoder(geometry=VOLUMES, **prefix):
 
 def encode(array, net=None, geometry=VOLUMES, modalities="channels", token="mean", batch_size=3, **more):
     net = encoder(geometry) if net is None else net
+    net.geometry = geometry  # stand-ins have none of their own
     arguments = {"report": no_report, "dtype": "float32"} | more
-    return encode_volumes(net, array, geometry, modalities, token, batch_size, "cpu", **arguments)
+    return encode_volumes(net, array, modalities, token, batch_size, "cpu", **arguments)
 
 
 def crops_of(array, geometry=VOLUMES):
@@ -197,6 +198,6 @@ def test_a_gpu_computes_in_the_type_asked_for(monkeypatch, device, dtype, mixed)
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
     monkeypatch.setattr(nn.Module, "to", lambda self, *args, **kwargs: self)
     array = volumes(3)
-    found = encode_volumes(encoder(), array, VOLUMES, "channels", "mean", 3, device, dtype, no_report)
+    found = encode_volumes(encoder(), array, "channels", "mean", 3, device, dtype, no_report)
     assert contexts == [(device, getattr(torch, dtype), mixed)]
     np.testing.assert_array_equal(found, encode(array))

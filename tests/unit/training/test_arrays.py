@@ -155,9 +155,10 @@ def test_a_failed_write_leaves_the_file_before(tmp_path, monkeypatch):
     assert read_arrays(path)[1] == {"version": 1}
 
 
-def test_a_missing_folder_is_an_error_with_a_next_step(tmp_path):
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_next_step(tmp_path):
+    (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="choose another folder"):
-        write_arrays(tmp_path / "gone" / "a.npz", ARRAYS, {})
+        write_arrays(tmp_path / "file" / "a.npz", ARRAYS, {})
 
 
 def test_shapes_of_a_plain_backbone():

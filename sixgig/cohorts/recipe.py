@@ -1,0 +1,43 @@
+"""How the subjects of a cohort are prepared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sixgig.cohorts.foreground import Foreground
+from sixgig.cohorts.normalisation import Normalisation
+
+DEFAULT_PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every subject of a cohort is prepared.
+
+    Attributes:
+        image_size: Side of the square images in pixels.
+        every: Take each n-th slice; None when not asked for.
+        count: Take n slices of each volume; None when not asked for. Neither: all slices.
+        partitions: Number of equal axial partitions.
+        volume_size: (D, H, W) of volumes.npy, or None for a file without rows.
+        crop: What is cut out of a volume. ``foreground``: its bounding box. ``centre``: in-plane a centred square of
+            ``crop_mm`` (a smaller volume is kept whole), axially the foreground's extent. ``none``: everything.
+        crop_mm: In-plane side of the centre crop in mm.
+        foreground: What counts as foreground, see :func:`sixgig.cohorts.foreground.find_foreground`.
+        normalisation: How intensities become [0, 1].
+        spacing: Voxel size to resample to, in mm; 0 leaves an axis alone. None: no resampling.
+        n4: Whether the bias field is corrected.
+    """
+
+    image_size: int
+    every: int | None = None
+    count: int | None = None
+    partitions: int = DEFAULT_PARTITIONS
+    volume_size: tuple[int, int, int] | None = None
+    crop: Literal["foreground", "centre", "none"] = "foreground"
+    crop_mm: float | None = None
+    foreground: Foreground = "all"
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    spacing: tuple[float, float, float] | None = None
+    n4: bool = False
