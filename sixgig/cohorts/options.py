@@ -10,7 +10,7 @@ from typing import Any
 from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.foreground import Foreground
 from sixgig.cohorts.normalisation import Normalisation
-from sixgig.cohorts.registry import ADAPTERS, load_adapter, open_adapter
+from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.cohorts.volumes import Crop
 from sixgig.errors import ConfigError
 
@@ -75,7 +75,7 @@ def read_options(
     """
     given = {key: value for key, value in options.items() if value is not None}
     adapter = open_adapter({**given, "adapter": adapter_name}, f"cohorts.{cohort}")
-    own = {key for kind in ADAPTERS for key in load_adapter(kind).option_keys}
+    own = {key for kind in adapter_names() for key in load_adapter(kind).option_keys}
     for key in given:
         if key not in {*_KEYS, *_OTHER_KEYS, *own}:
             raise ConfigError(f"cohorts.{cohort}.{key}", "is no option of a cohort", f"use {', '.join(_KEYS)}")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_nifti import LPS, save_nifti
 
-from sixgig.cohorts.acdc import AcdcAdapter
+from sixgig.cohorts.adapters.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import ImageError

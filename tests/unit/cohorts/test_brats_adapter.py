@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tiny_nifti import LPS, head, save_nifti
 
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_nifti import save_nifti
 
+from sixgig.cohorts.adapters.msd import MsdAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.msd import MsdAdapter
 from sixgig.errors import CohortError
 
 BRAIN = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}

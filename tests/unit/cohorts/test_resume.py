@@ -13,7 +13,7 @@ import pytest
 from tiny_runs import GRADES, OPTIONS, break_after, contents, prepare
 
 from sixgig.cohorts import journal, preparation
-from sixgig.cohorts.brats import BratsAdapter
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.errors import CohortError
 from sixgig.tables.cohorts import QUARANTINE
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tiny_nifti import LPS, save_nifti
 
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.base import Record, Rejection, Volume
-from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.options import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from tiny_nifti import save_nifti
 
+from sixgig.cohorts.adapters.table import TableAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.table import TableAdapter
 from sixgig.errors import CohortError, ConfigError
 
 PATHS = {"paths": {"flair": "f", "t2": "t"}}

@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 from jinja2 import Environment, nodes
 
+from sixgig.arms.registry import looks
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors
 from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS, draw_figure
@@ -44,6 +45,7 @@ def texts_by_name():
         yield from (kind.title, kind.caption)
     yield from (metric.title for metric in METRICS.values())
     yield from (titles.short_arm_title(arm) for arm in ARM_ORDER)
+    yield from (look.words for look in looks().values() if look.words)
     yield from (titles.classifier_title(classifier) for classifier in CLASSIFIER_ORDER)
     yield from training.MEASURES.values()
     yield from over_cohorts.FACTOR_TITLES.values()
