@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +25,8 @@ class Look:
 
     Attributes:
         order: Place among the arms in tables and figures; controls follow after all others.
-        title: Name for people.
+        title: Name for people, in English.
+        titles: The same in other languages, by the language's name.
         colour: The same in every figure, as #RRGGBB.
         pictures: Whether training leaves pictures of masked, filled-in and original patches, for a figure.
         reference: Whether verdicts compare the best arm with this one too.
@@ -34,6 +36,7 @@ class Look:
     order: float
     title: str
     colour: str
+    titles: Mapping[str, str] = field(default_factory=dict)
     pictures: bool = False
     reference: bool = False
     words: str = ""

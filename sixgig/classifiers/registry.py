@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +33,8 @@ class Look:
 
     Attributes:
         order: Place among the classifiers in tables and figures.
-        title: Name for people.
+        title: Name for people, in English.
+        titles: The same in other languages, by the language's name.
         marker: Marker in figures, as matplotlib names it.
         line: Line style in figures, likewise.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
@@ -43,6 +44,7 @@ class Look:
     title: str
     marker: str
     line: str
+    titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
 
 

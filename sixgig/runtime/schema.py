@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sixgig.errors import ConfigError
@@ -87,9 +87,20 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
             f"is not known{more}",
             f"{hint}Known here: {', '.join(known) or 'nothing'}. config/schema.yaml explains them",
         )
-    description = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    description = _meaning(error.absolute_path, schema)
     raise ConfigError(
         f"config key {path or '(top level)'}",
         f"{error.message}{more}",
         f"correct it in the study file{'. Meaning: ' + description.strip() if description else ''}",
     )
+
+
+def _meaning(path: Iterable[str | int], schema: Mapping[str, Any]) -> str:
+    """The description of the innermost key on a path that has one."""
+    node, meaning = dict(schema), ""
+    for part in (None, *path):
+        if part is not None:
+            inner = node.get("properties", {}).get(part) or node.get("additionalProperties") or node.get("items")
+            node = resolve(inner, schema) if isinstance(inner, Mapping) else {}
+        meaning = node.get("description", meaning)
+    return meaning

@@ -7,7 +7,7 @@ from sixgig.arms.registry import control_key, is_control
 from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method
-from sixgig.words.language import tr
+from sixgig.words.language import current, tr
 
 
 def arm_title(arm: str) -> str:
@@ -18,13 +18,13 @@ def arm_title(arm: str) -> str:
 def short_arm_title(arm: str) -> str:
     """The arm's name for narrow places in a figure."""
     look = arms.looks().get(arm)
-    return tr(look.title if look else control_key(arm).replace("_", " "))
+    return look.titles.get(current(), look.title) if look else control_key(arm).replace("_", " ")
 
 
 def classifier_title(classifier: str) -> str:
     """The classifier's name for people."""
     look = classifiers.looks().get(classifier)
-    return tr(look.title if look else classifier.replace("_", " "))
+    return look.titles.get(current(), look.title) if look else classifier.replace("_", " ")
 
 
 def metric_title(metric: str) -> str:
