@@ -37,7 +37,7 @@ def fill(value: Any, node: Mapping[str, Any], root: Mapping[str, Any]) -> None:
             value[key] = copy.deepcopy(child["default"])
         if key in value:
             if value[key] is None and child.get("type") == "object":
-                value[key] = {}  # `svm:` with nothing after it is an empty stanza
+                value[key] = {}  # a key with nothing after it is an empty stanza
             fill(value[key], child, root)
     others = node.get("additionalProperties")
     if isinstance(others, Mapping):
@@ -63,7 +63,7 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     Args:
         value: The value, defaults filled in.
         schema: The schema.
-        place: Where the value stands in the study file, such as ``classifiers.svm``; empty for the whole file.
+        place: Where the value stands in the study file, such as ``evaluation``; empty for the whole file.
 
     Raises:
         ConfigError: It does not fit; names the key, and what the key means.

@@ -1,4 +1,4 @@
-"""ViT + contrastive pretraining: vit_pure's ViT, trained further with domain-specific contrastive losses.
+"""ViT + contrastive pretraining: a pretrained ViT, trained further with domain-specific contrastive losses.
 
 The losses and the sampling are those of Chaitanya et al. 2020 (arXiv 2006.10511), whose encoder was convolutional; here
 they train a ViT, as a TensorFlow 1 graph in its own environment or in PyTorch (:mod:`sixgig.contrastive`). The trained
