@@ -32,7 +32,7 @@ def load_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the schema as YAML, with the parts in their places."""
+    """Return the schema as YAML, with the parts in their places: what config/schema.yaml holds."""
     controls = sorted(name for name in arms.look_names() if arms.is_control(name))
     parts = {
         "arms": _stanzas((name, arms.FOLDER / name) for name in arms.arm_names() if not arms.is_control(name)),
@@ -40,21 +40,23 @@ def schema_text() -> str:
         "classifiers": _stanzas(
             (name, classifiers.FOLDER / name) for name in classifiers.classifier_names() if not classifiers.alone(name)
         ),
-        "definitions": classifiers.DEFINITIONS.read_text(encoding="utf-8"),
-        "adapters": "".join(path.read_text(encoding="utf-8") for path in cohorts.option_files()),
+        "definitions": _text(classifiers.DEFINITIONS),
+        "adapters": "".join(map(_text, cohorts.option_files())),
         "adapter names": f"enum: [{', '.join(cohorts.adapter_names())}]\n",
     }
-    text = Path(__file__).with_name("schema.yaml").read_text(encoding="utf-8")
-    return re.sub(
+    text = _text(Path(__file__).with_name("schema.yaml"))
+    return _HEADER + re.sub(
         r"^( *)# <- (.+)\n", lambda match: textwrap.indent(parts[match[2]], match[1]), text, flags=re.MULTILINE
     )
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() + "\n"
+
+
 def _stanzas(homes: Iterable[tuple[str, Path]]) -> str:
-    return "".join(
-        f"{key}:\n{textwrap.indent((home / 'options.yaml').read_text(encoding='utf-8'), '  ')}" for key, home in homes
-    )
+    return "".join(f"{key}:\n{textwrap.indent(_text(home / 'options.yaml'), '  ')}" for key, home in homes)
 
 
 if __name__ == "__main__":
-    WRITTEN.write_text(_HEADER + schema_text(), encoding="utf-8")
+    WRITTEN.write_text(schema_text(), encoding="utf-8")

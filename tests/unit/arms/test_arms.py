@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,6 +86,15 @@ def job(cohort, arm, weights, **changes):
 def run(encode_job, folder):
     encode_cohort(encode_job, folder / "arm.npz", folder / "arm.images.npy")
     return (*read_features(folder / "arm.npz"), json.loads((folder / "arm.json").read_text()))
+
+
+def test_looking_arms_up_does_not_load_torch():
+    code = (
+        "import sys; from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
+        "print([name for name in ('torch', 'timm', 'sklearn', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_registry_holds_arms_with_complete_metadata():
