@@ -56,8 +56,9 @@ lint: setup  ## ruff, mypy, import contracts, snakefmt, snakemake --lint
 	@echo "[lint] snakefmt"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check Snakefile rules
 	@echo "[lint] snakemake --lint"; $(BIN)/snakemake --lint
 
-format: setup  ## rewrite the source in the house format
+format: setup  ## rewrite the source in the house format, and config/schema.yaml from its parts
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt Snakefile rules
+	@$(BIN)/python -m sixgig.plan.schema
 
 snakemake-report: setup  ## Snakemake's own report, with provenance of every file
 	@$(BIN)/snakemake --configfile $(CONFIG) --report results/$(STUDY)/snakemake-report.html

@@ -80,10 +80,10 @@ def main(rounds: int) -> None:
 
     from sixgig.arms.vit_contrastive.process import environment
     from sixgig.contrastive.pytorch.backend import TorchBackend
-    from sixgig.runtime.interpreters import tensorflow1_interpreter
+    from sixgig.runtime.interpreters import find_interpreter
     from sixgig.weights.export import export_vit
 
-    interpreter = tensorflow1_interpreter("auto", conda=False)
+    interpreter = find_interpreter("tensorflow1", "auto", conda=False)
     interpreter.require()
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)

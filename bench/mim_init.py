@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from sixgig.arms.pretrain_job import PretrainJob
+from sixgig.arms.vit_mim.arm import MaskedViT
 from sixgig.arms.vit_mim.pretraining import pretrain
-from sixgig.plan.config import options_for
 from sixgig.results.study import Study
 
 
@@ -21,7 +21,7 @@ def main(folder: Path, cohort: str, steps: list[int]) -> None:
     """Train from both beginnings with each number of steps, and print the error before and after."""
     study = Study(folder)
     stanza = study.config["arms"]["vit_mim"]
-    options = options_for(stanza, cohort, study.config["cohorts"][cohort])
+    options = MaskedViT.options_for(stanza, cohort, study.config["cohorts"][cohort])
     own = study.cohort_folder(cohort)
     print(f"{cohort}: mean absolute error over masked voxels of evaluation volumes ({options['objective']})")
     for init in ("inflate", "scratch"):

@@ -27,7 +27,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from sixgig.cohorts import stored, unpacking
-from sixgig.cohorts.brats import BratsAdapter
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.preparation import prepare_cohort
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
@@ -109,7 +109,7 @@ def decompression_share(root: Path) -> float:
 def peak_mb(root: Path) -> float:
     """Peak resident memory of a fresh process that prepares one subject, in MB."""
     code = (
-        "from pathlib import Path; from sixgig.cohorts.brats import BratsAdapter\n"
+        "from pathlib import Path; from sixgig.cohorts.adapters.brats import BratsAdapter\n"
         "from sixgig.cohorts.normalisation import Normalisation; from sixgig.cohorts.recipe import Recipe\n"
         "from sixgig.cohorts.subject import prepare_subject\n"
         f"adapter = BratsAdapter({_CHANNELS!r}); record = adapter.discover(Path({str(root)!r})).records[0]\n"

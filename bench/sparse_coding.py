@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from sixgig.classifiers.src import SRC
+from sixgig.classifiers.src.classifier import SRC
 from sixgig.sparse_coding.coding import unit_rows
 from sixgig.sparse_coding.lasso import batch_lasso, lasso_gram
 from sixgig.sparse_coding.loops import Floats, Indices, gram_matrix

@@ -22,9 +22,9 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
-from sixgig.classifiers.registry import CLASSIFIERS, Grid, build_classifier
+from sixgig.classifiers.registry import Grid, build_classifier
 from sixgig.classifiers.search import inner_scores
-from sixgig.classifiers.svm import ScoredSVC
+from sixgig.classifiers.svm.classifier import ScoredSVC
 
 _SEED = 2026
 
@@ -97,7 +97,7 @@ def main() -> None:
         compare(f"{kernel}, C {options.C}", bare, grid, X, y, options.folds, options.rounds)
     if options.study_subjects:
         X, y = draw(options.study_subjects, options.features, options.classes)
-        pipeline, grid = build_classifier("svm", CLASSIFIERS["svm"].defaults, seed=_SEED)
+        pipeline, grid = build_classifier("svm", {}, seed=_SEED)
         compare("default grid with scaler and PCA", pipeline, grid, X, y, 3, rounds=3)
 
 

@@ -1,5 +1,6 @@
 """Helpers that the rules share. No rules here."""
 
+import os
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
@@ -9,9 +10,6 @@ from sixgig.errors import SixgigError
 from sixgig.plan.plan import Plan
 from sixgig.runtime.provenance import this_source
 
-
-#: Where the code lies. Commands name it and parameters do not, so that a moved checkout has nothing to run again.
-SOURCE = str(workflow.basedir)
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 

@@ -1,4 +1,4 @@
-"""What the study runs on: results/<study>/study.json and tensorflow1.json."""
+"""What the study runs on: results/<study>/study.json and <environment>.json."""
 
 
 rule describe_study:
@@ -20,38 +20,47 @@ rule describe_study:
         "../scripts/describe_study.py"
 
 
-if PLAN.tensorflow1:
+if PLAN.environments:
 
-    rule check_tensorflow1:
-        """Check Python, TensorFlow and device of the TensorFlow 1 environment, and let it prove that it computes.
+    # Variables and not `params:`, so that a clone or package that was moved has nothing to run again. A shell command
+    # cannot name what is defined here when another Snakefile uses this one as a module.
+    os.environ["SIXGIG_IMPORT_PATH"] = str(workflow.basedir)
+    os.environ.update({f"SIXGIG_PYTHON_{name}": found.python for name, found in PLAN.environments.items()})
+
+    rule check_environment:
+        """Check Python, libraries and device of an arm's own environment, and let it prove that it computes.
 
         The rule runs in that environment, so it is a command and not a script. When the environment cannot be used, the
         job fails, or leaves a file that says so when the study file has another way out for the arm.
         """
         output:
-            facts=ensure("results/{study}/tensorflow1.json", non_empty=True),
-            python=ensure("results/{study}/tensorflow1.python", non_empty=True),
+            facts=ensure("results/{study}/{environment}.json", non_empty=True),
+            python=ensure("results/{study}/{environment}.python", non_empty=True),
         log:
-            "results/{study}/logs/check_tensorflow1.log",
+            "results/{study}/logs/check_environment/{environment}.log",
         benchmark:
-            "results/{study}/benchmarks/check_tensorflow1.tsv"
+            "results/{study}/benchmarks/check_environment/{environment}.tsv"
+        wildcard_constraints:
+            environment="|".join(PLAN.environments),
         conda:
-            "../envs/tensorflow1.yaml"
+            "../envs/{environment}.yaml"
         resources:
             gpu=1,
             mem_mb=1500,
         params:
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
-            missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
-            interpreter=PLAN.tensorflow1_state(),
-            digest=code_digest(None, "sixgig.contrastive.__main__"),
+            module=lambda wildcards: PLAN.environment_module(wildcards.environment).removesuffix(".__main__"),
+            required=lambda wildcards: PLAN.stops_without(wildcards.environment),
+            state=lambda wildcards: PLAN.environment_state(wildcards.environment),
+            digest=lambda wildcards: code_digest(None, PLAN.environment_module(wildcards.environment)),
         shell:
-            "{{ command -v {PLAN.tensorflow1.python:q} || echo missing; }} > {output.python:q};"
-            " PYTHONPATH={SOURCE:q} PYTHONNOUSERSITE=1 {PLAN.tensorflow1.python:q} -m sixgig.contrastive check"
+            'python="$(printenv SIXGIG_PYTHON_{wildcards.environment})";'
+            ' {{ command -v "$python" || echo missing; }} > {output.python:q};'
+            ' PYTHONPATH="$SIXGIG_IMPORT_PATH" PYTHONNOUSERSITE=1 "$python" -m {params.module} check'
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"
-            " || {{ echo '[check_tensorflow1] the environment cannot be used: see {log}, or run make setup' >&2;"
-            " test {params.missing} != fail; }}"
+            " || {{ echo '[check_environment] the environment cannot be used: see {log}, or run make setup' >&2;"
+            " test {params.required} = False; }}"
             " && {{ test -s {output.facts:q}"
             ' || printf \'%s\' \'{{"usable": false, "reason": "its interpreter cannot be started"}}\' > {output.facts:q}; }}'

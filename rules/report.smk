@@ -159,12 +159,12 @@ if PLAN.pretrained_arms:
             "../scripts/draw_training.py"
 
 
-if "vit_mim" in PLAN.pretrained_arms:
+if PLAN.pictured_arms:
 
     rule draw_reconstructions:
-        """Draw what masked image modelling made of masked evaluation volumes or images of one cohort."""
+        """Draw what arms made of masked evaluation volumes or images of one cohort."""
         input:
-            pictures="results/{study}/pretraining/{cohort}/vit_mim.npz",
+            pictures=lambda wildcards: PLAN.picture_files(wildcards.cohort),
         output:
             reconstruction=report(
                 ensure("results/{study}/figures/{cohort}/reconstruction.svg", non_empty=True),

@@ -18,25 +18,63 @@ if TYPE_CHECKING:
 
 
 class Arm(ABC):
-    """Metadata shared by all arms. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+    """What the workflow asks about every arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+
+    Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``.
 
     Attributes:
-        name: Name in the config, in file names and tables.
-        title: Name in the report.
-        summary: One sentence for the report.
+        name: Name in the config, in file names and tables; the name of the arm's folder.
         learns: Whether the arm is trained on the pretraining subjects.
         hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
         seed_batch_size: Batch size the arm starts with when the config names none.
         expected_vram_mb: GPU memory that the arm is expected to need on the user's card.
+        stands_for: For a control, the arm whose stanza in the study file it shares.
+        environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
+            stanza then has the keys ``interpreter`` and ``on_missing_environment``.
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
-    summary: ClassVar[str]
     learns: ClassVar[bool] = False
     hardware: ClassVar[str] = "gpu"
     seed_batch_size: ClassVar[int] = 16
     expected_vram_mb: ClassVar[int] = 0
+    stands_for: ClassVar[str | None] = None
+    environment: ClassVar[str | None] = None
+
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> None:
+        """Refuse a study that this arm cannot be part of, as far as a schema cannot tell.
+
+        Messages that grow long go into a module ``checks`` of the arm's folder, on which no result depends.
+
+        Args:
+            config: The study file, with defaults; it has a stanza for this arm.
+
+        Raises:
+            ConfigError: Options contradict each other or the cohorts.
+        """
+        return  # most arms have nothing to add
+
+    @classmethod
+    def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arm's stanza as it applies to one cohort.
+
+        Args:
+            options: The stanza in the study file, with defaults.
+            cohort: Name of the cohort.
+            cohort_options: The cohort's stanza.
+        """
+        return dict(options)
+
+    @classmethod
+    def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm reads a cohort's volumes, by its stanza for that cohort; else it reads images."""
+        return False
+
+    @classmethod
+    def needs_environment(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm, with this stanza, runs in an environment of its own."""
+        return cls.environment is not None
 
 
 @dataclass(frozen=True)
@@ -107,7 +145,7 @@ class Trained:
         history: Rows of :data:`sixgig.tables.training.TRAINING`.
         checkpoints: Folder of checkpoints that may go once the outputs are written.
         pictures: Arrays that show what was learned, for the report; see
-            :func:`sixgig.arms.vit_mim.pretraining.pretrain`.
+            :meth:`sixgig.results.training.TrainingFiles.pictures`.
     """
 
     state: Mapping[str, Any]
@@ -121,7 +159,8 @@ class PretrainedArm(ImageArm):
     """An arm whose network is first trained further on a cohort's pretraining subjects, and then encodes as it is.
 
     Attributes:
-        process_modules: Modules that training runs in a process of its own, which no import shows.
+        process_modules: Modules that training runs in a process of its own, which no import shows. With an
+            environment of its own, the first is a ``__main__`` with a command ``check``.
     """
 
     learns = True

@@ -1,17 +1,78 @@
-"""The arms: ways of turning images into features. One module each, found through this registry."""
+"""The arms: ways of turning images into features. Every folder beside this module that holds an ``arm.py`` is one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixgig.errors import ConfigError
+from sixgig.runtime.discovery import homes, read_yaml
 
 if TYPE_CHECKING:
     from sixgig.arms.base import Arm
 
-#: Arms and feature controls in the order in which tables and figures show them.
-ARMS = ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "vit_sparse", "control_random_vit")
+FOLDER = Path(__file__).parent
+_CONTROL = "control_"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How report and figures show an arm, and when: its ``look.yaml``. No result depends on it.
+
+    Attributes:
+        order: Place among the arms in tables and figures; controls follow after all others.
+        title: Name for people, in English.
+        titles: The same in other languages, by the language's name.
+        colour: The same in every figure, as #RRGGBB.
+        pictures: Whether training leaves pictures of masked, filled-in and original patches, for a figure.
+        reference: Whether verdicts compare the best arm with this one too.
+        words: What a control does, for the sentence "no arm is shown to be better than ...".
+    """
+
+    order: float
+    title: str
+    colour: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+    pictures: bool = False
+    reference: bool = False
+    words: str = ""
+
+
+@cache
+def looks() -> dict[str, Look]:
+    """Return the looks by name in display order, controls last.
+
+    A folder without an ``arm.py`` is the name under which tables list a classifier that sees no features.
+    """
+    names = {*homes(FOLDER, "arm.py"), *homes(FOLDER, "look.yaml")}
+    found = {name: Look(**read_yaml(FOLDER / name / "look.yaml")) for name in names}
+    return dict(sorted(found.items(), key=lambda entry: (is_control(entry[0]), entry[1].order, entry[0])))
+
+
+def look_names() -> tuple[str, ...]:
+    """Return every name in the arm column of tables, in display order."""
+    return tuple(looks())
+
+
+@cache
+def arm_names() -> tuple[str, ...]:
+    """Return the arms in display order, controls with features last."""
+    known = homes(FOLDER, "arm.py")
+    return tuple(name for name in looks() if name in known)
+
+
+def is_control(name: str) -> bool:
+    """Whether an arm is a control, which no verdict may name as the best."""
+    return name.startswith(_CONTROL)
+
+
+def control_key(name: str) -> str:
+    """Return the key under ``controls`` of the study file that switches a control on."""
+    return name.removeprefix(_CONTROL)
 
 
 def get_arm(name: str) -> type[Arm]:
@@ -20,6 +81,7 @@ def get_arm(name: str) -> type[Arm]:
     Raises:
         ConfigError: There is no such arm.
     """
-    if name not in ARMS:
-        raise ConfigError(f"arms.{name}", "there is no such arm", f"choose from {', '.join(ARMS)}")
-    return import_module(f"sixgig.arms.{name}.arm").ARM
+    if not (FOLDER / name / "arm.py").is_file():
+        raise ConfigError(f"arms.{name}", "there is no such arm", f"choose from {', '.join(arm_names())}")
+    arm: type[Arm] = import_module(f"sixgig.arms.{name}.arm").ARM
+    return arm

@@ -216,8 +216,6 @@ def _write_sidecar(
         "gpu": {},
         **facts,
         "arm": arm.name,
-        "title": arm.title,
-        "summary": arm.summary,
         "fallbacks": fallbacks,
         "status": status,
         "batch_size_asked": asked,

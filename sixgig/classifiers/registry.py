@@ -1,199 +1,111 @@
-"""The classifiers a study can name: what each is, its options, and how it is built.
+"""The classifiers a study can name: every folder beside this module that holds a ``classifier.py`` is one.
 
-Importing this package is cheap: scikit-learn is loaded when a classifier is built. A further classifier is one module
-with a ``build(options, seed)`` function and one entry in :data:`CLASSIFIERS`.
+Importing this module is cheap: scikit-learn is loaded when a classifier is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import ConfigError
+from sixgig.runtime.discovery import homes, read_yaml
+from sixgig.runtime.schema import fill, ordered, validate
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+FOLDER = Path(__file__).parent
+#: Definitions that the options of several classifiers refer to.
+DEFINITIONS = FOLDER / "definitions.yaml"
 #: A search grid as scikit-learn's ``ParameterGrid`` takes it; every key starts with ``classifier__``.
 Grid = list[dict[str, list[Any]]]
 
 
 @dataclass(frozen=True)
-class Option:
-    """One option of a classifier.
+class Look:
+    """How report and figures show a classifier: its ``look.yaml``. No result depends on it.
 
     Attributes:
-        default: Value used when the study does not set the option.
-        wanted: What a valid value is, in words that complete "must be ...".
-        valid: Whether a value is valid.
-        description: What the option does.
+        order: Place among the classifiers in tables and figures.
+        title: Name for people, in English.
+        titles: The same in other languages, by the language's name.
+        marker: Marker in figures, as matplotlib names it.
+        line: Line style in figures, likewise.
+        alone: Set for a classifier that sees no features: the name in the arm column of tables.
     """
 
-    default: Any
-    wanted: str
-    valid: Callable[[Any], bool]
-    description: str
-
-
-@dataclass(frozen=True)
-class ClassifierInfo:
-    """What the study and the report know about a classifier.
-
-    Attributes:
-        name: Key in the study file.
-        title: Plain-language name.
-        module: Module under ``sixgig.classifiers`` whose ``build(options, seed)`` makes the pipeline and its grid.
-        options: Options by name.
-    """
-
-    name: str
+    order: float
     title: str
-    module: str
-    options: Mapping[str, Option]
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """Default value of every option."""
-        return {key: option.default for key, option in self.options.items()}
+    marker: str
+    line: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+    alone: str | None = None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+@cache
+def looks() -> dict[str, Look]:
+    """Return the looks of all classifiers by name, in display order."""
+    found = {name: Look(**read_yaml(FOLDER / name / "look.yaml")) for name in homes(FOLDER, "classifier.py")}
+    return dict(sorted(found.items(), key=lambda entry: (entry[1].order, entry[0])))
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def classifier_names() -> tuple[str, ...]:
+    """Return the names of all classifiers in display order."""
+    return tuple(looks())
 
 
-def _is_list_of(valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(valid, value))
+def alone(name: str) -> str | None:
+    """Return the name in the arm column of a classifier that sees no features; None for all others."""
+    return looks()[name].alone if name in looks() else None
 
 
-def _positive_numbers(default: list[float], description: str) -> Option:
-    valid = _is_list_of(lambda value: _is_number(value) and 0 < value < float("inf"))
-    return Option(default, "a non-empty list of positive numbers", valid, description)
-
-
-def _names(default: list[str], description: str, *more: str) -> Option:
-    allowed = (*default, *more)
-    return Option(
-        default, f"a non-empty list out of {', '.join(allowed)}", _is_list_of(allowed.__contains__), description
-    )
-
-
-_PCA = Option(
-    0.95,
-    "a share of the variance above 0 and up to 1.0, or a whole number of components",
-    lambda value: _is_count(value) or (_is_number(value) and isinstance(value, float) and 0 < value <= 1),
-    "principal components kept: a share of the training fold's variance (0.95), or at most so many (64)",
-)
-
-#: Every classifier by the name the study file uses.
-CLASSIFIERS: dict[str, ClassifierInfo] = {
-    info.name: info
-    for info in (
-        ClassifierInfo(
-            "svm",
-            "Support vector machine",
-            "svm",
-            {
-                "pca": _PCA,
-                "kernels": _names(["linear", "rbf"], "kernels that the inner search compares"),
-                "C": _positive_numbers(
-                    [0.1, 1.0, 10.0, 100.0], "penalties searched (features have mean square norm 1)"
-                ),
-                "gamma": _positive_numbers(
-                    [0.3, 1.0, 3.0],
-                    "RBF widths searched; 1 is scikit-learn's 'scale', since features have mean square norm 1",
-                ),
-            },
-        ),
-        ClassifierInfo(
-            "src",
-            "Sparse representation classification",
-            "src",
-            {
-                "pca": _PCA,
-                "coding": _names(["omp", "lasso"], "codings that the inner search compares", "crc"),
-                "n_nonzero": Option(
-                    [5, 10, 20],
-                    "a non-empty list of whole numbers of at least 1",
-                    _is_list_of(_is_count),
-                    "numbers of training subjects per OMP code searched",
-                ),
-                "alpha": _positive_numbers(
-                    [0.05, 0.2], "l1 penalties of the lasso code searched, on unit-norm features"
-                ),
-                "ridge": _positive_numbers(
-                    [0.001, 0.01, 0.1], "l2 penalties of the crc code searched, on unit-norm features"
-                ),
-                "atoms_per_class": Option(
-                    None,
-                    "a whole number of at least 1, or null",
-                    lambda value: value is None or _is_count(value),
-                    "most atoms of a class in the dictionary; null makes every training subject an atom",
-                ),
-                "shrinkage": Option(
-                    "subset",
-                    "subset or ksvd",
-                    ("subset", "ksvd").__contains__,
-                    "how a class gets fewer atoms: a subset of its training subjects, or learned by K-SVD",
-                ),
-            },
-        ),
-        ClassifierInfo("majority_class", "Majority class (control)", "majority", {}),
-    )
-}
-
-
-def classifier_info(name: str) -> ClassifierInfo:
-    """Return the classifier called ``name``.
+def classifier_module(name: str) -> str:
+    """Return the module whose ``build(options, seed)`` makes the pipeline and the grid of a classifier.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such classifier.
     """
-    try:
-        return CLASSIFIERS[name]
-    except KeyError:
-        known = ", ".join(CLASSIFIERS)
+    if not (FOLDER / name / "classifier.py").is_file():
+        known = ", ".join(classifier_names())
         raise ConfigError(
             f"classifiers.{name}", "there is no such classifier", f"use one of {known}, or remove the key"
-        ) from None
+        )
+    return f"sixgig.classifiers.{name}.classifier"
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a classifier with defaults filled in.
 
     Args:
-        name: Classifier in :data:`CLASSIFIERS`.
+        name: Name of the classifier.
         options: What the study file says under the classifier's name.
 
     Raises:
         ConfigError: An unknown classifier, an unknown option or a value that is not valid; names the key.
     """
-    info = classifier_info(name)
-    for key, value in options.items():
-        place = f"classifiers.{name}.{key}"
-        if key not in info.options:
-            known = ", ".join(info.options) or "none"
-            raise ConfigError(place, "there is no such option", f"remove it; the options of {name} are: {known}")
-        option = info.options[key]
-        if not option.valid(value):
-            raise ConfigError(
-                place,
-                f"{value!r} does not fit: it must be {option.wanted}",
-                f"for instance write {key}: {option.default}",
-            )
-    return info.defaults | dict(options)
+    classifier_module(name)
+    file = FOLDER / name / "options.yaml"
+    own = read_yaml(file) if file.exists() else {"type": "object", "additionalProperties": False}
+    schema = {**own, "$defs": read_yaml(DEFINITIONS)}
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
+    completed = copy.deepcopy(given)
+    fill(completed, schema, schema)
+    validate(completed, schema, f"classifiers.{name}")
+    found: dict[str, Any] = ordered(completed, schema, schema)
+    return found
 
 
 def build_classifier(name: str, options: Mapping[str, Any], *, seed: int) -> tuple[Pipeline, Grid]:
     """Build a classifier for one training fold.
 
     Args:
-        name: Classifier in :data:`CLASSIFIERS`.
+        name: Name of the classifier.
         options: Its options from the study file.
         seed: Seed of whatever is random in it.
 
@@ -205,6 +117,5 @@ def build_classifier(name: str, options: Mapping[str, Any], *, seed: int) -> tup
         ConfigError: See :func:`check_options`.
     """
     checked = check_options(name, options)
-    module = import_module(f"sixgig.classifiers.{classifier_info(name).module}")
-    pipeline, grid = module.build(checked, seed)
+    pipeline, grid = import_module(classifier_module(name)).build(checked, seed)
     return pipeline, grid

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from sixgig.cohorts.base import Image2D
 from sixgig.errors import ImageError
 
+#: Suffixes of files that :func:`read_picture` reads.
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _NEXT_STEP = "restore the file from its original archive"
 
 
@@ -44,6 +48,19 @@ def decode_image(stream: IO[bytes], place: object) -> npt.NDArray[np.uint8]:
     if array.min() == array.max():
         raise ImageError(place, f"is constant: every pixel is {int(array.flat[0])}", _NEXT_STEP)
     return array
+
+
+def read_picture(path: Path, source: str, item_id: str) -> Image2D:
+    """Read one picture; of a file with several pages, its first.
+
+    Raises:
+        ImageError: The file cannot be read, or is no picture.
+    """
+    try:
+        with path.open("rb") as stream:
+            return Image2D(decode_image(stream, source), item_id, source)
+    except OSError as error:
+        raise ImageError(source, f"cannot be read: {error.strerror}", "restore the file") from error
 
 
 def fit(

@@ -9,7 +9,7 @@ from typing import Any
 from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.normalisation import Normalisation
 from sixgig.cohorts.recipe import DEFAULT_PARTITIONS, Recipe
-from sixgig.cohorts.registry import ADAPTERS, load_adapter, open_adapter
+from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
@@ -41,7 +41,7 @@ def read_options(
     """
     given = {key: value for key, value in options.items() if value is not None}
     adapter = open_adapter({**given, "adapter": adapter_name}, f"cohorts.{cohort}")
-    own = {key for kind in ADAPTERS for key in load_adapter(kind).option_keys}
+    own = {key for kind in adapter_names() for key in load_adapter(kind).option_keys}
     for key in given:
         if key not in {*_KEYS, *_OTHER_KEYS, *own}:
             raise ConfigError(f"cohorts.{cohort}.{key}", "is no option of a cohort", f"use {', '.join(_KEYS)}")

@@ -1,4 +1,4 @@
-"""Cohort adapters and preparation. An adapter is one module; this registry is the only place that lists them."""
+"""Cohort adapters: every module of ``sixgig.cohorts.adapters`` is one; no list names them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from sixgig.errors import ConfigError
 if TYPE_CHECKING:
     from sixgig.cohorts.base import Adapter
 
-#: Adapter name in the config -> module and class. Imported only when asked for.
-ADAPTERS = {
-    "acdc": "sixgig.cohorts.acdc:AcdcAdapter",
-    "brats": "sixgig.cohorts.brats:BratsAdapter",
-    "dicom": "sixgig.cohorts.dicom:DicomAdapter",
-    "elpv": "sixgig.cohorts.elpv:ElpvAdapter",
-    "image_folder": "sixgig.cohorts.image_folder:ImageFolderAdapter",
-    "medmnist": "sixgig.cohorts.medmnist:MedMnistAdapter",
-    "msd": "sixgig.cohorts.msd:MsdAdapter",
-    "table": "sixgig.cohorts.table:TableAdapter",
-}
+FOLDER = Path(__file__).parent / "adapters"
+
+
+def adapter_names() -> list[str]:
+    """Return the names of all adapters, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def option_files() -> list[Path]:
+    """Return the files that describe the adapters' own keys of a cohort's stanza: first the keys that several read."""
+    return sorted(FOLDER.glob("*.yaml"), key=lambda path: (path.stem in adapter_names(), path.stem))
 
 
 def load_adapter(name: str) -> type[Adapter]:
-    """Return the adapter class registered under ``name``.
+    """Return the adapter class called ``name``.
 
     Raises:
         ConfigError: No adapter has that name.
     """
-    if name not in ADAPTERS:
+    if name not in adapter_names():
         raise ConfigError(
             f"adapter {name!r}",
-            f"is not a cohort adapter; there are: {', '.join(sorted(ADAPTERS))}",
+            f"is not a cohort adapter; there are: {', '.join(adapter_names())}",
             "choose one of them",
         )
-    module, _, class_name = ADAPTERS[name].partition(":")
-    adapter: type[Adapter] = getattr(import_module(module), class_name)
+    adapter: type[Adapter] = import_module(f"sixgig.cohorts.adapters.{name}").ADAPTER
     return adapter
 
 

@@ -68,7 +68,7 @@ def cross_validate(
         features: One row per subject, [n_subjects, n_features].
         subject_ids: Subject of every row. Subjects that are not evaluated are ignored.
         splits: ``tables.SPLITS`` of the cohort.
-        classifier: Name in ``sixgig.classifiers.registry.CLASSIFIERS``.
+        classifier: A folder of ``sixgig.classifiers``.
         options: Options of the classifier.
         inner_folds: Inner folds; fewer are used in a training fold in which a class has fewer subjects.
         seed: Seed; every fold derives its own from it.

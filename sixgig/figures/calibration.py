@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sixgig.evaluation.calibration import Reliability, reliability
 from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
-from sixgig.results.study import Study
+from sixgig.results.study import Study, classifier_order
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
@@ -29,7 +29,7 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure; the majority-class control is left out, because its score is the same for all subjects of a fold.
     """
     title = tr("{cohort}: how often scores come true", cohort=cohort)
-    methods = [method for method in study.methods(cohort) if method.classifier != "majority_class"]
+    methods = [method for method in study.methods(cohort) if method.reads_features]
     predictions = {method: study.predictions(cohort, method) for method in methods}
     frames = [frame for frame in predictions.values() if frame is not None]
     if not frames:
@@ -37,9 +37,7 @@ def draw(study: Study, cohort: str) -> Figure:
     classes = tuple(sorted({str(name) for frame in frames for name in frame["label"]}))
     positive = study.positive(cohort)
     arms = list(dict.fromkeys(method.arm for method in methods))
-    classifiers = list(
-        dict.fromkeys(method.classifier for method in sorted(methods, key=lambda m: m.classifier != "svm"))
-    )
+    classifiers = sorted({method.classifier for method in methods}, key=classifier_order)
 
     with style.style():
         side = 1.75

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
-from sixgig.results.study import Study
+from sixgig.results.study import Study, classifier_order
 from sixgig.words import titles
 from sixgig.words.language import tr
 
@@ -43,16 +43,14 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure; the majority-class control is left out, because its matrix is known before it is drawn.
     """
     title = tr("{cohort}: share of each true class predicted as each class", cohort=cohort)
-    methods = [method for method in study.methods(cohort) if method.classifier != "majority_class"]
+    methods = [method for method in study.methods(cohort) if method.reads_features]
     predictions = {method: study.predictions(cohort, method) for method in methods}
     frames = [frame for frame in predictions.values() if frame is not None]
     if not frames:
         return style.empty_figure(title, tr("no method of this cohort made predictions"))
     classes = sorted({str(name) for frame in frames for column in ("label", "predicted") for name in frame[column]})
     arms = list(dict.fromkeys(method.arm for method in methods))
-    classifiers = list(
-        dict.fromkeys(method.classifier for method in sorted(methods, key=lambda m: m.classifier != "svm"))
-    )
+    classifiers = sorted({method.classifier for method in methods}, key=classifier_order)
 
     with style.style():
         side = 1.75 if len(classes) <= 3 else 2.15

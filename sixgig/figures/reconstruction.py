@@ -14,7 +14,6 @@ from sixgig.words.language import tr
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ARM = "vit_mim"
 _STATES = {"original": "original", "masked": "masked input", "reconstruction": "reconstruction"}
 _PLANES = ("axial", "coronal", "sagittal")
 
@@ -29,20 +28,25 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when the arm has no pictures.
     """
-    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=titles.arm_title(ARM))
-    pictures = study.pictures(cohort, ARM)
-    if not pictures:
+    arms = study.pictured_arms(cohort)
+    names = ", ".join(titles.arm_title(arm) for arm in arms)
+    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=names)
+    found = [pictures for arm in arms if (pictures := study.pictures(cohort, arm))]
+    if not found:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))
-    planes = sum(name.startswith("original_") for name in pictures)
-    items = len(pictures["original_0"])
+    rows = [(pictures, item) for pictures in found for item in range(len(pictures["original_0"]))]
+    most = max(map(_planes, found))
     # Volumes: one item, its planes side by side with the next item's; images: one item a column group.
     with style.style():
-        figure = style.new_figure(1.25 * 3 * planes, 0.5 + 1.45 * items)
-        panels = figure.subplots(items, 3 * planes, squeeze=False)
-        for item in range(items):
+        figure = style.new_figure(1.25 * 3 * most, 0.5 + 1.45 * len(rows))
+        panels = figure.subplots(len(rows), 3 * most, squeeze=False)
+        for row, (pictures, item) in enumerate(rows):
+            planes = _planes(pictures)
+            for axes in panels[row, 3 * planes :]:
+                axes.set_axis_off()
             for plane in range(planes):
                 for place, (state, words) in enumerate(_STATES.items()):
-                    axes = panels[item, 3 * plane + place]
+                    axes = panels[row, 3 * plane + place]
                     axes.imshow(picture(pictures[f"{state}_{plane}"][item]), interpolation="nearest")
                     axes.set_xticks([])
                     axes.set_yticks([])
@@ -52,6 +56,10 @@ def draw(study: Study, cohort: str) -> Figure:
                         axes.set_ylabel(tr(_PLANES[plane]), fontsize=8)
         figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def _planes(pictures: dict[str, np.ndarray]) -> int:
+    return sum(name.startswith("original_") for name in pictures)
 
 
 def picture(values: np.ndarray) -> np.ndarray:

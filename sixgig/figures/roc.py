@@ -9,7 +9,7 @@ import pandas as pd
 
 from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
-from sixgig.results.study import Method, Study
+from sixgig.results.study import Method, Study, classifier_order
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
@@ -78,7 +78,7 @@ def draw(study: Study, cohort: str) -> Figure:
     n_classes, asked = 0, study.positive(cohort)
     for method in study.methods(cohort):
         predictions = study.predictions(cohort, method)
-        points = None if predictions is None or method.classifier == "majority_class" else curve(predictions, asked)
+        points = None if predictions is None or not method.reads_features else curve(predictions, asked)
         if predictions is not None and points is not None:
             curves[method] = points
             names = tuple(str(name) for name in predictions["label"].unique())
@@ -86,9 +86,7 @@ def draw(study: Study, cohort: str) -> Figure:
     if not curves:
         return style.empty_figure(title, tr("no method of this cohort has scores for two classes"))
 
-    classifiers = list(
-        dict.fromkeys(method.classifier for method in sorted(curves, key=lambda m: m.classifier != "svm"))
-    )
+    classifiers = sorted({method.classifier for method in curves}, key=classifier_order)
     with style.style():
         figure = style.new_figure(max(4.6, 4.1 * len(classifiers)), 4.5)
         panels = figure.subplots(1, len(classifiers), squeeze=False, sharey=True)[0]

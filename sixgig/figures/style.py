@@ -9,23 +9,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
+from sixgig.arms import registry as arms
+from sixgig.classifiers import registry as classifiers
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ARM_COLOURS = {
-    "baseline_cnn": "#E69F00",
-    "vit_pure": "#0072B2",
-    "vit_contrastive": "#009E73",
-    "vit_mim": "#D55E00",
-    "vit_sparse": "#CC79A7",
-    "control_random_vit": "#8C8C8C",
-    "control_majority_class": "#000000",
-}
-_CLASSIFIER_MARKERS = {"svm": "o", "src": "s", "majority_class": "D"}
-_CLASSIFIER_LINES = {"svm": "-", "src": "--", "majority_class": ":"}
-#: For an arm added later: the two Okabe-Ito colours that no arm has yet.
+#: For arms of older studies that are not here any more: the two Okabe-Ito colours that no arm has.
 _OTHER_COLOURS = ("#56B4E9", "#B8AE14")
 
 _RC: dict[str, Any] = {
@@ -51,17 +42,20 @@ _RC: dict[str, Any] = {
 
 def arm_colour(arm: str) -> str:
     """The arm's colour, the same in every figure."""
-    return _ARM_COLOURS.get(arm, _OTHER_COLOURS[sum(arm.encode()) % len(_OTHER_COLOURS)])
+    look = arms.looks().get(arm)
+    return look.colour if look else _OTHER_COLOURS[sum(arm.encode()) % len(_OTHER_COLOURS)]
 
 
 def marker(classifier: str) -> str:
     """The classifier's marker, the same in every figure."""
-    return _CLASSIFIER_MARKERS.get(classifier, "^")
+    look = classifiers.looks().get(classifier)
+    return look.marker if look else "^"
 
 
 def line_style(classifier: str) -> str:
     """The classifier's line style, the same in every figure."""
-    return _CLASSIFIER_LINES.get(classifier, "-.")
+    look = classifiers.looks().get(classifier)
+    return look.line if look else "-."
 
 
 def new_figure(width: float, height: float) -> Figure:

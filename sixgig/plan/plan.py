@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.base import FeatureArm, PretrainedArm
-from sixgig.arms.registry import ARMS, get_arm
-from sixgig.classifiers.registry import classifier_info
+from sixgig.arms.registry import control_key, get_arm, looks
+from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import load_adapter
 from sixgig.errors import ConfigError
-from sixgig.plan.config import complete, options_for
+from sixgig.plan.config import complete, wanted_arms
 from sixgig.runtime.atomic import read_json
-from sixgig.runtime.interpreters import Interpreter, tensorflow1_interpreter
+from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.weights.build import CONVERTERS
 
-MAJORITY_ARM = "control_majority_class"
-MAJORITY_CLASSIFIER = "majority_class"
-RANDOM_VIT = "control_random_vit"
 #: Figures drawn for every cohort; sixgig.figures draws them under these names.
 FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pairwise")
 #: Figures over all cohorts together; the same.
@@ -50,23 +47,23 @@ class Plan:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
-        wanted = set(self.config["arms"])
-        if self.config["controls"]["random_vit"]:
-            wanted.add(RANDOM_VIT)
-        self.arms: list[str] = [name for name in ARMS if name in wanted]
+        self.arms: list[str] = wanted_arms(self.config)
         self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
         self.feature_arms = [name for name in self.arms if name not in self.image_arms]
         self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
-        self.tensorflow1 = self._tensorflow1(conda)
+        #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
+        self.environments: dict[str, Interpreter] = self._find_environments(conda)
         self._check_files()
 
     @property
     def methods(self) -> list[tuple[str, str]]:
         """Pairs of arm and classifier, in the order of tables."""
         pairs = [(arm, classifier) for arm in self.arms for classifier in self.classifiers]
-        if self.config["controls"]["majority_class"]:
-            pairs.append((MAJORITY_ARM, MAJORITY_CLASSIFIER))
+        for classifier in classifier_names():
+            arm = alone(classifier)
+            if arm and self.config["controls"][control_key(arm)]:
+                pairs.append((arm, classifier))
         return pairs
 
     @property
@@ -75,15 +72,14 @@ class Plan:
         return int(self.config["seed"])
 
     def arm_options(self, arm: str, cohort: str | None = None) -> dict[str, Any]:
-        """Return an arm's stanza, as it applies to one cohort; the random ViT has that of its ViT."""
-        options = dict(self.config["arms"]["vit_pure" if arm == RANDOM_VIT else arm])
-        if cohort is None or "per_cohort" not in options:
-            return options
-        return options_for(options, cohort, self.config["cohorts"][cohort])
+        """Return an arm's stanza, as it applies to one cohort; a control has that of the arm it stands for."""
+        found = get_arm(arm)
+        options = dict(self.config["arms"][found.stands_for or arm])
+        return options if cohort is None else found.options_for(options, cohort, self.config["cohorts"][cohort])
 
     def volumes_file(self, cohort: str, arm: str) -> list[str]:
         """Return the volumes that an arm trains on and encodes; none for arms that see images."""
-        takes = self.arm_options(arm, cohort).get("mode") == "volume"
+        takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
     def source_arm(self, arm: str) -> str:
@@ -104,19 +100,30 @@ class Plan:
 
     def environment_check(self, arm: str) -> list[str]:
         """Return the file that says what an arm's own environment can do; none for most arms."""
-        return [f"results/{self.study}/tensorflow1.json"] if arm == "vit_contrastive" and self.tensorflow1 else []
+        environment = get_arm(arm).environment
+        needed = environment and get_arm(arm).needs_environment(self.arm_options(arm))
+        return [f"results/{self.study}/{environment}.json"] if needed else []
 
     def environment_python(self, arm: str) -> list[str]:
         """Return the file that holds the path of that environment's interpreter; none for most arms."""
         return [path.replace(".json", ".python") for path in self.environment_check(arm)]
 
-    def tensorflow1_state(self) -> str:
-        """Return what makes the check of the TensorFlow 1 environment run again; always, while it is unusable."""
-        assert self.tensorflow1 is not None
-        found = Path(self.environment_check("vit_contrastive")[0])
+    def environment_state(self, environment: str) -> str:
+        """Return what makes the check of an environment run again; always, while it is unusable."""
+        state, found = self.environments[environment].state, Path(f"results/{self.study}/{environment}.json")
         if found.exists() and not read_json(found).get("usable"):
-            return f"{self.tensorflow1.state}, unusable at {found.stat().st_mtime_ns}"
-        return self.tensorflow1.state
+            return f"{state}, unusable at {found.stat().st_mtime_ns}"
+        return state
+
+    def environment_module(self, environment: str) -> str:
+        """Return the ``__main__`` that runs in an environment."""
+        arm = get_arm(self._arms_in(environment)[0])
+        assert issubclass(arm, PretrainedArm)
+        return arm.process_modules[0]
+
+    def stops_without(self, environment: str) -> bool:
+        """Whether the study stops when an environment cannot be used."""
+        return any(self.arm_options(arm)["on_missing_environment"] == "fail" for arm in self._arms_in(environment))
 
     def cohort_options(self, cohort: str) -> dict[str, Any]:
         """Return a cohort's stanza."""
@@ -171,7 +178,7 @@ class Plan:
         """Return every figure file of a type, ``svg`` or ``png``."""
         root = f"results/{self.study}/figures"
         names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
-        names += RECONSTRUCTION_FIGURES if "vit_mim" in self.pretrained_arms else ()
+        names += RECONSTRUCTION_FIGURES if self.pictured_arms else ()
         over_cohorts = [f"{root}/{figure}.{suffix}" for figure in STUDY_FIGURES]
         return over_cohorts + [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
 
@@ -191,7 +198,7 @@ class Plan:
 
     def classifier_module(self, classifier: str) -> str:
         """Return the module that builds a classifier."""
-        return f"sixgig.classifiers.{classifier_info(classifier).module}"
+        return classifier_module(classifier)
 
     def adapter_module(self, cohort: str) -> str:
         """Return the module of the adapter that reads a cohort."""
@@ -202,19 +209,35 @@ class Plan:
         root = f"results/{self.study}/pretraining/{cohort}"
         return [f"{root}/{arm}.{suffix}" for arm in self.pretrained_arms for suffix in ("csv", "json")]
 
+    @property
+    def pictured_arms(self) -> list[str]:
+        """The trained arms that leave pictures of what they filled in."""
+        return [arm for arm in self.pretrained_arms if looks()[arm].pictures]
+
+    def picture_files(self, cohort: str) -> list[str]:
+        """Return the pictures that arms leave for one cohort."""
+        return [f"results/{self.study}/pretraining/{cohort}/{arm}.npz" for arm in self.pictured_arms]
+
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
 
-    def _tensorflow1(self, conda: bool) -> Interpreter | None:
-        """The interpreter of the TensorFlow 1 environment, when an arm needs it."""
-        options = self.config["arms"].get("vit_contrastive", {"backend": "torch"})
-        if options["backend"] != "tensorflow1":
-            return None
-        interpreter = tensorflow1_interpreter(options["interpreter"], conda)
-        if options["on_missing_environment"] == "fail":
-            interpreter.require()
-        return interpreter
+    def _arms_in(self, environment: str) -> list[str]:
+        return [arm for arm in self.arms if get_arm(arm).environment == environment and self.environment_check(arm)]
+
+    def _find_environments(self, conda: bool) -> dict[str, Interpreter]:
+        """The interpreters of the environments that arms need; the first arm's setting counts."""
+        found: dict[str, Interpreter] = {}
+        for arm in self.arms:
+            environment = get_arm(arm).environment
+            if environment is None or not self.environment_check(arm):
+                continue
+            options = self.arm_options(arm)
+            interpreter = find_interpreter(environment, options["interpreter"], conda, f"arms.{arm}")
+            found.setdefault(environment, interpreter)
+            if options["on_missing_environment"] == "fail":
+                interpreter.require()
+        return found
 
     def _check_files(self) -> None:
         from sixgig.cohorts.options import read_options

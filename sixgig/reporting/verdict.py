@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control, looks
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.intervals import guessing, n_classes
-from sixgig.results.study import Method, Study, is_failed
+from sixgig.results.study import Method, Study, is_failed, method_order
 from sixgig.words import numbers
 from sixgig.words.language import current, tr
 from sixgig.words.titles import arm_title, lower_case, method_title, metric_title
-
-_RANDOM = "control_random_vit"
-_MAJORITY = "control_majority_class"
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,9 @@ def judge(study: Study, cohort: str) -> Verdict:
     findings = {method: finding(study, cohort, best, method) for method in others}
     level, headline = _below_control(study, cohort, ranked, list(done)) or _headline(best, findings)
     sentences = [_best_sentence(study, cohort, best, done[best])]
-    rivals = others[:1] + [method for method in others[1:] if method.arm == "vit_pure"][:1]
-    if len(rivals) == 2 and rivals[0].arm == "vit_pure":
-        rivals.pop()
+    rivals = others[:1]
+    if rivals and not _is_reference(rivals[0]):
+        rivals += [method for method in others[1:] if _is_reference(method)][:1]
     sentences += [_compare(study, cohort, best, method) for method in [*rivals, *_controls(done)]]
     return Verdict(cohort, level, headline, sentences + _trouble(rows))
 
@@ -94,17 +92,22 @@ def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
 
 
 def _controls(done: dict[Method, pd.Series]) -> list[Method]:
-    """The best random-weight method and the majority class, where they exist."""
-    random = sorted((method for method in done if method.arm == _RANDOM), key=lambda m: -float(done[m]["estimate"]))
-    return random[:1] + [method for method in done if method.arm == _MAJORITY]
+    """The best method of every control, where they exist."""
+    found: dict[str, Method] = {}
+    for method in sorted(done, key=lambda m: -float(done[m]["estimate"])):
+        if method.is_control:
+            found.setdefault(method.arm, method)
+    return sorted(found.values(), key=method_order)
+
+
+def _is_reference(method: Method) -> bool:
+    """Whether the arm is one that every verdict compares the best one with."""
+    return method.arm in looks() and looks()[method.arm].reference
 
 
 def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
     """Level and headline when the best method is not found better than a control; None when it is."""
-    for control, name in (
-        (_RANDOM, tr("the same ViT with random weights")),
-        (_MAJORITY, tr("always naming the largest class")),
-    ):
+    for control, name in ((arm, tr(look.words)) for arm, look in looks().items() if is_control(arm)):
         floors = [method for method in done if method.arm == control]
         beaten = [all(finding(study, cohort, method, floor) == "a better" for floor in floors) for method in ranked]
         if not any(beaten):

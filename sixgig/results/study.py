@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 
+from sixgig.arms.registry import is_control, look_names
+from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
@@ -27,21 +29,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Arms and controls in the order in which every table and figure lists them; unknown ones follow by name.
-ARM_ORDER = (
-    "baseline_cnn",
-    "vit_pure",
-    "vit_contrastive",
-    "vit_mim",
-    "vit_sparse",
-    "control_random_vit",
-    "control_majority_class",
-)
+ARM_ORDER = look_names()
 #: Classifiers in display order; unknown ones follow by name.
-CLASSIFIER_ORDER = ("svm", "src", "majority_class")
+CLASSIFIER_ORDER = classifier_names()
 #: The metric of verdicts and figures when the study file names no other.
 MAIN_METRIC = "balanced_accuracy"
 
-_LAST_ARM = ARM_ORDER.index("vit_sparse")
+_LAST_ARM = sum(not is_control(arm) for arm in ARM_ORDER) - 1
 _RUN_AGAIN = "run `snakemake --cores all` with this study's config file and wait for it to end"
 
 
@@ -54,7 +48,12 @@ class Method(NamedTuple):
     @property
     def is_control(self) -> bool:
         """Whether the arm is a control, which no verdict may name as the best."""
-        return self.arm.startswith("control_")
+        return is_control(self.arm)
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether the classifier sees features; if not, the arm is only another name of the classifier."""
+        return alone(self.classifier) is None
 
 
 def method_order(method: Method) -> tuple[float, str, int, str]:
@@ -70,6 +69,12 @@ def method_order(method: Method) -> tuple[float, str, int, str]:
         place(method.classifier, CLASSIFIER_ORDER),
         method.classifier,
     )
+
+
+def classifier_order(classifier: str) -> tuple[int, str]:
+    """Sort key that puts classifiers in display order."""
+    known = classifier in CLASSIFIER_ORDER
+    return CLASSIFIER_ORDER.index(classifier) if known else len(CLASSIFIER_ORDER), classifier
 
 
 def is_failed(status: str) -> bool:

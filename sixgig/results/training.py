@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.arms.registry import looks
 from sixgig.tables.format import Table
 from sixgig.tables.training import TRAINING
 
@@ -53,7 +54,11 @@ class TrainingFiles(ABC):
 
     def has_pictures(self, cohort: str) -> bool:
         """Whether an arm of the cohort was trained to fill in masked patches, failed ones included."""
-        return "vit_mim" in self.trained_arms(cohort)
+        return bool(self.pictured_arms(cohort))
+
+    def pictured_arms(self, cohort: str) -> list[str]:
+        """The arms that :meth:`has_pictures` is about, in display order."""
+        return [arm for arm in self.trained_arms(cohort) if arm in looks() and looks()[arm].pictures]
 
     @abstractmethod
     def _json(self, path: Path) -> dict[str, Any]:

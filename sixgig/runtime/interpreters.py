@@ -1,4 +1,4 @@
-"""Which Python runs the TensorFlow 1 environment."""
+"""Which Python runs an environment of its own, beside the one that runs sixgig."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from pathlib import Path
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
 
-#: The environment that `make` builds, beside the Snakefile.
-VENV = Path(__file__).resolve().parents[2] / ".venv-tf1"
-_KEY = "config key arms.vit_contrastive.interpreter"
-_BUILD = (
-    "run `make setup`, which builds .venv-tf1 (Python 3.7, TensorFlow 1.15.5). To go on without it, set "
-    "arms.vit_contrastive.on_missing_environment to torch (the same method in PyTorch) or skip"
-)
+#: Folder that holds the environments that `make` builds, beside the Snakefile.
+VENVS = Path(__file__).resolve().parents[2]
+#: For every environment its folder there, and what it is called.
+ENVIRONMENTS = {"tensorflow1": (".venv-tf1", "TensorFlow 1")}
 
 
 @dataclass(frozen=True)
@@ -21,12 +18,16 @@ class Interpreter:
     """An interpreter, and what a result may depend on.
 
     Attributes:
+        environment: Name of the environment, in :data:`ENVIRONMENTS`.
         python: What to run: a path, or ``python`` inside a conda environment that Snakemake activates.
         state: Changes when another environment would be used; the same for every folder sixgig is cloned to.
+        stanza: The stanza of the study file that asks for it.
     """
 
+    environment: str
     python: str
     state: str
+    stanza: str
 
     @property
     def missing(self) -> bool:
@@ -39,30 +40,40 @@ class Interpreter:
         Raises:
             EnvironmentMissingError: It is not.
         """
+        folder, title = ENVIRONMENTS[self.environment]
         if self.missing:
-            raise EnvironmentMissingError(self.python, "the TensorFlow 1 environment is missing", _BUILD)
+            raise EnvironmentMissingError(
+                self.python,
+                f"the {title} environment is missing",
+                f"run `make setup`, which builds {folder}. To go on without it, choose another way out in "
+                f"{self.stanza}.on_missing_environment",
+            )
 
 
-def tensorflow1_interpreter(setting: str, conda: bool) -> Interpreter:
-    """Choose the interpreter of the TensorFlow 1 environment.
+def find_interpreter(environment: str, setting: str, conda: bool, stanza: str = "arms") -> Interpreter:
+    """Choose the interpreter of an environment.
 
     Args:
+        environment: Its name, in :data:`ENVIRONMENTS`.
         setting: ``auto`` (conda's when Snakemake runs with conda, else the venv), ``conda``, or a path.
         conda: Whether Snakemake runs with ``--sdm conda``.
+        stanza: The stanza of the study file that the setting comes from, for messages.
 
     Raises:
         ConfigError: ``conda`` is asked for and Snakemake runs without it.
     """
     if setting == "conda" and not conda:
         raise ConfigError(
-            _KEY,
+            f"config key {stanza}.interpreter",
             "is conda, and Snakemake runs without it",
             "add --sdm conda to the command, or set the key to auto or to an interpreter's path",
         )
     if setting == "conda" or (setting == "auto" and conda):
-        return Interpreter("python", "conda")
+        return Interpreter(environment, "python", "conda", stanza)
     if setting == "auto":
-        python, stamp = VENV / "bin" / "python", VENV / ".ready"
-        return Interpreter(str(python), f"venv {stamp.read_text()[:16]}" if stamp.exists() else "missing")
+        folder = VENVS / ENVIRONMENTS[environment][0]
+        python, stamp = folder / "bin" / "python", folder / ".ready"
+        state = f"venv {stamp.read_text()[:16]}" if stamp.exists() else "missing"
+        return Interpreter(environment, str(python), state, stanza)
     python = Path(setting).expanduser()
-    return Interpreter(str(python), str(python) if python.is_file() else "missing")
+    return Interpreter(environment, str(python), str(python) if python.is_file() else "missing", stanza)

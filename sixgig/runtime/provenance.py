@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Modules that cannot change what a job writes: messages, measurements, locks, and registries that look names up. What
-#: they import does not count either, unless another module imports it.
+#: they import does not count either, unless another module imports it. So are `checks` of arms.
 _WITHOUT_RESULT = frozenset(
     f"sixgig.{name}"
     for name in (
@@ -66,7 +66,7 @@ class Source:
         found: set[str] = set()
         while waiting:
             module = waiting.pop()
-            if module not in found and module not in _WITHOUT_RESULT:
+            if module not in found and module not in _WITHOUT_RESULT and not module.endswith(".checks"):
                 found.add(module)
                 waiting += self._imports(self._path(module))
         return sorted(found)
@@ -82,9 +82,10 @@ class Source:
         return digest.hexdigest()[:16]
 
     def template_digest(self) -> str:
-        """Return 16 hexadecimal digits that change when a template of the report or a translation changes."""
-        folders = (self._package / "reporting" / "templates", self._package / "words" / "languages")
-        return files_digest(path for folder in folders for path in folder.rglob("*") if path.is_file())
+        """Return 16 hexadecimal digits that change when a template, a translation or the look of an arm changes."""
+        patterns = ("reporting/templates/**/*", "words/languages/**/*", "arms/*/look.yaml", "classifiers/*/look.yaml")
+        found = (path for pattern in patterns for path in self._package.glob(pattern) if path.is_file())
+        return files_digest(found, self._package)
 
     def _path(self, module: str) -> Path:
         stem = self._package.joinpath(*module.split(".")[1:])
@@ -131,11 +132,11 @@ def normal_form(path: Path) -> str:
     return ast.dump(tree)
 
 
-def files_digest(paths: Iterable[Path]) -> str:
-    """Return 16 hexadecimal digits of the names and bytes of some files."""
+def files_digest(paths: Iterable[Path], root: Path) -> str:
+    """Return 16 hexadecimal digits of some files' bytes and of their paths below a folder."""
     digest = hashlib.sha256()
     for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 

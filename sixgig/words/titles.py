@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+from sixgig.arms import registry as arms
+from sixgig.arms.registry import control_key, is_control
+from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method
-from sixgig.words.language import tr
-
-_ARM_TITLES = {
-    "baseline_cnn": "Baseline CNN",
-    "vit_pure": "Pure ViT",
-    "vit_contrastive": "Contrastive ViT",
-    "vit_mim": "MIM ViT",
-    "vit_sparse": "Sparse ViT",
-    "control_random_vit": "Random ViT",
-    "control_majority_class": "Majority class",
-}
-_CLASSIFIER_TITLES = {"svm": "SVM", "src": "SRC", "majority_class": "majority class"}
+from sixgig.words.language import current, tr
 
 
 def arm_title(arm: str) -> str:
     """The arm's name for people; a control says that it is one."""
-    return short_arm_title(arm) + (tr(" (control)") if arm.startswith("control_") else "")
+    return short_arm_title(arm) + (tr(" (control)") if is_control(arm) else "")
 
 
 def short_arm_title(arm: str) -> str:
     """The arm's name for narrow places in a figure."""
-    return tr(_ARM_TITLES.get(arm, arm.removeprefix("control_").replace("_", " ")))
+    look = arms.looks().get(arm)
+    return look.titles.get(current(), look.title) if look else control_key(arm).replace("_", " ")
 
 
 def classifier_title(classifier: str) -> str:
     """The classifier's name for people."""
-    return tr(_CLASSIFIER_TITLES.get(classifier, classifier.replace("_", " ")))
+    look = classifiers.looks().get(classifier)
+    return look.titles.get(current(), look.title) if look else classifier.replace("_", " ")
 
 
 def metric_title(metric: str) -> str:
@@ -58,4 +52,4 @@ def method_title(method: Method) -> str:
 def short_method_title(method: Method) -> str:
     """A method's title for narrow places in a figure; the majority class has no choice of classifier."""
     arm = short_arm_title(method.arm)
-    return arm if method.classifier == "majority_class" else f"{arm} + {classifier_title(method.classifier)}"
+    return f"{arm} + {classifier_title(method.classifier)}" if method.reads_features else arm

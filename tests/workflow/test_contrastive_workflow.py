@@ -49,7 +49,7 @@ def test_arm_is_trained_on_tensorflow_and_says_so(study, config, tensorflow1):
     assert sidecar["status"] == "ok"
     assert sidecar["weights"]["pretraining"]["framework"] == "TensorFlow 1.15.5"
     assert not (folder / "results/tiny/.checkpoints").exists()
-    log = (folder / "results/tiny/logs/check_tensorflow1.log").read_text()
+    log = (folder / "results/tiny/logs/check_environment/tensorflow1.log").read_text()
     assert "Traceback" not in log
     trained_on_tensorflow = (folder / f"{TRAINED}.safetensors").read_bytes()
 
@@ -78,7 +78,7 @@ def test_environment_that_is_another_one_is_named(study, config):
     assert result.returncode != 0
     assert "the environment cannot be used" in result.stderr
     assert not (study.folder / "results/tiny/tensorflow1.json").exists()
-    log = (study.folder / "results/tiny/logs/check_tensorflow1.log").read_text()
+    log = (study.folder / "results/tiny/logs/check_environment/tensorflow1.log").read_text()
     assert "which has no TensorFlow 1.15" in log
 
 

@@ -16,8 +16,6 @@ class BaselineCNN(ImageArm):
     """Features of the last convolutional stage, averaged over positions (He et al. 2016, section 3.3)."""
 
     name = "baseline_cnn"
-    title = "Baseline CNN"
-    summary = "A convolutional network with ImageNet weights; features averaged over positions."
     seed_batch_size = 32
     expected_vram_mb = 2560
     channels_last = True

@@ -15,8 +15,7 @@ class RandomViT(PureViT):
     """The architecture, images and feature rule of ``vit_pure``; the weights as timm initialises them."""
 
     name = "control_random_vit"
-    title = "Control: random ViT"
-    summary = "The same vision transformer with random weights: a floor that pretraining has to beat."
+    stands_for = PureViT.name
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
         """See :meth:`ImageArm.load`. Of the weights file only the architecture and the normalisation are read."""

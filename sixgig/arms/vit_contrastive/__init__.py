@@ -1,1 +1,1 @@
-"""ViT + contrastive pretraining: vit_pure's ViT, trained further with domain-specific contrastive losses."""
+"""ViT + contrastive pretraining: a pretrained ViT, trained further with domain-specific contrastive losses."""

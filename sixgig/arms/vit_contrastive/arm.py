@@ -1,4 +1,4 @@
-"""ViT + contrastive pretraining: vit_pure's ViT, trained further with domain-specific contrastive losses.
+"""ViT + contrastive pretraining: a pretrained ViT, trained further with domain-specific contrastive losses.
 
 The losses and the sampling are those of Chaitanya et al. 2020 (arXiv 2006.10511), whose encoder was convolutional; here
 they train a ViT, as a TensorFlow 1 graph in its own environment or in PyTorch (:mod:`sixgig.contrastive`). The trained
@@ -7,7 +7,8 @@ network then encodes as any ViT does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.base import PretrainedArm, Trained
 from sixgig.arms.tokens import TokenFeatures
@@ -20,11 +21,22 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
     """Class or mean patch token of a ViT trained further on the pretraining subjects."""
 
     name = "vit_contrastive"
-    title = "ViT + contrastive pretraining"
-    summary = "The ViT, trained further on pretraining subjects with domain-specific contrastive losses."
     seed_batch_size = 8
     expected_vram_mb = 5120
+    environment = "tensorflow1"
     process_modules = ("sixgig.contrastive.__main__",)
+
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> None:
+        """See :meth:`Arm.check`; batches have to fit the partitions of cohorts of volumes."""
+        from sixgig.arms.vit_contrastive.checks import check
+
+        check(config)
+
+    @classmethod
+    def needs_environment(cls, options: Mapping[str, Any]) -> bool:
+        """See :meth:`Arm.needs_environment`; not with PyTorch."""
+        return bool(options["backend"] == cls.environment)
 
     def pretrain(self, job: PretrainJob) -> Trained:
         """Train the network; see :func:`sixgig.arms.vit_contrastive.pretraining.pretrain`."""

@@ -22,10 +22,29 @@ class MaskedViT(TokenFeatures, PretrainedArm):
     """Mean patch token (or class token) of a ViT trained by masked image modelling on the pretraining subjects."""
 
     name = "vit_mim"
-    title = "ViT + masked image modelling"
-    summary = "A ViT trained to fill in masked patches of the pretraining subjects' volumes or slices."
     seed_batch_size = 4
     expected_vram_mb = 4096
+
+    @classmethod
+    def check(cls, config: Mapping[str, Any]) -> None:
+        """See :meth:`Arm.check`; crops have to fit patches and volumes."""
+        from sixgig.arms.vit_mim.checks import check
+
+        check(config, cls.options_for)
+
+    @classmethod
+    def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
+        """See :meth:`Arm.options_for`: crop, patch, and the mode that auto stands for."""
+        own = {name: value for name, value in options.items() if name != "per_cohort"}
+        own |= options["per_cohort"].get(cohort, {})
+        if own["mode"] == "auto":
+            own["mode"] = "volume" if "volume" in cohort_options else "slices"
+        return own
+
+    @classmethod
+    def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
+        """See :meth:`Arm.takes_volumes`; so it does in volume mode."""
+        return bool(options["mode"] == "volume")
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
         """See :meth:`PretrainedArm.load`: a network for images, or for crops of volumes."""

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sixgig.arms.base import Encoder, ImageArm, pretrained_encoder
 from sixgig.arms.tokens import TokenFeatures
-
-if TYPE_CHECKING:
-    pass
 
 
 class PureViT(TokenFeatures, ImageArm):
     """Class token or mean patch token of a ViT (Dosovitskiy et al. 2021), not trained any further."""
 
     name = "vit_pure"
-    title = "Pure ViT"
-    summary = "A pretrained vision transformer, used as it is."
     seed_batch_size = 16
     expected_vram_mb = 3072
 

@@ -19,8 +19,6 @@ class SparseViT(FeatureArm):
     """
 
     name = "vit_sparse"
-    title = "ViT + sparse coding"
-    summary = "Sparse codes of the pure ViT's features over a dictionary learned on pretraining subjects."
     learns = True
     source_arm = "vit_pure"
     seed_batch_size = 32

@@ -1,4 +1,7 @@
 import json
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -7,13 +10,12 @@ import torch
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
-from sixgig.arms.registry import ARMS, get_arm
+from sixgig.arms.registry import arm_names, get_arm, looks
 from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
-from sixgig.results.study import ARM_ORDER
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
@@ -85,15 +87,26 @@ def run(encode_job, folder):
     return (*read_features(folder / "arm.npz"), json.loads((folder / "arm.json").read_text()))
 
 
+def test_looking_arms_up_does_not_load_torch():
+    code = (
+        "import sys; from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
+        "print([name for name in ('torch', 'timm', 'sklearn', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_registry_holds_arms_with_complete_metadata():
-    for name in ARMS:
-        arm = get_arm(name)
+    for name in arm_names():
+        arm, look = get_arm(name), looks()[name]
         assert arm.name == name
-        assert arm.title
-        assert arm.summary.endswith(".")
+        assert look.title
+        assert re.fullmatch("#[0-9A-F]{6}", look.colour)
         assert issubclass(arm, ImageArm | FeatureArm)
         assert arm.hardware in ("gpu", "cpu")
-    assert [name for name in ARM_ORDER if name in ARMS] == list(ARMS)  # shown in the registry's order
+    assert arm_names()[-1] == "control_random_vit"  # controls come last
+    assert [*looks()][: len(arm_names())] == [*arm_names()]
+    assert len({look.colour for look in looks().values()}) == len(looks())
     with pytest.raises(ConfigError, match="there is no such arm"):
         get_arm("vit_future")
 

@@ -42,7 +42,7 @@ def run(job, folder, monkeypatch, outcome):
     """Train with an arm that does ``outcome(job)``."""
 
     class Arm(PretrainedArm):
-        name, title, summary = "vit_contrastive", "", ""
+        name = "vit_contrastive"
 
         def features_of(self, network, batch, options):
             return network(batch)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sixgig.classifiers.registry import CLASSIFIERS, build_classifier, check_options, classifier_info
+from sixgig.classifiers.registry import alone, build_classifier, check_options, classifier_names, looks
 from sixgig.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ def data(n_features=30):
     return generator.normal(size=(90, n_features)) + 2 * (y == "b")[:, None] - 2 * (y == "c")[:, None], y
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", classifier_names())
 def test_every_classifier_builds_fits_and_scores(name):
     X, y = data()
     pipeline, grid = build_classifier(name, {}, seed=3)
@@ -24,8 +24,8 @@ def test_every_classifier_builds_fits_and_scores(name):
     np.testing.assert_allclose(scores.sum(axis=1), 1.0)
     parameters = set(pipeline.get_params())
     assert all(set(part) <= parameters for part in grid)
-    assert CLASSIFIERS[name].title
-    assert check_options(name, {}) == CLASSIFIERS[name].defaults
+    assert looks()[name].title
+    assert check_options(name, check_options(name, {})) == check_options(name, {})
 
 
 @pytest.mark.parametrize("name", ["svm", "src"])
@@ -40,20 +40,20 @@ def test_constant_features_are_no_problem(name):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("svm", {"c": [1]}, "classifiers.svm.c: there is no such option"),
-        ("svm", {"C": []}, "classifiers.svm.C: .* non-empty list of positive numbers"),
-        ("svm", {"C": [1, -1]}, "positive numbers"),
-        ("svm", {"gamma": [True]}, "positive numbers"),
-        ("svm", {"kernels": ["poly"]}, "list out of linear, rbf"),
-        ("svm", {"pca": 0}, "share of the variance"),
-        ("svm", {"pca": 1.5}, "share of the variance"),
-        ("src", {"n_nonzero": [2.5]}, "whole numbers of at least 1"),
-        ("src", {"coding": "omp"}, "list out of omp, lasso, crc"),
-        ("src", {"coding": ["ksvd"]}, "list out of omp, lasso, crc"),
-        ("src", {"ridge": [0]}, "positive numbers"),
-        ("src", {"atoms_per_class": 0}, "whole number of at least 1, or null"),
-        ("src", {"shrinkage": "random"}, "must be subset or ksvd"),
-        ("majority_class", {"C": [1]}, "the options of majority_class are: none"),
+        ("svm", {"c": [1]}, r"classifiers.svm.c: is not known(.|\n)*Known here: pca, kernels, C, gamma"),
+        ("svm", {"C": []}, r"classifiers.svm.C: \[\] should be non-empty(.|\n)*Penalties"),
+        ("svm", {"C": [1, -1]}, "classifiers.svm.C.1: -1 is less than or equal"),
+        ("svm", {"gamma": [True]}, "True is not of type 'number'"),
+        ("svm", {"kernels": ["poly"]}, r"'poly' is not one of \['linear', 'rbf'\]"),
+        ("svm", {"pca": 0}, "share of the training fold's variance"),
+        ("svm", {"pca": 1.5}, "share of the training fold's variance"),
+        ("src", {"n_nonzero": [2.5]}, "2.5 is not of type 'integer'"),
+        ("src", {"coding": "omp"}, "'omp' is not of type 'array'"),
+        ("src", {"coding": ["ksvd"]}, r"'ksvd' is not one of \['omp', 'lasso', 'crc'\]"),
+        ("src", {"ridge": [0]}, "classifiers.src.ridge.0: 0 is less than or equal"),
+        ("src", {"atoms_per_class": 0}, r"0 is less than the minimum of 1(.|\n)*null makes every training subject"),
+        ("src", {"shrinkage": "random"}, r"'random' is not one of \['subset', 'ksvd'\]"),
+        ("majority_class", {"C": [1]}, r"classifiers.majority_class.C: is not known(.|\n)*Known here: nothing"),
         ("forest", {}, "there is no such classifier"),
     ],
 )
@@ -82,4 +82,4 @@ def test_looking_classifiers_up_does_not_load_scikit_learn():
         "import sys, sixgig.classifiers.registry as c; c.check_options('svm', {}); sys.exit('sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert classifier_info("src").name == "src"
+    assert (alone("src"), alone("majority_class")) == (None, "control_majority_class")

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sixgig.classifiers.registry import build_classifier
-from sixgig.classifiers.src import SRC
+from sixgig.classifiers.src.classifier import SRC
 from sixgig.sparse_coding import coding as coding_module
 
 #: Checks whose result depends on how vectors are coded; the others look at inputs, parameters and attributes.

@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sixgig.classifiers import svm
-from sixgig.classifiers.svm import ScoredSVC
+from sixgig.classifiers.svm import classifier as svm
+from sixgig.classifiers.svm.classifier import ScoredSVC
 
 
 def data(n_classes, seed=0):

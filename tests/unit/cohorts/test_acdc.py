@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sixgig.cohorts.acdc import AcdcAdapter
+from sixgig.cohorts.adapters.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import ImageError

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
 from tests.unit.cohorts.tiny_nifti import LPS, head, save_nifti

@@ -8,7 +8,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from sixgig.cohorts.dicom import DicomAdapter
+from sixgig.cohorts.adapters.dicom import DicomAdapter
 from sixgig.errors import ImageError
 
 SHAPE = (16, 12, 5)  # rows, columns, slices

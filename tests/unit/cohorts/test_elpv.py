@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sixgig.cohorts.elpv import ElpvAdapter
+from sixgig.cohorts.adapters.elpv import ElpvAdapter
 from sixgig.cohorts.registry import check_source
 from sixgig.errors import CohortError, ImageError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sixgig.cohorts.image_folder import ImageFolderAdapter
+from sixgig.cohorts.adapters.image_folder import ImageFolderAdapter
 from sixgig.errors import CohortError, ConfigError, ImageError
 
 

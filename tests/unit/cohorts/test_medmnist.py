@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sixgig.cohorts.adapters.medmnist import MedMnistAdapter
 from sixgig.cohorts.base import Image2D, Volume
-from sixgig.cohorts.medmnist import MedMnistAdapter
 from sixgig.errors import CohortError, ImageError
 
 SIZES = {"train": 5, "val": 2, "test": 3}

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sixgig.cohorts.adapters.msd import MsdAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.msd import MsdAdapter
 from sixgig.errors import CohortError
 from tests.unit.cohorts.tiny_nifti import save_nifti
 

@@ -165,8 +165,8 @@ def test_wrong_options_name_their_key(adapter: str, options: dict[str, Any], mes
 
 def test_planning_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from sixgig.cohorts.registry import ADAPTERS, check_source\n"
-        "for name in ADAPTERS: check_source({'adapter': name}, '/nonexistent')\n"
+        "import sys; from sixgig.cohorts.registry import adapter_names, check_source\n"
+        "for name in adapter_names(): check_source({'adapter': name}, '/nonexistent')\n"
         "print([m for m in ('torch', 'timm', 'sklearn', 'pandas', 'mlflow', 'joblib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from sixgig.cohorts.base import Adapter
-from sixgig.cohorts.registry import ADAPTERS, check_source, load_adapter, open_adapter
+from sixgig.cohorts.registry import adapter_names, check_source, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 
-@pytest.mark.parametrize("name", sorted(ADAPTERS))
+@pytest.mark.parametrize("name", adapter_names())
 def test_every_adapter_is_complete(name: str, tmp_path: Path) -> None:
     assert issubclass(load_adapter(name), Adapter)
     adapter = open_adapter({"adapter": name})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sixgig.cohorts import journal, preparation
-from sixgig.cohorts.brats import BratsAdapter
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.errors import CohortError
 from sixgig.tables.cohorts import QUARANTINE
 from tests.unit.cohorts.tiny_runs import GRADES, OPTIONS, break_after, contents, prepare

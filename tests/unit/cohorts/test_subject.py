@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.base import Record, Rejection, Volume
-from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import PreparedSubject, prepare_subject
 from tests.unit.cohorts.tiny_nifti import LPS, save_nifti

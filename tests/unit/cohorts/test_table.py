@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sixgig.cohorts.adapters.table import TableAdapter
 from sixgig.cohorts.base import Volume
-from sixgig.cohorts.table import TableAdapter
 from sixgig.errors import CohortError, ConfigError
 from tests.unit.cohorts.tiny_nifti import save_nifti
 

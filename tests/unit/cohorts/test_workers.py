@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
+from sixgig.cohorts.adapters.brats import BratsAdapter
 from sixgig.cohorts.base import Adapter, Item, Record
-from sixgig.cohorts.brats import BratsAdapter
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import affordable, results, subject_bytes

@@ -58,6 +58,8 @@ def test_trained_arms_encode_with_what_they_learned(config):
     assert plan.encoder_file("elpv", "vit_pure") == plan.weights_file("vit_contrastive")
     assert plan.environment_check("vit_contrastive") == ["results/default/tensorflow1.json"]
     assert plan.environment_check("vit_pure") == []
+    assert plan.environment_module("tensorflow1") == "sixgig.contrastive.__main__"
+    assert plan.picture_files("elpv") == ["results/default/pretraining/elpv/vit_mim.npz"]
     assert "results/default/figures/elpv/training.svg" in plan.figures("svg")
     assert "results/default/figures/elpv/reconstruction.svg" in plan.figures("svg")
     del config["arms"]["vit_mim"]
@@ -86,22 +88,22 @@ def test_missing_tensorflow_environment_stops_the_plan_or_takes_the_way_out(conf
     with pytest.raises(EnvironmentMissingError, match="no-python: the TensorFlow 1 environment is missing"):
         Plan(config)
     options["on_missing_environment"] = "torch"
-    assert Plan(config).tensorflow1_state() == "missing"
+    assert Plan(config).environment_state("tensorflow1") == "missing"
     options["backend"] = "torch"
     plan = Plan(config)
-    assert plan.tensorflow1 is None
+    assert plan.environments == {}
     assert plan.environment_check("vit_contrastive") == []
 
 
 def test_an_unusable_environment_is_checked_again(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    usable = Plan(config).tensorflow1_state()
+    usable = Plan(config).environment_state("tensorflow1")
     found = tmp_path / "results/default/tensorflow1.json"
     found.parent.mkdir(parents=True)
     found.write_text('{"usable": true}')
-    assert Plan(config).tensorflow1_state() == usable
+    assert Plan(config).environment_state("tensorflow1") == usable
     found.write_text('{"usable": false, "reason": "wrong TensorFlow"}')
-    assert Plan(config).tensorflow1_state() != usable
+    assert Plan(config).environment_state("tensorflow1") != usable
 
 
 def test_digest_of_training_covers_the_other_process(config):

@@ -8,13 +8,15 @@ from string import Formatter
 import pytest
 from jinja2 import Environment, nodes
 
+from sixgig.arms import registry as arms
+from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors
 from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS, draw_figure
 from sixgig.reporting import budget, over_cohorts, page, training
-from sixgig.results.study import ARM_ORDER, CLASSIFIER_ORDER, Study
+from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
-from sixgig.words import numbers, titles
+from sixgig.words import numbers
 from sixgig.words.language import LANGUAGES, catalogue, current, speaking, tr
 
 PACKAGE = Path(__file__).resolve().parents[3] / "sixgig"
@@ -43,8 +45,7 @@ def texts_by_name():
     for kind in (*KINDS.values(), *STUDY_KINDS.values(), *TRAINING_KINDS.values(), *RECONSTRUCTION_KINDS.values()):
         yield from (kind.title, kind.caption)
     yield from (metric.title for metric in METRICS.values())
-    yield from (titles.short_arm_title(arm) for arm in ARM_ORDER)
-    yield from (titles.classifier_title(classifier) for classifier in CLASSIFIER_ORDER)
+    yield from (look.words for look in arms.looks().values() if look.words)
     yield from training.MEASURES.values()
     yield from over_cohorts.FACTOR_TITLES.values()
     yield from budget.FRONT_TITLES.values()
@@ -69,6 +70,12 @@ def test_everything_is_translated(language):
     for text, translated in known.items():
         assert placeholders(text) == placeholders(translated), text
         assert text[:1].isspace() == translated[:1].isspace(), text
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_arms_and_classifiers_have_titles(language):
+    for look in (*arms.looks().values(), *classifiers.looks().values()):
+        assert language in look.titles, look
 
 
 @pytest.mark.parametrize("language", OTHERS)

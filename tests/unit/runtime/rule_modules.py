@@ -8,21 +8,21 @@ from pathlib import Path
 import yaml
 
 from sixgig.arms.base import FeatureArm, PretrainedArm
-from sixgig.arms.registry import ARMS, get_arm
-from sixgig.classifiers.registry import CLASSIFIERS
-from sixgig.cohorts.registry import ADAPTERS, load_adapter
+from sixgig.arms.registry import arm_names, get_arm
+from sixgig.classifiers.registry import alone, classifier_module, classifier_names
+from sixgig.cohorts.registry import adapter_names, load_adapter
 from sixgig.runtime.provenance import PACKAGE, this_source
 from sixgig.weights.build import CONVERTERS
 
 FILE = Path(__file__).with_name("rule_modules.yaml")
 SCRIPTS = PACKAGE.parent / "scripts"
-_ENVIRONMENT_CHECK = ("check_tensorflow1", None, ("sixgig.contrastive.__main__",))
+_ENVIRONMENT_CHECK = ("check_environment", None, ("sixgig.contrastive.__main__",))
 
 
 def entries():
     """Yield the name of an entry, the script of its rule (None for a command), and the modules that no import shows."""
     by_kind = {
-        "prepare_cohort": {name: (load_adapter(name).__module__,) for name in ADAPTERS},
+        "prepare_cohort": {name: (load_adapter(name).__module__,) for name in adapter_names()},
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
         "predict_majority": {},
@@ -30,10 +30,9 @@ def entries():
         "encode_images": {},
         "code_features": {},
     }
-    for name, info in CLASSIFIERS.items():
-        rule = "predict_majority" if name == "majority_class" else "classify_subjects"
-        by_kind[rule][name] = (f"sixgig.classifiers.{info.module}",)
-    for name in ARMS:
+    for name in classifier_names():
+        by_kind["predict_majority" if alone(name) else "classify_subjects"][name] = (classifier_module(name),)
+    for name in arm_names():
         arm = get_arm(name)
         rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
         by_kind[rule][name] = (arm.__module__,)

@@ -2,36 +2,36 @@ import pytest
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
 from sixgig.runtime import interpreters
-from sixgig.runtime.interpreters import tensorflow1_interpreter
+from sixgig.runtime.interpreters import find_interpreter
 
 
 @pytest.fixture
 def venv(tmp_path, monkeypatch):
     folder = tmp_path / ".venv-tf1"
-    monkeypatch.setattr(interpreters, "VENV", folder)
+    monkeypatch.setattr(interpreters, "VENVS", tmp_path)
     return folder
 
 
 def test_auto_is_the_venv_or_conda(venv):
     venv.mkdir()
     (venv / ".ready").write_text("a" * 64)
-    found = tensorflow1_interpreter("auto", conda=False)
+    found = find_interpreter("tensorflow1", "auto", conda=False)
     assert found.python == str(venv / "bin" / "python")
     assert str(venv) not in found.state  # another folder gives the same results
     found.require()
-    assert tensorflow1_interpreter("auto", conda=True).python == "python"
+    assert find_interpreter("tensorflow1", "auto", conda=True).python == "python"
 
 
 def test_state_follows_the_lock(venv):
     venv.mkdir()
     (venv / ".ready").write_text("a" * 64)
-    before = tensorflow1_interpreter("auto", conda=False).state
+    before = find_interpreter("tensorflow1", "auto", conda=False).state
     (venv / ".ready").write_text("b" * 64)
-    assert tensorflow1_interpreter("auto", conda=False).state != before
+    assert find_interpreter("tensorflow1", "auto", conda=False).state != before
 
 
 def test_missing_environment_says_how_to_build_it(venv):
-    found = tensorflow1_interpreter("auto", conda=False)
+    found = find_interpreter("tensorflow1", "auto", conda=False)
     assert found.missing
     with pytest.raises(EnvironmentMissingError, match=r"missing\n  Next step: run `make setup`.*on_missing_env"):
         found.require()
@@ -39,12 +39,12 @@ def test_missing_environment_says_how_to_build_it(venv):
 
 def test_a_path_is_taken_as_it_is(tmp_path):
     python = tmp_path / "python"
-    assert tensorflow1_interpreter(str(python), conda=False).missing
+    assert find_interpreter("tensorflow1", str(python), conda=False).missing
     python.write_text("")
-    assert tensorflow1_interpreter(str(python), conda=True).python == str(python)
+    assert find_interpreter("tensorflow1", str(python), conda=True).python == str(python)
 
 
 def test_conda_needs_conda():
     with pytest.raises(ConfigError, match="add --sdm conda"):
-        tensorflow1_interpreter("conda", conda=False)
-    assert tensorflow1_interpreter("conda", conda=True).state == "conda"
+        find_interpreter("tensorflow1", "conda", conda=False)
+    assert find_interpreter("tensorflow1", "conda", conda=True).state == "conda"

@@ -77,11 +77,25 @@ def test_packages_hold_no_code():
             assert all(isinstance(node, ast.Expr) for node in body), path
 
 
-def test_template_digest_sees_templates_and_languages(tmp_path):
+def test_template_digest_sees_templates_languages_and_looks(tmp_path):
     package = tmp_path / "sixgig"
     digests = set()
-    for folder in ("reporting/templates", "words/languages"):
-        (package / folder).mkdir(parents=True)
-        (package / folder / "a").write_text(folder)
+    for file in ("reporting/templates/a", "words/languages/a", "arms/one/look.yaml", "arms/two/look.yaml"):
+        (package / file).parent.mkdir(parents=True)
+        (package / file).write_text(file)
         digests.add(Source(package, tmp_path).template_digest())
-    assert len(digests) == 2
+    (package / "arms/one/options.yaml").write_text("description: Nothing is drawn from it.")
+    digests.add(Source(package, tmp_path).template_digest())
+    assert len(digests) == 4
+
+
+def test_looks_options_and_checks_are_behind_no_result(checkout):
+    before = source(checkout).digest("work")
+    (checkout / "sixgig/arms/checks.py").write_text("one = 1\n")
+    (checkout / "sixgig/arms/one.py").write_text(
+        "def f():\n    from sixgig import deep\n    from sixgig.arms.checks import one\n    return deep\n"
+    )
+    after = source(checkout).digest("work")
+    assert after != before
+    (checkout / "sixgig/arms/checks.py").write_text("one = 2\n")
+    assert source(checkout).digest("work") == after

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from sixgig.cohorts.medmnist import CLASSES
+from sixgig.cohorts.adapters.medmnist import CLASSES
 from sixgig.errors import ConfigError
 from sixgig.sources.recipes import MEDMNIST_MD5, MSD_MD5, check_recipe, download_of
 

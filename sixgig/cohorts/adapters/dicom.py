@@ -192,3 +192,6 @@ def _pixels(path: Path) -> tuple[Any, npt.NDArray[np.float32]]:
     pixels *= np.float32(header.get("RescaleSlope") or 1)
     pixels += np.float32(header.get("RescaleIntercept") or 0)
     return header, pixels
+
+
+ADAPTER = DicomAdapter

@@ -223,3 +223,6 @@ def _row(path: Path, member: str, index: int) -> npt.NDArray[np.uint8]:
     if index < held[0].next:
         held[0] = _Rows(path, member)
     return held[0].read(index)
+
+
+ADAPTER = MedMnistAdapter

@@ -125,3 +125,6 @@ def _read_info(path: Path) -> dict[str, str]:
     """Parse lines of ``key: value``."""
     pairs = (line.partition(":") for line in path.read_text(encoding="utf-8-sig").splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+ADAPTER = AcdcAdapter

@@ -112,3 +112,6 @@ class ElpvAdapter(Adapter):
         if not 0.0 <= probability <= 1.0:
             return member, None, f"labels.csv has the defect probability {words[1]}, which is not in 0 to 1"
         return member, "defect" if probability >= _DEFECT_PROBABILITY else "functional", None
+
+
+ADAPTER = ElpvAdapter

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection
-from sixgig.cohorts.images import decode_image
-from sixgig.errors import ConfigError, ImageError
+from sixgig.cohorts.images import PICTURES, read_picture
+from sixgig.errors import ConfigError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _PARTS: dict[str, Literal["training", "test"]] = {
     "train": "training",
     "training": "training",
@@ -20,19 +19,6 @@ _PARTS: dict[str, Literal["training", "test"]] = {
     "test": "test",
     "testing": "test",
 }
-
-
-def read_picture(path: Path, source: str, item_id: str) -> Image2D:
-    """Read one picture; of a file with several pages, its first.
-
-    Raises:
-        ImageError: The file cannot be read, or is no picture.
-    """
-    try:
-        with path.open("rb") as stream:
-            return Image2D(decode_image(stream, source), item_id, source)
-    except OSError as error:
-        raise ImageError(source, f"cannot be read: {error.strerror}", "restore the file") from error
 
 
 class ImageFolderAdapter(Adapter):
@@ -68,7 +54,7 @@ class ImageFolderAdapter(Adapter):
         if not root.is_dir():
             return [f"{root} does not exist or is no folder"]
         if len(_classes(root)) < 2:
-            return [f"{root} holds no two folders with {', '.join(SUFFIXES)} files, one for each class"]
+            return [f"{root} holds no two folders with {', '.join(PICTURES)} files, one for each class"]
         return []
 
     def discover(self, root: Path) -> Discovery:
@@ -148,5 +134,8 @@ def _folders(root: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+        if path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file():
             yield path
+
+
+ADAPTER = ImageFolderAdapter

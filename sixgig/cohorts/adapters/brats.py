@@ -218,3 +218,6 @@ def _rows(path: Path, id_column: str) -> list[dict[str, Any]]:
         raise CohortError(
             path, error.reason, "restore it from the archive of the release; another year's does not fit"
         ) from error
+
+
+ADAPTER = BratsAdapter

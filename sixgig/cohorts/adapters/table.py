@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection, Volume
 from sixgig.cohorts.csv_rows import read_rows
-from sixgig.cohorts.image_folder import SUFFIXES, read_picture
+from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.cohorts.nifti import read_channels
 from sixgig.errors import CohortError, ConfigError
 
@@ -101,7 +101,7 @@ class TableAdapter(Adapter):
                 file = row[column]
                 if not file:
                     return reject(f"column {column} is empty")
-                kinds = SUFFIXES if self.dimensions == 2 else _VOLUMES
+                kinds = PICTURES if self.dimensions == 2 else _VOLUMES
                 if not file.lower().endswith(kinds):
                     return reject(
                         f"{file} is none of {', '.join(kinds)}, which `dimensions: {self.dimensions}` expects"
@@ -129,3 +129,6 @@ def _csv(root: Path) -> Path | None:
         return root
     files = sorted(root.glob("*.csv"))
     return files[0] if len(files) == 1 else None
+
+
+ADAPTER = TableAdapter

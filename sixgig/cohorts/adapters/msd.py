@@ -119,3 +119,6 @@ def _read_index(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CohortError(path, f"cannot be used: {error!r}", "restore it from the task's archive") from error
     return found
+
+
+ADAPTER = MsdAdapter

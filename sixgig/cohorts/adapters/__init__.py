@@ -1,0 +1,1 @@
+"""Adapters: each module reads the files of one kind of cohort."""

@@ -1,0 +1,62 @@
+"""The schema of a study file, put together from its parts: ``python -m sixgig.plan.schema`` writes config/schema.yaml.
+
+Every arm, control, classifier and adapter describes its own options in a YAML file of its folder; the rest stands in
+``schema.yaml`` beside this module, in which a comment such as ``# <- arms`` marks where the parts go.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sixgig.arms import registry as arms
+from sixgig.classifiers import registry as classifiers
+from sixgig.cohorts import registry as cohorts
+
+#: Where the whole schema is kept for people and editors, in a clone.
+WRITTEN = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
+_HEADER = "# Made by `make format` (python -m sixgig.plan.schema) from schema.yaml and options.yaml files of sixgig/.\n"
+
+
+@cache
+def load_schema() -> dict[str, Any]:
+    """Return the JSON schema of a study file; made once, so leave it as it is."""
+    import yaml
+
+    schema: dict[str, Any] = yaml.safe_load(schema_text())
+    return schema
+
+
+def schema_text() -> str:
+    """Return the schema as YAML, with the parts in their places: what config/schema.yaml holds."""
+    controls = sorted(name for name in arms.look_names() if arms.is_control(name))
+    parts = {
+        "arms": _stanzas((name, arms.FOLDER / name) for name in arms.arm_names() if not arms.is_control(name)),
+        "controls": _stanzas((arms.control_key(name), arms.FOLDER / name) for name in controls),
+        "classifiers": _stanzas(
+            (name, classifiers.FOLDER / name) for name in classifiers.classifier_names() if not classifiers.alone(name)
+        ),
+        "definitions": _text(classifiers.DEFINITIONS),
+        "adapters": "".join(map(_text, cohorts.option_files())),
+        "adapter names": f"enum: [{', '.join(cohorts.adapter_names())}]\n",
+    }
+    text = _text(Path(__file__).with_name("schema.yaml"))
+    return _HEADER + re.sub(
+        r"^( *)# <- (.+)\n", lambda match: textwrap.indent(parts[match[2]], match[1]), text, flags=re.MULTILINE
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() + "\n"
+
+
+def _stanzas(homes: Iterable[tuple[str, Path]]) -> str:
+    return "".join(f"{key}:\n{textwrap.indent(_text(home / 'options.yaml'), '  ')}" for key, home in homes)
+
+
+if __name__ == "__main__":
+    WRITTEN.write_text(schema_text(), encoding="utf-8")
