@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test bench lint format snakemake-report mlflow lock clean
+.PHONY: help study plan unlock setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ bench: setup  ## measure speed against plain implementations, alternating in one
 	@$(BIN)/python -m bench.sparse_coding
 	@$(BIN)/python -m bench.sparse_coding --digits
 	@$(BIN)/python -m bench.svm_search
+
+showcase:  ## run the default study, then put its results and pictures into docs/ and README.md
+	@$(MAKE) study CONFIG=config/config.yaml
+	@$(BIN)/python -m bench.showcase results/default
 
 lint: setup  ## ruff, mypy, snakefmt, snakemake --lint
 	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
