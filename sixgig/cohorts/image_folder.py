@@ -26,7 +26,7 @@ def read_picture(path: Path, source: str, item_id: str) -> Image2D:
     """Read one picture; of a file with several pages, its first.
 
     Raises:
-        ImageError: The file cannot be read, or is no picture.
+        ImageError: The file cannot be read, or is not a picture.
     """
     try:
         with path.open("rb") as stream:
@@ -55,7 +55,7 @@ class ImageFolderAdapter(Adapter):
             self._pattern = re.compile(pattern) if pattern else None
         except re.error as error:
             raise ConfigError(
-                "subject_pattern", f"{pattern!r} is no regular expression: {error}", "correct it"
+                "subject_pattern", f"{pattern!r} is not a regular expression: {error}", "correct it"
             ) from None
         self.subject_note = (
             f"subjects are what the pattern {pattern} finds in file names"
@@ -64,15 +64,15 @@ class ImageFolderAdapter(Adapter):
         )
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a folder of pictures."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         if len(_classes(root)) < 2:
             return [f"{root} holds no two folders with {', '.join(SUFFIXES)} files, one for each class"]
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         found = Discovery()
         items: dict[str, list[Item]] = {}
@@ -107,7 +107,7 @@ class ImageFolderAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Image2D]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             source = item.files["image"]
             yield read_picture(record.root / source, source, item.item_id)

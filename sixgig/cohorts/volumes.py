@@ -79,7 +79,7 @@ def normalise_and_crop(
     box: Box = tuple(slice(0, length) for length in array.shape[:3])
     if mask is not None and crop != "none":
         box = _bounding_box(mask)
-    # All of the foreground counts for the intensities, also where the centre crop leaves it out.
+    # The whole foreground sets the range of intensities, even the part that the centre crop leaves out.
     inner = None if mask is None else mask[box]
     how = normalisation or Normalisation()
     ranges = tuple(
@@ -93,7 +93,7 @@ def normalise_and_crop(
 
 
 def _bounding_box(mask: Mask) -> Box:
-    seen = unflipped(mask)  # as it lies in memory, where all this takes a quarter of the time
+    seen = unflipped(mask)  # in the order of memory, which takes a quarter of the time
     from_above = np.asarray(seen.any(axis=2))
     projections = [from_above.any(axis=1), from_above.any(axis=0), seen.any(axis=(0, 1))]
     extents = [_extent(np.asarray(projection)) for projection in projections]

@@ -105,7 +105,7 @@ def check_pool(pool: Pool, loss: str, batch_size: int, partitions: int, referenc
         below = max(batch_size // partitions, 1) * partitions
         raise ContrastiveError(
             key,
-            f"{batch_size} is no multiple of the cohort's {partitions} partitions",
+            f"{batch_size} is not a multiple of the cohort's {partitions} partitions",
             f"set it to {below} or {below + partitions}",
         )
     global_terms(loss, batch_size // partitions, partitions, reference_batching)

@@ -50,7 +50,7 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
     if len(devices) > 1:
         found.append(
             tr(
-                "On {cohort} the arms ran on different devices ({devices}), so their times are no fair comparison.",
+                "On {cohort} the arms ran on different devices ({devices}), so their times cannot be compared fairly.",
                 cohort=cohort,
                 devices=", ".join(devices),
             )

@@ -17,7 +17,8 @@ from sixgig.sources.http import Checksum, fetch
 from sixgig.sources.recipes import BY_HAND, Download, download_of
 from sixgig.sources.wheels import fetch_wheel
 
-#: Free space in sizes of what is fetched, for it, for the content of an archive, and for what is prepared of it.
+#: Free space as a multiple of what is fetched: for the file, for an archive's content, and for what is prepared from
+#: it.
 _ROOM_ARCHIVE, _ROOM_FILE = 3.5, 2.0
 
 

@@ -24,7 +24,7 @@ def convert(data: bytes, model: str, place: str) -> dict[str, Tensor]:
         place: Where the file comes from, for error messages.
 
     Raises:
-        WeightsError: The data are no state dict in one of these formats.
+        WeightsError: The data are not a state dict in one of these formats.
     """
     return keep_backbone(_read(data, place), model)
 

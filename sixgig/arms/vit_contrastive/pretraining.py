@@ -31,7 +31,7 @@ def pretrain(job: PretrainJob) -> Trained:
     """Train the ViT of the weights file on the cohort's pretraining subjects.
 
     Raises:
-        ArmError: The backbone is no plain ViT, there are too few pretraining subjects, or training failed.
+        ArmError: The backbone is not a plain ViT, there are too few pretraining subjects, or training failed.
         EnvironmentMissingError: The TensorFlow 1 environment cannot be used, and the study file says to stop then.
     """
     network = load_backbone(job.weights, job.load_images().shape[1])

@@ -69,7 +69,7 @@ class Vit:
             reason = f"cannot freeze {frozen_blocks} blocks: the backbone has {depth}"
             raise ContrastiveError(self._place, reason, f"set frozen_blocks to 0 to {depth}")
         if width % heads:
-            reason = f"the width {width} is no multiple of the {heads} heads"
+            reason = f"the width {width} is not a multiple of the {heads} heads"
             raise ContrastiveError(self._place, reason, "export the backbone again")
 
     def _is_frozen(self, name: str) -> bool:

@@ -114,7 +114,7 @@ def test_cohort_without_volumes_gets_simclr_and_says_so(make):
         ({"frozen_blocks": 12}, r"frozen_blocks: is 12, and the backbone has 12 blocks"),
         ({"pretraining": 0}, r"no pretraining subjects"),
         ({"pretraining": 3}, r"batch_size"),
-        ({"batch_size": 3}, r"3 is no multiple of the cohort's 2 partitions"),
+        ({"batch_size": 3}, r"3 is not a multiple of the cohort's 2 partitions"),
         ({"local_steps": 1}, r"7"),
     ],
 )
