@@ -1,8 +1,8 @@
 """One GPU job at a time on one card, whoever started it.
 
 The default profile offers Snakemake a single ``gpu``, but ``--resources`` on the command line replaces that, and two
-workflows know nothing of each other. The lock is a file keyed by the card, held with ``flock``: the kernel releases it
-when the process ends, however it ends, so a killed run leaves nothing to clean up.
+workflows do not know about each other. The lock is a file keyed by the card, held with ``flock``: the kernel releases
+it when the process ends, for whatever reason, so a killed run leaves nothing to clean up.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def hold_gpu(path: Path, tell: Callable[[str], None], timeout_seconds: float | N
         raise GpuError(
             path, f"the GPU lock cannot be opened: {error.strerror}", "remove that file, or set TMPDIR"
         ) from None
-    with suppress(PermissionError):  # when another user made the file, it has this mode already
+    with suppress(PermissionError):  # a file that another user made has this mode already
         os.fchmod(descriptor, 0o666)  # other users of the card must be able to lock it, whatever the umask
     started = time.monotonic()
     told = -_TELL_SECONDS

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: write beside, fsync, rename."""
+"""Files that appear whole or not at all: write a temporary file, fsync, rename."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
 
-#: The environment that `make` builds, beside the Snakefile.
+#: The environment that `make` builds, next to the Snakefile.
 VENV = Path(__file__).resolve().parents[2] / ".venv-tf1"
 _KEY = "config key arms.vit_contrastive.interpreter"
 _BUILD = (
@@ -30,14 +30,14 @@ class Interpreter:
 
     @property
     def missing(self) -> bool:
-        """Whether the interpreter is known not to be there."""
+        """Whether the interpreter is known to be missing."""
         return self.state == "missing"
 
     def require(self) -> None:
-        """Raise when the interpreter is known not to be there.
+        """Raise when the interpreter is known to be missing.
 
         Raises:
-            EnvironmentMissingError: It is not.
+            EnvironmentMissingError: It is missing.
         """
         if self.missing:
             raise EnvironmentMissingError(self.python, "the TensorFlow 1 environment is missing", _BUILD)

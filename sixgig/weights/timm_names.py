@@ -80,7 +80,7 @@ def _read(data: bytes, place: str) -> dict[str, Tensor]:
         if data[8:9] == b"{":  # a safetensors file starts with eight bytes of length, then JSON
             return safetensors.torch.load(data)
         state: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # on data of another kind the readers raise whatever comes
+    except Exception as error:  # on data of another kind the readers raise any kind of exception
         first = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise _no_state_dict(place, f"cannot be read as weights: {first}") from error
     for wrapper in _WRAPPERS:
