@@ -142,7 +142,7 @@ def _encode(
 def _down_the_ladder(
     job: EncodeJob, work: Work, source: Path, number: int, unit: str, device: Device, facts: dict[str, Any]
 ) -> np.ndarray:
-    """Encode down the ladder; what was used and given up goes to ``facts``."""
+    """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
     import torch
 
     inputs = {

@@ -1,4 +1,4 @@
-"""The classifiers a study can name: what each is, its options, and how it is built.
+"""The classifiers that a study can name, their options, and how each is built.
 
 Importing this package is cheap: scikit-learn is loaded when a classifier is built. A further classifier is one module
 with a ``build(options, seed)`` function and one entry in :data:`CLASSIFIERS`.

@@ -35,7 +35,7 @@ class Pool(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images of one batch, in the order that the pairs of :mod:`sixgig.contrastive.pairs` count on.
+    """Images of one batch, in the order that the pairs of :mod:`sixgig.contrastive.pairs` assume.
 
     Attributes:
         rows: int64 [m], rows of ``images.npy``; -1 stands for an all-zero image.

@@ -25,7 +25,7 @@ _ARM_COLOURS = {
 }
 _CLASSIFIER_MARKERS = {"svm": "o", "src": "s", "majority_class": "D"}
 _CLASSIFIER_LINES = {"svm": "-", "src": "--", "majority_class": ":"}
-#: For an arm added later: the two Okabe-Ito colours that no arm has yet.
+#: For arms added later: the two Okabe-Ito colours that no arm has yet.
 _OTHER_COLOURS = ("#56B4E9", "#B8AE14")
 
 _RC: dict[str, Any] = {

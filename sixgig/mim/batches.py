@@ -1,4 +1,4 @@
-"""Batches read ahead: while one is computed with, a thread reads the next."""
+"""Batches read ahead: while one is in use, a thread reads the next."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def micro_batches(
 
 
 def read_ahead(read: Callable[[_Place], _Made], places: Iterable[_Place]) -> Generator[tuple[_Made, float], None, None]:
-    """Yield what ``read`` makes of each place, in order, and the seconds waited for it.
+    """Yield what ``read`` returns for each place, in order, and the seconds waited for it.
 
     Args:
         read: Called in a thread, for one place ahead of the one that is used.

@@ -70,8 +70,8 @@ def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]
 def average_decay(decay: float, updates: int) -> float:
     """Return the moving average's decay at its ``updates``-th update, from 1: min(decay, (1 + k) / (10 + k)).
 
-    The first weights, which are worst, so lose their part soon also in a short training (the rule of TensorFlow's
-    ``ExponentialMovingAverage``).
+    The first weights, which are the worst, thus lose their influence soon even in a short training (the rule of
+    TensorFlow's ``ExponentialMovingAverage``).
     """
     return min(decay, (1 + updates) / (10 + updates))
 
@@ -130,7 +130,7 @@ class Optimisation:
             rate: Learning rate.
 
         Raises:
-            NotFiniteError: The loss is not finite, or the gradient is not although no scaling can be blamed. The
+            NotFiniteError: The loss is not finite, or the gradient is not although scaling cannot be the cause. The
                 weights stay as they were.
         """
         assert self._loss is not None
@@ -148,7 +148,7 @@ class Optimisation:
             nn.utils.clip_grads_with_norm_(self._parameters.values(), self._settings.clip, norm)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        self._scaler.step(self._optimiser)  # leaves the weights alone when it saw infinite gradients
+        self._scaler.step(self._optimiser)  # does not change the weights when it saw infinite gradients
         self._scaler.update()
         self.forget()
         if not skipped:
@@ -174,7 +174,7 @@ class Optimisation:
                 self._parameters[name].copy_(average)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield every tensor that a resumed training needs, under a name of its own."""
+        """Yield every tensor that a resumed training needs, each under a unique name."""
         for name, tensor in self.network.state_dict().items():
             yield f"network.{name}", tensor
         for name, tensor in self._average.items():
@@ -205,7 +205,7 @@ class Optimisation:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back :meth:`state`."""
         self.updates = int(state["updates"])
-        # The device may be another one than before the kill: then there is no scale to go on with, or no need of one.
+        # The device may have changed since the kill: then there is no scale to continue with, or none is needed.
         if state["scaler"] and self._scaler.is_enabled():
             self._scaler.load_state_dict(state["scaler"])
 

@@ -1,4 +1,4 @@
-"""Errors of the contrastive arm. They cross the border between two environments, so they stand alone."""
+"""Errors of the contrastive arm. They cross the border between two environments, so they depend on nothing else."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]
 
 
 def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: Mapping[str, Any]) -> Training:
-    """Check what can be checked before hours are spent."""
+    """Check what can be checked before training starts."""
     options = job.options
     learn, evaluate = job.pools()
     both = pd.concat([learn, evaluate])

@@ -28,14 +28,14 @@ class Vit:
         trainable: Name and variable of the parameters that are not frozen.
 
     Args:
-        facts: See above.
+        facts: As given.
         compute_dtype: ``float32``, or ``float16`` for matrix products and activations in half precision; variables,
             residual stream, LayerNorm and softmax stay float32.
         frozen_blocks: When k > 0, patch embedding, class and register tokens, positions and the first k blocks get no
             gradient, and nothing of them is kept for the backward pass.
 
     Raises:
-        ContrastiveError: The facts, the type or the number of frozen blocks cannot be.
+        ContrastiveError: The facts, the type or the number of frozen blocks are impossible.
     """
 
     def __init__(self, facts: Mapping[str, Any], compute_dtype: str = "float32", frozen_blocks: int = 0) -> None:
