@@ -70,10 +70,10 @@ mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
 	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
 
-lock: setup  ## pin the packages of envs/*.in anew (needs the package registry)
+lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
 	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
-	@echo "[lock] envs/*.txt written; envs/*.yaml have to name the same versions (make test checks)"
+	@echo "[lock] envs/*.txt written; envs/*.yaml must name the same versions (make test checks)"
 
 clean:  ## remove environments and caches; results stay
 	rm -rf .venv .venv-* .tools .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -191,7 +191,7 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
 
 
 def _mapping(folders: Sequence[Path]) -> Path | None:
-    """Return the name_mapping.csv beside the subjects' folders or above HGG and LGG."""
+    """Return the name_mapping.csv next to the subjects' folders or above HGG and LGG."""
     for folder in dict.fromkeys(path.parent for path in folders):
         for candidate in (folder, folder.parent):
             if (candidate / _MAPPING).is_file():

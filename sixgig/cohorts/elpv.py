@@ -25,7 +25,7 @@ _DEFECT_PROBABILITY = 0.5
 @lru_cache(maxsize=1)
 def _open_archive(path: str, size: int, modified: int) -> zipfile.ZipFile:
     """Open a wheel once per process: reading its directory of thousands of names takes longer than reading an image."""
-    del size, modified  # part of the key, so that a replaced file is opened anew
+    del size, modified  # part of the key, so that a replaced file is opened again
     return zipfile.ZipFile(path)
 
 

@@ -39,7 +39,7 @@ class ImageFolderAdapter(Adapter):
     """Pictures in a folder for each class; below a folder ``train`` and ``test`` where there are official sets.
 
     The option ``subject_pattern`` finds the subject in a file's path below its class's folder; without it every picture
-    is a subject of its own, and a patient with several pictures may be on both sides of a split.
+    is a separate subject, and a patient with several pictures may be on both sides of a split.
     """
 
     name = "image_folder"

@@ -221,7 +221,7 @@ def _put(source: Path, final: Path) -> None:
 
 
 def _unlink_twin(path: Path) -> None:
-    """Give a file content of its own where it shares it with the published one: it is about to be written to."""
+    """Copy a file that shares its content with the published one, since it is about to be written to."""
     if path.exists() and path.stat().st_nlink > 1:
         copy = path.with_name(f"copy-{path.name}")
         shutil.copyfile(path, copy)

@@ -214,7 +214,7 @@ class _Rows:
 @lru_cache(maxsize=3)
 def _open_rows(path: Path, member: str, modified: int) -> list[_Rows]:
     """One open stream per process and set, in a list of one so that it can be replaced."""
-    del modified  # part of the key, so that a replaced file is opened anew
+    del modified  # part of the key, so that a replaced file is opened again
     return [_Rows(path, member)]
 
 

@@ -19,7 +19,7 @@ _SHORTEST = 18
 _MOST_PER_BYTE = 1032
 #: Bytes unpacked at a time; they stay in the processor's cache until they are copied to their place.
 _CHUNK = 1 << 18
-#: What unpacking raises on damaged bytes, beside OSError and EOFError.
+#: What unpacking raises on damaged bytes, besides OSError and EOFError.
 UNPACKING_ERRORS = (zlib.error, cast("type[Exception]", igzip_lib.error))
 
 

@@ -85,7 +85,7 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
 
 
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
-    """Use a folder or file of the user's where it is: nothing is copied, and nothing is written there."""
+    """Use the user's folder or file where it is: nothing is copied, and nothing is written there."""
     root = Path(path).expanduser()
     if not root.exists():
         raise CohortError(place, f"{root} does not exist", next_step)
@@ -95,7 +95,7 @@ def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, A
 
 
 def _fetched(kind: str, download: Download, downloads: Path) -> dict[str, Any]:
-    """Fetch a file; an archive is unpacked beside it."""
+    """Fetch a file; an archive is unpacked next to it."""
     checksum = download.checksum
     # The checksum in the name keeps two files of one name apart.
     folder = downloads / f"{checksum.algorithm}-{checksum.digest[:12]}"

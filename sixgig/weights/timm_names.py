@@ -19,7 +19,7 @@ def convert(data: bytes, model: str, place: str) -> dict[str, Tensor]:
     """Return the state dict in a ``.safetensors``, ``.pth`` or ``.npz`` file for a timm model without head.
 
     Args:
-        data: Content of the file. Its format is told from its first bytes.
+        data: Content of the file. Its format is recognised by its first bytes.
         model: timm model name.
         place: Where the file comes from, for error messages.
 
