@@ -75,7 +75,7 @@ class DicomAdapter(Adapter):
         for (subject_id, _), slices in sorted(series.items()):
             first = str(slices[0].path.relative_to(root))
             if len(slices) < _FEWEST_SLICES:
-                reason = f"its series has {len(slices)} of {_FEWEST_SLICES} slices that a volume needs"
+                reason = f"its series has {len(slices)} of the {_FEWEST_SLICES} slices that a volume needs"
                 found.rejections.append(Rejection(first, None, reason))
                 continue
             number = len(items[subject_id]) + 1

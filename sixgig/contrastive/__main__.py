@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.required = True
     check = commands.add_parser("check", help="check versions and devices")
     check.add_argument("--output", required=True, help="JSON file to write")
-    check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes rightly")
+    check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes correctly")
     check.add_argument("--memory-fraction", type=float, default=1.0, help="share of the GPU's memory to take")
     check.add_argument("--log", help="file that messages are added to; standard error without it")
     train = commands.add_parser("train", help="train as a job file says")

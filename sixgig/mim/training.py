@@ -252,7 +252,7 @@ class _Run:
             raise ArmError(
                 self._store.folder,
                 f"its checkpoints are of another configuration: {', '.join(shown)}",
-                "use another folder, or remove this one to train anew",
+                "use another folder, or remove this one to train from the start",
             )
         self._optimisation.load_state(content["optimisation"])
         for tensors in read_tensors(folder):

@@ -203,7 +203,7 @@ def check(
                     "CPU instead of GPU: TensorFlow sees no card; its log says which CUDA library it lacks"
                 )
     elif use_gpu and has_card():
-        fallbacks.append("CPU instead of GPU: this build of TensorFlow is one without CUDA")
+        fallbacks.append("CPU instead of GPU: this build of TensorFlow has no CUDA")
     return {
         "usable": True,
         "device": device,

@@ -84,7 +84,7 @@ def test_what_is_no_volume_is_left_out(tmp_path: Path) -> None:
     reasons = {rejection.file: rejection.reason for rejection in found.rejections}
     assert set(reasons) == {"rtplan.dcm", "CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"}
     assert reasons["rtplan.dcm"] == "is not an image"
-    assert reasons["CT_small.dcm"] == "its series has 1 of 4 slices that a volume needs"
+    assert reasons["CT_small.dcm"] == "its series has 1 of the 4 slices that a volume needs"
     assert "several frames" in reasons["examples_ybr_color.dcm"]
     assert reasons["SC_rgb_small_odd.dcm"] == "is in colour"
 
