@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test bench lint format snakemake-report mlflow lock clean
+.PHONY: help study plan unlock setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ bench: setup  ## measure speed against plain implementations, alternating in one
 	@$(BIN)/python -m bench.sparse_coding --digits
 	@$(BIN)/python -m bench.svm_search
 
+showcase:  ## run the default study, then put its results and pictures into docs/ and README.md
+	@$(MAKE) study CONFIG=config/config.yaml
+	@$(BIN)/python -m bench.showcase results/default
+
 lint: setup  ## ruff, mypy, import contracts, snakefmt, snakemake --lint
 	@echo "[lint] ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "[lint] mypy"; $(BIN)/mypy
@@ -68,10 +72,10 @@ mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
 	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
 
-lock: setup  ## pin the packages of envs/*.in anew (needs the package registry)
+lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
 	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
-	@echo "[lock] envs/*.txt written; envs/*.yaml have to name the same versions (make test checks)"
+	@echo "[lock] envs/*.txt written; envs/*.yaml must name the same versions (make test checks)"
 
 clean:  ## remove environments and caches; results stay
 	rm -rf .venv .venv-* .tools .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Speed measurements that anyone can repeat: `make bench`."""
+"""Measurements that anyone can repeat (`make bench`), and the results that the README shows (`make showcase`)."""

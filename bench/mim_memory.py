@@ -1,4 +1,4 @@
-"""Peak GPU memory of vit_mim's laptop preset under the card's limit, beside what is predicted before it runs.
+"""Peak GPU memory of vit_mim's laptop preset under the card's limit, and the prediction made before it runs.
 
 Needs a GPU: ``.venv/bin/python -m bench.mim_memory``. Each row trains a ViT-B on random crops of 96 x 96 x 96 voxels
 for twelve steps with torch held to ``--memory-limit-mb``. ``reserved`` is what torch took from the card, which the

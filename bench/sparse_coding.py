@@ -1,4 +1,4 @@
-"""Sparse coding beside scikit-learn and SPAMS, alternating in one run on one thread: ms a vector, and what comes out.
+"""Sparse coding against scikit-learn and SPAMS, alternating in one run on one thread: ms per vector, and the results.
 
 ``.venv/bin/python -m bench.sparse_coding`` times OMP and the lasso; ``--quick`` leaves out dictionaries of 8,000 atoms,
 and ``--digits`` prints accuracies on scikit-learn's digits instead. SPAMS is under the GPL and no part of sixgig. To

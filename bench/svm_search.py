@@ -42,7 +42,7 @@ def draw(subjects: int, features: int, n_classes: int) -> tuple[NDArray[np.float
 
 
 def plain(first: Pipeline, grid: Grid, X: Any, y: Any, folds: StratifiedKFold) -> NDArray[np.float64]:
-    """Scores of scikit-learn's own search, [n_candidates]: everything is fitted anew for every candidate."""
+    """Scores of scikit-learn's own search, [n_candidates]: everything is fitted again for every candidate."""
     machine = Pipeline([*first.steps[:-1], ("classifier", SVC(class_weight="balanced", break_ties=True))])
     search = GridSearchCV(machine, grid, cv=folds, scoring="balanced_accuracy", refit=False)
     return np.asarray(search.fit(X, y).cv_results_["mean_test_score"])

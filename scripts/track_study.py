@@ -1,4 +1,4 @@
-"""Record the study in MLflow's store; trouble there is noted and fails nothing."""
+"""Record the study in MLflow's store; a problem there is noted and stops nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ def main(
     study: Path,
     output: Path,
 ) -> None:
-    """Record the study in MLflow's store; trouble there is noted and fails nothing."""
+    """Record the study in MLflow's store; a problem there is noted and stops nothing."""
     write_json(output, track_study_safely(Study(study), study / "mlflow.db", study / "mlartifacts"))
 
 

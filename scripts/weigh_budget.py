@@ -1,4 +1,4 @@
-"""Put what every method took beside its estimate, and mark the methods that nothing cheaper equals."""
+"""Add to every method's estimate what it took, and mark the methods that nothing cheaper equals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ def main(
     metric: str,
     budget: Path,
 ) -> None:
-    """Put what every method took beside its estimate, and mark the methods that nothing cheaper equals."""
+    """Add to every method's estimate what it took, and mark the methods that nothing cheaper equals."""
     sidecars = {(path.parent.name, path.stem): read_json(path.with_suffix(".json")) for path in features}
     BUDGET.write(weigh_budget(SUMMARY.read(summary), COSTS.read(costs), sidecars, metric), budget)
 

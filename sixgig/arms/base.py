@@ -1,4 +1,4 @@
-"""What every arm declares and what it is given."""
+"""What every arm declares and what it receives."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class PretrainedArm(ImageArm):
     process_modules: ClassVar[tuple[str, ...]] = ()
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
-        """See :meth:`ImageArm.load`; the weights are those that :meth:`pretrain` led to.
+        """Build the network with the weights that :meth:`pretrain` led to.
 
         Raises:
             ArmError: Training failed.

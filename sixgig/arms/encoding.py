@@ -45,7 +45,7 @@ def prefetched_batches(
 
 
 class PartialFeatures:
-    """Image features computed so far, kept on disk so that a killed job goes on where it was.
+    """Image features computed so far, kept on disk so that a killed job can continue.
 
     Args:
         folder: From :func:`sixgig.runtime.checkpoints.checkpoint_folder`.
@@ -63,7 +63,7 @@ class PartialFeatures:
             if len(array) == n_images and 0 <= state["done"] <= n_images:
                 self._array, self.done = array, int(state["done"])
         except (OSError, ValueError, KeyError):
-            pass  # no checkpoint, or a torn one: begin again
+            pass  # no checkpoint, or an incomplete one: begin again
 
     def put(self, start: int, stop: int, features: np.ndarray) -> None:
         """Keep the features of images ``start`` to ``stop``; save about once a minute."""
@@ -76,7 +76,7 @@ class PartialFeatures:
             self.save()
 
     def save(self) -> None:
-        """Write what is computed: the features first, then how far they reach."""
+        """Write what is computed: first the features, then how many there are."""
         if self._array is None:
             return
         self._array.flush()  # type: ignore[attr-defined]

@@ -61,10 +61,10 @@ class PretrainJob(Job):
         return manifest[learn], manifest[evaluate]
 
     def checkpoint_folder(self, **settings: Any) -> Path:
-        """Return the folder of this training's checkpoints; another one whenever the result would change.
+        """Return the folder of this training's checkpoints; it differs whenever the result would.
 
         Args:
-            settings: What changes the result beside the job's inputs, such as the backend.
+            settings: What changes the result besides the job's inputs, such as the backend.
         """
         names = ("weights", "images", "manifest", "splits", *(("volumes",) if self.volumes is not None else ()))
         inputs = {name: file_sha256(getattr(self, name)) for name in names}

@@ -54,7 +54,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     kept = {name: base[name] for name in ("model", "data_config")}
     source = {"name": base.get("name", ""), "sha256": base["sha256"], "cohort": job.cohort, "arm": job.arm}
     metadata = {**kept, "name": f"{job.arm} on {job.cohort}", "source": {"pretraining": source}}
-    # The networks trained at the study's image size, so their positions need no resampling any more.
+    # The networks were trained at the study's image size, so their positions need no further resampling.
     provenance = write_weights(weights, dict(trained.state), {**metadata, "position_resampling": TIMM})
     history = pd.DataFrame([tuple(row) for row in trained.history], columns=TRAINING.column_names)
     TRAINING.write(history, curve)

@@ -45,7 +45,7 @@ class EncodeJob(Job):
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     """Encode a cohort's images.
 
-    Writes ``features`` (per subject), ``image_features`` (float32 [n_images, d]) and, beside the first, the sidecar
+    Writes ``features`` (per subject), ``image_features`` (float32 [n_images, d]) and, next to the first, the sidecar
     ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status says
     ``failed: reason``, so that the rest of the study goes on and the report shows it.
 
@@ -114,7 +114,7 @@ def _encode(
 def _down_the_ladder(
     job: EncodeJob, work: Work, source: Path, number: int, unit: str, device: Device, facts: dict[str, Any]
 ) -> np.ndarray:
-    """Encode down the ladder; what was used and given up goes to ``facts``."""
+    """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
     import torch
 
     inputs = {
@@ -164,7 +164,7 @@ def transform_cohort(
         source_features: Image features (.npy) of the arm's source arm; no rows when that arm failed.
         manifest: manifest.csv of the cohort.
         learn_from: Subjects the arm may learn from.
-        features: Output .npz; the sidecar goes beside it.
+        features: Output .npz; the sidecar goes next to it.
         seed: The study's seed.
     """
     arm = cast("FeatureArm", get_arm(arm_name)())

@@ -1,7 +1,8 @@
 """Linear and RBF kernels that share their inner products, for a grid of support vector machines.
 
 The squared distances of the RBF are |a|^2 + |b|^2 - 2 a.b, as in libsvm. They lose digits when the mean of the features
-is large beside their spread; features that come out of :class:`sixgig.classifiers.reduction.Reduction` are centred.
+is large compared with their spread; features that come out of :class:`sixgig.classifiers.reduction.Reduction` are
+centred.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Doubles in the rows that are turned into a kernel at a time: 2 MiB, which stays in a core's cache.
+#: Doubles in the rows that become a kernel at a time: 2 MiB, which stays in a core's cache.
 _BLOCK = 262_144
 
 
@@ -39,7 +40,7 @@ class Products:
 
         Args:
             gamma: Width, above zero.
-            out: [n_subjects, n_train]; may be ``values`` itself when the products are of no more use.
+            out: [n_subjects, n_train]; may be ``values`` itself when the products are no longer needed.
         """
         step = max(1, _BLOCK // max(1, out.shape[1]))
         for start in range(0, len(out), step):
@@ -86,7 +87,7 @@ def width(gamma: float | str, X: Floats) -> float:
         X: Features of the training subjects, [n_train, n_features].
 
     Raises:
-        ValueError: None of these.
+        ValueError: It is none of these.
     """
     if gamma == "auto":
         return 1.0 / X.shape[1]

@@ -18,8 +18,8 @@ class Reduction(TransformerMixin, BaseEstimator):
     """Principal components without whitening, scaled together to a mean squared norm of one.
 
     One common factor instead of whitening keeps the shape of the data and makes the penalties of the classifiers
-    mean the same for every arm, whatever the number and the scale of its features. Features are often wider than
-    there are subjects, so the eigenvalue problem is solved on the smaller side (subjects x subjects or features x
+    mean the same for every arm, whatever the number and the scale of its features. There are often more features than
+    subjects, so the eigenvalue problem is solved on the smaller side (subjects x subjects or features x
     features). Data without any variance gives one component of zeros.
 
     Args:

@@ -1,6 +1,6 @@
 """Class scores from decision values: a softmax with one temperature, fitted on held-out training subjects.
 
-One number is all that a few hundred subjects can support, and it never changes which class is on top, so the predicted
+A few hundred subjects support no more than one number, and it never changes which class is on top, so the predicted
 class is always the one with the highest score.
 """
 

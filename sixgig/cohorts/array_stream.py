@@ -18,16 +18,16 @@ class ArrayStream:
         path: File to write.
         row_shape: Shape of one row.
         dtype: Type of the values.
-        keep: Rows of an earlier stream to that file which stay; what is behind them is cut off.
+        keep: Number of rows, written by an earlier stream to that file, that are kept; the file is cut off after them.
 
     Raises:
-        ValueError: The file does not hold so many rows.
+        ValueError: The file holds fewer rows than that.
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: npt.DTypeLike, keep: int = 0) -> None:
         self._path, self._row_shape, self._dtype = path, row_shape, np.dtype(dtype)
         self.n_rows = keep
-        # Without a buffer, so that what a full disk refused is not waiting to be written again.
+        # Unbuffered: when a full disk refuses a write, nothing is left that would be written again later.
         self._stream = path.open("r+b" if keep and path.exists() else "wb", buffering=0)
         self._write_header()
         self._data_start = self._stream.tell()
@@ -39,7 +39,7 @@ class ArrayStream:
 
     @property
     def closed(self) -> bool:
-        """Whether no row can be appended any more."""
+        """Whether the stream is closed, so that no row can be appended."""
         return self._stream.closed
 
     @property
@@ -87,7 +87,7 @@ class ArrayStream:
 
         Args:
             spans: First row and number of rows, in the order wanted.
-            path: Where they are copied to; nothing is when the file is in this order already.
+            path: The file to copy them to; it is not written when the rows are already in this order.
 
         Returns:
             The file that is in order, and the bytes of its array.

@@ -59,7 +59,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out at first sight."""
+    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -111,11 +111,11 @@ class Adapter(ABC):
     title: ClassVar[str]
     #: 2 for images, 3 for volumes; an adapter of both sets it in its constructor, from its options alone.
     dimensions: Literal[2, 3]
-    #: Keys of the cohort's stanza, beside ``modalities``, that the constructor wants.
+    #: Keys of the cohort's stanza, besides ``modalities``, that the constructor takes.
     option_keys: ClassVar[tuple[str, ...]] = ()
-    #: What a subject is; printed beside every result.
+    #: What a subject is; printed next to every result.
     subject_note: str
-    #: What the cohort's path has to be; printed when it is not.
+    #: What the cohort's path must lead to; the error message says it when it leads to something else.
     layout: ClassVar[str]
     #: Channels that exist, in the default order; empty for 2D cohorts. An adapter may set it before super().__init__().
     known_modalities: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class Adapter(ABC):
         """List the subjects below ``root`` without reading images.
 
         Raises:
-            CohortError: ``root`` is no such cohort, or the file that holds the labels cannot be read.
+            CohortError: ``root`` is not such a cohort, or the file that holds the labels cannot be read.
         """
 
     @abstractmethod

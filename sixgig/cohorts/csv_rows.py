@@ -23,10 +23,10 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
 
     Args:
         path: The file.
-        required: Columns that have to be there.
+        required: Columns that the file must have.
 
     Returns:
-        One mapping of column to text a row, white space stripped; a cell that is not there is empty.
+        One mapping of column to text a row, white space stripped; missing cells are empty.
 
     Raises:
         CohortError: The file cannot be read, is empty, lacks a column, names one twice, or has a row that is too long.

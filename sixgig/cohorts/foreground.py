@@ -1,4 +1,4 @@
-"""What of a volume is the subject and what is around it."""
+"""Tells the subject in a volume from what is around it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find_foreground(array: npt.NDArray[Any], kind: Foreground, source: str) -> M
         [X, Y, Z], in memory in the order of ``array``; None for every voxel.
 
     Raises:
-        ImageError: There is none.
+        ImageError: There is no foreground.
     """
     if kind == "all":
         return None
@@ -56,7 +56,7 @@ def find_foreground(array: npt.NDArray[Any], kind: Foreground, source: str) -> M
 
 
 def unflipped(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a view along whose axes memory is run through forwards, which numpy is faster at."""
+    """Return a view whose axes all run forwards in memory, which numpy handles faster."""
     return array[_flips(array)]
 
 
@@ -65,7 +65,7 @@ def _flips(array: npt.NDArray[Any]) -> tuple[slice, ...]:
 
 
 def otsu(values: npt.NDArray[Any], bins: int = 256) -> float:
-    """Return the threshold that parts values into two classes of least variance (Otsu 1979), from a histogram."""
+    """Return the threshold that separates values into two classes of least variance (Otsu 1979), from a histogram."""
     counts, edges = np.histogram(values, bins=bins)
     centres = (edges[:-1] + edges[1:]) / 2
     below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]

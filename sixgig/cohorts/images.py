@@ -30,7 +30,7 @@ def decode_image(stream: IO[bytes], place: object) -> npt.NDArray[np.uint8]:
         uint8 [H, W] or [H, W, 3].
 
     Raises:
-        ImageError: The bytes are no image, are truncated, or every pixel is the same.
+        ImageError: The bytes are not an image, are truncated, or every pixel is the same.
     """
     try:
         with Image.open(stream) as image:

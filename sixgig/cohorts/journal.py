@@ -1,4 +1,4 @@
-"""What preparation has finished so far: arrays that grow, and a line for each subject, so that a killed run goes on."""
+"""What preparation has finished so far, so that a killed run can continue: growing arrays, and a line per subject."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where a subject lies in the arrays: from which row on, and how many."""
+    """Where a subject's rows are in the arrays: the first row, and how many there are."""
 
     rows: list[dict[str, Any]]
     rejection: Rejection | None
@@ -38,9 +38,9 @@ class _Entry:
 
 
 class Journal:
-    """The arrays of a cohort in the making, with a line of text for each subject that is in them.
+    """The unfinished arrays of a cohort, with a line of text for each subject that is in them.
 
-    Lines are written after the rows that they speak of have reached the disk. On opening, a subject counts as done when
+    A line is written after the rows that it describes have reached the disk. On opening, a subject counts as done when
     there is a line about it and its input files are what they were. The arrays only grow: rows of a subject that has
     changed since stay where they are, unused, until :meth:`publish` puts the rows of all subjects into their order.
 
@@ -54,7 +54,7 @@ class Journal:
         n_kept: Subjects that an earlier run prepared.
 
     Raises:
-        CohortError: The folder cannot be written to; so for all methods.
+        CohortError: The folder cannot be written to; every method may raise this.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Journal:
             try:
                 self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
-            except ValueError:  # the arrays are not what the lines say: nothing can be kept
+            except ValueError:  # the arrays do not match the lines: nothing can be kept
                 lines = []
                 self._forget()
                 self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8)
@@ -86,7 +86,7 @@ class Journal:
 
     @property
     def n_done(self) -> int:
-        """Subjects of which there is a line."""
+        """Subjects that have a line."""
         return len(self._entries)
 
     def holds(self, index: int) -> bool:
@@ -98,7 +98,7 @@ class Journal:
         return self._entries[self._subjects[index]].rejection
 
     def add(self, index: int, result: PreparedSubject | Rejection) -> None:
-        """Take in a subject that is not done yet."""
+        """Add a subject that is not done yet."""
         line: dict[str, Any] = {"subject": self._subjects[index]}
         with writing(self._folder):
             if isinstance(result, Rejection):
@@ -153,7 +153,7 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as stack:
-            if error is not None:  # the first error is what the user has to know
+            if error is not None:  # the user needs to see the first error
                 stack.enter_context(contextlib.suppress(OSError))
             for file in (self._text, self._volumes, self._images):
                 stack.callback(file.close)
@@ -221,7 +221,7 @@ def _put(source: Path, final: Path) -> None:
 
 
 def _unlink_twin(path: Path) -> None:
-    """Part a file from the published one that it is a second name of: it is going to be written to."""
+    """Copy a file that shares its content with the published one, since it is about to be written to."""
     if path.exists() and path.stat().st_nlink > 1:
         copy = path.with_name(f"copy-{path.name}")
         shutil.copyfile(path, copy)

@@ -32,14 +32,14 @@ def read_channels(files: Sequence[Path]) -> tuple[npt.NDArray[Any], Spacing]:
     """Read files of one volume, one channel each.
 
     Voxels are turned to the closest RAS orientation by the affine. The voxel size is taken from ``pixdim``, not from
-    the affine: the released ACDC files carry an sform of unit scale beside the true pixdim.
+    the affine: the released ACDC files carry an sform of unit scale next to the true pixdim.
 
     Args:
         files: NIfTI-1, NIfTI-2 or Analyze files, gzipped or not, in channel order.
 
     Returns:
         [X, Y, Z, M] and the voxel size along X, Y, Z in mm. X varies fastest in memory, forwards or backwards (an axis
-        that is stored the other way round is a view), and an axial plane of one channel is one piece of it. The type
+        that is stored the other way round is a view), and an axial plane of one channel is contiguous. The type
         is that of the files when all have the same small integer type without scaling; else float32, with the header's
         scaling applied.
 
@@ -85,7 +85,7 @@ def read_stacked(path: Path, indices: Sequence[int]) -> tuple[npt.NDArray[Any], 
 
     Args:
         path: The file.
-        indices: Places along the fourth axis, from 0.
+        indices: Indices along the fourth axis, from 0.
 
     Returns:
         [X, Y, Z, M] and the voxel size; see :func:`read_channels`.
@@ -101,7 +101,7 @@ def read_stacked(path: Path, indices: Sequence[int]) -> tuple[npt.NDArray[Any], 
         raise ImageError(path, f"has shape {voxels.shape}, not four dimensions", "give the 4D file")
     beyond = [index for index in indices if not 0 <= index < voxels.shape[3]]
     if beyond:
-        raise ImageError(path, f"has {voxels.shape[3]} volumes, and number {beyond[0] + 1} is asked for", NEXT_STEP)
+        raise ImageError(path, f"has {voxels.shape[3]} volumes, and number {beyond[0] + 1} was asked for", NEXT_STEP)
     chosen = [(stored, voxels[..., index]) for index in indices]
     return _assemble(chosen, [path] * len(indices)), stored.spacing
 
@@ -152,7 +152,7 @@ def _keeps_type(dtype: np.dtype[Any]) -> bool:
 
 
 def _assemble(channels: Sequence[tuple[Stored, npt.NDArray[Any]]], files: Sequence[Path]) -> npt.NDArray[Any]:
-    """Copy channels into one array, refuse what holds nothing, and apply scalings where there are any."""
+    """Copy channels into one array, refuse channels without content, and apply scalings where there are any."""
     types = {voxels.dtype.newbyteorder("=") for _, voxels in channels}
     plain = len(types) == 1 and all(_keeps_type(dtype) for dtype in types)
     plain = plain and not any(stored.is_scaled for stored, _ in channels)

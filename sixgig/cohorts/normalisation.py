@@ -84,7 +84,7 @@ class _Counts:
 
         values = unflipped(channel).T.view(_UNSIGNED[channel.dtype.itemsize])
         counts = count_values(values, np.ones(values.shape, bool) if mask is None else unflipped(mask).T)
-        if channel.dtype.kind == "i":  # negative values were counted behind the positive ones
+        if channel.dtype.kind == "i":  # negative values were counted after the positive ones
             counts = np.roll(counts, len(counts) // 2)
         self._least = int(np.iinfo(channel.dtype).min)
         self._counts = counts

@@ -44,9 +44,9 @@ def read_options(
     own = {key for kind in adapter_names() for key in load_adapter(kind).option_keys}
     for key in given:
         if key not in {*_KEYS, *_OTHER_KEYS, *own}:
-            raise ConfigError(f"cohorts.{cohort}.{key}", "is no option of a cohort", f"use {', '.join(_KEYS)}")
+            raise ConfigError(f"cohorts.{cohort}.{key}", "is not an option of a cohort", f"use {', '.join(_KEYS)}")
         if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
-            _log.warning("cohorts.%s.%s has no effect: %s does not know it", cohort, key, adapter.title)
+            _log.warning("cohorts.%s.%s has no effect: %s does not use it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
         raise ConfigError(
             f"cohorts.{cohort}.modalities",
@@ -98,7 +98,7 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high, which only percentiles have defaults for, and z-scores no use for."""
+    """Read low and high: percentiles have defaults for them, and z-scores do not use them."""
     method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),

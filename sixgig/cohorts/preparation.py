@@ -46,7 +46,8 @@ def prepare_cohort(
 
     ``images.npy`` (uint8 [n_images, size, size, 3], row i is row i of ``manifest.csv``) and ``volumes.npy`` (float16
     [n_volumes, D, H, W, M], row i is the i-th volume_id in order of first appearance in the manifest) are streamed, so
-    that memory holds one volume per worker. The result does not depend on ``workers``, nor on kills.
+    that memory holds one volume per worker. The result does not depend on ``workers``, nor on whether a run was killed
+    in between.
 
     Args:
         adapter_name: Name in the registry of adapters.
@@ -61,10 +62,10 @@ def prepare_cohort(
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
-        workers: Most processes; fewer when memory is short.
-        checkpoints: Where subjects that are done are kept until all are; beside the output when None. A killed run goes
-            on behind them, unless options, ``digest`` or their files have changed.
-        digest: Stands for the source code that prepares.
+        workers: Maximum number of processes; fewer are used when memory is short.
+        checkpoints: Where finished subjects are kept until all are finished; next to the output when None. A killed run
+            continues after them, unless options, ``digest`` or their files have changed.
+        digest: Digest of the source code that prepares the subjects.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -163,7 +164,7 @@ def _prepare_all(
     n_unusable = 0
     todo = [record for index, record in enumerate(records) if not journal.holds(index)]
     if journal.n_kept:
-        _log.info("going on behind %d subjects that an earlier run prepared", journal.n_kept)
+        _log.info("continuing after %d subjects that an earlier run prepared", journal.n_kept)
     with Progress(f"prepare {quarantine.cohort}", len(records), "subjects", done=journal.n_kept) as progress:
         fresh = results(prepare_subject, adapter, todo, recipe, workers)
         for index in range(len(records)):
@@ -174,7 +175,7 @@ def _prepare_all(
             if rejection is not None:
                 n_unusable += 1
                 quarantine.add([rejection])
-                # Subjects lost at first sight and subjects lost while reading, of those that `limit` leaves.
+                # Subjects lost before reading and subjects lost while reading, of those that `limit` leaves.
                 kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
                 quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))
     if n_unusable == len(records):
@@ -187,7 +188,7 @@ def _prepare_all(
 
 
 def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Give every subject the class that the study file makes of its own; leave out those of other classes."""
+    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}

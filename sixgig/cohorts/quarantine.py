@@ -31,7 +31,7 @@ class Quarantine:
         self.rejections: list[Rejection] = []
 
     def add(self, rejections: Iterable[Rejection]) -> None:
-        """Take in further rejections and write each to the log."""
+        """Add further rejections and write each to the log."""
         for rejection in rejections:
             _log.warning("quarantine: %s: %s", rejection.file, rejection.reason)
             self.rejections.append(rejection)
@@ -56,7 +56,7 @@ class Quarantine:
         Args:
             lost_fraction: Fraction of the cohort's subjects that is lost.
             n_subjects: Subjects looked at, for the message.
-            stopped_early: Further subjects were not read any more.
+            stopped_early: The remaining subjects were not read.
 
         Raises:
             CohortError: ``lost_fraction`` is above the limit. quarantine.csv was written before.
@@ -67,7 +67,7 @@ class Quarantine:
         shown = [f"{rejection.file} ({rejection.reason})" for rejection in self.rejections[:_SHOWN]]
         more = len(self.rejections) - len(shown)
         rest = f"; and {more} more" if more > 0 else ""
-        early = ", and the rest was not read any more" if stopped_early else ""
+        early = ", and the rest was not read" if stopped_early else ""
         raise CohortError(
             self._path,
             f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "

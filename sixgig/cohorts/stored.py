@@ -23,7 +23,7 @@ Spacing = tuple[float, float, float]
 
 NEXT_STEP = "restore the file from its original archive"
 _ONE_VOLUME = "give one 3D volume per file"
-#: Length of NIfTI-2's header, by which it is known.
+#: Length of NIfTI-2's header, by which it is recognised.
 _SECOND = 540
 _HALF = re.compile(r"(.+)\.(hdr|img)(|\.gz)")
 #: Everything that nibabel and unpacking raise on damaged bytes.
@@ -67,14 +67,14 @@ class Stored:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether voxels are not intensities yet."""
+        """Whether voxels have to be scaled to become intensities."""
         return (self.slope, self.inter) != (1.0, 0.0)
 
     def squeezed(self, path: Path) -> Stored:
-        """Drop axes of length one behind the third.
+        """Drop the axes after the third, which must have length one.
 
         Raises:
-            ImageError: There are others.
+            ImageError: One of them is longer.
         """
         voxels = self.voxels
         while voxels.ndim > 3 and voxels.shape[-1] == 1:
@@ -120,7 +120,7 @@ def read_stored(path: Path, room: Bytes | None = None) -> Stored:
 
 
 def check_same_grid(path: Path, one: Stored, first_path: Path, first: Stored) -> None:
-    """Refuse a channel that does not lie voxel on voxel with the first.
+    """Refuse a channel whose voxels are not at the same places as those of the first.
 
     Raises:
         ImageError: Shape, voxel size or place differ.
@@ -190,7 +190,7 @@ def other_half(path: Path) -> Path | None:
 
 
 def read_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape that a file's header speaks of, reading little more than the header; empty when it cannot."""
+    """Return the shape that a file's header gives, reading little more than the header; empty if it is unreadable."""
     other = other_half(path)
     try:
         start = read_start(other if other is not None and ".img" in path.suffixes else path, _SECOND)

@@ -43,7 +43,7 @@ class PreparedSubject:
 def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject | Rejection:
     """Prepare all items of a subject, with one of them in memory at a time.
 
-    A subject that loses one item is left out whole: features of half a subject would not compare with the others.
+    A subject that loses one item is left out whole: features of half a subject would not be comparable with the others.
 
     Returns:
         The subject, or the first input that cannot be used.
@@ -57,7 +57,7 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
                 _add_image(subject, record, recipe, item)
     except ImageError as error:
         return Rejection(_relative(error.place, record.root), record.subject_id, error.reason)
-    except OSError as error:  # nothing is written here: an input is gone, or its disk is
+    except OSError as error:  # nothing is written here, so an input file or its disk is gone
         place = str(error.filename or record.root)
         return Rejection(_relative(place, record.root), record.subject_id, f"cannot be read: {error.strerror or error}")
     return subject

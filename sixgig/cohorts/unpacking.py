@@ -19,7 +19,7 @@ _SHORTEST = 18
 _MOST_PER_BYTE = 1032
 #: Bytes unpacked at a time; they stay in the processor's cache until they are copied to their place.
 _CHUNK = 1 << 18
-#: What unpacking raises on damaged bytes, beside OSError and EOFError.
+#: What unpacking raises on damaged bytes, besides OSError and EOFError.
 UNPACKING_ERRORS = (zlib.error, cast("type[Exception]", igzip_lib.error))
 
 
@@ -70,7 +70,7 @@ def read_start(path: Path, length: int) -> Bytes:
     """Return the first ``length`` bytes of a file's unpacked content, or all when there are fewer.
 
     Raises:
-        OSError, zlib.error: See :func:`read_unpacked`; what comes behind is not looked at.
+        OSError, zlib.error: See :func:`read_unpacked`; what follows is not checked.
     """
     with path.open("rb") as stream:
         start = stream.read(_CHUNK)
@@ -95,7 +95,7 @@ def _unpack(data: bytes, room: Bytes | None) -> Bytes:
             if not len(chunk) and not member.eof and member.needs_input:
                 raise EOFError("the gzip stream ends early")
             rest = b""
-            if used + len(chunk) > len(content):  # several members: the trailer speaks of the last one only
+            if used + len(chunk) > len(content):  # several members: the trailer describes the last one only
                 longer = np.empty(max(2 * len(content), used + len(chunk)), np.uint8)
                 longer[:used] = content[:used]
                 content = longer

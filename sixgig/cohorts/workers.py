@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 def results(
     prepare: Prepare, adapter: Adapter, records: Sequence[Record], recipe: Recipe, workers: int
 ) -> Iterator[PreparedSubject | Rejection]:
-    """Yield the subjects in order, prepared in up to ``workers`` processes; what they are does not depend on those.
+    """Yield the subjects in order, prepared in up to ``workers`` processes; the results do not depend on how many.
 
     Raises:
         CohortError: A process was killed, as happens when memory runs out.
@@ -56,7 +56,7 @@ def results(
         except BrokenProcessPool as error:
             raise CohortError(
                 records[0].root,
-                "a process that prepared a subject was killed, probably for want of memory",
+                "a process that prepared a subject was killed, probably because memory ran out",
                 "run again with fewer cores: the subjects prepared so far are kept",
             ) from error
 
@@ -90,7 +90,7 @@ def _item_bytes(root: Path, item: Item, recipe: Recipe) -> int:
     for source in item.files.values():
         sizes = {path: unpacked_size(path) for path in files_of(root, source)}
         content |= sizes
-        # Without a header that can be true, every byte may be a voxel.
+        # When the header cannot be right, every byte may be a voxel.
         told = int(np.prod(read_shape(next(iter(sizes)))[:3], dtype=float))
         voxels += told if 1 < told <= sum(sizes.values()) else sum(sizes.values())
     copies = 1 + 2 * (recipe.n4 or recipe.spacing is not None)

@@ -49,7 +49,7 @@ _SIGKILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
     options = _parser().parse_args(arguments)
-    # Whatever the libraries print, in Python or in C, must not stand between the events.
+    # What the libraries print, in Python or in C, must not get between the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     _end_with_parent()
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _check(options, lambda text: print(text, file=events, flush=True))
         return _train(_read_job(Path(options.job)), report)
     except BrokenPipeError:
-        sys.stderr.write("nobody reads the events any more: ended\n")
+        sys.stderr.write("nobody reads the events any longer: ended\n")
         return BROKEN_PIPE
     except TrainingError as error:
         traceback.print_exc()
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.required = True
     check = commands.add_parser("check", help="check versions and devices")
     check.add_argument("--output", required=True, help="JSON file to write")
-    check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes rightly")
+    check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes correctly")
     check.add_argument("--memory-fraction", type=float, default=1.0, help="share of the GPU's memory to take")
     check.add_argument("--log", help="file that messages are added to; standard error without it")
     train = commands.add_parser("train", help="train as a job file says")
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to kill this process when the thread that started it ends; elsewhere a broken pipe has to do."""
+    """Ask Linux to kill this process when the thread that started it ends; elsewhere a broken pipe must suffice."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
@@ -100,11 +100,11 @@ def _end_with_parent() -> None:
     try:
         ctypes.CDLL(None).prctl(_SIGKILL_WITH_PARENT, int(signal.SIGKILL))
     except (OSError, AttributeError) as error:
-        sys.stderr.write(f"prctl is not to be had: {error}\n")
+        sys.stderr.write(f"prctl is not available: {error}\n")
 
 
 def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
-    """Check the environment; its trouble is a finding too, written to the same file."""
+    """Check the environment; a problem with it is a finding too, written to the same file."""
     if options.log:
         with open(options.log, "a", encoding="utf-8") as log:
             os.dup2(log.fileno(), 2)

@@ -93,7 +93,7 @@ class LossScale:
         (folder / _SCALE_FILE).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, folder: Path) -> None:
-        """Read the state back from a checkpoint. A training that fell back to float32 has no use for it."""
+        """Read the state back from a checkpoint. A training that fell back to float32 does not use it."""
         if not self.dynamic:
             return
         state = json.loads((folder / _SCALE_FILE).read_text(encoding="utf-8"))
@@ -116,9 +116,9 @@ class Backend(ABC):
     Attributes:
         name: Name of the framework, as in the config.
         version: Version of the framework.
-        device: See above.
-        dtype: See above.
-        fallbacks: What was asked for and could not be had, in words.
+        device: As given.
+        dtype: As given.
+        fallbacks: What was asked for and is not available, in words.
     """
 
     name: str
@@ -171,7 +171,7 @@ class Backend(ABC):
 
     @abstractmethod
     def start_stage(self, stage: str) -> None:
-        """Begin ``global`` or ``local`` training: the optimiser forgets, the weights stay."""
+        """Begin ``global`` or ``local`` training: the optimiser starts anew, the weights stay."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -202,7 +202,7 @@ class Backend(ABC):
 
     @abstractmethod
     def _pull_back(self, images: np.ndarray, stage: str, gradient: np.ndarray, first: bool) -> None:
-        """Add the gradient through some images, given that at their embeddings; the first one replaces the sum."""
+        """Add the gradient through some images, given the one at their embeddings; the first replaces the sum."""
 
     @abstractmethod
     def _accumulate_whole(self, images: np.ndarray, target: Target, scale: float) -> float:

@@ -18,7 +18,7 @@ def nearest_partition_accuracy(features: np.ndarray, subject: np.ndarray, partit
     """Return how often the nearest image of another subject lies in the same partition, and the accuracy of chance.
 
     Images of the same subject are left out of the search: their anatomy alone would make them near. Images of no
-    partition (-1) neither ask nor answer.
+    partition (-1) are left out on both sides.
 
     Args:
         features: [n, d].
@@ -83,7 +83,7 @@ def choose_evidence(pool: Pool, limit: int, seed: int) -> np.ndarray:
 
     Args:
         pool: Images to choose from.
-        limit: Most images.
+        limit: Maximum number of images.
         seed: Of the order of subjects.
 
     Returns:

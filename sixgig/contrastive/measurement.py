@@ -101,7 +101,7 @@ class Measure:
         features = []
         for start in range(0, len(self._rows), chunk):
             rows = self._rows[start : start + chunk]
-            # Draws are seeded by position in the batch, so the chunk's size must not decide them: one row a batch.
+            # Draws are seeded by position in the batch, and the chunk's size must not affect them: one row per batch.
             images = [self._image(row, augmented, view) for row in rows]
             features.append(self._backend.features(np.concatenate(images)))
         return np.concatenate(features)

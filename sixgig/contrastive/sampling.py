@@ -35,7 +35,7 @@ class Pool(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images of one batch, in the order that the pairs of :mod:`sixgig.contrastive.pairs` count on.
+    """Images of one batch, in the order that the pairs of :mod:`sixgig.contrastive.pairs` assume.
 
     Attributes:
         rows: int64 [m], rows of ``images.npy``; -1 stands for an all-zero image.
@@ -105,7 +105,7 @@ def check_pool(pool: Pool, loss: str, batch_size: int, partitions: int, referenc
         below = max(batch_size // partitions, 1) * partitions
         raise TrainingError(
             key,
-            f"{batch_size} is no multiple of the cohort's {partitions} partitions",
+            f"{batch_size} is not a multiple of the cohort's {partitions} partitions",
             f"set it to {below} or {below + partitions}",
         )
     global_terms(loss, batch_size // partitions, partitions, reference_batching)

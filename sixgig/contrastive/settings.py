@@ -13,7 +13,7 @@ PRECISIONS = ("float32", "float16", "bfloat16")
 
 
 class Settings(NamedTuple):
-    """All that decides a training beside its data, its first weights and its backend.
+    """Everything that determines a training besides its data, its first weights and its backend.
 
     Attributes:
         loss: ``g_r``, ``g_d_minus`` or ``g_d`` (Chaitanya et al. 2020, arXiv 2006.10511).

@@ -6,7 +6,7 @@ the seed and the cohort's subjects and classes only, so every arm and classifier
 
 Intervals are BCa (Efron, 1987, "Better bootstrap confidence intervals"): percentiles of the resampled values, moved for
 the bias of the resamples and for how the spread changes with the truth. Where BCa is not defined they are plain
-percentiles, and where resampling says nothing about certainty there is none; :attr:`Interval.method` tells which.
+percentiles, and where resampling says nothing about certainty there is none; :attr:`Interval.method` says which.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 #: Weights held at once: 2 million doubles are 16 MiB.
 _MAX_WEIGHTS = 2_000_000
-#: Two values of a metric that differ by less are one value with two roundings.
+#: Two values of a metric that differ by less are the same value, rounded differently.
 _SAME = 1e-12
 
 
@@ -82,7 +82,7 @@ def bootstrap_intervals(
         An interval per metric. There is none (``none: why``) for a metric that would be undefined without one of the
         subjects, because the only subject of a class cannot be resampled, nor for one that is the same in every
         resample, such as the accuracy of a method that made no mistake: the bootstrap cannot see mistakes that the
-        cohort does not hold, and a width of zero would pass for certainty.
+        cohort does not hold, and a width of zero would look like certainty.
 
     Raises:
         TableError: A repeat lacks a subject, or has one twice.

@@ -1,10 +1,10 @@
-"""Calibration: how often what a score promises comes true.
+"""Calibration: how often the event that a score predicts happens.
 
-With two classes the score is that of the positive class and the promise is that the subject is positive; with more it
-is the score of the predicted class and the promise is that the prediction is right. The calibration error depends on
+With two classes the score is that of the positive class, and the event is that the subject is positive; with more it is
+the score of the predicted class, and the event is that the prediction is right. The calibration error depends on
 how scores are put into bins, and it is above zero even for perfect scores, the more so the fewer subjects there are. So
-it is none of the study's metrics, among which the Brier score judges scores; it is shown beside the value that perfect
-scores would have on the same subjects.
+it is not one of the study's metrics, among which the Brier score judges scores; it is shown next to the value that
+perfect scores would have on the same subjects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sixgig.evaluation.metrics import outcomes
 
 Floats = NDArray[np.float64]
 
-#: Subjects in a bin, where there are enough for two bins, and the most bins.
+#: Subjects in a bin, where there are enough for two bins, and the maximum number of bins.
 _PER_BIN, _MOST_BINS = 15, 10
 #: Simulated cohorts behind ``Reliability.error_if_calibrated``, and their seed.
 _SIMULATIONS, _SEED = 500, 0
@@ -32,7 +32,7 @@ class Reliability:
 
     Attributes:
         promised: Mean score in the bin, [n_bins].
-        observed: Share of its predictions in which the promise came true, [n_bins].
+        observed: Share of its predictions in which the event happened, [n_bins].
         low: Lower end of the 95% interval of ``observed``, [n_bins].
         high: Upper end, [n_bins].
         n_subjects: Predictions in the bin divided by the number of repeats, [n_bins].

@@ -1,4 +1,4 @@
-"""One classifier on one arm's features: predictions, and beside them what was chosen and what it took."""
+"""One classifier on one arm's features: predictions, what was chosen, and what it cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def classify_features(
     threads: int,
     predictions: Path,
 ) -> None:
-    """Cross-validate a classifier and write its predictions, with a ``.json`` of costs and choices beside them.
+    """Cross-validate a classifier and write its predictions, and a ``.json`` file of costs and choices.
 
     Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
 

@@ -181,7 +181,7 @@ def _rows(
     features: NDArray[np.floating], subject_ids: Sequence[str], subjects: NDArray[Any], place: object
 ) -> NDArray[np.float64]:
     """Return the features of the evaluation subjects as float64, checked."""
-    again = "delete the features file and run snakemake again, so that the arm encodes the cohort anew"
+    again = "delete the features file and run snakemake again, so that the arm encodes the cohort again"
     index = {str(subject): row for row, subject in enumerate(subject_ids)}
     if features.ndim != 2 or features.shape[1] == 0 or len(features) != len(index) or len(index) != len(subject_ids):
         raise ClassifierError(

@@ -1,4 +1,4 @@
-"""The gate between preparation and features: nothing that is tested may have been learned from."""
+"""The gate between preparation and features: nothing may be both learned from and tested."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_leakage(manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDAr
     if len(manifest) != len(images):
         raise LeakageError(
             "images.npy",
-            f"has {len(images)} images, the manifest {len(manifest)} rows: images cannot be told to subjects",
+            f"has {len(images)} images, the manifest {len(manifest)} rows: images cannot be assigned to subjects",
             "delete the cohort's folder in results and run snakemake again",
         )
     twice = manifest.loc[manifest["image_id"].duplicated(), "image_id"]

@@ -49,7 +49,7 @@ def score_study(
         positives: Cohorts, each with its positive class or None; see :func:`sixgig.evaluation.metrics.positive_class`.
         methods: Pairs of arm and classifier.
         bootstrap_samples: Resamples of subjects behind each interval.
-        seed: The study's seed; all methods of a cohort are resampled alike.
+        seed: The study's seed; all methods of a cohort get the same resamples.
         threads: Methods scored at a time.
 
     Returns:

@@ -18,7 +18,7 @@ from sixgig.errors import CohortError, ConfigError, LeakageError
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.roles import EVALUATION, PRETRAINING, ROLES, TEST, check_scope
 
-_OWN_FILE = "correct the splits file, or remove it from the study file to have one made"
+_OWN_FILE = "correct the splits file, or remove it from the study file to have one drawn"
 _SHOWN = 5
 _log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -
 
 
 def read_own_splits(path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int) -> pd.DataFrame:
-    """Read and check a splits file of the user's; see :func:`check_splits`.
+    """Read and check a splits file that the user gives; see :func:`check_splits`.
 
     Raises:
         SixgigError: Something is wrong with it, or it has another number of folds or repeats than the study file; the

@@ -32,8 +32,8 @@ def summarise(
         classifier: Name for the rows.
         status: ``ok``, ``fallback: what`` or ``failed: reason``.
         splits: ``tables.SPLITS`` of the cohort: says which subjects are evaluated and which classes exist.
-        n_resamples: See :func:`sixgig.evaluation.bootstrap.bootstrap_intervals`.
-        seed: See there.
+        n_resamples: Resamples of subjects behind each interval.
+        seed: Seed of the resamples.
         positive: See :func:`sixgig.evaluation.metrics.positive_class`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What masked image modelling made of masked evaluation volumes or images."""
+"""How masked image modelling fills in masked evaluation volumes or images."""
 
 from __future__ import annotations
 

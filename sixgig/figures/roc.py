@@ -71,7 +71,7 @@ def draw(study: Study, cohort: str) -> Figure:
         cohort: The cohort.
 
     Returns:
-        The figure; the area beside a curve is the mean over repeats, as in the summary.
+        The figure; the area given for a curve is the mean over repeats, as in the summary.
     """
     title = tr("{cohort}: ROC curves of out-of-fold scores", cohort=cohort)
     curves: dict[Method, Curve] = {}

@@ -1,1 +1,1 @@
-"""The GPU budget: which device, how much of it, who may use it, and what happens when it is full."""
+"""The GPU budget: which device is used, how much of it, by whom, and what happens when it is full."""

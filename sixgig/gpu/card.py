@@ -40,7 +40,7 @@ def first_card(nvml: ModuleType | None = None) -> Card | None:
             return Card(name, uuid.removeprefix("GPU-"), nvml.nvmlDeviceGetMemoryInfo(handle).total / _MIB)
         finally:
             nvml.nvmlShutdown()
-    except Exception as error:  # the library raises an exception class of its own for each kind of trouble
+    except Exception as error:  # the library has a separate exception class for each kind of problem
         _LOG.info("no GPU: %s", error)
         return None
 

@@ -21,7 +21,7 @@ class Device:
         kind: ``cuda`` or ``cpu``.
         name: Name of the card, or of the processor type.
         dtype: Computation type, ``float32``, ``float16`` or ``bfloat16``.
-        fallbacks: What was asked for and could not be had, in words.
+        fallbacks: What was asked for and is not available, in words.
         card: What identifies the card; None on a CPU.
     """
 
@@ -46,7 +46,7 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     Args:
         asked: ``auto`` (GPU when there is one), ``cuda`` or ``cpu``.
         precision: One of :data:`PRECISIONS`.
-        memory_limit_mb: Most GPU memory this process may reserve, in MiB.
+        memory_limit_mb: Maximum GPU memory that this process may reserve, in MiB.
 
     Raises:
         GpuError: ``cuda`` was asked for and torch cannot use a GPU.

@@ -58,12 +58,12 @@ def climb_down(
     out_of_memory: Callable[[BaseException], bool] = is_out_of_memory,
     clean_up: Callable[[], None] | None = None,
 ) -> tuple[_Result, Rung, list[str]]:
-    """Call ``run`` with one rung after the other until one has enough memory.
+    """Call ``run`` with one rung after another until one has enough memory.
 
     Args:
         run: The work. It must free what it holds when it raises.
         ladder: From :func:`rungs`.
-        out_of_memory: Tells memory errors from all others, which are passed on.
+        out_of_memory: Distinguishes memory errors from all others, which are passed on.
         clean_up: Called between two rungs, for instance to empty the allocator's cache.
 
     Returns:

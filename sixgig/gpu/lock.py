@@ -1,7 +1,7 @@
 """One GPU job at a time on one card, whoever started it.
 
 The default profile offers Snakemake a single ``gpu``, but ``--resources`` on the command line replaces that, and two
-workflows know nothing of each other. The lock is a file keyed by the card.
+workflows do not know about each other. The lock is a file keyed by the card.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sixgig.mim.settings import Settings
 
 _MIB = 1024 * 1024
 _FLOAT32 = 4
-#: Bytes of a number in the matrix products, by precision; all else stays in float32 under autocast.
+#: Bytes of a number in the matrix products, by precision; everything else stays in float32 under autocast.
 COMPUTE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 #: cuBLAS keeps a workspace of 8 MiB + 128 KiB for each of the two threads that call it: forward and backward.
 CUBLAS_WORKSPACE = 2 * (2 * 4096 + 8 * 16) * 1024
@@ -72,7 +72,7 @@ class _Stack(NamedTuple):
         """Operations of a forward and backward pass through all blocks, per item.
 
         A matrix takes one product forward and two backward; fused attention two (scores, mean of values) and five.
-        Checkpointing computes forward again, but for the last matrix, whose output only LayerScale needs.
+        Checkpointing computes the forward pass again, except for the last matrix, whose output only LayerScale needs.
         """
         matrices, product = 2.0 * self.tokens * self.matrices, 2.0 * self.tokens**2 * self.width
         again = matrices + 2 * product if checkpointing else 0.0
@@ -104,7 +104,7 @@ class _Stack(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    """What exists at one of the moments where memory may peak, in bytes for the whole micro-batch."""
+    """What exists at one of the moments at which memory may peak, in bytes for the whole micro-batch."""
 
     gradients: float
     autocast_weights: float
@@ -139,7 +139,7 @@ class _Step(NamedTuple):
         for stack in self.stacks:
             one = stack.input_bytes() if self.checkpointing else stack.block_bytes(self.compute)
             kept.append(self.micro_batch * stack.depth * one)
-        # At the loss: three float32 arrays beside the difference, forward (target, prediction, absolute value) as well
+        # At the loss: three float32 arrays besides the difference, forward (target, prediction, absolute value) as well
         # as backward (the mean's gradient, the sign, their product). Just after: gradients of prediction and head.
         at_head = self.predicted * self.compute + self.head * matrix_gradient
         passing = max(self.predicted * 3 * _FLOAT32, at_head)
@@ -171,7 +171,7 @@ def predict(geometry: Geometry, shape: Shape, settings: Settings) -> Prediction:
     The parts: ``weights`` (float32 masters), ``gradients`` (float32), ``moments`` (AdamW's two), ``ema`` (a float32
     copy), ``autocast_weights`` (16-bit copies of matrices and biases, which autocast caches and the backward pass
     needs), ``batch`` (the crops and the predictions, held by the caller), ``activations`` (what autograd keeps),
-    ``workspace`` (what lives for moments, and cuBLAS's own), ``allocator`` (a tenth of the last four).
+    ``workspace`` (short-lived tensors, and cuBLAS's own), ``allocator`` (a tenth of the last four).
 
     Args:
         geometry: Crop, patch and channels.

@@ -1,7 +1,7 @@
 """Where training items come from: random crops of memory-mapped volumes, or whole images; and sliding crops.
 
-Every item is a pure function of (seed, position in the data), so any part of any batch can be read alone, again and in
-any order: a resumed training sees what the killed one would have seen.
+Every item is a pure function of (seed, position in the data), so any part of any batch can be read by itself,
+repeatedly and in any order: a resumed training sees what the killed one would have seen.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Source(ABC):
             step: Number of the batch, from 0.
             n: Items in a batch.
             begin: First item of the batch that is wanted.
-            end: One behind the last item wanted; None for all.
+            end: One after the last item wanted; None for all.
 
         Returns:
             Items float32 [k, c, *crop] in [0, 1], and the rows they are from, int64 [k]; k = ``end - begin``.
@@ -124,7 +124,8 @@ class VolumeCrops(Source):
         flips: Axes (0 depth, 1 rows, 2 columns) along which a crop is mirrored with probability one half.
 
     Raises:
-        ArmError: The crop is larger than a volume, ``modalities`` is unknown, or see :class:`Source`.
+        ArmError: The crop is larger than a volume, ``modalities`` is unknown, there are no rows, or an axis to flip
+            does not exist.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class VolumeCrops(Source):
         self._modalities = modalities
 
     def identity(self) -> dict[str, Any]:
-        """See :meth:`Source.identity`."""
+        """Return what decides which items are drawn, as plain values."""
         return {**super().identity(), "modalities": self._modalities}
 
     def _read(self, row: int, generator: np.random.Generator) -> np.ndarray:
@@ -256,8 +257,9 @@ def _axis_positions(whole: int, part: int, overlap: float) -> list[int]:
 def release(array: np.ndarray) -> None:
     """Give back the memory in which a read-only memory map has been read so far.
 
-    The system keeps pages of a mapped file in the process as long as there is room, and counts them as its own: after
-    an epoch the whole cohort would be resident. They stay in the system's cache, so reading them again is cheap.
+    The system keeps pages of a mapped file in the process as long as there is room, and counts them as the process's
+    own: after an epoch the whole cohort would be resident. They stay in the system's cache, so reading them again is
+    cheap.
 
     Args:
         array: Any array. Nothing happens unless it is a view of a file that is mapped for reading alone.
@@ -275,7 +277,7 @@ def item_seeds(seed: int, stream: int, positions: range) -> list[int]:
 
     Args:
         seed: Of the training.
-        stream: Tells apart what the seeds are for.
+        stream: Distinguishes what the seeds are for.
         positions: Of the items.
     """
     sequences = (np.random.SeedSequence([seed, stream, position]) for position in positions)

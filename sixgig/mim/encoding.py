@@ -21,7 +21,7 @@ class Kept(Protocol):
     """Features that survive a kill, such as :class:`sixgig.arms.encoding.PartialFeatures`.
 
     Attributes:
-        done: Volumes whose features are kept; encoding goes on behind them.
+        done: Volumes whose features are kept; encoding continues after them.
     """
 
     done: int
@@ -62,9 +62,9 @@ def encode_volumes(
 ) -> np.ndarray:
     """Encode volumes of any size not below the crop's.
 
-    The feature of a crop is the mean of its patch tokens behind the last LayerNorm (which pretraining applies too), or
-    the class token; that of a volume is the mean over evenly spread crops. Batches run across volumes, and always hold
-    the same crops, also after a kill: features do not depend on where a run was interrupted.
+    The feature of a crop is the mean of its patch tokens after the last LayerNorm (which pretraining applies too), or
+    the class token; that of a volume is the mean over evenly spread crops. Batches run across volumes and always hold
+    the same crops, even after a kill: features do not depend on where a run was interrupted.
 
     Args:
         encoder: Trained, or not.
@@ -176,7 +176,7 @@ class _Pool:
         Args:
             first: Number of the first crop.
             features: Of the crops.
-            done: Volumes that need no features any more.
+            done: Volumes that no longer need features.
 
         Returns:
             The volumes completed, with their features [groups x width].

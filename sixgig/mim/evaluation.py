@@ -1,4 +1,4 @@
-"""Evidence that a network learned: how well it fills in masked patches, beside what needs no learning; and pictures."""
+"""Evidence that a network learned: how well it fills in masked patches, compared with simple rules; and pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sixgig.mim.masking import random_masks
 from sixgig.mim.network import MaskedAutoencoder, SimMim, reconstruct, select
 from sixgig.mim.settings import Settings
 
-#: Items measured at a time. Never another number: the result must not depend on the memory of the GPU.
+#: Items measured at a time. The number is fixed: the result must not depend on the memory of the GPU.
 _CHUNK = 2
 _MASKS = 11  # stream of random numbers, apart from that of the training's masks
 
@@ -60,7 +60,7 @@ def fixed_items(source: Source, geometry: Geometry, settings: Settings, begin: i
         geometry: Of the network.
         settings: Mask ratio and seed.
         begin: First item.
-        end: One behind the last item.
+        end: One after the last item.
     """
     crops, rows = source.draw(0, end, begin, end)
     seeds = item_seeds(settings.seed, _MASKS, range(begin, end))
@@ -95,7 +95,7 @@ def _chunks(source: Source, geometry: Geometry, settings: Settings) -> Iterator[
 def reconstruction_errors(
     network: Network, items: np.ndarray | Tensor, masks: tuple[Tensor, Tensor]
 ) -> dict[str, float]:
-    """Compare a network with two ways of filling in that know nothing but the item itself.
+    """Compare a network with two ways of filling in that use nothing but the item itself.
 
     Args:
         network: On any device; computes in float32.
@@ -105,7 +105,7 @@ def reconstruction_errors(
     Returns:
         Mean absolute error over the masked voxels: ``network``; ``mean_of_visible``, which predicts the mean of the
         visible voxels of the item and channel; ``nearest_visible_patch``, which copies the visible patch that is
-        nearest on the grid of patches (Euclidean distance, the lowest token of several).
+        nearest on the grid of patches (Euclidean distance; of several, the lowest token).
     """
     geometry = network.encoder.geometry
     x, visible, masked = _on_device(network, items, masks)
@@ -135,7 +135,7 @@ def _nearest(visible: Tensor, masked: Tensor, geometry: Geometry) -> Tensor:
 
 
 def pictures(network: Network, items: np.ndarray | Tensor, masks: tuple[Tensor, Tensor], fill: float = 0.5) -> Pictures:
-    """Show what a network makes of masked items.
+    """Show how a network fills in masked items.
 
     Args:
         network: On any device.

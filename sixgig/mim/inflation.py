@@ -21,7 +21,7 @@ _FAMILY = "choose a plain ViT of timm, such as vit_small_patch14_dinov2 or vit_b
 
 
 class Source(NamedTuple):
-    """What has to be known of a 2D network beside its tensors.
+    """What must be known about a 2D network besides its tensors.
 
     Attributes:
         shape: Its sizes.
@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 def source_of(network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Source:
-    """Describe a 2D backbone, best at the in-plane size of the crop, so that its positions need no resampling.
+    """Describe a 2D backbone, preferably at the in-plane size of the crop, so that its positions need no resampling.
 
     Args:
         network: A timm model.
@@ -113,7 +113,7 @@ def inflated_state(state: Mapping[str, Tensor], source: Source, geometry: Geomet
 
     Returns:
         Every tensor of the encoder in float32, its normalisation included, for a strict ``load_state_dict``, which
-        copies them. They are not to be written to: those of the blocks are the 2D network's own.
+        copies them. They must not be written to: those of the blocks are the 2D network's own.
 
     Raises:
         ArmError: The encoder has other sizes than the source, or tokens that the source lacks.

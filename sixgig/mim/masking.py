@@ -1,4 +1,4 @@
-"""Which patches are hidden: random masks with an exact ratio, drawn on the CPU so that every device masks alike."""
+"""Which patches are hidden: random masks with an exact ratio, drawn on the CPU so that all devices get the same."""
 
 from __future__ import annotations
 

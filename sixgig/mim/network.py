@@ -1,4 +1,4 @@
-"""The networks: a ViT encoder over tokens, and around it the two objectives, MAE and SimMIM."""
+"""The networks: a ViT encoder over tokens, and the two objectives built on it, MAE and SimMIM."""
 
 from __future__ import annotations
 
@@ -184,8 +184,8 @@ def build_network(
     """Return an untrained network.
 
     Linear layers start as in He et al. 2022 (Glorot uniform, biases 0), tokens and their own positions truncated normal
-    with standard deviation 0.02, and positions of patches as sines and cosines (there they stay so, here they are
-    learned): from random ones a short training spends its first steps on learning what lies beside what.
+    with standard deviation 0.02, and positions of patches as sines and cosines (fixed in that paper, learned here):
+    with random ones a short training spends its first steps on learning which patches are neighbours.
 
     Args:
         objective: ``mae`` or ``simmim``.
@@ -262,7 +262,7 @@ def _blocks(width: int, depth: int, heads: int, mlp_width: int, layer_scale: flo
 def _run(blocks: nn.ModuleList, tokens: Tensor, checkpointing: bool) -> Tensor:
     for block in blocks:
         if checkpointing and torch.is_grad_enabled():
-            # Nothing in a block is random: no need to keep and restore generators.
+            # Nothing in a block is random, so generators need not be kept and restored.
             tokens = checkpoint(block, tokens, use_reentrant=False, preserve_rng_state=False)
         else:
             tokens = block(tokens)

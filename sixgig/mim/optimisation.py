@@ -74,8 +74,8 @@ def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]
 def average_decay(decay: float, updates: int) -> float:
     """Return the moving average's decay at its ``updates``-th update, from 1: min(decay, (1 + k) / (10 + k)).
 
-    The first weights, which are worst, so lose their part soon also in a short training (the rule of TensorFlow's
-    ``ExponentialMovingAverage``).
+    The first weights, which are the worst, thus lose their influence soon even in a short training (the rule of
+    TensorFlow's ``ExponentialMovingAverage``).
     """
     return min(decay, (1 + updates) / (10 + updates))
 
@@ -135,7 +135,7 @@ class Optimisation:
             rate: Learning rate.
 
         Raises:
-            NotFiniteError: The loss is not finite, or the gradient is not although no scaling can be blamed. The
+            NotFiniteError: The loss is not finite, or the gradient is not although scaling cannot be the cause. The
                 weights stay as they were.
         """
         assert self._loss is not None
@@ -153,7 +153,7 @@ class Optimisation:
             nn.utils.clip_grads_with_norm_(self._parameters.values(), self._settings.clip, norm)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        self._scaler.step(self._optimiser)  # leaves the weights alone when it saw infinite gradients
+        self._scaler.step(self._optimiser)  # does not change the weights when it saw infinite gradients
         self._scaler.update()
         self.forget()
         if not skipped:

@@ -1,4 +1,4 @@
-"""What positions are before they are learned: sines and cosines, which are alike for neighbours."""
+"""The positions that training starts from: sines and cosines, which are similar for neighbours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def sine_cosine(grid: tuple[int, ...], width: int) -> Tensor:
     """Return sine-cosine positions of the patches of a grid (He et al. 2022, section 4, for any number of dimensions).
 
     Every dimension has an equal, even share of the width: sines, then cosines, of the coordinate times frequencies
-    from 1 down to 1 / 10,000. What is left of the width is zero.
+    from 1 down to 1 / 10,000. The rest of the width is zero.
 
     Args:
         grid: Patches along each dimension.

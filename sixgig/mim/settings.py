@@ -1,4 +1,4 @@
-"""Settings of one masked-image-modelling training, checked when they are made: before any hours are spent."""
+"""Settings of one masked-image-modelling training, checked when they are made, before any time is spent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRECISIONS = ("float32", "float16", "bfloat16")
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides a training beside its data, its geometry and its first weights.
+    """Everything that determines a training besides its data, its geometry and its first weights.
 
     Attributes:
         objective: ``mae`` (He et al. 2022, arXiv 2111.06377) or ``simmim`` (Xie et al. 2022, arXiv 2111.09886).
@@ -31,7 +31,7 @@ class Settings:
         threads: CPU threads to compute with.
         micro_batch_size: Crops per forward and backward pass; 0 for the whole batch. The gradient is the same.
         clip: Largest norm of the gradient; 0 leaves it as it is.
-        ema: Decay of the weights' moving average, which then is what was learned; 0 for none.
+        ema: Decay of the weights' moving average, which then is the result; 0 for none.
         gradient_checkpointing: Whether activations are computed again in the backward pass instead of kept.
         precision: ``float32``, ``float16`` or ``bfloat16``; a CPU computes in float32 whatever it says.
         checkpoint_seconds: Time between two checkpoints; 0 for one after every step.
@@ -62,7 +62,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (rule, wanted) in _RULES.items():
             value = getattr(self, name)
-            # A NaN passes no comparison that is asked for, but infinity passes many.
+            # A NaN fails every comparison made here, but infinity passes many.
             if (isinstance(value, float) and not math.isfinite(value)) or not rule(value):
                 raise ArmError(f"{STANZA}.{name}", f"is {value!r}, must be {wanted}", "correct it in the study file")
         if self.minimum_learning_rate > self.learning_rate:

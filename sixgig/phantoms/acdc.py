@@ -22,7 +22,7 @@ MIN_SUBJECTS = len(GROUPS)
 MIN_FIELD_OF_VIEW = 130.0  # mm in the plane: the widest heart drawn here, with its wall
 MIN_SLICES, MAX_SLICES, MAX_MATRIX = 10, 24, 512
 MIN_FRAMES = 5
-MAX_SPACING = 6.0  # mm; coarser voxels are wider than the wall
+MAX_SPACING = 6.0  # mm; with coarser voxels, a voxel would be wider than the wall
 
 # ---- Difficulty: how far beyond its group's diagnostic threshold a subject is ---------------------------------------
 #: 0 puts every subject just on the right side of the threshold, 1 is realistic, 3 makes the groups obvious.

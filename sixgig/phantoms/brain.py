@@ -48,7 +48,7 @@ class Brain:
         nuclei: Deep grey nuclei.
         cortex: Thickness of the cortical ribbon.
         sulcus_width: Half-width of the fluid in a sulcus; atrophy widens it.
-        white_lesion: Width of the rim of age-related white-matter change round the ventricles, 0 for none.
+        white_lesion: Width of the rim of age-related white-matter change around the ventricles, 0 for none.
         sulci: Field whose zero level set is the sulci.
         wobble: Field that makes every surface irregular.
     """

@@ -66,7 +66,7 @@ class CineRenderer:
         bias = CoilBias(rng, lengths, float(rng.uniform(0.1, 0.25)), scale=70.0).sample(*grid)
         grain = SmoothField(rng, lengths, (12.0, 5.0, 5.0)).sample(*grid)
         self._factor = bias * (1 + np.float32(rng.uniform(0.03, 0.07)) * grain)
-        self._flow = SmoothField(rng, lengths, (14.0, 9.0, 9.0)).sample(*grid)  # blood does not shine evenly
+        self._flow = SmoothField(rng, lengths, (14.0, 9.0, 9.0)).sample(*grid)  # the signal of blood is uneven
         self._chest = self._draw_chest(rng, lengths, grid)
         self._papillary = self._draw_papillary(rng)
 
@@ -100,7 +100,7 @@ class CineRenderer:
         labels = np.zeros(signal.shape, np.uint8)
         labels[in_right > 0.5] = RV
         labels[in_heart > 0.5] = MYOCARDIUM
-        labels[in_cavity > 0.5] = LV  # papillary muscles count to the cavity, as in ACDC
+        labels[in_cavity > 0.5] = LV  # papillary muscles count as part of the cavity, as in ACDC
         return image, labels
 
     def _spread(self, radii: npt.NDArray[np.float64]) -> FloatArray:
@@ -156,7 +156,7 @@ class CineRenderer:
     def _draw_chest(
         self, rng: np.random.Generator, lengths: tuple[float, ...], grid: tuple[FloatArray, ...]
     ) -> FloatArray:
-        """Lungs, liver, chest wall, fat round the heart and the aorta, [nz, ny, nx]; the heart is painted over it."""
+        """Lungs, liver, chest wall, fat around the heart and the aorta, [nz, ny, nx]; the heart is painted over it."""
         level = {name: np.float32(value) for name, value in self._levels.items()}
         width = self._stack.spacing
         wave = SmoothField(rng, lengths, (45.0, 22.0, 22.0)).sample(*grid)

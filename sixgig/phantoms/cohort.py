@@ -54,7 +54,7 @@ def write_subjects(
     workers: int,
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Write the subject folders that are not there yet; each appears whole or not at all.
+    """Write the subject folders that do not exist yet; each appears whole or not at all.
 
     Folders written with other values (another seed, shape or version of this code) are replaced.
 

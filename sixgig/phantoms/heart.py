@@ -22,7 +22,7 @@ _MAX_SHORTENING = 0.9  # of a ray
 
 @dataclass(frozen=True)
 class HeartPlan:
-    """What a subject's heart has to be; drawn from the rules of its group.
+    """The properties that a subject's heart must have; drawn from the rules of its group.
 
     Attributes:
         lv_edv: Left-ventricular volume at end-diastole, mL.

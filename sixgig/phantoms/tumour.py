@@ -78,8 +78,8 @@ class Tumour:
 def draw_tumour(rng: np.random.Generator, brain: Brain, grade: str, lengths: tuple[float, float, float]) -> Tumour:
     """Draw a tumour whose signs follow the grade statistically.
 
-    A latent aggressiveness is normal with a mean set by the grade; each sign is a sigmoid of it plus a part of its
-    own. HGG tends to a ring that enhances round necrosis, wide oedema and mass effect, LGG to a solid, homogeneous core
+    A latent aggressiveness is normal with a mean set by the grade; each sign is a sigmoid of it plus a part of its own.
+    HGG tends to a ring that enhances around necrosis, wide oedema and mass effect, LGG to a solid, homogeneous core
     with a sharper border (Louis et al. 2016, Acta Neuropathol 131; Upadhyay and Waldman 2011, Br J Radiol 84).
 
     Args:

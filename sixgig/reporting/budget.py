@@ -11,7 +11,7 @@ from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import method_title
 
-#: What there is a front of, by the column that says so.
+#: What each front is about, by the column that holds it.
 FRONT_TITLES = {
     "front_seconds": "time",
     "front_vram": "GPU memory",
@@ -23,8 +23,8 @@ FRONT_TITLES = {
 def sentences(study: Study) -> list[str]:
     """Say for every cohort what the fastest arm reaches and whether more time buys more.
 
-    Rules: the fastest method and the one that scores best are the ends of the front of time. That the latter is better
-    is said only where the paired test finds it. Times on more than one kind of device are called no fair comparison.
+    Rules: the fastest method and the one that scores best are the ends of the front of time. The latter is called
+    better only where the paired test finds it so. Times on more than one kind of device are not compared.
     """
     return [sentence for cohort in study.budget["cohort"].unique() for sentence in _of_cohort(study, str(cohort))]
 
@@ -50,7 +50,7 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
     if len(devices) > 1:
         found.append(
             tr(
-                "On {cohort} the arms ran on different devices ({devices}), so their times are no fair comparison.",
+                "On {cohort} the arms ran on different devices ({devices}), so their times cannot be compared fairly.",
                 cohort=cohort,
                 devices=", ".join(devices),
             )

@@ -133,7 +133,7 @@ def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
 
 
 def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
-    """Identical images of different subjects that are always on one side of the splits: harmless, and worth a look."""
+    """Identical images of different subjects that are always on one side of the splits: harmless, but worth a look."""
     table = TableView(
         f"duplicates-{cohort}",
         tr("{cohort}: identical images of different subjects, always in one role and one fold.", cohort=cohort),

@@ -1,4 +1,4 @@
-"""The report's tables of pairs of methods: the test that verdicts rest on, and all tests side by side."""
+"""The report's tables of pairs of methods: the test that verdicts are based on, and all tests side by side."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def pairs(study: Study, cohort: str) -> TableView:
 def tests(study: Study, cohort: str) -> TableView:
     """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
 
-    DeLong's columns are there for cohorts with two classes only; the caption says why others lack them.
+    Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
     """
     subjects = study.mcnemar[study.mcnemar["cohort"] == cohort]
     binary = bool((study.delong["cohort"] == cohort).any())

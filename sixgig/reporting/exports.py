@@ -16,7 +16,7 @@ from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.words.language import speaking
 
-#: Tables of each cohort, by the part of their file name behind the cohort's name.
+#: Tables of each cohort, by the part of their file name after the cohort's name.
 COHORT_TABLES: dict[str, Callable[[Study, str], TableView]] = {
     "metrics": results.all_metrics,
     "pairs": comparisons.pairs,

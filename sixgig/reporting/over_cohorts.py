@@ -21,8 +21,8 @@ def conclusion(study: Study) -> str:
     """Say in one or two sentences what may be concluded over all cohorts together.
 
     Rules, in order: fewer than two methods on every cohort, or all of them equal -> nothing to compare. Fewer than
-    :data:`MIN_COHORTS` cohorts -> no verdict. The test over cohorts finds nothing -> it says so, and that this is no
-    proof of equality. Otherwise the method with the best average rank is named, with those that it is and is not told
+    :data:`MIN_COHORTS` cohorts -> no verdict. The test over cohorts finds nothing -> it says so, and that this does not
+    prove equality. Otherwise the method with the best average rank is named, with those that it is and is not told
     apart from. A higher rank alone never makes a method better.
     """
     row = study.omnibus.iloc[0]
@@ -222,7 +222,7 @@ def omnibus(study: Study) -> TableView:
             views.number(row["n_methods"], numbers.count),
             views.number(row["n_cohorts"], numbers.count),
             views.number(row["kendall_w"], numbers.rank),
-            # Without a verdict there is no p value, and F alone would invite one.
+            # Without a verdict there is no p value, and F alone would tempt readers to compute one.
             views.number(None if few else row["f"], numbers.rank),
             views.number(row["p_value"], lambda p: numbers.p_value(p, float(row["alpha"]))),
             views.number(row["critical_difference"], numbers.rank),

@@ -93,10 +93,10 @@ def _render(study: Study) -> str:
 
 
 def inline_svg(info: FigureInfo) -> Markup:
-    """A figure's SVG, ready to stand inside the page.
+    """A figure's SVG, ready to be placed inside the page.
 
-    Ids that something refers to are given the figure's name, because two figures on one page may not share an id; the
-    others are dropped.
+    Ids that something refers to get the figure's name as a prefix, because two figures on one page must not share an
+    id; the others are dropped.
 
     Raises:
         SixgigError: The file does not exist or is not SVG.
@@ -113,7 +113,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', content))
 
     def rename(match: re.Match[str]) -> str:
-        # matplotlib also names what nothing refers to, and gives two equal images one name.
+        # matplotlib also gives ids to elements that nothing refers to, and the same id to two equal images.
         return f' id="{prefix}{match[1]}"' if match[1] in used else ""
 
     content = re.sub(r'\sid="([^"]*)"', rename, content)

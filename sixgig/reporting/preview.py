@@ -1,6 +1,6 @@
-"""Preview sheet of a cohort: a few subjects in all modalities, and what intensities there are.
+"""Preview sheet of a cohort: a few subjects in all modalities, and histograms of their intensities.
 
-It is there for a mistake that no test finds: a cohort that lies upside down, or a modality under another's name.
+It shows mistakes that no test finds: a cohort that lies upside down, or a modality under the name of another.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def preview(
 ) -> str | None:
     """Draw the sheet.
 
-    One row a subject, subjects of all classes in turn. Volumes show each modality in the middle axial plane, and the
-    first modality in the middle coronal and sagittal planes; images show their channels where these differ. The last
-    row holds histograms of the shown pixels above 0.
+    One row per subject, with subjects of all classes in turn. Volumes show each modality in the middle axial plane, and
+    the first modality in the middle coronal and sagittal planes; images show their channels where these differ. The
+    last row holds histograms of the shown pixels above 0.
 
     Args:
         manifest: The manifest; row i is image i.
         info: ``cohort.json``.
         images: uint8 [n_images, H, W, 3]; None when they are gone.
-        volumes: float16 [n_volumes, D, H, W, M]; None or no rows for a cohort without.
+        volumes: float16 [n_volumes, D, H, W, M]; None or no rows for a cohort without volumes.
 
     Returns:
         A PNG as a data URI; None when there is nothing to show.

@@ -2,8 +2,8 @@
 
 The store is an SQLite file and the artifacts a folder, both inside the study's results; nothing goes over the network.
 A run is found again by its tag ``sixgig.key``, so that recording a study twice updates its runs instead of adding new
-ones. MLflow does not let a parameter change: a parameter that did is left as first logged, and its present value is
-kept in the tag ``sixgig.param.<name>``.
+ones. MLflow does not let a parameter change: a parameter that has changed stays as it was first logged, and its present
+value is kept in the tag ``sixgig.param.<name>``.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _WHOLE_STUDY = "study"
 
 
 def track_study_safely(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
-    """Record a study; trouble with MLflow is logged and reported, never raised.
+    """Record a study; a problem with MLflow is logged and reported, never raised.
 
     Args:
-        study: See :func:`track_study`.
-        store: See there.
-        artifacts: See there.
+        study: The study, with its tables, figures and report written.
+        store: The SQLite file; made when it does not exist.
+        artifacts: The folder that artifacts are copied to.
 
     Returns:
-        Run id by key; on trouble ``{"warning": reason}``.
+        Run id by key; if there was a problem, ``{"warning": reason}``.
     """
     try:
         return track_study(study, store, artifacts)

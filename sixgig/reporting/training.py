@@ -23,8 +23,8 @@ def training(study: Study) -> TableView:
         "training-table",
         tr(
             "How the arms that learn were trained, on pretraining subjects. Held-out loss: on batches of subjects that "
-            "were not trained on, unless the row says otherwise. Told apart: share of evaluation images of which the "
-            "features tell what the last column names."
+            "were not trained on, unless the row says otherwise. Recognised: share of evaluation images whose "
+            "features show what the last column names."
         ),
         [
             tr("Cohort"),
@@ -33,9 +33,9 @@ def training(study: Study) -> TableView:
             tr("Steps"),
             tr("Time"),
             tr("Held-out loss"),
-            tr("Told apart"),
+            tr("Recognised"),
             tr("Chance"),
-            tr("What is told"),
+            tr("What is recognised"),
         ],
     )
     for cohort in study.cohorts:
@@ -65,7 +65,7 @@ def training(study: Study) -> TableView:
 
 
 def reconstruction(study: Study) -> TableView:
-    """Reconstruction error beside what needs no learning, for arms that fill in masked patches; else no row."""
+    """Reconstruction error next to baselines that learn nothing, for arms that fill in masked patches; else no row."""
     table = TableView(
         "reconstruction-table",
         tr(
@@ -98,7 +98,7 @@ def reconstruction(study: Study) -> TableView:
 
 
 def notes(study: Study) -> list[str]:
-    """What the trainings have to say beside their numbers, such as a loss that the cohort called for."""
+    """Notes of the trainings besides their numbers, such as that the cohort needed another loss."""
     return [
         f"{cohort}, {views.arm(arm).text}: {note}"
         for cohort in study.cohorts

@@ -159,7 +159,7 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
 
 
 def _compare(study: Study, cohort: str, best: Method, other: Method) -> str:
-    """One sentence about the best method against another one, and one about what could not have been seen."""
+    """One sentence about the best method against another one, and one about what may have been missed."""
     row, title, alpha = study.pair(cohort, best, other), method_title(other), study.alpha
     if row is None:
         return tr("It was not tested against {method}.", method=title)
@@ -206,7 +206,7 @@ def _unseen(detectable: float) -> str:
 
 
 def _compare_subjects(study: Study, cohort: str, best: Method, other: Method, difference: float) -> str:
-    """One sentence about two methods with the same difference in every fold, carried by McNemar's test."""
+    """One sentence about two methods with the same difference in every fold, based on McNemar's test."""
     title = method_title(other)
     start = tr(
         "Every fold shows the same difference to {method}, {difference}, so the t-test is not defined",

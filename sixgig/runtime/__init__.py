@@ -1,1 +1,1 @@
-"""What every job needs, whatever it computes: files, logs, progress, digests, environments."""
+"""What every job needs, no matter what it computes: files, logs, progress, digests, environments."""

@@ -1,7 +1,7 @@
-"""Where long jobs keep unfinished work, so that a killed run goes on instead of starting again.
+"""Where long jobs keep unfinished work, so that a killed run continues instead of starting again.
 
-Snakemake deletes a job's declared outputs before it runs the job again, so checkpoints live apart, in
-``results/<study>/.checkpoints/``, in a folder named by a digest of all that would change the result.
+Snakemake deletes a job's declared outputs before it runs the job again, so checkpoints are kept elsewhere, in
+``results/<study>/.checkpoints/``, in a folder named by a digest of everything that would change the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def checkpoint_folder(root: Path, job: str, key: Mapping[str, Any]) -> Path:
     Args:
         root: ``results/<study>/.checkpoints``.
         job: Name of the job, such as ``encode-elpv-vit_pure``.
-        key: All that would change the result: input hashes, options, source digest.
+        key: Everything that would change the result: input hashes, options, source digest.
     """
     folder = root / job / settings_digest(key)
     if folder.parent.exists():

@@ -62,7 +62,7 @@ def _processor() -> str:
 
 
 def _gpu() -> dict[str, Any]:
-    """Name, memory and driver of the first card, asked of the driver; torch is not imported for it."""
+    """Name, memory and driver of the first card, according to its driver; torch is not imported for it."""
     try:
         import pynvml
 

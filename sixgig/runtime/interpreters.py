@@ -31,14 +31,14 @@ class Interpreter:
 
     @property
     def missing(self) -> bool:
-        """Whether the interpreter is known not to be there."""
+        """Whether the interpreter is known to be missing."""
         return self.state == "missing"
 
     def require(self) -> None:
-        """Raise when the interpreter is known not to be there.
+        """Raise when the interpreter is known to be missing.
 
         Raises:
-            EnvironmentMissingError: It is not.
+            EnvironmentMissingError: It is missing.
         """
         folder, title = ENVIRONMENTS[self.environment]
         if self.missing:

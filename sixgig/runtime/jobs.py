@@ -1,4 +1,4 @@
-"""What every script does around its work: log, errors, threads."""
+"""What every script does before and after its work: log, errors, threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     """Run a script's work with its output in ``log``.
 
     File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
-    print land there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
+    print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
     terminal says when the work is done.

@@ -36,7 +36,7 @@ def tell(text: str) -> None:
 
 
 class Progress:
-    """Counts finished items of a job and tells a person how far it is.
+    """Counts finished items of a job and reports progress.
 
     Args:
         label: What the job does, such as ``encode elpv vit_pure``.

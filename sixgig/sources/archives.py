@@ -1,4 +1,4 @@
-"""Archives from strangers: zip and tar, unpacked so that nothing lands outside, and nothing grows without end."""
+"""Untrusted archives: zip and tar, unpacked so that nothing is written outside the folder or grows without limit."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _REMOVED = "get the archive from its official page; what was unpacked has been r
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may become.
+    """How large an archive may become when it is unpacked.
 
     Attributes:
-        total: Most bytes in all.
-        ratio: Most times larger than the archive (packed zeros are a thousand times larger); 100 MiB are always fine.
-        members: Most files.
+        total: Maximum number of bytes in all.
+        ratio: Maximum size relative to the archive (packed zeros grow a thousandfold); 100 MiB are always allowed.
+        members: Maximum number of files.
     """
 
     total: int = 2**40
@@ -41,7 +41,7 @@ class Limits:
     members: int = 2_000_000
 
     def bytes_for(self, archive: Path) -> int:
-        """Return the most bytes that an archive may become."""
+        """Return the maximum number of bytes that an archive may unpack to."""
         return min(self.total, max(100 * 2**20, int(self.ratio * archive.stat().st_size)))
 
 
@@ -66,7 +66,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
     Args:
         archive: A zip or tar file, packed or not.
         target: The folder; used as it is when an earlier run finished it.
-        limits: What the archive may become.
+        limits: How large the content may become.
 
     Returns:
         ``target``.
@@ -166,7 +166,7 @@ def _check_member(path: Path, member: _Member, seen: dict[str, str], limits: Lim
         problem = "leads out of the folder it is unpacked into"
     folded = str(name).casefold()
     if problem is None and not member.is_folder and folded in seen:
-        problem = f"is there twice, or differs from {seen[folded]} in case alone"
+        problem = f"is there twice, or differs from {seen[folded]} only in case"
     if problem is not None:
         raise CohortError(f"{path}:{member.name}", problem, _REMOVED)
     if not member.is_folder:

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file has to be: an algorithm (``sha256`` or ``md5``) and its hexadecimal digest."""
+    """The checksum that a file must have: an algorithm (``sha256`` or ``md5``) and its hexadecimal digest."""
 
     algorithm: str
     digest: str
@@ -40,12 +40,12 @@ class Checksum:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download bears with a server.
+    """When a download gives up on a server.
 
     Attributes:
-        attempts: Attempts in a row that bring nothing new.
+        attempts: How many attempts in a row may bring nothing new.
         delay: Seconds before the second attempt; doubled with each further one, up to ``longest``.
-        longest: Most seconds between two attempts, also where the server asks for more.
+        longest: Maximum number of seconds between two attempts, even when the server asks for more.
         timeout: Seconds without a byte after which a connection counts as broken.
         slowest: Bytes a second; slower over ``window`` seconds counts as broken.
         window: Seconds.
@@ -60,7 +60,7 @@ class Patience:
 
 
 class _BrokenError(Exception):
-    """The connection or the server failed in a way that another attempt may mend."""
+    """The connection or the server failed in a way that another attempt may overcome."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -68,21 +68,22 @@ class _BrokenError(Exception):
 
 
 class _RestartError(Exception):
-    """What has been fetched cannot be continued."""
+    """The part that has been fetched cannot be continued."""
 
 
 def fetch(url: str, target: Path, checksum: Checksum, *, patience: Patience | None = None, room: float = 1.0) -> Path:
     """Fetch a file, going on where an earlier attempt or an earlier run was cut off.
 
-    What arrives is kept as ``<name>.part`` with a note on where it comes from. It gets its name when it is whole and
-    its checksum right. Two jobs that want the same file fetch it once.
+    What arrives is kept as ``<name>.part`` with a note on where it comes from. It gets its final name when it is
+    complete and its checksum is right. Two jobs that want the same file fetch it once.
 
     Args:
         url: Address, http or https. Proxies and certificates are those of the environment.
         target: The file.
-        checksum: What it has to be.
-        patience: How long to bear with the server.
-        room: Free space that the disk has to have, in sizes of the file: 1 for the file, more for what is made of it.
+        checksum: The checksum that it must have.
+        patience: When to give up on the server.
+        room: Free space that the disk must have, as a multiple of the file's size: 1 for the file, more for what is
+            made of it.
 
     Returns:
         ``target``.
@@ -95,7 +96,7 @@ def fetch(url: str, target: Path, checksum: Checksum, *, patience: Patience | No
         if target.exists():
             if checksum.of(target) == checksum.digest:
                 return target
-            _log.warning("%s is not what its checksum says: fetching it again", target)
+            _log.warning("%s does not have the right checksum: fetching it again", target)
             target.unlink()
         part = target.with_name(f"{target.name}.part")
         _fetch_part(url, part, patience or Patience(), room)
@@ -104,7 +105,7 @@ def fetch(url: str, target: Path, checksum: Checksum, *, patience: Patience | No
             _forget(part)
             raise CohortError(
                 url,
-                f"the file has {checksum.algorithm} {found}, and {checksum.digest} is wanted; it was removed",
+                f"the file has {checksum.algorithm} {found}, but {checksum.digest} is expected; it was removed",
                 f"check the address and the {checksum.algorithm}; if both are right, run again",
             )
         with part.open("rb") as stream:
@@ -118,7 +119,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
     """Check that a disk has room.
 
     Raises:
-        CohortError: It has not; the message says how much is needed and how much is free.
+        CohortError: There is too little; the message says how much is needed and how much is free.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -130,7 +131,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
 
 
 def _fetch_part(url: str, part: Path, patience: Patience, room: float) -> None:
-    """Bring the part to its full length."""
+    """Fetch what the part still lacks."""
     failures, restarts, wait = 0, 0, patience.delay
     while True:
         before = part.stat().st_size if part.exists() else 0
@@ -180,19 +181,19 @@ def _attempt(url: str, part: Path, patience: Patience, room: float) -> None:
                 check_space(part.parent, round(total * room) - offset, "the download and what is made of it")
             _store(_blocks(response.raw), part, offset, total, patience)
     except requests.exceptions.MissingSchema as error:
-        raise CohortError(url, "is no address", "write it with http:// or https://") from error
+        raise CohortError(url, "is not an address", "write it with http:// or https://") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _BrokenError(_short(error)) from error
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
-    """Yield what has arrived, without waiting for a block to be full: what came before a break is kept."""
+    """Yield what has arrived, without waiting for a full block, so that nothing is lost when the connection breaks."""
     while block := stream.read1(_BLOCK, decode_content=False):
         yield block
 
 
 def _check(url: str, status: int, headers: Mapping[str, str], offset: int, note: Mapping[str, Any]) -> int | None:
-    """Look at what the server says before a byte is stored; return the length of the whole file, if it tells."""
+    """Look at what the server says before a byte is stored; return the length of the whole file, if it says so."""
     if status in _AGAIN:
         raise _BrokenError(f"the server answers {status}", _retry_after(headers.get("Retry-After")))
     if status == 416:

@@ -17,7 +17,8 @@ from sixgig.sources.http import Checksum, fetch
 from sixgig.sources.recipes import BY_HAND, Download, download_of
 from sixgig.sources.wheels import fetch_wheel
 
-#: Free space in sizes of what is fetched, for it, for the content of an archive, and for what is prepared of it.
+#: Free space as a multiple of what is fetched: for the file, for an archive's content, and for what is prepared from
+#: it.
 _ROOM_ARCHIVE, _ROOM_FILE = 3.5, 2.0
 
 
@@ -84,7 +85,7 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
 
 
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
-    """Use a folder or file of the user's where it is: nothing is copied, and nothing is written there."""
+    """Use the user's folder or file where it is: nothing is copied, and nothing is written there."""
     root = Path(path).expanduser()
     if not root.exists():
         raise CohortError(place, f"{root} does not exist", next_step)
@@ -94,7 +95,7 @@ def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, A
 
 
 def _fetched(kind: str, download: Download, downloads: Path) -> dict[str, Any]:
-    """Fetch a file; an archive is unpacked beside it."""
+    """Fetch a file; an archive is unpacked next to it."""
     checksum = download.checksum
     # The checksum in the name keeps two files of one name apart.
     folder = downloads / f"{checksum.algorithm}-{checksum.digest[:12]}"

@@ -78,7 +78,7 @@ MSD_MD5 = {
     "Task09_Spleen": "410d4a301da4e5b2f6f86ec3ddba524e",
     "Task10_Colon": "bad7a188931dc2f6acf72b08eb6202d0",
 }
-#: What a user has to do where a cohort is only given to who registers.
+#: What a user has to do where a cohort is only given to registered users.
 BY_HAND = {
     "brats": (
         "register at https://www.synapse.org (BraTS challenge of your year), fetch the training data "

@@ -16,14 +16,14 @@ from sixgig.sparse_coding.omp import batch_omp_path
 CODINGS = ("omp", "lasso", "crc")
 #: Doubles in the codes of one block of vectors: 128 MiB.
 _MAX_DOUBLES = 1 << 24
-#: A class that holds a smaller share of a ridge code than this is taken to hold this share: its residual is divided by
+#: A class that holds a smaller share of a ridge code than this counts as holding this share: its residual is divided by
 #: it, and a class may hold nothing at all.
 _LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Atoms of several classes, with what coding needs of them alone.
+    """Atoms of several classes, with everything that coding computes from the atoms alone.
 
     Attributes:
         atoms: Unit-norm atoms, [n_atoms, n_features].
@@ -43,7 +43,7 @@ class Dictionary:
 
 
 def prepare(atoms: Floats, classes: Indices, n_classes: int, codings: Collection[str]) -> Dictionary:
-    """Return the dictionary, made ready for these codings."""
+    """Return the dictionary, prepared for these codings."""
     gram = gram_matrix(atoms) if "omp" in codings else None
     return Dictionary(
         atoms,
@@ -141,9 +141,9 @@ def explain(dictionary: Dictionary, vectors: Floats, settings: Sequence[Mapping[
     """Return what every setting says about the vectors; codes are made and dropped in blocks of vectors.
 
     Args:
-        dictionary: See :func:`code`.
-        vectors: See there.
-        settings: See there.
+        dictionary: Atoms.
+        vectors: Unit-norm vectors, [n_vectors, n_features].
+        settings: ``coding`` of each, with its ``n_nonzero``, ``alpha`` or ``ridge``.
     """
     block = max(1, _MAX_DOUBLES // max(1, len(dictionary.atoms) * len(settings)))
     parts: list[list[Evidence]] = [[] for _ in settings]

@@ -35,14 +35,14 @@ def batch_crc_path(
 ) -> list[Floats]:
     """Minimise ||y - D x||^2 + ridge ||x||^2 for every vector y and every ridge (equation 7 of the paper).
 
-    The code (D^T D + ridge I)^-1 D^T y is also D^T (D D^T + ridge I)^-1 y, so the smaller of the two matrices is taken
-    apart once, and a further ridge costs two matrix products.
+    The code (D^T D + ridge I)^-1 D^T y is also D^T (D D^T + ridge I)^-1 y, so the smaller of the two matrices is
+    decomposed once, and each further ridge costs two matrix products.
 
     Args:
-        dictionary: Atoms, one a row, [n_atoms, n_features].
+        dictionary: Atoms, one per row, [n_atoms, n_features].
         vectors: Vectors to code, [n_vectors, n_features].
         ridges: Penalties above zero.
-        spectrum: :func:`spectrum_of` the dictionary, when it is there already.
+        spectrum: :func:`spectrum_of` the dictionary, when it has been computed already.
 
     Returns:
         One code matrix [n_vectors, n_atoms] per ridge, in the order asked for.

@@ -1,4 +1,4 @@
-"""The homotopy of the lasso, compiled: one vector after the other, one atom joining or leaving a step."""
+"""The homotopy of the lasso, compiled: one vector after another, one atom joining or leaving in each step."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ _NEVER = 1e300
 _PARALLEL = 1e-12
 #: The penalty at the end of a stretch of the path, as a share of that at its start; and where most atoms are near.
 _STRETCH, _LONG_STRETCH = 0.7, 0.2
-#: Most that a correlation is first taken to change, as a share of the fall of the penalty, and after that has failed.
+#: How much a correlation is assumed to change at most, as a share of the fall of the penalty: at first, and after that
+#: failed.
 _FIRST_BOUND, _SECOND_BOUND = 0.5, 1.0
 #: How far the correlation of an atom that was left out may exceed the penalty, as a share of it, with products of four
 #: and of eight bytes. The duality gap grows by no more than this share of the objective.
 _SLACK_4, _SLACK_8 = 1e-6, 1e-12
-#: Floats that one turn of a compiled loop takes; rows are filled up to a multiple, as what is left over is slow.
+#: Floats that one iteration of a compiled loop takes; rows are padded to a multiple, since a remainder is slow.
 _TURN = 32
 
 
 class Near(NamedTuple):
-    """The atoms that may join in a stretch of the path, at places in the order of their index; see :func:`_fill`.
+    """The atoms that may join in a stretch of the path, in the order of their index; see :func:`_fill`.
 
     Attributes:
         atoms: Index of each, [n_atoms + _TURN].
-        place_of: Place of each atom that is near, [n_atoms].
+        place_of: Position of each atom that is near, [n_atoms].
         correlations: Inner products with the residual, [n_atoms + _TURN].
         slope: How fast they change as the penalty falls, [n_atoms + _TURN].
         distance: How far it falls until each is as correlated as the support is, [n_atoms + _TURN].
         barred: ``_NEVER`` for those that cannot join, 0 for the others, [n_atoms + _TURN].
-        gram: Inner products with the atoms of the support, one a row, [n_slots + ROWS_PER_PASS, n_atoms + _TURN].
+        gram: Inner products with the atoms of the support, one per row, [n_slots + ROWS_PER_PASS, n_atoms + _TURN].
     """
 
     atoms: Indices
@@ -76,13 +77,13 @@ def follow_paths(
     the stretch is repeated with it. Otherwise the code is optimal over all atoms, whatever happened on the way. Where
     the rule would leave out less than half, all atoms are followed, and stretches are longer.
 
-    Products in float32 settle who joins when up to about 1e-7, products in float64 up to rounding; support and signs
-    then give the code in float64. The last digits of the products, which depend on the threads of the linear algebra,
-    get into the last ones of a code only by way of atoms that join so close to each other that their order depends on
-    them.
+    Products in float32 decide which atom joins when up to about 1e-7, products in float64 up to rounding; support and
+    signs then give the code in float64. The last digits of the products, which depend on the threads of the linear
+    algebra, affect the last digits of a code only through atoms that join so close to each other that their order
+    depends on them.
 
     Args:
-        dictionary: Atoms, one a row, [n_atoms, n_features].
+        dictionary: Atoms, one per row, [n_atoms, n_features].
         gram: D D^T in float32 or float64, [n_atoms, n_atoms].
         vectors: Vectors to code, [n_vectors, n_features].
         products: Their inner products with the atoms in the same type, [n_vectors, n_atoms].
@@ -113,7 +114,7 @@ def follow_paths(
             continue
         count = join(support, dictionary, first, np.sign(before[first]), 0)
         bound = _FIRST_BOUND
-        # A path that goes in circles ends in a wrong code, which the duality gap tells.
+        # A path that goes in circles ends in a wrong code, which the duality gap reveals.
         steps = 8 * n_atoms
         while level < len(alphas) and steps > 0:
             target = max(alphas[level], _STRETCH * penalty)
@@ -184,7 +185,7 @@ def _take_back(far: NDArray[np.bool_], correlations: Floats, most: float) -> boo
 def _fill(near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Vector, support: Support, count: int) -> int:
     """Put all atoms that are not far into ``near``, and return how many they are.
 
-    Behind them, places up to a multiple of ``_TURN`` are barred, and their correlations do not change.
+    The positions after them, up to a multiple of ``_TURN``, are barred, and their correlations do not change.
     """
     n_near = 0
     for j in range(far.shape[0]):
@@ -205,7 +206,7 @@ def _fill(near: Near, far: NDArray[np.bool_], correlations: Floats, gram: Vector
 
 @compiled
 def _gather(near: Near, row: Vector, n_near: int, slot: int) -> None:
-    """Copy what the row of the Gram matrix of the atom in a slot says about the atoms that are near."""
+    """Copy, for the atom in a slot, its row of the Gram matrix at the atoms that are near."""
     target, atoms = near.gram[slot], near.atoms
     if n_near == row.shape[0]:
         target[:n_near] = row
@@ -282,11 +283,11 @@ def _descend(
 
 @compiled
 def _set_slope(gram: Vector, change: Floats, slope: Vector, count: int) -> None:
-    """Set how fast correlations with the residual change: minus those of what is fitted."""
+    """Set how fast correlations with the residual change: minus the change of those with the fit."""
     slope[:] = 0.0
-    weights = np.zeros(ROWS_PER_PASS, gram.dtype)  # of the rows' type: another one would widen every entry
+    weights = np.zeros(ROWS_PER_PASS, gram.dtype)  # of the rows' type: with another one every entry would be converted
     for i in range(0, count, ROWS_PER_PASS):
-        # Rows behind the support have no weight. Four a turn, so that the sum is loaded and stored less often.
+        # Rows after the support have no weight. Four per iteration, so that the sum is loaded and stored less often.
         for row in range(ROWS_PER_PASS):
             weights[row] = change[i + row] if i + row < count else 0.0
         w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sixgig.sparse_coding.homotopy import follow_paths
 from sixgig.sparse_coding.loops import Floats, Floats32, Vector, gram_matrix
 
-#: Up to so many atoms, the Gram matrix is float64, which is small then.
+#: Up to this number of atoms the Gram matrix is float64, which is still small.
 _SMALL = 1024
 
 
@@ -22,8 +22,8 @@ def lasso_gram(dictionary: Floats, gram: Floats32 | None = None) -> Vector:
     their true order; float32 for large ones, where moving rows through memory takes the time.
 
     Args:
-        dictionary: Atoms, one a row, [n_atoms, n_features].
-        gram: Its ``gram_matrix``, when it is there already.
+        dictionary: Atoms, one per row, [n_atoms, n_features].
+        gram: Its ``gram_matrix``, when it has been computed already.
     """
     if len(dictionary) <= _SMALL:
         return dictionary @ dictionary.T
@@ -50,14 +50,14 @@ def batch_lasso_path(
     scikit-learn's ``Lasso`` divides the first term by the length of y, so its alpha is this one over that length.
 
     :func:`sixgig.sparse_coding.homotopy.follow_paths` walks from the alpha at which the code is empty down to the
-    smallest wanted. Every code is then checked by its duality gap, in float64 and without the Gram matrix; one that
-    ties between atoms led astray is finished by :func:`proximal_lasso`.
+    smallest wanted. Every code is then checked by its duality gap, in float64 and without the Gram matrix; a code that
+    went wrong at ties between atoms is finished by :func:`proximal_lasso`.
 
     Args:
-        dictionary: Atoms, one a row, [n_atoms, n_features].
+        dictionary: Atoms, one per row, [n_atoms, n_features].
         vectors: Vectors to code, [n_vectors, n_features].
         alphas: Penalties above zero, in any order.
-        gram: ``lasso_gram`` of the dictionary, when it is there already. Paths are followed in its type.
+        gram: ``lasso_gram`` of the dictionary, when it has been computed already. Paths are followed in its type.
         tolerance: Largest duality gap, relative to the objective.
 
     Returns:
@@ -98,16 +98,16 @@ def proximal_lasso(
     """Improve codes by accelerated proximal gradient until their duality gap is small.
 
     FISTA (Beck and Teboulle, 2009), with the momentum of a vector restarted when it points uphill (O'Donoghue and
-    Candes, 2015, section 3.2). Slow on correlated atoms, but ties cannot lead it astray. Codes that do not get there
-    in ``max_iterations`` are counted in a warning in the log.
+    Candes, 2015, section 3.2). This is slow on correlated atoms, but ties do no harm. Codes that are not finished after
+    ``max_iterations`` are counted in a warning in the log.
 
     Args:
-        dictionary: See :func:`batch_lasso_path`.
-        vectors: See there.
+        dictionary: Atoms, one per row, [n_atoms, n_features].
+        vectors: Vectors to code, [n_vectors, n_features].
         alpha: Penalty.
         start: Codes to start from, [n_vectors, n_atoms].
-        tolerance: See :func:`batch_lasso_path`.
-        max_iterations: Most iterations.
+        tolerance: Largest duality gap, relative to the objective.
+        max_iterations: Maximum number of iterations.
     """
     codes = start.copy()
     step = 1.0 / max(_largest_eigenvalue(dictionary), np.finfo(float).tiny)

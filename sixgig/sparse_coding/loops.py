@@ -14,7 +14,7 @@ Floats32 = NDArray[np.float32]
 Indices = NDArray[np.intp]
 Vector = NDArray[np.floating]
 
-#: Entries of a long row that are worked on at a time; they stay in the first-level cache.
+#: Entries of a long row that are processed at a time; they stay in the first-level cache.
 _TILE = 2048
 #: Rows that one pass over a tile adds up, so that the sum is loaded and stored less often.
 ROWS_PER_PASS = 4
@@ -48,12 +48,12 @@ def subtract_rows(target: Vector, start: Vector, matrix: Vector, rows: Indices, 
         target: Result, [n].
         start: What is subtracted from, [n].
         matrix: [m, n], rows contiguous.
-        rows: Indices of rows, longer than ``count`` by :data:`ROWS_PER_PASS`; what stands behind ``count`` is
+        rows: Indices of rows, longer than ``count`` by :data:`ROWS_PER_PASS`; the entries after ``count`` are
             overwritten.
         weights: Factors, as long as ``rows`` and of target's type; overwritten likewise.
         count: Rows that count, at least one.
     """
-    # Zero weights fill the last pass up, on a row that is in the cache already.
+    # The last pass is filled up with zero weights, on a row that is in the cache already.
     passes = (count + ROWS_PER_PASS - 1) // ROWS_PER_PASS
     for index in range(count, passes * ROWS_PER_PASS):
         rows[index] = rows[0]
@@ -89,8 +89,8 @@ def _largest_bits(bits: NDArray[np.int32]) -> Any:
 def block_magnitudes(values: Floats32, tops: Floats32) -> Any:
     """Fill ``tops`` with the largest absolute value of every :data:`BLOCK` entries, and return the largest of all.
 
-    Without their sign bit floats are ordered as the integers of the same bits are, and the compiler makes vector
-    instructions of the largest integer, but not of the largest float.
+    Without their sign bit floats are ordered as the integers of the same bits are, and the compiler finds the largest
+    integer by vector instructions, but not the largest float.
 
     Args:
         values: [n], without NaN.

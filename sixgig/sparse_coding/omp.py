@@ -48,16 +48,16 @@ def batch_omp_path(
     """Code vectors for several sparsities in one pursuit, since the atoms for k are the first k of any longer one.
 
     This is Batch-OMP (Rubinstein, Zibulevsky and Elad, 2008, Technion CS-2008-08): the correlations of the residual
-    with all atoms come from the Gram matrix, and the Cholesky factor of the chosen atoms grows by one row a step.
-    Gram matrix and correlations are float32, which halves what has to be moved through memory. Atoms within the
+    with all atoms come from the Gram matrix, and the Cholesky factor of the chosen atoms grows by one row per step.
+    Gram matrix and correlations are float32, which halves the amount of data moved through memory. Atoms within the
     rounding of the largest correlation are compared again in float64, as are all products of chosen atoms and the
-    coefficients, so that supports and codes are those of float64. Of equal atoms the first is chosen.
+    coefficients, so that supports and codes are those of float64. Among equal atoms the first is chosen.
 
     Args:
-        dictionary: Atoms of unit l2 norm (or zero), one a row, [n_atoms, n_features].
+        dictionary: Atoms of unit l2 norm (or zero), one per row, [n_atoms, n_features].
         vectors: Vectors to code, [n_vectors, n_features].
         n_nonzeros: Sparsities wanted, each at least 1, in any order.
-        gram: ``gram_matrix`` of the dictionary, when it is there already.
+        gram: ``gram_matrix`` of the dictionary, when it has been computed already.
         tolerance: A vector is done when its squared residual is at most this share of its squared norm.
 
     Returns:
@@ -85,7 +85,7 @@ def _pursue(
     tolerance: float,
     codes: Floats,
 ) -> None:
-    """Fill codes [n_sizes, n_vectors, n_atoms] for the ascending sizes, one vector after the other."""
+    """Fill codes [n_sizes, n_vectors, n_atoms] for the ascending sizes, one vector after another."""
     n_vectors, n_atoms = products.shape
     steps = sizes[-1]
     factor = np.zeros((steps, steps))
@@ -200,7 +200,7 @@ def _back_substitute(factor: Floats, weights: Floats, solution: Floats, count: i
     """Solve L^T x = w for the first ``count`` atoms."""
     for i in range(count):
         solution[i] = weights[i]
-    # Row by row of L, which lies contiguous, instead of column by column.
+    # Row by row of L, whose rows are contiguous, instead of column by column.
     for i in range(count - 1, -1, -1):
         solution[i] /= factor[i, i]
         for k in range(i):

@@ -19,7 +19,8 @@ def shrink(vectors: Floats, classes: Indices, atoms_per_class: int | None, metho
     Args:
         vectors: Training vectors of unit l2 norm (or zero), [n_vectors, n_features].
         classes: Class index of each, [n_vectors].
-        atoms_per_class: Most atoms of a class; None keeps all vectors. A class with no more vectors keeps them.
+        atoms_per_class: Maximum number of atoms per class; None keeps all vectors. A class with no more vectors keeps
+            them.
         method: ``subset`` chooses training vectors (:func:`representatives`), ``ksvd`` learns atoms (:func:`ksvd`).
 
     Returns:
@@ -45,12 +46,12 @@ def shrink(vectors: Floats, classes: Indices, atoms_per_class: int | None, metho
 
 
 def representatives(vectors: Floats, count: int) -> Indices:
-    """Choose vectors that the others are most like, one after the other, the first of equals.
+    """Choose the vectors that the others resemble most, one after another; of equally good ones, the first.
 
-    Each further one raises the sum, over all vectors, of the largest absolute cosine with a chosen one most: k-medoids
-    by the greedy rule of facility location (Cornuejols, Fisher and Nemhauser, 1977). Absolute, since a code may turn
-    an atom round. (The vectors farthest apart, another common choice, are outliers: on scikit-learn's digits, ten of
-    about 120 a class, they cost 4 points of accuracy more.)
+    Each one is the vector that most raises the sum, over all vectors, of the largest absolute cosine with a chosen one:
+    k-medoids by the greedy rule of facility location (Cornuejols, Fisher and Nemhauser, 1977). The cosine is absolute,
+    since a code may reverse an atom. (The vectors farthest apart, another common choice, are outliers: on
+    scikit-learn's digits, ten of about 120 a class, they cost 4 points of accuracy more.)
 
     Args:
         vectors: Unit-norm vectors, [n_vectors, n_features]; vectors of zeros come last.
@@ -65,7 +66,8 @@ def representatives(vectors: Floats, count: int) -> Indices:
     chosen: list[int] = []
     for _ in range(count):
         gains = np.maximum(likeness - reached[:, None], 0.0).sum(axis=0)
-        # Vectors like a chosen one raise nothing either: those of zeros come after them, and none comes twice.
+        # Vectors equal to a chosen one do not raise the sum either: vectors of zeros come after them, and none is
+        # chosen twice.
         gains[zero] = -1.0
         gains[chosen] = -2.0
         chosen.append(int(gains.argmax()))
@@ -76,7 +78,7 @@ def representatives(vectors: Floats, count: int) -> Indices:
 def ksvd(vectors: Floats, start: Floats) -> Floats:
     """Learn atoms that code the vectors well with few non-zeros each (Aharon, Elad and Bruckstein, 2006, figure 2).
 
-    Rounds of coding by OMP and of updating one atom after the other, with its coefficients, by the first singular
+    Rounds of coding by OMP and of updating one atom after another, with its coefficients, by the first singular
     vectors of what the other atoms leave of the vectors that use it. An atom that nobody uses becomes the vector that
     is coded worst.
 
@@ -100,7 +102,7 @@ def ksvd(vectors: Floats, start: Floats) -> Floats:
                 continue
             without = errors[users] + np.outer(codes[users, index], atoms[index])
             left, sizes, right = np.linalg.svd(without, full_matrices=False)
-            # The sign of a singular vector is up to the library; atoms look like the vectors that use them.
+            # The sign of a singular vector depends on the library; atoms get the sign of the vectors that use them.
             sign = 1.0 if left[:, 0].sum() >= 0 else -1.0
             atoms[index] = sign * right[0]
             codes[users, index] = sign * sizes[0] * left[:, 0]

@@ -11,23 +11,23 @@ from sixgig.sparse_coding.loops import ROWS_PER_PASS, Floats, Indices, dot
 
 #: An atom with less than this squared norm outside the span of the support cannot join it.
 _DEPENDENT = 1e-10
-#: Doubles that one turn of a compiled loop takes. What is left over is done one by one, so that rows of the inverse are
-#: read to a multiple of it: behind the support they are zero.
+#: Doubles that one iteration of a compiled loop takes. A remainder would be processed one by one, so rows of the
+#: inverse are read to a multiple of it: after the support they are zero.
 _TURN = 16
 
 
 class Support(NamedTuple):
-    """The atoms with a coefficient, one a slot; the number of slots in use is kept beside it.
+    """The atoms with a coefficient, one per slot; the number of slots in use is kept separately.
 
     Attributes:
         atoms: Index of each, [n_slots + ROWS_PER_PASS].
-        places: Where each stands among the atoms that are near, [n_slots].
+        places: Position of each among the atoms that are near, [n_slots].
         values: Coefficients, [n_slots + ROWS_PER_PASS].
         change: How fast coefficients change as the penalty falls, [n_slots].
         signs: Signs of the correlations with the residual, [n_slots + _TURN].
         rows: The atoms themselves, side by side so that they stay in the cache, [n_slots, n_features].
-        inverse: Inverse of their Gram matrix, zero behind the slots in use, [n_slots, n_slots + _TURN].
-        border: Room for one number a slot, [n_slots + _TURN].
+        inverse: Inverse of their Gram matrix, zero after the slots in use, [n_slots, n_slots + _TURN].
+        border: Room for one number per slot, [n_slots + _TURN].
         weights: The same.
     """
 
@@ -53,7 +53,7 @@ class Kept(NamedTuple):
 
 @compiled
 def empty_support(n_slots: int, n_features: int) -> Support:
-    """Return a support with room for so many atoms."""
+    """Return a support with room for a number of atoms."""
     return Support(
         np.zeros(n_slots + ROWS_PER_PASS, np.intp),
         np.zeros(n_slots, np.intp),
@@ -69,7 +69,7 @@ def empty_support(n_slots: int, n_features: int) -> Support:
 
 @compiled
 def nothing_kept(n_slots: int) -> Kept:
-    """Return room to keep a support of so many slots."""
+    """Return room to keep a support of a number of slots."""
     return Kept(np.zeros(n_slots, np.intp), np.zeros(n_slots), np.zeros(n_slots), np.zeros((n_slots, n_slots)))
 
 
@@ -84,7 +84,7 @@ def keep(support: Support, kept: Kept, count: int) -> None:
 
 @compiled
 def restore(support: Support, kept: Kept, dictionary: Floats, count: int) -> None:
-    """Make the support again what it was when it was kept, with ``count`` atoms."""
+    """Restore the support to what it was when it was kept, with ``count`` atoms."""
     support.atoms[:count] = kept.atoms[:count]
     support.values[:count] = kept.values[:count]
     support.signs[:count] = kept.signs[:count]
@@ -121,7 +121,7 @@ def exact_code(support: Support, vector: Floats, penalty: float, code: Floats, c
 
 @compiled
 def join(support: Support, dictionary: Floats, atom: int, sign: float, count: int) -> int:
-    """Put an atom into the support, unless it depends on the atoms there; return the new size of the support."""
+    """Put an atom into the support, unless it depends on the atoms in it; return the new size of the support."""
     border, inverse, weights = support.border, support.inverse, support.weights
     row = dictionary[atom]
     _multiply(support.rows, row, border[:count])
@@ -142,7 +142,7 @@ def join(support: Support, dictionary: Floats, atom: int, sign: float, count: in
 
 @compiled
 def leave(support: Support, slot: int, count: int) -> int:
-    """Take the atom in a slot out of the support, put the last into its place; return the new size of the support."""
+    """Take the atom in a slot out of the support and move the last one into its slot; return the new size."""
     inverse, column = support.inverse, support.weights[: _whole(count)]
     column[:] = inverse[slot, : _whole(count)]
     _add_square(inverse, column, -1.0 / column[slot], count)
@@ -163,7 +163,7 @@ def _whole(count: int) -> int:
     return (count + _TURN - 1) // _TURN * _TURN
 
 
-# Slices in these loops, one a row, would take longer than the rows themselves.
+# Slicing once per row in these loops would take longer than the arithmetic on the rows.
 
 
 @compiled

@@ -34,13 +34,13 @@ def correlated_t_posterior(
     Machine Learning 100, 2015; Benavoli et al., JMLR 18, 2017). rho / (1 - rho) is n_test / n_train, so the scale is
     the error of Nadeau and Bengio's test.
 
-    Differences that are all equal give no scale: the posterior would be a single point, certain of whatever it says.
-    The probabilities are NaN then.
+    Differences that are all equal give no scale: the posterior would be a single point, and would claim certainty. The
+    probabilities are NaN then.
 
     Args:
         differences: Score of one method minus the other's, one per repeat and fold.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
-        half_width: Differences of up to this size are practically none.
+        half_width: Differences of up to this size count as practically none.
 
     Raises:
         ValueError: See :func:`sixgig.statistics.resampled.corrected_mean`; or the half width is below zero.

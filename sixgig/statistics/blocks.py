@@ -20,8 +20,8 @@ Pair = tuple[str, str]
 class Blocks:
     """Methods that have an estimate on every cohort, and those that do not.
 
-    A cohort on which no method has an estimate is no block. Controls are floors, not competitors: they would widen the
-    critical difference and pull ranks apart without being what a study asks about, so they stand aside.
+    A cohort on which no method has an estimate is not a block. Controls are floors, not competitors: they would widen
+    the critical difference and pull ranks apart without being what a study asks about, so they are left out.
 
     Attributes:
         cohorts: Cohorts that are blocks, in the order of the summary.

@@ -1,4 +1,4 @@
-"""What a method's score costs: seconds, memory and features, and which methods nothing cheaper equals."""
+"""What a method's score costs (seconds, memory, features), and for which methods nothing cheaper is as good."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pareto_front(costs: Sequence[float], values: Sequence[float], higher_is_bett
     """Mark the methods that no other one dominates.
 
     A method is dominated when another costs no more, scores no worse, and is better in one of the two. Methods that are
-    equal in both stand or fall together.
+    equal in both are either all on the front or all off it.
 
     Args:
         costs: Less is better, [n].
@@ -42,7 +42,7 @@ def pareto_front(costs: Sequence[float], values: Sequence[float], higher_is_bett
 def weigh_budget(
     summary: pd.DataFrame, costs: pd.DataFrame, sidecars: Mapping[tuple[str, str], Mapping[str, Any]], metric: str
 ) -> pd.DataFrame:
-    """Put beside every method's estimate what it took, and mark the Pareto fronts of the arms of each cohort.
+    """Add to every method's estimate what it took, and mark the Pareto fronts of the arms of each cohort.
 
     A method is charged with the arm's own stages and its classifier, not with the work that all arms share. An arm that
     transforms another arm's features (its sidecar names that arm as backbone) is charged with those, too. Controls

@@ -22,7 +22,7 @@ class DeLongTest:
         auc_b: Area under the second method's.
         difference: First minus second.
         ci_low: Lower end of the interval of the difference; NaN when it has no variance and is not zero.
-        ci_high: Upper end of the interval; NaN then, too.
+        ci_high: Upper end of the interval; NaN in the same case.
         z: Difference over its standard error; NaN when there is no variance.
         p_value: Two-sided p value; 1 when the areas are equal and without variance, NaN when they differ without it.
     """
@@ -37,10 +37,10 @@ class DeLongTest:
 
 
 def placements(scores: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return for every subject the share of the other class on its right side; ties count one half.
+    """Return for every subject the share of the other class that it is ranked rightly against; ties count one half.
 
-    Ranks among all subjects minus ranks within the own class count the pairs (Sun and Xu, IEEE Signal Processing
-    Letters 21, 2014), which takes n log n steps where counting pairs takes n^2.
+    Ranks among all subjects minus ranks within the subject's own class count the pairs (Sun and Xu, IEEE Signal
+    Processing Letters 21, 2014), which takes n log n steps where counting pairs takes n^2.
 
     Args:
         scores: Score of the positive class, [n].
@@ -67,7 +67,7 @@ def delong_test(
     The variance of the difference is that of the paired differences of placements, over positive and over negative
     subjects (DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988, section 2, for the contrast 1, -1).
 
-    When every placement differs by the same amount (a perfect method beside constant scores, equal scores) there is no
+    When every placement differs by the same amount (a perfect method against constant scores, equal scores) there is no
     variance to test with: p is 1 if the areas are equal, and NaN if they are not.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a comparison could not have seen: the smallest true difference that it finds with good probability."""
+"""What a comparison could miss: the smallest true difference that it is likely to find."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def power(noncentrality: float, df: int, alpha: float) -> float:
     The noncentral t distribution is a normal one, averaged over the chi-square distribution of the estimated variance
     (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 2, 1995, section 31.2). SciPy's and
     statsmodels' own functions return NaN or a wrong root for few degrees of freedom at the small levels that a family
-    of many pairs asks for, so the average is taken here.
+    of many pairs asks for, so the average is computed here.
 
     Args:
         noncentrality: True difference over the standard error of its estimate.
@@ -37,7 +37,7 @@ def detectable_difference(error: float, df: int, alpha: float, comparisons: int 
 
     The level is that of Bonferroni, ``alpha`` over the number of comparisons, with which Holm's correction begins. The
     probability is therefore at least the wanted one whatever the other pairs show; without correction the difference
-    would be smaller, and would promise more than the corrected verdict keeps.
+    would be smaller, and would promise more than the corrected verdict can keep.
 
     Args:
         error: Corrected standard error of the mean difference, as estimated from the folds.

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Closer than this share to the greatest possible statistic is equal to it; the rest is rounding.
+#: A statistic closer than this share to the greatest possible one counts as equal to it: the rest is rounding.
 _ROUNDING = 1e-9
-#: Up to this many cohorts Wilcoxon's p value is found by going through all signs, ties and zeros included.
+#: Up to this many cohorts Wilcoxon's p value is computed from all combinations of signs, ties and zeros included.
 _ALL_SIGNS = 13
-#: Chance of finding the difference that :func:`cohorts_for_power` asks for.
+#: The chance of finding the difference that :func:`cohorts_for_power` aims at.
 WANTED_POWER = 0.8
-#: Cohorts from which :func:`cohorts_for_power` gives up.
+#: Number of cohorts at which :func:`cohorts_for_power` gives up.
 MOST_COHORTS = 160
 
 
@@ -100,7 +100,7 @@ def wilcoxon_test(scores: Floats) -> float:
 
     if all_equal(scores):
         raise ValueError("Wilcoxon's test is not defined when both methods are equal on every cohort")
-    # Scores come from a file with ten digits: what differs only beyond them is a tie.
+    # Scores come from a file with ten digits: a difference beyond them is a tie.
     differences = np.round(scores[:, 0] - scores[:, 1], 9)
     method = PermutationMethod(n_resamples=2**_ALL_SIGNS) if len(differences) <= _ALL_SIGNS else "auto"
     return float(wilcoxon(differences, zero_method="zsplit", method=method).pvalue)
@@ -125,7 +125,7 @@ def power(
     Args:
         n_methods: Methods, at least 2.
         n_cohorts: Cohorts, at least 2.
-        shift: Raise of one method in standard deviations.
+        shift: How much better one method is, in standard deviations.
         alpha: Level of the test.
         seed: Seed of the simulation.
         n_simulations: Simulated studies; the standard error of the result is at most 0.5 / sqrt(n_simulations).
@@ -175,9 +175,9 @@ def cohorts_for_power(
     Args:
         n_methods: Methods.
         least: The smallest number to consider.
-        shift: See :func:`power`.
-        alpha: See there.
-        seed: See there.
+        shift: How much better one method is, in standard deviations.
+        alpha: Level of the test.
+        seed: Seed of the simulation.
 
     Returns:
         The number of cohorts; None when it is above :data:`MOST_COHORTS`.

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     """Correct the p values of one family (Holm, Scandinavian Journal of Statistics 6, 1979).
 
-    A test that was not defined has no p value: it stays NaN and does not count as a member of the family, because
-    nothing could be found by it.
+    A test that was not defined has no p value: it stays NaN and does not count as a member of the family, because it
+    could not have found anything.
 
     Args:
         p_values: Uncorrected p values; NaN where a test was not defined.

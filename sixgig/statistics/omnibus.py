@@ -1,4 +1,4 @@
-"""Do the methods of a study differ over its cohorts? One row that answers, and the ranks behind it."""
+"""Do the methods of a study differ over its cohorts? One row with the answer, and the ranks behind it."""
 
 from __future__ import annotations
 

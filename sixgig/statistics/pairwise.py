@@ -31,7 +31,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
 
     Returns:
         Rows of ``tables.PAIRWISE``, in the order in which cohorts and methods first appear. The difference is a minus
-        b; the verdict minds the direction of the metric.
+        b; the verdict takes the direction of the metric into account.
 
     Raises:
         ConfigError: There is no such metric.
@@ -56,7 +56,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
 def weigh_pairs(
     metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, half_width: float = 0.01
 ) -> pd.DataFrame:
-    """Weigh all pairs of methods of every cohort by the Bayesian correlated t-test.
+    """Compare all pairs of methods of every cohort by the Bayesian correlated t-test.
 
     The pairs are those of :func:`compare_pairs`. Probabilities are not corrected for their number: they are statements
     about one pair each.
@@ -68,7 +68,7 @@ def weigh_pairs(
         half_width: Differences of up to this size are practically none.
 
     Returns:
-        Rows of ``tables.BAYESIAN``; "better" minds the direction of the metric.
+        Rows of ``tables.BAYESIAN``; "better" takes the direction of the metric into account.
 
     Raises:
         ConfigError: There is no such metric.
@@ -85,7 +85,7 @@ def weigh_pairs(
 
 
 def _judged(family: list[dict[str, Any]], metric: str, alpha: float) -> list[dict[str, Any]]:
-    """Return the rows of one cohort with what depends on how many there are."""
+    """Return the rows of one cohort, completed by what depends on their number."""
     corrected = holm([row["p_value"] for row in family])
     testable = sum(row["error"] > 0 for row in family)
     for row, p_holm in zip(family, corrected, strict=True):

@@ -54,7 +54,7 @@ def nemenyi_critical_difference(n_methods: int, n_cohorts: int, alpha: float = 0
         alpha: Level of the whole family of pairs.
 
     Raises:
-        ValueError: Fewer methods or cohorts.
+        ValueError: There are fewer methods or cohorts than that.
     """
     from scipy.stats import studentized_range
 
@@ -79,7 +79,7 @@ def indistinct_groups(average_ranks: Floats, critical_difference: float) -> list
     """
     order = [int(index) for index in np.argsort(average_ranks, kind="stable")]
     groups: list[list[int]] = []
-    reached = 0  # how many of the ordered methods the groups so far cover
+    reached = 0  # how many of the ordered methods are in a group so far
     for start, best in enumerate(order):
         end = start + 1
         while end < len(order) and average_ranks[order[end]] - average_ranks[best] < critical_difference:
@@ -91,7 +91,7 @@ def indistinct_groups(average_ranks: Floats, critical_difference: float) -> list
 
 
 def group_numbers(groups: list[list[int]], n_methods: int) -> list[str]:
-    """Write down for every method the numbers of its groups, from 1; two methods that share one are not told apart.
+    """Return for every method the numbers of its groups, from 1; two methods that share one are not told apart.
 
     Args:
         groups: See :func:`indistinct_groups`.

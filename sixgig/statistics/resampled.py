@@ -35,7 +35,7 @@ class ResampledTest:
     Attributes:
         difference: Mean difference.
         ci_low: Lower end of the corrected interval; NaN when all differences are the same non-zero number.
-        ci_high: Upper end of the corrected interval; NaN then, too.
+        ci_high: Upper end of the corrected interval; NaN in the same case.
         t: Corrected statistic; NaN when all differences are equal.
         df: Degrees of freedom, number of differences - 1.
         p_value: Two-sided p value; NaN when all differences are the same non-zero number.
@@ -95,13 +95,13 @@ def corrected_resampled_t_test(
     When all differences are equal there is no variance to estimate, and t and the effect size are NaN. If they are all
     zero the methods cannot be told apart: p is 1. If they are all the same non-zero number, the test is not defined and
     p and the interval are NaN: their limits, a p of zero and an interval without width, would claim more than a few
-    folds can know. It happens with few subjects, or with a perfect method beside a control; a test over subjects
-    (:mod:`sixgig.statistics.mcnemar`) then still says something.
+    folds can know. It happens with few subjects, or when a perfect method is compared with a control; a test over
+    subjects (:mod:`sixgig.statistics.mcnemar`) then still says something.
 
-    The effect size is d_z because it is the one that the test itself rests on. Sizes from ranks, such as Cliff's
-    delta, are left out on purpose: over folds they take correlated scores for a sample, and they are 1 as soon as one
-    method is ahead in every fold, by however little. How many subjects only one of two methods gets right says what
-    they would say, with subjects as the unit; ``mcnemar.csv`` holds it.
+    The effect size is d_z because the test itself is based on it. Sizes from ranks, such as Cliff's
+    delta, are left out on purpose: over folds they treat correlated scores as a sample, and they are 1 as soon as one
+    method is ahead in every fold, however little. The number of subjects that only one of two methods gets right says
+    the same with subjects as the unit; it is in ``mcnemar.csv``.
 
     Args:
         differences: Score of one method minus the other's, one per repeat and fold.

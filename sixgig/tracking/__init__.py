@@ -1,1 +1,1 @@
-"""MLflow's store, and a training that is followed in it."""
+"""MLflow's store, and how a training is followed in it."""

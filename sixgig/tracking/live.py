@@ -20,7 +20,7 @@ _SECONDS = 10.0
 class LiveRun:
     """One run of the study's experiment, found again by its key when the training was killed and goes on.
 
-    Trouble with MLflow is logged once and ends the tracking, never the training.
+    A problem with MLflow is logged once and ends the tracking, never the training.
 
     Args:
         store: MLflow's SQLite file; None tracks nothing.

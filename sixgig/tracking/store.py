@@ -18,7 +18,7 @@ PARAM_LENGTH, TAG_LENGTH = 6000, 8000
 
 
 def open_store(store: Path) -> MlflowClient:
-    """Open an SQLite store, making it when it does not exist; MLflow is told to send nothing anywhere."""
+    """Open an SQLite store, making it when it does not exist; MLflow is set to send nothing over the network."""
     # Before mlflow is imported, because it reads them then.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "true"
@@ -30,7 +30,7 @@ def open_store(store: Path) -> MlflowClient:
 
 
 def open_experiment(client: MlflowClient, name: str, location: str) -> str:
-    """The id of the study's experiment, whose artifacts lie at ``location``."""
+    """The id of the study's experiment, whose artifacts are at ``location``."""
     found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -51,7 +51,7 @@ def known_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
         page = client.search_runs([experiment], order_by=["attributes.start_time DESC"], page_token=token)
         for run in page:
             if KEY in run.data.tags:
-                runs[run.data.tags[KEY]] = run  # the oldest of a key wins, should there be two
+                runs[run.data.tags[KEY]] = run  # should there be two with one key, the oldest wins
         token = page.token
         if not token:
             return runs

@@ -1,1 +1,1 @@
-"""What two trainings share. It runs under Python 3.7 too."""
+"""What the two trainings share. It also runs under Python 3.7."""

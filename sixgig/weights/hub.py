@@ -20,7 +20,7 @@ def download_state_dict(model: str, name: str) -> tuple[dict[str, Tensor], dict[
 
     Returns:
         The state dict without classifier head, at the model's own image size; and where it came from: ``repository``,
-        and ``revision`` and ``sha256`` of the cached file where the cache tells them.
+        and ``revision`` and ``sha256`` of the cached file where the cache records them.
 
     Raises:
         WeightsError: timm does not know the model, it has no pretrained weights, or they cannot be downloaded.
@@ -61,7 +61,7 @@ def _cached_file(repository: str) -> dict[str, str]:
     for filename in ("model.safetensors", "pytorch_model.bin"):  # timm's order of preference
         try:
             path = try_to_load_from_cache(identity, filename, revision=revision or None)
-        except ValueError:  # not a repository name: the weights came from a plain address
+        except ValueError:  # not a repository name: the weights came from a plain web address
             return {}
         if isinstance(path, str):
             return {"revision": os.path.basename(os.path.dirname(path)), "sha256": file_sha256(path)}

@@ -60,7 +60,7 @@ def data_config(weights_path: Path) -> dict[str, Any]:
         ``mean`` and ``std``, three numbers each, for RGB values in [0, 1]; and ``interpolation``, by name.
 
     Raises:
-        WeightsError: The provenance beside the weights file cannot be read.
+        WeightsError: The provenance of the weights file cannot be read.
     """
     config: dict[str, Any] = read_provenance(Path(weights_path))["data_config"]
     return config

@@ -1,4 +1,4 @@
-"""The weights file of a study: tensors under timm's names, and beside it a JSON file that says where they come from."""
+"""The weights file of a study: tensors under timm's names, and a JSON file that says where they come from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
     with atomic_path(path) as partial:
         mode = partial.stat().st_mode
         save_file(packed, partial, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
-        partial.chmod(mode)  # save_file makes a private file of its own
+        partial.chmod(mode)  # save_file makes a file that only its owner can read
         digest = file_sha256(partial)
     provenance = metadata | {
         "sha256": digest,

@@ -19,12 +19,12 @@ def convert(data: bytes, model: str, place: str) -> dict[str, Tensor]:
     """Return the state dict in a ``.safetensors``, ``.pth`` or ``.npz`` file for a timm model without head.
 
     Args:
-        data: Content of the file. Its format is told from its first bytes.
+        data: Content of the file. Its format is recognised by its first bytes.
         model: timm model name.
         place: Where the file comes from, for error messages.
 
     Raises:
-        WeightsError: The data are no state dict in one of these formats.
+        WeightsError: The data are not a state dict in one of these formats.
     """
     return keep_backbone(_read(data, place), model)
 
@@ -80,7 +80,7 @@ def _read(data: bytes, place: str) -> dict[str, Tensor]:
         if data[8:9] == b"{":  # a safetensors file starts with eight bytes of length, then JSON
             return safetensors.torch.load(data)
         state: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # on data of another kind the readers raise whatever comes
+    except Exception as error:  # on data of another kind the readers raise any kind of exception
         first = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise _no_state_dict(place, f"cannot be read as weights: {first}") from error
     for wrapper in _WRAPPERS:

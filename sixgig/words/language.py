@@ -18,7 +18,7 @@ _current: ContextVar[str] = ContextVar("language", default="en")
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Within this context, :func:`tr` and the formats of numbers use a language.
+    """Within this context, :func:`tr` and the number formats use this language.
 
     Raises:
         ValueError: The language is unknown.
@@ -40,8 +40,8 @@ def current() -> str:
 def tr(text: str, /, **values: object) -> str:
     """Return ``text`` in the language in use, with its ``{placeholders}`` filled in.
 
-    A text without a translation stays as it is: names that a user or a newer arm brought in. A test checks that every
-    literal that the package passes here is translated.
+    A text without a translation stays as it is; such texts are names that a user or a newer arm introduced. A test
+    checks that every literal that the package passes here is translated.
 
     Args:
         text: English text; with ``values``, a format string.

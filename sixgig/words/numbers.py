@@ -69,7 +69,7 @@ def with_interval(estimate: Any, low: Any, high: Any) -> str:
 
 
 def p_value(p: Any, alpha: float = 0.05) -> str:
-    """A p value: ``0.012``, ``< 0.001``; more decimals where three would hide on which side of ``alpha`` it lies."""
+    """A p value: ``0.012``, ``< 0.001``; more decimals where three would hide which side of ``alpha`` it is on."""
     if is_missing(p):
         return MISSING
     p = float(p)

@@ -1,4 +1,4 @@
-"""Names for people: of arms, classifiers, methods and metrics."""
+"""Readable names of arms, classifiers, methods and metrics."""
 
 from __future__ import annotations
 

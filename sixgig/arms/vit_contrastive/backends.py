@@ -1,4 +1,4 @@
-"""Run the contrastive training on one of its backends: where checkpoints lie, what the GPU allows, what people see."""
+"""Run the contrastive training on one of its backends: where checkpoints are, what the GPU allows, what people see."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Training:
     notes: list[str]
 
     def folder(self, backend: str, device: str, dtype: str) -> Path:
-        """Return the folder of the checkpoints; how many images pass at a time is no part of its key."""
+        """Return the folder of the checkpoints; how many images pass at a time is not part of its key."""
         settings = self.settings._replace(micro_batch_size=0, threads=0, precision=dtype).as_dict()
         return self.job.checkpoint_folder(backend=backend, device=device, settings=settings)
 

@@ -29,7 +29,7 @@ def pretrain(job: PretrainJob) -> Trained:
     """Train the ViT of the weights file on the cohort's pretraining subjects.
 
     Raises:
-        ArmError: The backbone is no plain ViT, there are too few pretraining subjects, or training failed.
+        ArmError: The backbone is not a plain ViT, there are too few pretraining subjects, or training failed.
         EnvironmentMissingError: The TensorFlow 1 environment cannot be used, and the study file says to stop then.
     """
     network = load_backbone(job.weights, job.load_images().shape[1])
@@ -83,7 +83,7 @@ def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]
 
 
 def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: Mapping[str, Any]) -> Training:
-    """Check what can be checked before hours are spent."""
+    """Check what can be checked before training starts."""
     options = job.options
     learn, evaluate = job.pools()
     both = pd.concat([learn, evaluate])

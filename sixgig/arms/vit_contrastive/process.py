@@ -1,4 +1,4 @@
-"""Start the TensorFlow 1 process of the contrastive arm, follow it, and bring home what it learned."""
+"""Start the TensorFlow 1 process of the contrastive arm, follow it, and read back what it learned."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Tensorflow1Process:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the environment variables of a process in the other environment: nothing of this one's packages."""
+    """Return the environment variables of a process in the other environment, without paths to this one's packages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     own = {"PYTHONPATH": str(_ROOT), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return {**kept, **own, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}

@@ -59,7 +59,7 @@ def pretrain(job: PretrainJob) -> Trained:
     images = job.load_images()
     first, geometry = _first_network(job, volumes, images.shape[1])
     shape = first.encoder.shape
-    ready = [first]  # taken out by the first rung: a copy to begin again from would hold half a gigabyte for a ViT-B
+    ready = [first]  # the first rung takes it out: a copy to start again from would hold half a gigabyte
     del first
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
     settings = Settings.from_stanza(options, precision=device.dtype, seed=job.seed, threads=job.threads)
@@ -157,7 +157,7 @@ def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int
     else:
         channels = crop_channels(volumes, options["modalities"])
         geometry = Geometry(tuple(options["crop"]), tuple(options["patch"]), channels)
-        # A class token attends to each patch of a slab anew: without it a 3D network can equal the 2D one.
+        # A class token attends to each patch of a slab separately: without it a 3D network can equal the 2D one.
         shape = dataclasses.replace(shape, class_token=False, register_tokens=0, prefix_positions=False)
         if channels != 3:
             mean, std = [float(statistics.fmean(mean))] * channels, [float(statistics.fmean(std))] * channels

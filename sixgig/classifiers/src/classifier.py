@@ -20,7 +20,7 @@ from sixgig.sparse_coding.loops import Floats, Indices
 from sixgig.sparse_coding.shrinkage import METHODS, shrink
 
 #: Scale of the scores when there are too few subjects to fit it: a tenth of the norm of a vector; residuals of ``crc``
-#: are divided by the norm of a code that is spread over all atoms, and so are larger.
+#: are divided by the norm of a code that is spread over all atoms, and are therefore larger.
 _FALLBACK_SCALES = {"omp": 0.1, "lasso": 0.1, "crc": 1.0}
 
 
@@ -42,10 +42,10 @@ class SRC(ClassifierMixin, BaseEstimator):
     Args:
         coding: ``omp`` (at most ``n_nonzero`` atoms), ``lasso`` (l1 penalty ``alpha``) or ``crc`` (l2 penalty
             ``ridge``).
-        n_nonzero: Most atoms per code, for ``omp``.
+        n_nonzero: Maximum number of atoms per code, for ``omp``.
         alpha: Penalty of 1/2 ||y - D x||^2 + alpha ||x||_1 on unit-norm vectors, for ``lasso``.
         ridge: Penalty of ||y - D x||^2 + ridge ||x||^2 on unit-norm vectors, for ``crc``.
-        atoms_per_class: Most atoms of a class, for large cohorts; None makes every training vector an atom.
+        atoms_per_class: Maximum number of atoms per class, for large cohorts; None makes every training vector an atom.
         shrinkage: How a class gets fewer atoms: a representative ``subset`` of its vectors, or learned by ``ksvd``.
         reject_below: Sparsity concentration index (0 to 1) below which a vector is not reliable; None rejects nothing.
             Codes of ``crc`` are spread over all classes and have low indices throughout.
@@ -204,9 +204,9 @@ def build(options: Mapping[str, Any], seed: int) -> tuple[Pipeline, Grid]:
 
     Codes may have negative coefficients, so on centred features a vector is explained as well by the opposite of a
     class as by the class itself, and two classes are hard to tell apart (balanced accuracy on scikit-learn's breast
-    cancer data: 0.73 centred, 0.95 as here). Wright et al. code images that are not centred. Here a constant
-    component, as long as a typical vector, takes the part of the mean: the same for every arm, whatever the offset
-    of its features.
+    cancer data: 0.73 centred, 0.95 as here). Wright et al. code images that are not centred. Here a constant component,
+    as long as a typical vector, takes the place of the mean: it is the same for every arm, whatever the offset of its
+    features.
     """
     classifier = SRC(atoms_per_class=options["atoms_per_class"], shrinkage=options["shrinkage"], random_state=seed)
     pipeline = Pipeline([*first_steps(options["pca"], constant=1.0), ("classifier", classifier)])

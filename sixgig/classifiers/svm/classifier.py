@@ -1,6 +1,6 @@
 """Support vector machine with linear and RBF kernels in one search.
 
-libsvm computes a kernel entry by entry and anew for every penalty. Here kernels are matrix products, made once per
+libsvm computes a kernel entry by entry, and again for every penalty. Here kernels are matrix products, made once per
 training fold and handed to libsvm for the whole grid; the machines are those of scikit-learn's ``SVC``.
 """
 
@@ -34,14 +34,14 @@ _BATCH = 1024
 class ScoredSVC(ClassifierMixin, BaseEstimator):
     """scikit-learn's SVC, with class scores that agree with its predictions and kernels that a whole grid shares.
 
-    The score of a class is softmax(decision / T), for two classes sigmoid(decision / T). T is fitted on decision
-    values of held-out training subjects (``calibration_folds`` further fits, only here: the inner search does
-    without). With more than two classes the decision values are scikit-learn's one-vs-rest summary of the pairwise
-    machines, and the class with the highest one is predicted. Platt's sigmoid, the usual calibration, has an
-    intercept as well, per class: its highest probability and the prediction may then name two classes, and a few
-    hundred subjects do not fix it. The price: with balanced weights a score of one half lies where two classes would be
-    equally likely if they were equally frequent, so in a cohort of unequal classes the rare one is promised too often
-    (the report's calibration curves show by how much).
+    The score of a class is softmax(decision / T), for two classes sigmoid(decision / T). T is fitted on decision values
+    of held-out training subjects (``calibration_folds`` further fits; the inner search does not need them). With more
+    than two classes the decision values are scikit-learn's one-vs-rest summary of the pairwise machines, and the class
+    with the highest one is predicted. Platt's sigmoid, the usual calibration, has an intercept as well, per class: its
+    highest probability and the prediction may then name two classes, and a few hundred subjects do not fix it. The
+    drawback: with balanced weights a score of one half lies where two classes would be equally likely if they were
+    equally frequent, so in a cohort of unequal classes the rare one is promised too often (the report's calibration
+    curves show by how much).
 
     Memory: ``fit`` holds one kernel of n_train x n_train doubles and, while T is fitted, the part of it that trains a
     held-out fold; ``predict_candidates`` holds two. With 5,000 subjects these are 200 MB each, besides at most 200 MiB
@@ -86,7 +86,7 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
-        self.training_ = X.copy()  # what the caller does to X afterwards must not change predictions
+        self.training_ = X.copy()  # later changes that the caller makes to X must not change predictions
         self.gamma_ = width(self.gamma, X)
         products = Products(X, X)
         kernel = products.kernel(self.kernel, self.gamma_, last=True)
@@ -157,12 +157,12 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
 
 
 def _columns(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give two classes a column each, whose softmax is the sigmoid of the decision value."""
+    """Give each of two classes a column; their softmax is the sigmoid of the decision value."""
     return np.column_stack([-values / 2, values / 2]) if values.ndim == 1 else values
 
 
 def build(options: Mapping[str, Any], seed: int) -> tuple[Pipeline, Grid]:
-    """Return the pipeline and its grid; simple candidates come first, because the first of equals is chosen."""
+    """Return the pipeline and its grid; simple candidates come first, because of equally good ones the first wins."""
     pipeline = Pipeline([*first_steps(options["pca"]), ("classifier", ScoredSVC(random_state=seed))])
     widths = {"linear": {}, "rbf": {"classifier__gamma": list(options["gamma"])}}
     return pipeline, [

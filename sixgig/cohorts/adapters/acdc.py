@@ -40,9 +40,9 @@ class AcdcAdapter(Adapter):
         self.frames: tuple[str, ...] = tuple(self.options.get("frames") or _FRAMES)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be ACDC."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         folders = _subject_folders(root)
         if not folders:
             return [f"{root} holds no folder named like training/patient001"]
@@ -51,7 +51,7 @@ class AcdcAdapter(Adapter):
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         found = Discovery()
         seen: set[str] = set()
@@ -69,7 +69,7 @@ class AcdcAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Volume]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             (source,) = item.files.values()
             file, _, number = source.partition(_FRAME_OF)

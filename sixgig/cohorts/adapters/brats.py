@@ -69,7 +69,7 @@ class BratsAdapter(Adapter):
     """BraTS: one subject is one patient, of all time points where there are several (their images are pooled).
 
     The class is the grade: the folder HGG or LGG (2018, 2019), name_mapping.csv (2020), or the stanza's ``labels``
-    table, which comes before them. Subjects without any are unlabelled.
+    table, which takes precedence. Subjects without any are unlabelled.
     """
 
     name = "brats"
@@ -85,9 +85,9 @@ class BratsAdapter(Adapter):
     option_keys = ("labels",)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be BraTS."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         found = _releases(root)
         if not found:
             return [f"{root} holds no folder named like BraTS20_Training_001 or BraTS-GLI-00000-000"]
@@ -102,7 +102,7 @@ class BratsAdapter(Adapter):
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         ((release, folders),) = _releases(root).items()
         labels = self._labels(release, folders)
@@ -127,7 +127,7 @@ class BratsAdapter(Adapter):
             grades[subject_id].add(labels.get(folder.name, labels.get(subject_id, own)))
         lost = {rejection.subject_id for rejection in found.rejections}
         for subject_id, own_items in items.items():
-            if subject_id in lost:  # features of some of a patient's time points would not compare with the others'
+            if subject_id in lost:  # with time points missing, the patient could not be compared with the others
                 continue
             if len(grades[subject_id]) > 1:
                 shown = ", ".join(sorted(str(grade) for grade in grades[subject_id]))
@@ -142,7 +142,7 @@ class BratsAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Volume]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             sources = tuple(item.files[name] for name in self.modalities)
             array, spacing = read_channels([record.root / source for source in sources])
@@ -191,7 +191,7 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
 
 
 def _mapping(folders: Sequence[Path]) -> Path | None:
-    """Return the name_mapping.csv beside the subjects' folders or above HGG and LGG."""
+    """Return the name_mapping.csv next to the subjects' folders or above HGG and LGG."""
     for folder in dict.fromkeys(path.parent for path in folders):
         for candidate in (folder, folder.parent):
             if (candidate / _MAPPING).is_file():

@@ -51,15 +51,15 @@ class DicomAdapter(Adapter):
     option_keys = ("labels",)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a cohort of DICOM series."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         if not any(_is_dicom(path) for path in _files(root)):
             return [f"{root} holds no DICOM file"]
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         found = Discovery()
         series: dict[tuple[str, str], list[_Slice]] = defaultdict(list)
@@ -75,7 +75,7 @@ class DicomAdapter(Adapter):
         for (subject_id, _), slices in sorted(series.items()):
             first = str(slices[0].path.relative_to(root))
             if len(slices) < _FEWEST_SLICES:
-                reason = f"its series has {len(slices)} of {_FEWEST_SLICES} slices that a volume needs"
+                reason = f"its series has {len(slices)} of the {_FEWEST_SLICES} slices that a volume needs"
                 found.rejections.append(Rejection(first, None, reason))
                 continue
             number = len(items[subject_id]) + 1
@@ -90,7 +90,7 @@ class DicomAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Volume]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             sources = tuple(item.files.values())
             array, spacing = _read_series([record.root / source for source in sources])
@@ -118,7 +118,7 @@ def _header(path: Path, root: Path) -> _Slice:
         return _Slice(path, "", "", f"is damaged: {error or type(error).__name__}")
     problem = None
     if "Rows" not in header:
-        problem = "is no image"
+        problem = "is not an image"
     elif int(header.get("NumberOfFrames") or 1) > 1:
         problem = "holds several frames in one file, which this adapter does not read"
     elif int(header.get("SamplesPerPixel") or 1) != 1:
@@ -152,7 +152,7 @@ def _read_series(paths: list[Path]) -> tuple[npt.NDArray[np.float32], tuple[floa
     if not gap > 0 or np.abs(gaps - gap).max() > _UNEVEN * gap:
         raise ImageError(
             place,
-            f"its series has slices {gaps.min():.2f} to {gaps.max():.2f} mm apart: some are missing or there twice",
+            f"its series has slices {gaps.min():.2f} to {gaps.max():.2f} mm apart: some are missing or present twice",
             "restore the missing slices, or remove the second copies",
         )
     row_mm, column_mm = (float(value) for value in first.PixelSpacing)

@@ -25,7 +25,7 @@ _DEFECT_PROBABILITY = 0.5
 @lru_cache(maxsize=1)
 def _open_archive(path: str, size: int, modified: int) -> zipfile.ZipFile:
     """Open a wheel once per process: reading its directory of thousands of names takes longer than reading an image."""
-    del size, modified  # part of the key, so that a replaced file is opened anew
+    del size, modified  # part of the key, so that a replaced file is opened again
     return zipfile.ZipFile(path)
 
 
@@ -44,7 +44,7 @@ class ElpvAdapter(Adapter):
     layout = f"the elpv-dataset wheel (a .whl file that holds elpv_dataset/{_LABELS})"
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be the ELPV wheel."""
         if not root.exists():
             return [f"{root} does not exist"]
         if not root.is_file() or not zipfile.is_zipfile(root):
@@ -54,7 +54,7 @@ class ElpvAdapter(Adapter):
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         archive = _archive(root)
         labels = self._labels_member(root)
@@ -84,7 +84,7 @@ class ElpvAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Image2D]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         archive = _archive(record.root)
         for item in record.items:
             (member,) = item.files.values()

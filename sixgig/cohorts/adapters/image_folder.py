@@ -25,7 +25,7 @@ class ImageFolderAdapter(Adapter):
     """Pictures in a folder for each class; below a folder ``train`` and ``test`` where there are official sets.
 
     The option ``subject_pattern`` finds the subject in a file's path below its class's folder; without it every picture
-    is a subject of its own, and a patient with several pictures may be on both sides of a split.
+    is a separate subject, and a patient with several pictures may be on both sides of a split.
     """
 
     name = "image_folder"
@@ -41,7 +41,7 @@ class ImageFolderAdapter(Adapter):
             self._pattern = re.compile(pattern) if pattern else None
         except re.error as error:
             raise ConfigError(
-                "subject_pattern", f"{pattern!r} is no regular expression: {error}", "correct it"
+                "subject_pattern", f"{pattern!r} is not a regular expression: {error}", "correct it"
             ) from None
         self.subject_note = (
             f"subjects are what the pattern {pattern} finds in file names"
@@ -50,15 +50,15 @@ class ImageFolderAdapter(Adapter):
         )
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a folder of pictures."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         if len(_classes(root)) < 2:
             return [f"{root} holds no two folders with {', '.join(PICTURES)} files, one for each class"]
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         found = Discovery()
         items: dict[str, list[Item]] = {}
@@ -93,7 +93,7 @@ class ImageFolderAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Image2D]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             source = item.files["image"]
             yield read_picture(record.root / source, source, item.item_id)

@@ -84,14 +84,14 @@ class MedMnistAdapter(Adapter):
         super().__init__(modalities, options)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a MedMNIST file."""
         if not root.exists():
             return [f"{root} does not exist"]
         path = _npz(root)
         if path is None:
-            return [f"{root} is no .npz file and holds not exactly one"]
+            return [f"{root} is not an .npz file and does not hold exactly one"]
         if not zipfile.is_zipfile(path):
-            return [f"{path} is damaged: it is no .npz (zip) file"]
+            return [f"{path} is damaged: it is not an .npz (zip) file"]
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
         wanted = [f"{part}_{kind}.npy" for part in _SETS for kind in ("images", "labels")]
@@ -99,7 +99,7 @@ class MedMnistAdapter(Adapter):
         return [f"{path} lacks {', '.join(lacking)}"] if lacking else []
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         path = _npz(root)
         assert path is not None  # require() looked for it
@@ -124,7 +124,7 @@ class MedMnistAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Image2D | Volume]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         (item,) = record.items
         source = item.files["image"]
         member, _, index = source.partition("/")
@@ -134,7 +134,7 @@ class MedMnistAdapter(Adapter):
         if self.dimensions == 2:
             yield Image2D(array, item.item_id, source)
             return
-        # Depth, row, column to right, anterior, superior, so that a slice shows as it lies in the file.
+        # Depth, row, column to right, anterior, superior, so that a slice looks as it is stored in the file.
         volume = np.asfortranarray(array.transpose(2, 1, 0)[:, ::-1, :, None], dtype=np.float32)
         yield Volume(volume, (1.0, 1.0, 1.0), item.item_id, None, (source,))
 
@@ -161,7 +161,7 @@ def _labels(path: Path, part: str) -> list[int]:
         raise CohortError(
             path,
             f"gives each image {labels.shape[1]} labels at once",
-            "use a data set with one class an image (all of MedMNIST but chestmnist)",
+            "use a data set with one class per image (all of MedMNIST but chestmnist)",
         )
     if labels.dtype.kind not in "iu" or (labels.size and labels.min() < 0):
         raise CohortError(path, f"{part}_labels are {labels.dtype}, not class numbers", _AGAIN)
@@ -169,7 +169,7 @@ def _labels(path: Path, part: str) -> list[int]:
 
 
 class _Rows:
-    """The rows of an array inside an ``.npz``, read one after the other, so that no array is ever whole in memory."""
+    """The rows of an array inside an ``.npz``, read one by one, so that no array is ever in memory as a whole."""
 
     def __init__(self, path: Path, member: str) -> None:
         self._path, self._member = path, member
@@ -214,7 +214,7 @@ class _Rows:
 @lru_cache(maxsize=3)
 def _open_rows(path: Path, member: str, modified: int) -> list[_Rows]:
     """One open stream per process and set, in a list of one so that it can be replaced."""
-    del modified  # part of the key, so that a replaced file is opened anew
+    del modified  # part of the key, so that a replaced file is opened again
     return [_Rows(path, member)]
 
 

@@ -1,7 +1,7 @@
 """Medical Segmentation Decathlon: one task, 4D or 3D volumes listed in dataset.json.
 
 Antonelli et al., "The Medical Segmentation Decathlon", Nature Communications 2022. A task has segmentations and no
-classes: those come from a table of the user's, and the segmentations are never opened.
+classes: the classes come from a table that the user provides, and the segmentations are never opened.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class MsdAdapter(Adapter):
         super().__init__(asked, options)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a task of the Decathlon."""
         if not root.is_dir():
-            return [f"{root} does not exist or is no folder"]
+            return [f"{root} does not exist or is not a folder"]
         return [] if _task(root) else [f"{root} holds no {_INDEX}"]
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         task = _task(root)
         assert task is not None  # require() looked for it
@@ -77,7 +77,7 @@ class MsdAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Volume]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             places = [source.rpartition("@") for source in item.files.values()]
             file = places[0][0]
@@ -87,7 +87,7 @@ class MsdAdapter(Adapter):
             yield Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
 
     def _places(self, path: Path, listed: Mapping[str, str]) -> dict[str, int]:
-        """Return modality -> place along the fourth axis; -1 for files without one."""
+        """Return modality -> index along the fourth axis; -1 for files without one."""
         there = [listed[key] for key in sorted(listed, key=int)]
         if not self.modalities:
             if len(there) > _IMAGE_CHANNELS:

@@ -1,4 +1,4 @@
-"""A cohort as a CSV of the user's: paths of images or of NIfTI volumes, class and subject of each."""
+"""A cohort listed in a CSV: paths of images or of NIfTI volumes, and the class and subject of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _FRAMES = ("ED", "ES")
 class TableAdapter(Adapter):
     """Rows of a CSV: one image or one volume each, of one modality (``path``) or several (``paths``).
 
-    Paths count from the CSV's folder. ``dimensions`` of the stanza says whether they are images (2) or volumes (3).
+    Relative paths start at the CSV's folder. ``dimensions`` of the stanza says whether they are images (2) or volumes
+    (3).
     """
 
     name = "table"
@@ -43,13 +44,13 @@ class TableAdapter(Adapter):
         super().__init__(modalities, given)
 
     def missing(self, root: Path) -> list[str]:
-        """See :meth:`Adapter.missing`."""
+        """Say, in sentences, what ``root`` lacks to be a table of files."""
         if not root.exists():
             return [f"{root} does not exist"]
-        return [] if _csv(root) else [f"{root} is no CSV and holds not exactly one"]
+        return [] if _csv(root) else [f"{root} is not a CSV file and does not hold exactly one"]
 
     def discover(self, root: Path) -> Discovery:
-        """See :meth:`Adapter.discover`."""
+        """List the subjects below ``root`` without reading images."""
         self.require(root)
         path = _csv(root)
         assert path is not None  # require() looked for it
@@ -69,7 +70,7 @@ class TableAdapter(Adapter):
         return found
 
     def read(self, record: Record) -> Iterator[Volume | Image2D]:
-        """See :meth:`Adapter.read`."""
+        """Read a subject's items lazily, one in memory at a time."""
         for item in record.items:
             if self.dimensions == 2:
                 source = item.files["image"]

@@ -91,7 +91,7 @@ class TorchBackend(Backend):
         return {**network, **self._heads}
 
     def start_stage(self, stage: str) -> None:
-        """See :meth:`Backend.start_stage`."""
+        """Begin ``global`` or ``local`` training with a new optimiser and the present weights."""
         self._stage = stage
         parameters = [value for name, value in self._trained().items() if trains(name, stage)]
         # The learning rate comes with each step.
@@ -99,13 +99,13 @@ class TorchBackend(Backend):
         self._clear()
 
     def save(self, folder: Path) -> None:
-        """See :meth:`Backend.save`. Frozen arrays are not written: they are those of the weights file."""
+        """Write what training changes. Frozen arrays are not written: they are those of the weights file."""
         arrays = {name: value.detach() for name, value in self._trained().items()}
         torch.save({"stage": self._stage, "arrays": arrays, "adam": self._adam.state_dict()}, folder / _FILE)
         self._scale.save(folder)
 
     def restore(self, folder: Path) -> None:
-        """See :meth:`Backend.restore`."""
+        """Read back what :meth:`save` wrote."""
         try:
             saved = torch.load(folder / _FILE, map_location=self.device, weights_only=True)
         except OSError as error:
@@ -121,7 +121,7 @@ class TorchBackend(Backend):
         self._scale.restore(folder)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """See :meth:`Backend.arrays`."""
+        """Return every array of the ViT by its name in timm, float32; no projection heads."""
         parameters = self._network.named_parameters()
         # A copy: on a CPU the array would share the parameter's memory, which training goes on changing.
         return {

@@ -1,4 +1,4 @@
-"""Global and local contrastive losses in PyTorch: the same formulas as the TensorFlow graphs, term by term.
+"""Global and local contrastive losses in PyTorch: with the same formulas as the TensorFlow graphs, term by term.
 
 Both sum the pair loss of :mod:`sixgig.contrastive.pairs` (Chaitanya et al. 2020, arXiv 2006.10511). With
 p = s(a, b) / t and L = log of the sum over the negatives of e^{s(a,n)/t}, it is l = softplus(L - p), which neither

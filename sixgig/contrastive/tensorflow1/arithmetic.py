@@ -60,7 +60,7 @@ def compute(device: str, given: Mapping[str, np.ndarray], config: Any) -> dict[s
         given: Arrays from :func:`inputs`.
         config: The session's ``ConfigProto``.
     """
-    import tensorflow.compat.v1 as tf
+    from sixgig.contrastive.tensorflow1.framework import tf
 
     config.allow_soft_placement = False  # a result of the CPU would prove nothing about the card
     with tf.Graph().as_default(), tf.device(_DEVICES[device]):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Mapping
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from sixgig.contrastive.backend import (
     ADAM,
@@ -24,6 +23,7 @@ from sixgig.contrastive.backend import (
 )
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.environment import session_config
+from sixgig.contrastive.tensorflow1.framework import tf
 from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
 from sixgig.errors import TrainingError
@@ -32,7 +32,7 @@ _PREFIX = "training"
 
 
 class _Stage:
-    """The part of the graph that one stage needs beside the ViT.
+    """The part of the graph that one stage needs besides the ViT.
 
     Attributes:
         embedding: [n, 128], or [n, patches, 64] for the local stage. It may be fed, to get the loss of embeddings that
@@ -184,12 +184,12 @@ class TensorFlowBackend(Backend):
         return self._stages[stage]
 
     def start_stage(self, stage: str) -> None:
-        """See :meth:`Backend.start_stage`."""
+        """Begin ``global`` or ``local`` training with a new optimiser and the present weights."""
         self._of(stage)
         self._run(self._forget)
 
     def save(self, folder: Path) -> None:
-        """See :meth:`Backend.save`. Frozen arrays are not written: they are those of the weights file."""
+        """Write what training changes. Frozen arrays are not written: they are those of the weights file."""
         try:
             self._saver.save(self._session, str(folder / _PREFIX), write_meta_graph=False, write_state=False)
         except tf.errors.OpError as error:
@@ -197,7 +197,7 @@ class TensorFlowBackend(Backend):
         self._scale.save(folder)
 
     def restore(self, folder: Path) -> None:
-        """See :meth:`Backend.restore`."""
+        """Read back what :meth:`save` wrote."""
         try:
             self._saver.restore(self._session, str(folder / _PREFIX))
         except (tf.errors.OpError, ValueError) as error:
@@ -206,7 +206,7 @@ class TensorFlowBackend(Backend):
         self._scale.restore(folder)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """See :meth:`Backend.arrays`."""
+        """Return every array of the ViT by its name in timm, float32; no projection heads."""
         return self._vit.arrays(self._session)
 
     def close(self) -> None:

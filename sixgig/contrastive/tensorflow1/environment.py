@@ -1,8 +1,8 @@
-"""Is this the TensorFlow 1.15 that the arm needs, and can its devices count?
+"""Is this the TensorFlow 1.15 that the arm needs, and do its devices compute correctly?
 
 Stock builds of TensorFlow 1.15 hang, crash or compute wrong numbers on cards newer than they are, and crash on
-processors without AVX. So each device is probed in a process of its own, which may do all of that without harm, and a
-card is used only when it proves itself. It also leaves the asking process as it was: TensorFlow takes its number of
+processors without AVX. So each device is probed in a separate process, which may do all of that without harm, and a
+card is used only when it passes. This also leaves the calling process as it was: TensorFlow takes its number of
 threads and its limit of GPU memory from the first session of a process, for good.
 """
 
@@ -24,7 +24,7 @@ from sixgig.errors import TrainingError
 
 PYTHON_VERSIONS = ((3, 7), (3, 8))
 TENSORFLOW_VERSION = "1.15"
-#: Largest error of the self-test, relative to the largest value. Wrong cards are off by far more, sound ones by 1e-5.
+#: Largest error of the self-test, relative to the largest value. Faulty cards are off by far more, good ones by 1e-5.
 TOLERANCE = 1e-3
 #: Seconds a device may take. A build first compiles its kernels for a card it does not know, for minutes.
 PROBE_SECONDS = 600.0
@@ -50,7 +50,7 @@ def require_versions(python: Sequence[int] | None = None, tensorflow: str | None
         Versions of ``python``, ``tensorflow`` and ``numpy``.
 
     Raises:
-        TrainingError: One of them is another one, or TensorFlow is not there or cannot be imported.
+        TrainingError: One of them is another version, or TensorFlow is missing or cannot be imported.
     """
     found = tuple(sys.version_info if python is None else python)
     name = ".".join(str(part) for part in found[:3])
@@ -66,12 +66,10 @@ def require_versions(python: Sequence[int] | None = None, tensorflow: str | None
 
 def _import_tensorflow() -> Any:
     try:
-        import tensorflow.compat.v1 as tf
-
-        import sixgig.contrastive.tensorflow1.variables  # noqa: F401 - before TensorFlow
+        from sixgig.contrastive.tensorflow1.framework import tf
     except ModuleNotFoundError as error:
         raise TrainingError(sys.executable, f"cannot import TensorFlow: {error}", _BUILD) from error
-    except Exception as error:  # with NumPy or protobuf of another year the import fails in ways of all kinds
+    except Exception as error:  # with NumPy or protobuf of another year the import fails in many different ways
         reason = f"cannot import TensorFlow: {type(error).__name__}: {_first_line(error)}"
         raise TrainingError(sys.executable, reason, _BUILD) from error
     return tf
@@ -83,7 +81,7 @@ def session_config(threads: int, device: str, memory_fraction: float = 1.0) -> A
     Args:
         threads: CPU threads of one operation.
         device: ``cuda`` or ``cpu``; ``cpu`` hides the cards.
-        memory_fraction: Most of the card's memory that this process may take, 0 to 1.
+        memory_fraction: Largest share of the card's memory that this process may take, 0 to 1.
     """
     tf = _import_tensorflow()
     # Operations run one after another: several at once share the same threads, and sums would change their order.
@@ -175,7 +173,7 @@ def check(
 
     Args:
         use_gpu: Whether a card may be used.
-        memory_fraction: Most of the card's memory that the test may take, 0 to 1.
+        memory_fraction: Largest share of the card's memory that the test may take, 0 to 1.
         ask: What tests a device, by name and memory fraction; :func:`probe` when None.
         has_card: Tells whether the machine has a card at all; by the driver's device files when None.
 
@@ -184,7 +182,7 @@ def check(
         ``self_test`` (errors by device and operation) and ``fallbacks``: in words, why the machine's card is not used.
 
     Raises:
-        TrainingError: The versions are others, or TensorFlow fails the test even on the CPU.
+        TrainingError: The versions are wrong, or TensorFlow fails the test even on the CPU.
     """
     ask, has_card = ask or probe, has_card or _has_card
     facts = ask("cpu", memory_fraction)
@@ -203,7 +201,7 @@ def check(
                     "CPU instead of GPU: TensorFlow sees no card; its log says which CUDA library it lacks"
                 )
     elif use_gpu and has_card():
-        fallbacks.append("CPU instead of GPU: this build of TensorFlow is one without CUDA")
+        fallbacks.append("CPU instead of GPU: this build of TensorFlow has no CUDA")
     return {
         "usable": True,
         "device": device,
@@ -222,11 +220,11 @@ def _has_card() -> bool:
 def probe(
     device: str, memory_fraction: float, seconds: float = PROBE_SECONDS, command: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Describe the environment and test one device, in a process of its own.
+    """Describe the environment and test one device, in a separate process.
 
     Args:
         device: ``cpu`` or ``cuda``.
-        memory_fraction: Most of the card's memory that the process may take, 0 to 1.
+        memory_fraction: Largest share of the card's memory that the process may take, 0 to 1.
         seconds: How long it may take.
         command: What to run in place of this module.
 
@@ -263,7 +261,7 @@ def _answer(device: str, memory_fraction: float) -> dict[str, Any]:
         return {**facts, "self_test": self_test(device) if tested else {}}
     except TrainingError as error:
         return {"place": error.place, "reason": error.reason, "next_step": error.next_step}
-    except Exception as error:  # whatever TensorFlow raises on a device that it cannot use
+    except Exception as error:  # TensorFlow may raise anything on a device that it cannot use
         known = _failed(device, f"raised {type(error).__name__}: {_first_line(error)}")
         return {"place": known.place, "reason": known.reason, "next_step": known.next_step}
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-import tensorflow.compat.v1 as tf
-
 from sixgig.contrastive.regions import local_terms
+from sixgig.contrastive.tensorflow1.framework import tf
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero vector finite
 _EXCLUDED = -1e9  # far below any similarity over temperature; finite, so that its gradient is zero and not NaN

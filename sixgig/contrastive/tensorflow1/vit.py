@@ -12,8 +12,8 @@ from collections import OrderedDict
 from typing import Any, Mapping
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
+from sixgig.contrastive.tensorflow1.framework import tf
 from sixgig.errors import TrainingError
 from sixgig.training.arrays import misfits, parameter_shapes
 
@@ -28,14 +28,14 @@ class Vit:
         trainable: Name and variable of the parameters that are not frozen.
 
     Args:
-        facts: See above.
+        facts: As given.
         compute_dtype: ``float32``, or ``float16`` for matrix products and activations in half precision; variables,
             residual stream, LayerNorm and softmax stay float32.
         frozen_blocks: When k > 0, patch embedding, class and register tokens, positions and the first k blocks get no
             gradient, and nothing of them is kept for the backward pass.
 
     Raises:
-        TrainingError: The facts, the type or the number of frozen blocks cannot be.
+        TrainingError: The facts, the type or the number of frozen blocks are impossible.
     """
 
     def __init__(self, facts: Mapping[str, Any], compute_dtype: str = "float32", frozen_blocks: int = 0) -> None:
@@ -69,7 +69,7 @@ class Vit:
             reason = f"cannot freeze {frozen_blocks} blocks: the backbone has {depth}"
             raise TrainingError(self._place, reason, f"set frozen_blocks to 0 to {depth}")
         if width % heads:
-            reason = f"the width {width} is no multiple of the {heads} heads"
+            reason = f"the width {width} is not a multiple of the {heads} heads"
             raise TrainingError(self._place, reason, "export the backbone again")
 
     def _is_frozen(self, name: str) -> bool:

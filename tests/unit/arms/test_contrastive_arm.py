@@ -114,7 +114,7 @@ def test_cohort_without_volumes_gets_simclr_and_says_so(make):
         ({"frozen_blocks": 12}, r"frozen_blocks: is 12, and the backbone has 12 blocks"),
         ({"pretraining": 0}, r"no pretraining subjects"),
         ({"pretraining": 3}, r"batch_size"),
-        ({"batch_size": 3}, r"3 is no multiple of the cohort's 2 partitions"),
+        ({"batch_size": 3}, r"3 is not a multiple of the cohort's 2 partitions"),
         ({"local_steps": 1}, r"7"),
     ],
 )
@@ -146,7 +146,7 @@ def test_an_unusable_environment_stops_or_skips(make):
         contrastive.choose_backend(make(environment=broken))
     with pytest.raises(ArmError, match=r"has TensorFlow 2.4.0 \(skipped"):
         contrastive.choose_backend(make(environment=broken, on_missing_environment="skip"))
-    no_card = found(fallbacks=["CPU instead of GPU: this build of TensorFlow is one without CUDA"])
+    no_card = found(fallbacks=["CPU instead of GPU: this build of TensorFlow has no CUDA"])
     with pytest.raises(EnvironmentMissingError, match=r"TensorFlow 1.15.5 cannot use the GPU \(CPU instead"):
         contrastive.choose_backend(make(environment=no_card, device="cuda"))
 

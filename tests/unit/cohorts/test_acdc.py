@@ -106,5 +106,5 @@ def test_a_frame_beyond_the_cine(make_acdc: Callable[..., Path]) -> None:
     config.write_text("ED: 1\nES: 13\nGroup: NOR\n")
     cine = np.random.default_rng(5).integers(1, 500, (20, 24, 6, 12)).astype(np.int16)
     save_nifti(root / "training" / "patient001" / "patient001_4d.nii.gz", cine, LPS)
-    with pytest.raises(ImageError, match="has 12 volumes, and number 13 is asked for"):
+    with pytest.raises(ImageError, match="has 12 volumes, and number 13 was asked for"):
         list(AcdcAdapter().read(AcdcAdapter().discover(root).records[0]))

@@ -83,8 +83,8 @@ def test_what_is_no_volume_is_left_out(tmp_path: Path) -> None:
     assert [record.subject_id for record in found.records] == ["p1"]
     reasons = {rejection.file: rejection.reason for rejection in found.rejections}
     assert set(reasons) == {"rtplan.dcm", "CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"}
-    assert reasons["rtplan.dcm"] == "is no image"
-    assert reasons["CT_small.dcm"] == "its series has 1 of 4 slices that a volume needs"
+    assert reasons["rtplan.dcm"] == "is not an image"
+    assert reasons["CT_small.dcm"] == "its series has 1 of the 4 slices that a volume needs"
     assert "several frames" in reasons["examples_ybr_color.dcm"]
     assert reasons["SC_rgb_small_odd.dcm"] == "is in colour"
 
@@ -97,13 +97,13 @@ def _read_all(root: Path) -> None:
 def test_a_missing_slice(tmp_path: Path) -> None:
     write_series(tmp_path)
     next(path for path in tmp_path.glob("*.dcm") if pydicom.dcmread(path).ImagePositionPatient[2] == 6).unlink()
-    with pytest.raises(ImageError, match=r"slices 3\.00 to 6\.00 mm apart: some are missing or there twice"):
+    with pytest.raises(ImageError, match=r"slices 3\.00 to 6\.00 mm apart: some are missing or present twice"):
         _read_all(tmp_path)
 
 
 def test_the_same_place_twice(tmp_path: Path) -> None:
     write_series(tmp_path, ImagePositionPatient=[0, 0, 0])
-    with pytest.raises(ImageError, match="some are missing or there twice"):
+    with pytest.raises(ImageError, match="some are missing or present twice"):
         _read_all(tmp_path)
 
 

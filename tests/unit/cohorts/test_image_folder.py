@@ -64,7 +64,7 @@ def test_a_name_that_the_pattern_does_not_match(root: Path) -> None:
 
 
 def test_a_pattern_that_is_none() -> None:
-    with pytest.raises(ConfigError, match=r"subject_pattern: '\(' is no regular expression"):
+    with pytest.raises(ConfigError, match=r"subject_pattern: '\(' is not a regular expression"):
         adapter("(")
 
 

@@ -84,7 +84,7 @@ def test_missing_arrays_and_damage(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"damaged")
     assert "is damaged" in MedMnistAdapter().missing(tmp_path)[0]
     (tmp_path / "y.npz").write_bytes(b"")
-    assert "holds not exactly one" in MedMnistAdapter().missing(tmp_path)[0]
+    assert "does not hold exactly one" in MedMnistAdapter().missing(tmp_path)[0]
 
 
 def test_constant_and_cut_images_go_to_quarantine(tmp_path: Path) -> None:

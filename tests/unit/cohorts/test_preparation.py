@@ -122,7 +122,7 @@ def test_too_many_bad_inputs_stop_the_study(make_elpv: Callable[..., Path], tmp_
     with pytest.raises(CohortError) as caught:
         _prepare("elpv", root, output, workers=workers)
     message = str(caught.value)
-    assert "2 of 5 subjects of cohort cells cannot be used, and the rest was not read any more" in message
+    assert "2 of 5 subjects of cohort cells cannot be used, and the rest was not read" in message
     assert "quarantine.max_fraction allows 30%" in message
     assert "cell0001.png (is not an image)" in message
     assert "raise quarantine.max_fraction" in message
@@ -149,7 +149,7 @@ def test_an_earlier_volumes_file_does_not_stay(make_acdc: Callable[..., Path], t
         ("brats", {}, r"cohorts\.c\.modalities: is needed: BraTS has 4 modalities"),
         ("brats", {"modalities": ["t3"]}, r"cohorts\.c\.modalities: \['t3'\] cannot be read"),
         ("elpv", {"modalities": ["t1"]}, r"cohorts\.c\.modalities: .*\n.*this cohort has no modalities"),
-        ("acdc", {"slice": "all"}, r"cohorts\.c\.slice: is no option of a cohort"),
+        ("acdc", {"slice": "all"}, r"cohorts\.c\.slice: is not an option of a cohort"),
         ("acdc", {"slices": {"count": 0}}, r"cohorts\.c\.slices\.count: is 0"),
         ("acdc", {"slices": "some"}, r"cohorts\.c\.slices: is 'some'\n.*\{every: n\}"),
         ("acdc", {"volume": {"size": [4, 4]}}, r"cohorts\.c\.volume: .*\n.*\[depth, height, width\]"),

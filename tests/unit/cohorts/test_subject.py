@@ -52,7 +52,7 @@ def test_a_disk_that_fails(record: Record, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_bias_field_that_cannot_be_fitted(record: Record) -> None:
-    """One slice is no volume for N4; the subject is left out, the cohort goes on."""
+    """One slice is not a volume for N4; the subject is left out, the cohort goes on."""
     for name in ("t1", "t2"):
         array = np.random.default_rng(0).integers(1, 99, (16, 16, 1)).astype(np.int16)
         save_nifti(record.root / record.items[0].files[name], array, LPS)

@@ -103,7 +103,7 @@ def test_n4_flattens_a_bias_field() -> None:
         ({"normalise": {"method": "zscore", "low": 1}}, r"c\.normalise\.low: has no effect"),
         ({"crop": "centre"}, r"c\.crop: is centre, and there is no side"),
         ({"foreground": "brain"}, r"c\.foreground: is 'brain'"),
-        ({"frobnicate": 1}, r"c\.frobnicate: is no option of a cohort"),
+        ({"frobnicate": 1}, r"c\.frobnicate: is not an option of a cohort"),
     ],
 )
 def test_mistakes_name_their_key(options: dict[str, Any], message: str) -> None:
@@ -133,5 +133,5 @@ def test_keys_of_other_adapters_are_spoken_of(caplog: pytest.LogCaptureFixture) 
     read_options("brats", "c", {"modalities": ["t1"], "columns": {}, "n4": False}, 16)
     assert not caplog.records
     read_options("brats", "c", {"modalities": ["t1"], "frames": ["ED"], "columns": {"path": "p"}}, 16)
-    assert "cohorts.c.frames has no effect: BraTS does not know it" in caplog.text
+    assert "cohorts.c.frames has no effect: BraTS does not use it" in caplog.text
     assert "cohorts.c.columns has no effect" in caplog.text

@@ -67,5 +67,5 @@ def test_a_killed_process_is_one_clear_error(make_brats: Callable[..., Path]) ->
             os._exit(9)
         return prepare_subject(adapter, record, recipe)
 
-    with pytest.raises(CohortError, match=r"killed, probably for want of memory\n.*fewer cores"):
+    with pytest.raises(CohortError, match=r"killed, probably because memory ran out\n.*fewer cores"):
         list(results(dies, adapter, found, Recipe(16), 2))

@@ -212,8 +212,8 @@ EMPTY = flat_pool(0)
         (EMPTY, ("g_d", 8, 4), "no pretraining subjects.*\n.*raise evaluation.pretraining_fraction above 0"),
         (EMPTY, ("g_r", 8, 4), "no pretraining subjects"),
         (flat_pool(5), ("g_r", 8, 4), "draws 8 different images, and the pool has 5\n.*lower it to 5 or less"),
-        (make_pool([1] * 9), ("g_d", 10, 4), "10 is no multiple of the cohort's 4 partitions\n.*set it to 8 or 12"),
-        (make_pool([1] * 9), ("g_d_minus", 3, 4), "3 is no multiple of the cohort's 4 partitions\n.*set it to 4 or 8"),
+        (make_pool([1] * 9), ("g_d", 10, 4), "10 is not a multiple of the cohort's 4 partitions\n.*set it to 8 or 12"),
+        (make_pool([1] * 9), ("g_d_minus", 3, 4), "3 is not a multiple of the cohort's 4 partitions\n.*to 4 or 8"),
         (
             make_pool([1] * 5),
             ("g_d", 12, 4),

@@ -151,7 +151,7 @@ def test_checkpoints_of_other_settings_are_refused(finished, changes, named):
     assert caught.match("its checkpoints are of another configuration: ")
     with pytest.raises(ArmError, match=f"configuration: {named[:-1]}\n"):
         run(finished, VOLUMES, changes)
-    assert caught.value.next_step == "use another folder, or remove this one to train anew"
+    assert caught.value.next_step == "use another folder, or remove this one to train from the start"
 
 
 def test_checkpoints_of_other_items_or_another_geometry_are_refused(finished):

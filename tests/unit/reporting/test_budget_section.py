@@ -61,7 +61,7 @@ def test_one_method_may_be_fastest_and_best(tmp_path):
 
 def test_different_devices_are_no_fair_comparison(tmp_path):
     assert budget.sentences(make(tmp_path, TWO, device="cuda"))[1] == (
-        "On c the arms ran on different devices (cpu, cuda), so their times are no fair comparison."
+        "On c the arms ran on different devices (cpu, cuda), so their times cannot be compared fairly."
     )
 
 

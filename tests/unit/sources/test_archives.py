@@ -95,7 +95,7 @@ def test_too_many_files(tmp_path):
 
 def test_names_that_differ_in_case_alone(tmp_path):
     path = make_tar(tmp_path / "x.tar.gz", {"A.txt": b"1", "a.TXT": b"2"})
-    with pytest.raises(CohortError, match="differs from A.txt in case alone"):
+    with pytest.raises(CohortError, match="differs from A.txt only in case"):
         unpack(path, tmp_path / "out")
 
 

@@ -132,7 +132,7 @@ def test_an_archive_of_another_kind_is_refused(tmp_path, entries):
     [
         ({"weight": np.array([None])}, {}, "weight cannot be stored"),
         ({FACTS: np.zeros(1)}, {}, "__facts__ cannot be stored"),
-        ({}, {"width": np.float32(3)}, "the facts are no JSON"),
+        ({}, {"width": np.float32(3)}, "the facts are not valid JSON"),
     ],
 )
 def test_what_cannot_be_stored_is_named(tmp_path, arrays, facts, message):

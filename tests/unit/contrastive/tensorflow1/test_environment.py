@@ -147,7 +147,7 @@ def test_a_card_is_not_asked_when_none_may_be_used():
 
 
 @pytest.mark.parametrize(
-    ("built", "message"), [(True, "TensorFlow sees no card"), (False, "this build of TensorFlow is one without CUDA")]
+    ("built", "message"), [(True, "TensorFlow sees no card"), (False, "this build of TensorFlow has no CUDA")]
 )
 def test_a_card_that_tensorflow_does_not_see_is_a_fallback_only_when_there_is_one(built, message):
     cpu = {**CPU, "built_with_cuda": built}

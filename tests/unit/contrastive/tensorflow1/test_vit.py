@@ -24,8 +24,7 @@ import sys
 import numpy as np
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.errors import TrainingError
-import sixgig.contrastive.tensorflow1.variables
-import tensorflow.compat.v1 as tf
+from sixgig.contrastive.tensorflow1.framework import tf
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
 
 arrays, facts = read_arrays(sys.argv[1])
@@ -290,7 +289,7 @@ def messages(tensorflow1, tmp_path_factory):
         ("dtype", "backbone VisionTransformer: there is no compute type 'bfloat16'"),
         ("frozen", "cannot freeze 3 blocks: the backbone has 2\n  Next step: set frozen_blocks to 0 to 2"),
         ("negative", "cannot freeze -1 blocks"),
-        ("heads", "the width 24 is no multiple of the 5 heads"),
+        ("heads", "the width 24 is not a multiple of the 5 heads"),
         ("facts", "vit_x: the facts about the architecture lack "),
         ("missing", "the arrays do not fit it: 1 missing (first: norm.bias)"),
         ("unexpected", "1 unexpected (first: head.weight)"),

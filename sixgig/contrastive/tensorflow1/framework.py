@@ -1,4 +1,4 @@
-"""Variables that TensorFlow reads when it is imported. Import this module first."""
+"""TensorFlow 1, imported once the variables are set that it reads then. Import ``tf`` from here."""
 
 from __future__ import annotations
 
@@ -14,3 +14,7 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message=r"Passing \(type, 1\)", category=FutureWarning)
+
+import tensorflow.compat.v1 as tf  # noqa: E402
+
+__all__ = ["tf"]
