@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
@@ -49,6 +50,17 @@ def test_decides_as_svc_and_scores_agree_with_the_prediction(kernel, gamma, C, c
     scores = ours.predict_proba(X_test)
     np.testing.assert_allclose(scores.sum(axis=1), 1.0)
     assert np.array_equal(scores.argmax(axis=1), ours.predict(X_test))
+    if n_classes == 2:
+        np.testing.assert_allclose(scores[:, 1], expit(ours.decision_function(X_test) / ours.temperature_))
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_features_in_float32_or_whole_numbers_are_computed_with_in_float64(kernel):
+    X, y, X_test, _ = data(2)
+    for kind in (np.float32, np.int8):
+        rows, test_rows = (values.astype(kind) for values in (10 * X, 10 * X_test))
+        wide = ScoredSVC(kernel).fit(rows.astype(np.float64), y).decision_function(test_rows.astype(np.float64))
+        assert np.array_equal(ScoredSVC(kernel).fit(rows, y).decision_function(test_rows), wide)
 
 
 def test_scores_are_calibrated():

@@ -179,6 +179,8 @@ def test_frames_and_channels_of_a_4d_file(tmp_path: Path) -> None:
     assert np.array_equal(array[..., 0], cine[..., 4])
     array, _ = read_stacked(tmp_path / "cine.nii.gz", (5, 0))
     assert np.array_equal(array, cine[..., [5, 0]])
+    save_nifti(tmp_path / "singleton.nii.gz", cine[..., None, None])
+    assert np.array_equal(read_stacked(tmp_path / "singleton.nii.gz", (5, 0))[0], array)
     with pytest.raises(ImageError, match="has 6 volumes, and number 7 was asked for"):
         read_frame(tmp_path / "cine.nii.gz", 6)
     save_nifti(tmp_path / "flat.nii.gz", cine[..., 0])

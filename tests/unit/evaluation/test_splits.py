@@ -153,6 +153,10 @@ def _no_fold(splits: pd.DataFrame) -> None:
     splits.loc[_first(splits, "evaluation"), "fold"] = pd.NA
 
 
+def _fold_while_pretraining(splits: pd.DataFrame) -> None:
+    splits.loc[_first(splits, "pretraining"), "fold"] = 0
+
+
 def _unknown_role(splits: pd.DataFrame) -> None:
     splits.loc[0, "role"] = "validation"
 
@@ -178,6 +182,7 @@ def _class_in_one_fold(splits: pd.DataFrame) -> None:
         (_one_repeat_missing, CohortError, "repeat 1 lacks evaluation subjects: "),
         (_unlabelled_evaluated, CohortError, "is for evaluation or test and has no label"),
         (_no_fold, CohortError, "evaluation rows need repeat and fold"),
+        (_fold_while_pretraining, CohortError, "other rows have neither"),
         (_unknown_role, CohortError, "unknown roles: validation"),
         (_fold_gap, CohortError, r"folds of repeat 0 are \[0, 1, 5\], not 0 to 2"),
         (_repeat_gap, CohortError, r"repeats are \[0, 2\]"),
@@ -201,12 +206,13 @@ def test_two_roles_are_leakage() -> None:
         check_splits(pd.concat([splits, row.to_frame().T]), manifest)
 
 
-def test_subjects_in_quarantine_are_dropped_from_a_users_file() -> None:
+def test_subjects_in_quarantine_are_dropped_from_a_users_file(caplog: pytest.LogCaptureFixture) -> None:
     manifest = _manifest({"a": 12, "b": 12})
     splits = _split(manifest)
     lost = evaluation_subjects(splits)[0]
     checked = check_splits(splits, manifest[manifest["subject_id"] != lost])
     assert set(splits["subject_id"]) - set(checked["subject_id"]) == {lost}
+    assert f"1 subjects of the splits file are not in the cohort: {lost}" in caplog.text
 
 
 def _with_official_test(n: int = 40) -> pd.DataFrame:
@@ -237,6 +243,15 @@ def test_an_official_test_set_is_held_out() -> None:
     for scope in SCOPES:
         assert not set(test["subject_id"]) & set(pretraining_subjects(splits, scope))
     assert not set(test["subject_id"]) & set(evaluation_subjects(splits))
+
+
+def test_a_subject_of_no_official_set_is_not_held_out() -> None:
+    manifest = _with_official_test()
+    manifest.loc[manifest["subject_id"].isin(["s00", "s20"]), "official"] = None
+    splits = make_splits(
+        manifest, folds=5, repeats=2, pretraining_fraction=0.0, scope="inductive", seed=1, hold_out=True
+    )
+    assert splits.loc[splits["role"] == "test", "subject_id"].tolist() == [f"s{number:02d}" for number in range(1, 9)]
 
 
 def test_without_the_key_they_are_drawn_like_any_other() -> None:

@@ -158,6 +158,8 @@ def test_what_decides_the_items_shows_in_the_identity(numbered):
     identities = [VolumeCrops(numbered, **base | change).identity() for change in [{}, *changes]]
     assert all(identities[0] != other for other in identities[1:])
     assert identities[0] == VolumeCrops(numbered.copy(), **base | {"rows": [2, 1, 0]}).identity()
+    for other in (numbered.astype(np.float32), np.repeat(numbered, 2, axis=1)):
+        assert VolumeCrops(other, **base).identity() != identities[0]
 
 
 @pytest.mark.parametrize(

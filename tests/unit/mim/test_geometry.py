@@ -57,6 +57,7 @@ def test_numbers_of_the_laptop_preset():
     geometry.check()
     assert (geometry.dimensions, geometry.grid, geometry.tokens) == (3, (6, 6, 6), 216)
     assert geometry.patch_values == 4096 * 3
+    Geometry((8, 8), (8, 4), 1).check()  # two patches, of which one is masked
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,7 @@ def test_a_patch_that_does_not_divide_the_crop_is_refused_with_sizes_that_work(c
         (Geometry((8, 8, 8), (4, 4), 1), "are not both 2D or both 3D"),
         (Geometry((8,), (4,), 1), "are not both 2D or both 3D"),
         (Geometry((8, 8), (0, 4), 1), "a size below 1"),
+        (Geometry((0, 8), (4, 4), 1), "a size below 1"),
         (Geometry((8, 8), (4, 4), 0), "a size below 1"),
         (Geometry((8, 8), (8, 8), 1), "nothing to mask"),
     ],

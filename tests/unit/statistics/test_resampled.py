@@ -15,7 +15,7 @@ def test_worked_by_hand():
     assert result.df == 4
     assert result.p_value == pytest.approx(0.047421, abs=1e-6)
     assert (result.ci_low, result.ci_high) == pytest.approx((0.055136, 5.944864), abs=1e-5)
-    assert result.effect_size == pytest.approx(3 / np.sqrt(2.5))
+    assert (result.error, result.effect_size) == pytest.approx((np.sqrt(1.125), 3 / np.sqrt(2.5)))
 
 
 def test_without_the_correction_it_is_the_paired_t_test():
