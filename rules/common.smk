@@ -8,6 +8,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.plan.plan import Plan
+from sixgig.runtime.places import IMPORT_PATH, WORKFLOW
 from sixgig.runtime.provenance import this_source
 
 
@@ -25,7 +26,7 @@ def plan_study(study_config):
 
 def relative_to_here(path):
     """Write a path of the repository from the working directory, so that a moved clone has nothing to run again."""
-    inside = os.path.commonpath([os.path.abspath(path), workflow.basedir]) == str(workflow.basedir)
+    inside = os.path.commonpath([os.path.abspath(path), WORKFLOW]) == str(WORKFLOW)
     return os.path.relpath(path) if inside else path
 
 

@@ -22,6 +22,9 @@ rule describe_study:
 
 if PLAN.tensorflow1:
 
+    # A variable and not one of `params:`, so that a package in another folder has nothing to run again.
+    os.environ["SIXGIG_IMPORT_PATH"] = str(IMPORT_PATH)
+
     rule check_tensorflow1:
         """Check Python, TensorFlow and device of the TensorFlow 1 environment, and let it prove that it computes.
 
@@ -42,14 +45,14 @@ if PLAN.tensorflow1:
             mem_mb=1500,
         params:
             python=relative_to_here(PLAN.tensorflow1.python),
-            package=relative_to_here(workflow.basedir),
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
             missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
             interpreter=PLAN.tensorflow1_state(),
             digest=code_digest(None, "sixgig.contrastive.__main__"),
         shell:
             "{{ command -v {params.python:q} || echo missing; }} > {output.python:q};"
-            " PYTHONPATH={params.package:q} PYTHONNOUSERSITE=1 {params.python:q} -m sixgig.contrastive check"
+            ' PYTHONPATH="$SIXGIG_IMPORT_PATH" PYTHONNOUSERSITE=1'
+            " {params.python:q} -m sixgig.contrastive check"
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"

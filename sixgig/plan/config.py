@@ -11,9 +11,10 @@ from typing import Any
 from sixgig.arms.registry import get_arm
 from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import ConfigError
+from sixgig.runtime.places import WORKFLOW
 from sixgig.sources.recipes import check_recipe
 
-SCHEMA = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
+SCHEMA = WORKFLOW / "config" / "schema.yaml"
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
 

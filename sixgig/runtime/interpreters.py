@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.runtime.places import IN_CLONE, WORKFLOW
 
-#: The environment that `make` builds, beside the Snakefile.
-VENV = Path(__file__).resolve().parents[2] / ".venv-tf1"
+#: The environment that `make` builds beside the Snakefile; of an installed package, the one in the working directory.
+VENV = (WORKFLOW if IN_CLONE else Path()) / ".venv-tf1"
 _KEY = "config key arms.vit_contrastive.interpreter"
+_COMMAND = (
+    "make setup" if IN_CLONE else f'{sys.executable} {WORKFLOW}/envs/build.py "$PWD/.venv-tf1" 3.7 envs/tensorflow1.txt'
+)
 _BUILD = (
-    "run `make setup`, which builds .venv-tf1 (Python 3.7, TensorFlow 1.15.5). To go on without it, set "
+    f"run `{_COMMAND}`, which builds .venv-tf1 (Python 3.7, TensorFlow 1.15.5). To go on without it, set "
     "arms.vit_contrastive.on_missing_environment to torch (the same method in PyTorch) or skip"
 )
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
+from sixgig.runtime.places import PACKAGE, WORKFLOW
+
 #: Modules that cannot change what a job writes: messages, measurements, locks, and registries that look names up. What
 #: they import does not count either, unless another module imports it.
 _WITHOUT_RESULT = frozenset(
@@ -29,6 +30,7 @@ _WITHOUT_RESULT = frozenset(
         "gpu.watch",
         "runtime.jobs",
         "runtime.monitor",
+        "runtime.places",
         "runtime.progress",
         "runtime.provenance",
         "tracking.live",
@@ -141,4 +143,4 @@ def files_digest(paths: Iterable[Path]) -> str:
 @cache
 def this_source() -> Source:
     """Return the source code that runs."""
-    return Source(PACKAGE, PACKAGE.parent / "scripts")
+    return Source(PACKAGE, WORKFLOW / "scripts")
