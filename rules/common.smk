@@ -1,6 +1,5 @@
 """Helpers that the rules share. No rules here."""
 
-import os
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
@@ -8,7 +7,6 @@ from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.plan.plan import Plan
-from sixgig.runtime.places import IMPORT_PATH, WORKFLOW
 from sixgig.runtime.provenance import this_source
 
 
@@ -22,12 +20,6 @@ def plan_study(study_config):
         return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
-
-
-def relative_to_here(path):
-    """Write a path of the repository from the working directory, so that a moved clone has nothing to run again."""
-    inside = os.path.commonpath([os.path.abspath(path), WORKFLOW]) == str(WORKFLOW)
-    return os.path.relpath(path) if inside else path
 
 
 def source_features(wildcards):

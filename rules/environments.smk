@@ -1,5 +1,9 @@
 """What the study runs on: results/<study>/study.json and tensorflow1.json."""
 
+import os
+
+from sixgig.runtime.places import IMPORT_PATH
+
 
 rule describe_study:
     """Write down config, versions, machine and source, for the report and for whoever repeats the study."""
@@ -22,7 +26,9 @@ rule describe_study:
 
 if PLAN.tensorflow1:
 
-    # A variable and not one of `params:`, so that a package in another folder has nothing to run again.
+    # Variables and not `params:`, so that a clone or package that was moved has nothing to run again. A shell command
+    # cannot name what is defined here when another Snakefile uses this one as a module.
+    os.environ["SIXGIG_TENSORFLOW1"] = PLAN.tensorflow1.python
     os.environ["SIXGIG_IMPORT_PATH"] = str(IMPORT_PATH)
 
     rule check_tensorflow1:
@@ -44,15 +50,14 @@ if PLAN.tensorflow1:
             gpu=1,
             mem_mb=1500,
         params:
-            python=relative_to_here(PLAN.tensorflow1.python),
             gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
             missing=PLAN.arm_options("vit_contrastive")["on_missing_environment"],
             interpreter=PLAN.tensorflow1_state(),
             digest=code_digest(None, "sixgig.contrastive.__main__"),
         shell:
-            "{{ command -v {params.python:q} || echo missing; }} > {output.python:q};"
+            '{{ command -v "$SIXGIG_TENSORFLOW1" || echo missing; }} > {output.python:q};'
             ' PYTHONPATH="$SIXGIG_IMPORT_PATH" PYTHONNOUSERSITE=1'
-            " {params.python:q} -m sixgig.contrastive check"
+            ' "$SIXGIG_TENSORFLOW1" -m sixgig.contrastive check'
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"

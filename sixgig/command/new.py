@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sixgig.command.findings import Findings
 from sixgig.command.proposals import Proposal, label_options, propose
 from sixgig.command.study_text import study_text
 from sixgig.errors import CohortError, ConfigError, ImageError
@@ -16,27 +16,6 @@ from sixgig.errors import CohortError, ConfigError, ImageError
 _FOLDS = (5, 4, 3)
 _PRETRAINING = 0.25
 _SHOWN = 3
-
-
-@dataclass
-class Findings:
-    """What the study file is written from.
-
-    Attributes:
-        name: Name of study and cohort.
-        stanza: The cohort's part of the study file.
-        found: What was found, as sentences.
-        notes: What the user should check, as sentences.
-        depth: Slices of a volume; None for images, and for volumes that are not there yet.
-        folds: Folds of the outer cross-validation.
-    """
-
-    name: str
-    stanza: dict[str, Any]
-    found: list[str]
-    notes: list[str] = field(default_factory=list)
-    depth: int | None = None
-    folds: int = _FOLDS[0]
 
 
 def new_study(source: str, output: Path, labels: Path | None = None) -> str:

@@ -6,13 +6,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sixgig
+from sixgig.command.findings import Findings
 from sixgig.runtime.places import WORKFLOW
-
-if TYPE_CHECKING:
-    from sixgig.command.new import Findings
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.template")
 #: Below this number of slices, volumes are thin stacks.
