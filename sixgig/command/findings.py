@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -25,3 +27,17 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     depth: int | None = None
     folds: int = 5
+
+    def choose_positive(self, classes: list[str]) -> None:
+        """Make the last of two classes the positive one."""
+        if len(classes) == 2:
+            self.stanza["positive"] = classes[-1]
+            self.notes.append(
+                f"the positive class is {classes[-1]}: sensitivity, specificity and the ROC curve are about it"
+            )
+
+
+def cohort_name(path: Path) -> str:
+    """Return a name that the schema allows, from that of a folder or file."""
+    name = re.sub(r"[^a-z0-9]+", "_", path.resolve().name.split(".")[0].lower()).strip("_")
+    return name if re.match("[a-z]", name) and name != "downloads" else f"cohort_{name}".strip("_")

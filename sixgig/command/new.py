@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from sixgig.command.findings import Findings
-from sixgig.command.proposals import Proposal, label_options, propose
+from sixgig.command.findings import Findings, cohort_name
+from sixgig.command.proposals import GIVE_LABELS, Proposal, propose
+from sixgig.command.public_cohorts import find_public_cohort, is_public_cohort
 from sixgig.command.study_text import study_text
 from sixgig.errors import CohortError, ConfigError, ImageError
 
@@ -38,8 +37,8 @@ def new_study(source: str, output: Path, labels: Path | None = None) -> str:
 
     if output.exists():
         raise ConfigError(output, "exists already", "remove it, or name another file with --output")
-    recipe = _recipe_words(source)
-    findings = _of_recipe(source, recipe, labels) if recipe else _of_data(Path(source).expanduser(), labels)
+    named = is_public_cohort(source)
+    findings = find_public_cohort(source, labels) if named else _look_at(Path(source).expanduser(), labels)
     text = study_text(findings, source, output.name)
     Plan(yaml.safe_load(text))  # what is written can be run
     with output.open("x", encoding="utf-8", newline="\n") as stream:
@@ -48,7 +47,7 @@ def new_study(source: str, output: Path, labels: Path | None = None) -> str:
     return "\n".join([*lines, f"{output} is written. Next: sixgig run {output} -n shows the jobs, without -n it runs."])
 
 
-def _of_data(source: Path, labels: Path | None) -> Findings:
+def _look_at(source: Path, labels: Path | None) -> Findings:
     if source.is_dir() and Path.cwd().resolve().is_relative_to(source.resolve()):
         reason = "holds the folder that you are in, and results go below that"
         raise ConfigError(source, reason, "change to a folder outside your data, then run sixgig new again")
@@ -57,18 +56,16 @@ def _of_data(source: Path, labels: Path | None) -> Findings:
     classes = Counter(record.label for record in records if record.label is not None)
     if len(classes) < 2:
         names = ", ".join(classes) or "none"
-        step = (
-            "give a CSV with the columns subject_id and label: --labels FILE" if "labels" in adapter.option_keys else ""
-        )
         reason = f"holds {len(records)} subjects of {len(classes)} classes ({names}), and a study needs two classes"
-        raise ConfigError(source, reason, step or f"correct the classes: {adapter.layout}")
+        step = GIVE_LABELS if "labels" in adapter.option_keys else f"correct the classes: {adapter.layout}"
+        raise ConfigError(source, reason, step)
     items = sum(len(record.items) for record in records)
     unit = "volumes" if adapter.dimensions == 3 else "images"
     found = [
         f"{adapter.title}: {len(records)} subjects, {items} {unit}",
         f"Classes: {', '.join(f'{name} ({count})' for name, count in sorted(classes.items()))}",
     ]
-    findings = Findings(_name(source), proposal.stanza, found, [*proposal.notes, adapter.subject_note])
+    findings = Findings(cohort_name(source), proposal.stanza, found, [*proposal.notes, adapter.subject_note])
     unlabelled = len(records) - sum(classes.values())
     if unlabelled:
         findings.notes.append(
@@ -77,70 +74,8 @@ def _of_data(source: Path, labels: Path | None) -> Findings:
     _add_rejections(proposal, findings)
     _add_first_item(proposal, findings)
     _add_splits(proposal, findings)
-    _add_positive(findings, sorted(classes))
+    findings.choose_positive(sorted(classes))
     return findings
-
-
-def _of_recipe(source: str, words: list[str], labels: Path | None) -> Findings:
-    from sixgig.sources.recipes import BY_HAND, check_recipe, download_of
-
-    name, dataset, *sizes = words
-    recipe: dict[str, Any] = {"name": name, "dataset": dataset}
-    volumes = name != "medmnist" or dataset.endswith("3d")
-    if name == "medmnist":
-        recipe["size"] = _size(sizes) if sizes else 64 if volumes else 128
-    stanza: dict[str, Any] = {"adapter": name, "source": {"recipe": recipe}}
-    if name == "medmnist":
-        stanza |= {"official_splits": True, **({"dimensions": 3, "crop": "none"} if volumes else {})}
-    try:
-        check_recipe(stanza, source)
-    except ConfigError as error:
-        step = f"{error.next_step}. With the files there: sixgig new FOLDER" if name in BY_HAND else error.next_step
-        raise ConfigError(source, error.reason, step) from None
-    download = download_of(recipe, source)
-    assert download is not None  # check_recipe() refuses cohorts that the user has to fetch
-    found = [
-        f"{dataset}: fetched from {download.url} when the study runs, and checked by its {download.checksum.algorithm}"
-    ]
-    findings = Findings(_name(Path(dataset)), stanza, found)
-    if name == "medmnist":
-        from sixgig.cohorts.medmnist import CLASSES, MedMnistAdapter
-
-        findings.depth = recipe["size"] if volumes else None
-        findings.found.append(f"Classes: {', '.join(CLASSES[dataset])}")
-        findings.notes += [MedMnistAdapter.subject_note, "the official test set is held out and scored once"]
-        _add_positive(findings, sorted(CLASSES[dataset]))
-    else:
-        stanza |= label_options(name, labels)
-        findings.notes.append("subjects and classes are known once the files are there")
-        if labels is None:
-            step = "give a CSV with the columns subject_id and label: --labels FILE"
-            raise ConfigError(dataset, "carries no classes", step)
-    return findings
-
-
-def _recipe_words(source: str) -> list[str]:
-    """Return the parts of ``recipe:data set:size``; nothing for a path."""
-    from sixgig.plan.config import load_schema
-
-    cohort = load_schema()["$defs"]["cohort"]["properties"]
-    names = cohort["source"]["properties"]["recipe"]["properties"]["name"]["enum"]
-    name, *others = source.split(":")
-    if name not in names or Path(source).exists():
-        return []
-    return [name, *others] if others else [name, ""]
-
-
-def _size(words: list[str]) -> int:
-    if len(words) > 1 or not words[0].isdigit():
-        raise ConfigError("SOURCE", f"ends in {':'.join(words)}", "write it as medmnist:pneumoniamnist:128")
-    return int(words[0])
-
-
-def _name(path: Path) -> str:
-    """Return a name that the schema allows, from that of a folder or file."""
-    name = re.sub(r"[^a-z0-9]+", "_", path.resolve().name.split(".")[0].lower()).strip("_")
-    return name if re.match("[a-z]", name) and name != "downloads" else f"cohort_{name}".strip("_")
 
 
 def _add_rejections(proposal: Proposal, findings: Findings) -> None:
@@ -202,12 +137,4 @@ def _add_splits(proposal: Proposal, findings: Findings) -> None:
                 findings.notes.append(f"the smallest class has few subjects: {folds} folds, and wide intervals")
             return
     assert problem is not None  # the last number of folds failed
-    raise ConfigError(problem.place, problem.reason, problem.next_step)
-
-
-def _add_positive(findings: Findings, classes: list[str]) -> None:
-    if len(classes) == 2:
-        findings.stanza["positive"] = classes[-1]
-        findings.notes.append(
-            f"the positive class is {classes[-1]}: sensitivity, specificity and the ROC curve are about it"
-        )
+    raise ConfigError(findings.stanza["source"]["path"], f"{problem.place} {problem.reason}", problem.next_step)

@@ -14,6 +14,8 @@ from sixgig.cohorts.image_folder import SUFFIXES
 from sixgig.cohorts.registry import ADAPTERS, load_adapter, open_adapter
 from sixgig.errors import CohortError, ConfigError
 
+#: Next step where subjects have no class.
+GIVE_LABELS = "give a CSV with the columns subject_id and label: --labels FILE"
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".img")
 _SUBJECT = ("subject_id", "subject", "patient_id", "patient", "patientid", "participant_id", "participant", "case")
 _LABEL = ("label", "class", "diagnosis", "target", "group", "grade", "category", "outcome")
