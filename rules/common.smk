@@ -9,7 +9,6 @@ from sixgig.errors import SixgigError
 from sixgig.plan.plan import Plan
 from sixgig.runtime.provenance import this_source
 
-
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 

@@ -31,6 +31,16 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+def test_catalogue_finds_the_workflow_where_it_looks(tmp_path):
+    catalogue = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    assert catalogue["usage"]["software-stack-deployment"] == {"conda": True}
+    assert (ROOT / "config/README.md").is_file()
+    profile = ["--workflow-profile", str(ROOT / "profiles/default")]
+    planned = snakemake(tmp_path, "-n", "--snakefile", str(ROOT / "workflow/Snakefile"), *profile)
+    assert planned.returncode == 0, planned.stdout[-3000:] + planned.stderr[-3000:]
+    assert "write_report " in planned.stdout
+
+
 def test_another_snakefile_uses_every_rule(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=ROOT / "Snakefile"))
     study = yaml.safe_load((ROOT / "config/config.yaml").read_text())
