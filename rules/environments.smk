@@ -28,8 +28,7 @@ if PLAN.tensorflow1:
 
     # Variables and not `params:`, so that a clone or package that was moved has nothing to run again. A shell command
     # cannot name what is defined here when another Snakefile uses this one as a module.
-    os.environ["SIXGIG_TENSORFLOW1"] = PLAN.tensorflow1.python
-    os.environ["SIXGIG_IMPORT_PATH"] = str(IMPORT_PATH)
+    os.environ.update(SIXGIG_TENSORFLOW1=PLAN.tensorflow1.python, SIXGIG_IMPORT_PATH=str(IMPORT_PATH))
 
     rule check_tensorflow1:
         """Check Python, TensorFlow and device of the TensorFlow 1 environment, and let it prove that it computes.
