@@ -1,8 +1,8 @@
 """sixgig: from a study file to a report. See README.md; the keys of a study file are in config/schema.yaml."""
 
-from pathlib import Path
-
 from snakemake.utils import min_version
+
+from sixgig.runtime.places import WORKFLOW
 
 min_version("9.27")
 
@@ -10,7 +10,7 @@ min_version("9.27")
 # Another --configfile replaces the default study; Snakemake by itself would mix the two.
 if "study" not in config:
 
-    configfile: Path(workflow.basedir, "config", "config.yaml")
+    configfile: WORKFLOW / "config" / "config.yaml"
 
 
 include: "rules/common.smk"

@@ -1,8 +1,8 @@
 """Build a virtual environment from a hashed lock, with nothing but Python 3.
 
 Called by the Makefile, as in ``python3 envs/build.py .venv 3.11 envs/main.txt``. The first time, a pinned uv goes to
-``.tools/``. The environment is complete when ``<environment>/.ready`` holds the digest of its lock; a build that was
-killed is begun again. Only the standard library is imported, and Python 3.7 suffices.
+``.tools/`` beside the environment. The environment is complete when ``<environment>/.ready`` holds the digest of its
+lock; a build that was killed is begun again. Only the standard library is imported, and Python 3.7 suffices.
 """
 
 import hashlib
@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ROOT / ".tools"
 UV_LOCK = ROOT / "envs" / "uv.txt"
 
 
@@ -37,19 +36,19 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def find_uv():
-    """Return the path of the pinned uv, installing it when it is not there."""
-    uv = TOOLS / "bin" / "uv"
-    stamp = TOOLS / ".ready"
+def find_uv(tools):
+    """Return the path of the pinned uv in the folder ``tools``, installing it when it is not there."""
+    uv = tools / "bin" / "uv"
+    stamp = tools / ".ready"
     if uv.exists() and stamp.exists() and stamp.read_text() == digest(UV_LOCK):
         return uv
     say("fetching uv, which builds the environments (once, about 20 MB)")
-    if not run([sys.executable, "-m", "venv", "--clear", TOOLS]):
+    if not run([sys.executable, "-m", "venv", "--clear", tools]):
         fail(
             f"{sys.executable} cannot make a virtual environment",
             "install its venv module (Debian and Ubuntu: sudo apt-get install python3-venv), then run make again",
         )
-    pip = [TOOLS / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [tools / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if not run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", UV_LOCK]):
         fail("uv could not be installed", "check the network (or pip's proxy and index settings), then run make again")
     stamp.write_text(digest(UV_LOCK))
@@ -74,7 +73,7 @@ def build(environment, python, lock):
     if stamp.exists() and stamp.read_text() == wanted:
         return
     started = time.time()
-    uv = find_uv()
+    uv = find_uv(environment.parent / ".tools")
     name = environment.name
     say(f"building {name} with Python {python} from {lock.relative_to(ROOT)}")
     if stamp.exists():

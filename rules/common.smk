@@ -1,6 +1,5 @@
 """Helpers that the rules share. No rules here."""
 
-import os
 from functools import cache
 
 from snakemake.exceptions import WorkflowError

@@ -1,5 +1,9 @@
 """What the study runs on: results/<study>/study.json and <environment>.json."""
 
+import os
+
+from sixgig.runtime.places import IMPORT_PATH
+
 
 rule describe_study:
     """Write down config, versions, machine and source, for the report and for whoever repeats the study."""
@@ -24,7 +28,7 @@ if PLAN.environments:
 
     # Variables and not `params:`, so that a clone or package that was moved has nothing to run again. A shell command
     # cannot name what is defined here when another Snakefile uses this one as a module.
-    os.environ["SIXGIG_IMPORT_PATH"] = str(workflow.basedir)
+    os.environ["SIXGIG_IMPORT_PATH"] = str(IMPORT_PATH)
     os.environ.update({f"SIXGIG_PYTHON_{name}": found.python for name, found in PLAN.environments.items()})
 
     rule check_environment:

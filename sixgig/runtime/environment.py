@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 import sixgig
-from sixgig.runtime.provenance import PACKAGE
+from sixgig.runtime.places import IN_CLONE, WORKFLOW
 
 #: Packages whose version can change a result.
 PACKAGES = (
@@ -84,9 +84,11 @@ def _gpu() -> dict[str, Any]:
 
 def _source() -> dict[str, Any]:
     """Commit of the checkout, and whether it was changed since; empty outside a checkout."""
+    if not IN_CLONE:  # an installed package may lie inside a repository of the user's
+        return {}
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(PACKAGE.parent), *arguments]
+        command = ["git", "-C", str(WORKFLOW), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
     try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.runtime.places import IN_CLONE, WORKFLOW
 
-#: Folder that holds the environments that `make` builds, beside the Snakefile.
-VENVS = Path(__file__).resolve().parents[2]
-#: For every environment its folder there, and what it is called.
-ENVIRONMENTS = {"tensorflow1": (".venv-tf1", "TensorFlow 1")}
+#: Folder of the environments that `make` builds beside the Snakefile; for an installed package, the working directory.
+VENVS = WORKFLOW if IN_CLONE else Path()
+#: For every environment its folder there, what it is called, and the version of its Python.
+ENVIRONMENTS = {"tensorflow1": (".venv-tf1", "TensorFlow 1", "3.7")}
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,13 @@ class Interpreter:
         Raises:
             EnvironmentMissingError: It is missing.
         """
-        folder, title = ENVIRONMENTS[self.environment]
+        folder, title, version = ENVIRONMENTS[self.environment]
+        build = f'{sys.executable} {WORKFLOW}/envs/build.py "$PWD/{folder}" {version} envs/{self.environment}.txt'
         if self.missing:
             raise EnvironmentMissingError(
                 self.python,
                 f"the {title} environment is missing",
-                f"run `make setup`, which builds {folder}. To go on without it, choose another way out in "
+                f"run `{build}`, which builds {folder}. To go on without it, choose another way out in "
                 f"{self.stanza}.on_missing_environment",
             )
 

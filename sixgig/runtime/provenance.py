@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
+from sixgig.runtime.places import PACKAGE, WORKFLOW
+
 #: Modules that cannot change what a job writes: messages, measurements, locks, and registries that look names up. What
 #: they import does not count either, unless another module imports it. So are `checks` of arms.
 _WITHOUT_RESULT = frozenset(
@@ -30,6 +31,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
+        "runtime.places",
         "runtime.progress",
         "runtime.provenance",
         "tracking.live",
@@ -143,4 +145,4 @@ def files_digest(paths: Iterable[Path], root: Path) -> str:
 @cache
 def this_source() -> Source:
     """Return the source code that runs."""
-    return Source(PACKAGE, PACKAGE.parent / "scripts")
+    return Source(PACKAGE, WORKFLOW / "scripts")

@@ -17,7 +17,6 @@ def build(tmp_path, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "TOOLS", tmp_path / ".tools")
     (tmp_path / "lock.txt").write_text("lock")
     (tmp_path / ".tools").mkdir()
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))

@@ -14,9 +14,9 @@ from typing import Any
 
 from sixgig.errors import ArmError
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.places import IMPORT_PATH
 
 _LOG = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[3]
 _CLI = "sixgig.contrastive.__main__"
 #: Exit codes of the process, see :mod:`sixgig.contrastive.__main__`.
 _KNOWN_ERROR, _OUT_OF_MEMORY = 3, 4
@@ -78,8 +78,8 @@ class Tensorflow1Process:
 def environment(threads: int) -> dict[str, str]:
     """Return the environment variables of a process in the other environment, without paths to this one's packages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    own = {"PYTHONPATH": str(_ROOT), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**kept, **own, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
+    own = {"PYTHONPATH": str(IMPORT_PATH), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
 
 
 def _event(line: str) -> Mapping[str, Any] | None:

@@ -14,7 +14,6 @@ import os
 import platform
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
@@ -34,7 +33,6 @@ _BUILD = (
     "tensorflow==1.15.5"
 )
 _DEVICE_NAMES = {"cpu": "CPU", "cuda": "GPU"}
-_ROOT = Path(__file__).resolve().parents[3]
 _CARD_FILES = ("/dev/nvidiactl", "/dev/dxg")  # Linux; Windows' Linux subsystem
 _Arithmetic = Callable[[str, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -236,8 +234,7 @@ def probe(
     """
     module = "sixgig.contrastive.tensorflow1.environment"
     command = command or [sys.executable, "-m", module, "--device", device, "--memory-fraction", str(memory_fraction)]
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
+    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, env=variables, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:

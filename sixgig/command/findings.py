@@ -1,0 +1,43 @@
+"""What a new study file is written from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Findings:
+    """What the study file is written from.
+
+    Attributes:
+        name: Name of study and cohort.
+        stanza: The cohort's part of the study file.
+        found: What was found, as sentences.
+        notes: What the user should check, as sentences.
+        depth: Slices of a volume; None for images, and for volumes that are not there yet.
+        folds: Folds of the outer cross-validation.
+    """
+
+    name: str
+    stanza: dict[str, Any]
+    found: list[str]
+    notes: list[str] = field(default_factory=list)
+    depth: int | None = None
+    folds: int = 5
+
+    def choose_positive(self, classes: list[str]) -> None:
+        """Make the last of two classes the positive one."""
+        if len(classes) == 2:
+            self.stanza["positive"] = classes[-1]
+            self.notes.append(
+                f"the positive class is {classes[-1]}: sensitivity, specificity and the ROC curve are about it"
+            )
+
+
+def cohort_name(path: Path) -> str:
+    """Return a name that the schema allows, from that of a folder or file."""
+    name = re.sub(r"[^a-z0-9]+", "_", path.resolve().name.split(".")[0].lower()).strip("_")
+    return name if re.match("[a-z]", name) and name != "downloads" else f"cohort_{name}".strip("_")

@@ -1,0 +1,93 @@
+"""The command line: `sixgig run`, `sixgig new`, `sixgig snakefile`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import sixgig
+from sixgig.errors import SixgigError
+from sixgig.runtime.places import WORKFLOW
+
+#: Exit code of a mistake in the command or in the study file.
+MISTAKE = 2
+_INTERRUPTED = 130
+_RUN = "run a study: snakemake with the packaged workflow and its default profile"
+_NEW = "look at your data and write a study file for it"
+_NEW_MORE = """
+SOURCE is one of
+  a folder with one folder of PNG, JPEG or TIFF files for each class
+  a CSV with one row for each image or NIfTI file, its subject and its class
+  a folder of BraTS, ACDC, the Medical Segmentation Decathlon or DICOM series
+  an .npz file of MedMNIST
+  a public cohort by name, such as medmnist:pneumoniamnist or medmnist:nodulemnist3d:64
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What follows the command's name; those of the process when None.
+
+    Returns:
+        The exit code: that of Snakemake for a run, 2 for a mistake in the command or in the study file.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if given[:1] == ["run"] and given[1:2] and given[1].startswith("-") and given[1] not in ("-h", "--help"):
+        parser.error(f"the study file comes first: sixgig run STUDY.yaml {' '.join(given[1:])}")
+    chosen = parser.parse_args(given)
+    try:
+        return _work(chosen)
+    except (SixgigError, OSError) as error:
+        print(f"sixgig: {error}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _work(chosen: argparse.Namespace) -> int:
+    # Imported late, so that --help and `snakefile` answer at once.
+    if chosen.command == "run":
+        from sixgig.command.run import run_study
+
+        return run_study(chosen.study, chosen.options)
+    if chosen.command == "new":
+        from sixgig.command.new import new_study
+
+        print(new_study(chosen.source, chosen.output, chosen.labels))
+        return 0
+    print(WORKFLOW / "Snakefile")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sixgig", description="Compare ways of turning medical images into features, with honest statistics."
+    )
+    parser.add_argument("--version", action="version", version=f"sixgig {sixgig.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    new = commands.add_parser(
+        "new", help=_NEW, description=_NEW, epilog=_NEW_MORE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    new.add_argument("source", metavar="SOURCE", help="where the images are, see below")
+    new.add_argument(
+        "-o", "--output", type=Path, default=Path("study.yaml"), metavar="STUDY.yaml", help="default: study.yaml"
+    )
+    new.add_argument("--labels", type=Path, metavar="CSV", help="class of each subject, for data that carry none")
+
+    run = commands.add_parser("run", help=_RUN, description=_RUN)
+    run.add_argument("study", type=Path, metavar="STUDY.yaml", help="the study file; results go to ./results/<study>/")
+    run.add_argument(
+        "options",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="options of Snakemake, such as -n (show the jobs) or --cores 4 (default: all)",
+    )
+
+    commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
+    return parser

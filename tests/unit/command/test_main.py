@@ -1,0 +1,128 @@
+"""The command line: what it passes on, what it checks first, and its exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import sixgig
+from sixgig.command import run
+from sixgig.command.main import main
+from sixgig.runtime.places import WORKFLOW
+
+STUDY = {
+    "study": "x",
+    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 20}}}},
+    "weights": {"w": {"source": {"hub": {}}, "converter": "timm", "model": "resnet50.a1_in1k"}},
+    "arms": {"baseline_cnn": {"weights": "w"}},
+    "controls": {"random_vit": False},
+}
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Commands that were started, in a folder with a study file; none runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    commands = []
+    monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
+    return commands
+
+
+def test_importing_sixgig_costs_nothing():
+    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib"}
+    for module in ("sixgig", "sixgig.command.main"):
+        code = f"import sys, {module}; print(' '.join({heavy} & set(sys.modules)))"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=WORKFLOW)
+        assert found.stdout.strip() == ""
+
+
+def test_version_help_and_snakefile(capsys):
+    for argument in ("--version", "--help"):
+        with pytest.raises(SystemExit, match="0"):
+            main([argument])
+    shown = capsys.readouterr().out
+    assert f"sixgig {sixgig.__version__}" in shown
+    assert all(f"\n    {command}" in shown for command in ("run", "new", "snakefile"))
+    assert main(["snakefile"]) == 0
+    assert capsys.readouterr().out == f"{WORKFLOW / 'Snakefile'}\n"
+
+
+def test_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "sixgig", "--version"], capture_output=True, text=True, cwd=WORKFLOW)
+    assert done.stdout == f"sixgig {sixgig.__version__}\n"
+
+
+def test_run_passes_options_on(started, tmp_path):
+    assert main(["run", "study.yaml", "-n", "--forcerun", "encode_images", "--", "cohorts"]) == 0
+    (command,) = started
+    own = ["--configfile", str(tmp_path / "study.yaml"), "--cores", "all", "--workflow-profile"]
+    own += [str(WORKFLOW / "profiles/default"), "--snakefile", str(WORKFLOW / "Snakefile")]
+    given = ["-n", "--forcerun", "encode_images", "--", "cohorts"]
+    assert command == [sys.executable, "-m", "snakemake", *own, *given]
+
+
+@pytest.mark.parametrize(
+    "option", [["--cores", "2"], ["--cores=2"], ["-c2"], ["-c", "2"], ["-j", "3"], ["--jobs", "3"]]
+)
+def test_run_leaves_the_cores_to_the_user(started, option):
+    main(["run", "study.yaml", *option])
+    assert "all" not in started[0]
+
+
+def test_run_leaves_the_profile_to_the_user(started):
+    main(["run", "study.yaml", "--workflow-profile", "slurm"])
+    assert started[0].count("--workflow-profile") == 1
+
+
+def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, capsys):
+    folder = tmp_path / "elsewhere"
+    (folder / "results/x").mkdir(parents=True)
+    (folder / "results/x/report.html").write_text("")
+    main(["run", "study.yaml", "-d", str(folder), "-n"])
+    assert "report" not in capsys.readouterr().out
+    main(["run", "study.yaml", "-d", str(folder)])
+    assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "study.yaml: cannot be read: No such file or directory\n  Next step: name a study file"),
+        ("a: [", "study.yaml: is no YAML"),
+        ("- a\n", "study.yaml: holds no keys"),
+        (yaml.safe_dump({**STUDY, "sed": 1}), "config key sed: is not known\n  Next step: did you mean `seed`?"),
+        (
+            yaml.safe_dump({**STUDY, "cohorts": {"c": {"adapter": "acdc", "source": {"path": "nowhere"}}}}),
+            "needs files that are not there",
+        ),
+    ],
+)
+def test_mistakes_end_with_2_and_no_traceback(started, tmp_path, capsys, text, message):
+    (tmp_path / "study.yaml").unlink()
+    if text is not None:
+        (tmp_path / "study.yaml").write_text(text)
+    assert main(["run", "study.yaml"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("sixgig: ")
+    assert message in shown
+    assert "Traceback" not in shown
+    assert started == []
+
+
+def test_what_the_command_line_overrides_is_not_checked(started, tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "seed": "none"}))
+    assert main(["run", "study.yaml", "--config", "seed=3"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "-n", "study.yaml"], ["walk"]])
+def test_wrong_usage_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "usage: sixgig" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "expected"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), 9)", 137)])
+def test_exit_code_is_passed_on(code, expected):
+    assert run._follow([sys.executable, "-c", f"import os, sys; {code}"]) == expected
