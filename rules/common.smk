@@ -7,9 +7,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
+from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.plan import Plan
+from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
-
 
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
@@ -27,6 +28,22 @@ def relative_to_here(path):
     """Write a path of the repository from the working directory, so that a moved clone has nothing to run again."""
     inside = os.path.commonpath([os.path.abspath(path), workflow.basedir]) == str(workflow.basedir)
     return os.path.relpath(path) if inside else path
+
+
+def figure_files(folder, kinds):
+    """Name the files of figures; SVG ones are in Snakemake's report, under their captions."""
+    drawn = {}
+    for kind in kinds:
+        for suffix in FORMATS:
+            file = ensure(f"{folder}/{kind.name}.{suffix}", non_empty=True)
+            drawn[f"{kind.name}_{suffix}"] = file
+        drawn[f"{kind.name}_svg"] = report(
+            drawn[f"{kind.name}_svg"],
+            caption=f"../report/captions/{kind.name}.rst",
+            category="Figures",
+            labels={"cohort": "all" if kind.over_cohorts else "{cohort}", "figure": kind.name.replace("_", " ")},
+        )
+    return drawn
 
 
 def source_features(wildcards):

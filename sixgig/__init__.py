@@ -10,7 +10,7 @@ __all__ = ["Study"]
 def __getattr__(name):  # type: ignore[no-untyped-def]
     # Late, because the package is also imported by a Python 3.7 that has neither pandas nor the syntax of that module.
     if name == "Study":
-        from sixgig.results.study import Study
+        from sixgig.notebook import Study
 
         return Study
     raise AttributeError(f"module 'sixgig' has no attribute {name!r}")

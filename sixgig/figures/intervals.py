@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="intervals",
+    title="Estimates with 95% intervals",
+    caption=(
+        "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
+        "bootstrap interval over subjects (BCa where it is defined); the dotted line is the level of guessing. "
+        "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
+        "that."
+    ),
+    order=10,
+)
 
 
 def n_classes(study: Study, cohort: str) -> int | None:

@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="reconstruction",
+    title="Masked patches filled in",
+    caption=(
+        "Evaluation subjects, which the arm was not trained on. From left to right: what it was asked to restore, what "
+        "it saw (grey: masked), what it made of it. Volumes are cut through the middle of the crop."
+    ),
+    order=90,
+    needs="pictures",
+)
 
 ARM = "vit_mim"
 _STATES = {"original": "original", "masked": "masked input", "reconstruction": "reconstruction"}
@@ -30,7 +42,7 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure; an empty one that says why when the arm has no pictures.
     """
     title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=titles.arm_title(ARM))
-    pictures = study.pictures(cohort, ARM)
+    pictures = study.training.pictures(cohort, ARM)
     if not pictures:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))
     planes = sum(name.startswith("original_") for name in pictures)

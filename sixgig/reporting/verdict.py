@@ -83,13 +83,13 @@ def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
     Returns:
         ``a better``, ``b better``, ``within noise``, ``not testable``, or ``not tested`` when the two share no folds.
     """
-    row = study.pair(cohort, a, b)
+    row = study.pairs.row(cohort, a, b)
     if row is None:
         return "not tested"
     if row["verdict"] != "not testable":
         return str(row["verdict"])
     ahead = "a better" if (row["difference"] > 0) == METRICS[study.metric].higher_is_better else "b better"
-    subjects = study.pair(cohort, a, b, "mcnemar")
+    subjects = study.pairs.row(cohort, a, b, "mcnemar")
     return ahead if subjects is not None and subjects["verdict"] == ahead else "not testable"
 
 
@@ -157,7 +157,7 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
 
 def _compare(study: Study, cohort: str, best: Method, other: Method) -> str:
     """One sentence about the best method against another one, and one about what could not have been seen."""
-    row, title, alpha = study.pair(cohort, best, other), method_title(other), study.alpha
+    row, title, alpha = study.pairs.row(cohort, best, other), method_title(other), study.alpha
     if row is None:
         return tr("It was not tested against {method}.", method=title)
     if row["verdict"] == "not testable":
@@ -210,7 +210,7 @@ def _compare_subjects(study: Study, cohort: str, best: Method, other: Method, di
         method=title,
         difference=numbers.difference(difference),
     )
-    row = study.pair(cohort, best, other, "mcnemar")
+    row = study.pairs.row(cohort, best, other, "mcnemar")
     if row is None:
         return start + "."
     facts = tr(
