@@ -74,5 +74,5 @@ class Quarantine:
             self.failed_path,
             f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "
             f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
-            "repair or remove these files (this list and the job's log name them all), or raise quarantine.max_fraction",
+            "repair or remove these files (the list and the job's log name them all), or raise quarantine.max_fraction",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import style
 from sixgig.figures.base import Kind
 from sixgig.results.study import Study
@@ -37,9 +38,8 @@ def n_classes(study: Study, cohort: str) -> int | None:
 
 def guessing(metric: str, classes: int | None) -> float | None:
     """What guessing gives on a metric, or None where that depends on more than the number of classes."""
-    if metric == "balanced_accuracy" and classes:
-        return 1 / classes
-    return {"macro_auc": 0.5, "mcc": 0.0}.get(metric)
+    guess = METRICS[metric].guess
+    return guess(classes) if guess and classes else None
 
 
 def draw(study: Study, cohort: str) -> Figure:

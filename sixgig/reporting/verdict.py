@@ -15,7 +15,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.intervals import guessing, n_classes
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.words import numbers
-from sixgig.words.language import current, tr
+from sixgig.words.language import tr
 from sixgig.words.titles import arm_title, lower_case, method_title, metric_title
 
 _RANDOM = "control_random_vit"
@@ -151,7 +151,7 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
         best=method_title(best),
         metric=metric,
         score=numbers.score(row["estimate"]),
-        facts="; ".join(facts) if current() != "en" else ", ".join(facts),
+        facts=numbers.between().join(facts),
     )
 
 

@@ -18,13 +18,13 @@ RUN = (
 )  # fmt: skip
 
 
-def snakemake(folder, *arguments, check=True):
+def snakemake(folder, *arguments, check=True, variables=ENVIRONMENT):
     """Run Snakemake on the repository's Snakefile with ``folder`` as working directory."""
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
         "--configfile", str(folder / "study.yaml"), *arguments,
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=variables, check=False)
     if check:
         assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-8000:]
     return result

@@ -30,15 +30,18 @@ def test_what_the_study_file_says(study):
 
 
 def test_the_package_offers_it():
-    assert sixgig.Study is Study
+    assert issubclass(sixgig.Study, Study)
     with pytest.raises(AttributeError, match="no attribute 'Studies'"):
         sixgig.Studies  # noqa: B018
 
 
-def test_a_figure_as_an_object(study):
+def test_a_figure_as_an_object(folder):
+    study = sixgig.Study(folder)
     assert study.figure("elpv", "scores").axes
     with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of intervals"):
         study.figure("elpv", "pie")
+    with pytest.raises(SixgigError, match=r"no cohort 'xyz' in summary.csv\n  Next step: use one of elpv"):
+        study.figure("xyz", "scores")
     assert study.figure_over_cohorts("critical_difference").axes
     with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of critical_difference"):
         study.figure_over_cohorts("pie")

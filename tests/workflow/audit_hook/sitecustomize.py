@@ -1,8 +1,8 @@
 """Python imports this module at its start where this folder is on PYTHONPATH; see `audit.py`.
 
 In a process that runs one of Snakemake's scripts, and in the processes that it starts, it appends every file that is
-opened and every folder that is listed to a file in the folder that AUDIT names. At the end the script's own process adds
-what its rule declares.
+opened and every folder that is listed to a file in the folder that AUDIT names. At the end the script's own process
+adds what its rule declares.
 """
 
 import atexit
