@@ -13,11 +13,7 @@ rule report:
 rule draw_figures:
     """Draw the figures of one cohort."""
     input:
-        metrics="results/{study}/metrics.csv",
-        summary="results/{study}/summary.csv",
-        budget="results/{study}/statistics/budget.csv",
-        pairwise="results/{study}/statistics/pairwise.csv",
-        study="results/{study}/study.json",
+        tables=PLAN.figure_tables(over_cohorts=False),
         shown=lambda wildcards: PLAN.figure_inputs(wildcards.cohort),
     output:
         **figure_files("results/{study}/figures/{cohort}", PLAN.kinds(over_cohorts=False)),
@@ -39,8 +35,7 @@ rule draw_figures:
 rule draw_comparisons:
     """Draw the figures over all cohorts together."""
     input:
-        tables=PLAN.targets("statistics"),
-        study="results/{study}/study.json",
+        tables=PLAN.figure_tables(over_cohorts=True),
     output:
         **figure_files("results/{study}/figures", PLAN.kinds(over_cohorts=True)),
     log:

@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            ScoredFiles(
+            files=ScoredFiles(
                 predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
                 held_out=by_key(snakemake.params.methods, snakemake.input.held_out),
                 splits=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.splits),

@@ -17,6 +17,7 @@ class Kind:
         title: Title in the report.
         caption: How to read it.
         order: Place in the report; figures with a lower number come first.
+        reads: Tables that it shows, relative to the study's folder; predictions and what training left need no mention.
         over_cohorts: Whether one figure is drawn over all cohorts, and not one for each of them.
         needs: When it is drawn: ``results`` (always), ``training`` (when an arm was trained), or ``pictures`` (when an
             arm that was trained leaves pictures).
@@ -26,5 +27,6 @@ class Kind:
     title: str
     caption: str
     order: int
+    reads: tuple[str, ...] = ()
     over_cohorts: bool = False
     needs: str = "results"

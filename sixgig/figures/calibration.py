@@ -25,6 +25,7 @@ KIND = Kind(
         "much. Error: mean distance from the line; by chance: what perfect scores would show on as many subjects."
     ),
     order=50,
+    reads=("summary.csv",),
 )
 
 _TICKS = (0.0, 0.5, 1.0)

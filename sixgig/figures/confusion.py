@@ -24,6 +24,7 @@ KIND = Kind(
         "predictions of all repeats are pooled."
     ),
     order=30,
+    reads=("summary.csv",),
 )
 
 

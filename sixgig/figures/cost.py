@@ -25,6 +25,7 @@ KIND = Kind(
         "line joins the arms that no other one equals for less (Pareto front); it orders estimates and tests nothing."
     ),
     order=60,
+    reads=("statistics/budget.csv",),
 )
 
 

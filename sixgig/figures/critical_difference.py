@@ -26,6 +26,7 @@ KIND = Kind(
         "are not ranked, at the place that they would take."
     ),
     order=10,
+    reads=("statistics/omnibus.csv", "statistics/ranks.csv"),
     over_cohorts=True,
 )
 

@@ -21,6 +21,7 @@ KIND = Kind(
         "interaction, which cannot be told from noise. Controls do not count. The shares describe; they are no test."
     ),
     order=20,
+    reads=("statistics/factors.csv",),
     over_cohorts=True,
 )
 

@@ -24,6 +24,7 @@ KIND = Kind(
         "that."
     ),
     order=10,
+    reads=("summary.csv",),
 )
 
 

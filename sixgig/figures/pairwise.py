@@ -24,6 +24,7 @@ KIND = Kind(
         "in every fold, which the test cannot judge."
     ),
     order=70,
+    reads=("summary.csv", "statistics/pairwise.csv"),
 )
 
 

@@ -26,6 +26,7 @@ KIND = Kind(
         "dotted line a score tells nothing."
     ),
     order=40,
+    reads=("summary.csv",),
 )
 
 #: Points of the false-positive axis at which curves are averaged.

@@ -23,6 +23,7 @@ KIND = Kind(
         "one cross-validation share subjects and are not independent, so the width of a box is not an error bar."
     ),
     order=20,
+    reads=("summary.csv", "metrics.csv"),
 )
 
 

@@ -213,6 +213,11 @@ class Plan:
         """Return the modules that draw the figures of the study."""
         return [figure_module(kind) for over_cohorts in (False, True) for kind in self.kinds(over_cohorts)]
 
+    def figure_tables(self, over_cohorts: bool) -> list[str]:
+        """Return the tables that figures show, and study.json, which names metric and language."""
+        names = dict.fromkeys(name for kind in self.kinds(over_cohorts) for name in kind.reads)
+        return [f"results/{self.study}/{name}" for name in (*names, "study.json")]
+
     def figure_inputs(self, cohort: str) -> list[str]:
         """Return what the figures of one cohort show beside tables: its predictions, and what its training left."""
         suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")

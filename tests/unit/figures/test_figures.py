@@ -311,9 +311,7 @@ def test_metric_titles_inside_a_sentence(metric, title):
 
 def test_training_curves_are_drawn_for_trained_arms_only(study, tmp_path):
     write_figures(study, [tmp_path / "training.svg"], "acdc_phantom")
-    assert (tmp_path / "training.svg").read_text().count(
-        "local loss"
-    ) == 1  # a line and a word where the second stage begins
+    assert (tmp_path / "training.svg").read_text().count("local loss") == 1  # where the second stage begins
     nothing = words(training.draw(study, "brats_phantom"))
     assert "Nothing to draw: no arm of this cohort was trained to its end" in nothing
 
