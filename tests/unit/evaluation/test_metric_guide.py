@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,7 +44,7 @@ def test_a_metric_added_by_the_guide_is_scored(tmp_path):
     module = tmp_path / "sixgig/evaluation/metrics.py"
     text = module.read_text()
     end = text.index("    )\n}\n", text.index("METRICS: dict"))
-    module.write_text(text[:end] + block + text[end:])
+    module.write_text(text[:end] + textwrap.indent(block.rstrip(), 8 * " ") + ",\n" + text[end:])
     run = subprocess.run([sys.executable, "-c", SCORE], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout.splitlines()[-1])
