@@ -256,7 +256,8 @@ class Study:
     @cached_property
     def training(self) -> Training:
         """What arms left while they learned."""
-        return Training(self.folder / "pretraining", ARM_ORDER)
+        arms = sorted(self.config.get("arms") or (), key=lambda arm: method_order(Method(arm, "")))
+        return Training(self.folder / "pretraining", arms)
 
     # ---- files of one cohort
 

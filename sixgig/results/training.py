@@ -19,16 +19,15 @@ class Training:
 
     Args:
         folder: The ``pretraining`` folder.
-        arm_order: Arms in display order.
+        arms: The study's arms in display order. What lies there of other arms is left alone.
     """
 
-    def __init__(self, folder: Path, arm_order: Sequence[str]) -> None:
-        self._folder, self._arm_order = folder, arm_order
+    def __init__(self, folder: Path, arms: Sequence[str]) -> None:
+        self._folder, self._arms = folder, arms
 
     def arms(self, cohort: str) -> list[str]:
         """Arms that were trained on one cohort, failed ones included, in display order."""
-        found = {path.stem for path in (self._folder / cohort).glob("*.json")}
-        return [arm for arm in self._arm_order if arm in found] + sorted(found - set(self._arm_order))
+        return [arm for arm in self._arms if (self._folder / cohort / f"{arm}.json").exists()]
 
     def facts(self, cohort: str, arm: str) -> dict[str, Any]:
         """What ``pretraining/<cohort>/<arm>.json`` says about the training."""
