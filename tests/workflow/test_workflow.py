@@ -293,8 +293,12 @@ def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tin
     result = snakemake(study(config), "--cores", "2", "cohorts", check=False)
     assert result.returncode != 0
     assert broken.parent.name in result.stderr + result.stdout
+    listed = study.folder / "results/tiny/logs/prepare_cohort/mine.quarantine.csv"
+    assert f"results/tiny/logs/prepare_cohort/{listed.name}: 1 of 16 subjects" in result.stderr + result.stdout
+    assert QUARANTINE.read(listed)["subject_id"].tolist() == [broken.parent.name]
     config["quarantine"] = {"max_fraction": 0.1}
     snakemake(study(config), "--cores", "2", "cohorts")
+    assert listed.read_text() == ""  # Snakemake makes an empty one
     rows = QUARANTINE.read(study.folder / "results/tiny/cohorts/mine/quarantine.csv")
     assert rows["subject_id"].tolist() == [broken.parent.name]
     subjects = pd.unique(MANIFEST.read(study.folder / "results/tiny/cohorts/mine/manifest.csv")["subject_id"])
