@@ -26,7 +26,7 @@ rule draw_figures:
     resources:
         mem_mb=800,
     params:
-        digest=code_digest("draw_figures", *PLAN.figure_modules()),
+        digest=code_digest("draw_figures", *PLAN.figure_modules(over_cohorts=False)),
         templates=template_digest(),
     script:
         "../scripts/draw_figures.py"
@@ -47,7 +47,7 @@ rule draw_comparisons:
     resources:
         mem_mb=800,
     params:
-        digest=code_digest("draw_comparisons", *PLAN.figure_modules()),
+        digest=code_digest("draw_comparisons", *PLAN.figure_modules(over_cohorts=True)),
         templates=template_digest(),
     script:
         "../scripts/draw_comparisons.py"

@@ -209,9 +209,10 @@ class Plan:
         names = [*(f"{root}/{kind.name}" for kind in self.kinds(over_cohorts=True)), *own]
         return [f"{name}.{suffix}" for name in names]
 
-    def figure_modules(self) -> list[str]:
-        """Return the modules that draw the figures of the study."""
-        return [figure_module(kind) for over_cohorts in (False, True) for kind in self.kinds(over_cohorts)]
+    def figure_modules(self, over_cohorts: bool | None = None) -> list[str]:
+        """Return the modules that draw the figures of every cohort, those over all cohorts, or both (None)."""
+        groups = (False, True) if over_cohorts is None else (over_cohorts,)
+        return [figure_module(kind) for group in groups for kind in self.kinds(group)]
 
     def figure_tables(self, over_cohorts: bool) -> list[str]:
         """Return the tables that figures show, and study.json, which names metric and language."""
