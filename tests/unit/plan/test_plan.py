@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.evaluation.metrics import METRICS
 from sixgig.plan.plan import Plan
 from sixgig.weights.build import CONVERTERS
+from sixgig.words.language import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -155,3 +157,11 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
 def test_unknown_stage(config):
     with pytest.raises(ValueError, match="no stage everything"):
         Plan(config).targets("everything")
+
+
+def test_the_schema_offers_the_metrics_and_languages_that_there_are():
+    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["properties"]
+    offered = schema["evaluation"]["properties"]["metric"]["enum"]
+    usable = [name for name, metric in METRICS.items() if metric.higher_is_better and not metric.binary_only]
+    assert offered == usable
+    assert sorted(schema["language"]["enum"]) == sorted(LANGUAGES)
