@@ -27,6 +27,7 @@ rule obtain_cohort:
         mem_mb=2000,
     params:
         source=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["source"],
+        raw="results/{study}/raw",
         digest=code_digest("obtain_cohort"),
     script:
         "../scripts/obtain_cohort.py"
@@ -35,8 +36,8 @@ rule obtain_cohort:
 rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes.
 
-    quarantine.csv is written too, but not declared: Snakemake deletes the outputs of a job that failed, and the list of
-    bad files is what the user needs then. volumes.npy has no rows when the config asks for no volumes.
+    Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
+    beside the log in that case. volumes.npy has no rows when the config asks for no volumes.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -44,9 +45,11 @@ rule prepare_cohort:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
+        quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
+        quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
     conda:
@@ -60,6 +63,7 @@ rule prepare_cohort:
         image_size=PLAN.config["image"]["size"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
+        checkpoints="results/{study}/.checkpoints",
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"

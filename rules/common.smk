@@ -6,7 +6,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
+from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.plan import Plan
+from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
 
 code_digest = cache(this_source().digest)
@@ -19,6 +21,22 @@ def plan_study(study_config):
         return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
+
+
+def figure_files(folder, kinds):
+    """Name the files of figures; SVG ones are in Snakemake's report, under their captions."""
+    drawn = {}
+    for kind in kinds:
+        for suffix in FORMATS:
+            file = ensure(f"{folder}/{kind.name}.{suffix}", non_empty=True)
+            drawn[f"{kind.name}_{suffix}"] = file
+        drawn[f"{kind.name}_svg"] = report(
+            drawn[f"{kind.name}_svg"],
+            caption=f"../report/captions/{kind.name}.rst",
+            category="Figures",
+            labels={"cohort": "all" if kind.over_cohorts else "{cohort}", "figure": kind.name.replace("_", " ")},
+        )
+    return drawn
 
 
 def source_features(wildcards):

@@ -28,8 +28,10 @@ if PLAN.environments:
 
     # Variables and not `params:`, so that a clone or package that was moved has nothing to run again. A shell command
     # cannot name what is defined here when another Snakefile uses this one as a module.
-    os.environ["SIXGIG_IMPORT_PATH"] = str(IMPORT_PATH)
-    os.environ.update({f"SIXGIG_PYTHON_{name}": found.python for name, found in PLAN.environments.items()})
+    os.environ.update(
+        {f"SIXGIG_PYTHON_{name}": found.python for name, found in PLAN.environments.items()},
+        SIXGIG_IMPORT_PATH=str(IMPORT_PATH),
+    )
 
     rule check_environment:
         """Check Python, libraries and device of an arm's own environment, and let it prove that it computes.

@@ -22,6 +22,7 @@ if PLAN.pretrained_arms:
             splits="results/{study}/cohorts/{cohort}/splits.csv",
             gate="results/{study}/cohorts/{cohort}/leakage.json",
             weights=lambda wildcards: PLAN.weights_file(wildcards.arm),
+            provenance=lambda wildcards: PLAN.provenance_file(PLAN.weights_file(wildcards.arm)),
             environment=lambda wildcards: PLAN.environment_check(wildcards.arm),
             python=lambda wildcards: ancient(PLAN.environment_python(wildcards.arm)),
         output:
@@ -47,7 +48,8 @@ if PLAN.pretrained_arms:
             scope=PLAN.config["scope"],
             device=PLAN.config["device"],
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
-            mlflow=PLAN.config["tracking"]["mlflow"],
+            checkpoints="results/{study}/.checkpoints",
+            tracking="results/{study}/mlflow.db" if PLAN.config["tracking"]["mlflow"] else "",
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:
@@ -62,6 +64,7 @@ rule encode_images:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
         weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
+        provenance=lambda wildcards: PLAN.provenance_file(PLAN.encoder_file(wildcards.cohort, wildcards.arm)),
     output:
         features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
         sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),
@@ -83,6 +86,7 @@ rule encode_images:
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
         seed=PLAN.seed,
+        checkpoints="results/{study}/.checkpoints",
         digest=lambda wildcards: code_digest("encode_images", PLAN.arm_module(wildcards.arm)),
     script:
         "../scripts/encode_images.py"

@@ -10,7 +10,10 @@ rule statistics:
 rule score_predictions:
     """Metrics of every fold, and 95% subject-level intervals of every method."""
     input:
-        predictions=PLAN.targets("classify"),
+        predictions=PLAN.predictions("csv"),
+        held_out=PLAN.predictions("test.csv"),
+        splits=PLAN.cohort_files("splits.csv"),
+        sidecars=PLAN.features("json"),
     output:
         metrics=report(
             ensure("results/{study}/metrics.csv", non_empty=True),
@@ -34,7 +37,9 @@ rule score_predictions:
         mem_mb=1500,
     params:
         positives=PLAN.positives,
-        methods=PLAN.methods,
+        cohorts=PLAN.cohorts,
+        arms=PLAN.arm_keys,
+        methods=PLAN.method_keys,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
         digest=code_digest("score_predictions"),
@@ -78,7 +83,7 @@ rule compare_methods:
 rule compare_subjects:
     """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
     input:
-        predictions=PLAN.targets("classify"),
+        predictions=PLAN.predictions("csv"),
     output:
         mcnemar=report(
             ensure("results/{study}/statistics/mcnemar.csv", non_empty=True),
@@ -99,8 +104,7 @@ rule compare_subjects:
     resources:
         mem_mb=800,
     params:
-        cohorts=PLAN.cohorts,
-        methods=PLAN.methods,
+        methods=PLAN.method_keys,
         alpha=PLAN.config["evaluation"]["alpha"],
         digest=code_digest("compare_subjects"),
     script:
@@ -110,9 +114,10 @@ rule compare_subjects:
 rule collect_costs:
     """What each cohort, arm and classifier took: time, memory, batch size, device."""
     input:
-        predictions=PLAN.targets("classify"),
-        features=PLAN.targets("features"),
-        cohorts=PLAN.targets("cohorts"),
+        cohorts=PLAN.cohort_files("cohort.json"),
+        trainings=PLAN.trainings("json"),
+        sidecars=PLAN.features("json"),
+        predictions=PLAN.predictions("json"),
     output:
         costs=report(
             ensure("results/{study}/costs.csv", non_empty=True),
@@ -129,8 +134,9 @@ rule collect_costs:
         mem_mb=500,
     params:
         cohorts=PLAN.cohorts,
-        arms=PLAN.arms,
-        methods=PLAN.methods,
+        trained=PLAN.trained_keys,
+        arms=PLAN.arm_keys,
+        methods=PLAN.method_keys,
         digest=code_digest("collect_costs"),
     script:
         "../scripts/collect_costs.py"
@@ -198,7 +204,7 @@ rule weigh_budget:
     input:
         summary="results/{study}/summary.csv",
         costs="results/{study}/costs.csv",
-        features=PLAN.targets("features"),
+        sidecars=PLAN.features("json"),
     output:
         budget=report(
             ensure("results/{study}/statistics/budget.csv", non_empty=True),
@@ -215,6 +221,7 @@ rule weigh_budget:
         mem_mb=500,
     params:
         metric=PLAN.config["evaluation"]["metric"],
+        arms=PLAN.arm_keys,
         digest=code_digest("weigh_budget"),
     script:
         "../scripts/weigh_budget.py"

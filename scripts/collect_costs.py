@@ -1,22 +1,24 @@
 """Collect what each cohort, arm and classifier took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sixgig.runtime.inputs import by_key
 from sixgig.runtime.jobs import job
 from sixgig.statistics.costs import collect_costs
 from sixgig.tables.costs import COSTS
 
 
 def main(
-    cohorts: Sequence[str],
-    arms: Sequence[str],
-    methods: Sequence[tuple[str, str]],
+    cohorts: Mapping[tuple[str, ...], Path],
+    trainings: Mapping[tuple[str, ...], Path],
+    sidecars: Mapping[tuple[str, ...], Path],
+    predictions: Mapping[tuple[str, ...], Path],
     costs: Path,
 ) -> None:
     """Collect what each cohort, arm and classifier took."""
-    COSTS.write(collect_costs(costs.parent, cohorts, arms, methods), costs)
+    COSTS.write(collect_costs(cohorts, trainings, sidecars, predictions), costs)
 
 
 if __name__ == "__main__":
@@ -24,8 +26,9 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            cohorts=snakemake.params.cohorts,
-            arms=snakemake.params.arms,
-            methods=snakemake.params.methods,
+            cohorts=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.cohorts),
+            trainings=by_key(snakemake.params.trained, snakemake.input.trainings),
+            sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
+            predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
             costs=Path(snakemake.output.costs),
         )

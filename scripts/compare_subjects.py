@@ -1,23 +1,23 @@
 """Compare the methods of each cohort over its subjects: exact McNemar and DeLong tests with Holm's correction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sixgig.runtime.inputs import by_key
 from sixgig.runtime.jobs import job
 from sixgig.statistics.subjects import compare_subjects
 from sixgig.tables.pairs import DELONG, MCNEMAR
 
 
 def main(
-    cohorts: Sequence[str],
-    methods: Sequence[tuple[str, str]],
+    predictions: Mapping[tuple[str, ...], Path],
     alpha: float,
     mcnemar: Path,
     delong: Path,
 ) -> None:
     """Compare the methods of each cohort over its subjects: exact McNemar and DeLong tests with Holm's correction."""
-    tests = compare_subjects(mcnemar.parents[1], cohorts, methods, alpha)
+    tests = compare_subjects(predictions, alpha)
     MCNEMAR.write(tests.mcnemar, mcnemar)
     DELONG.write(tests.delong, delong)
 
@@ -27,8 +27,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            cohorts=snakemake.params.cohorts,
-            methods=snakemake.params.methods,
+            predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
             alpha=snakemake.params.alpha,
             mcnemar=Path(snakemake.output.mcnemar),
             delong=Path(snakemake.output.delong),

@@ -1,18 +1,20 @@
 """Draw the figures over all cohorts together as SVG, PNG and PDF."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.figures.catalogue import draw_over_cohorts
+from sixgig.figures.catalogue import write_figures
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
 
 
 def main(
     study: Path,
+    figures: Sequence[Path],
 ) -> None:
     """Draw the figures over all cohorts together as SVG, PNG and PDF."""
-    draw_over_cohorts(Study(study), study / "figures")
+    write_figures(Study(study), figures)
 
 
 if __name__ == "__main__":
@@ -21,4 +23,5 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
             study=Path(f"results/{snakemake.wildcards.study}"),
+            figures=[Path(file) for file in snakemake.output],
         )

@@ -1,9 +1,10 @@
-"""Draw the figures of one cohort as SVG and PNG."""
+"""Draw the figures of one cohort as SVG, PNG and PDF."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.figures.catalogue import draw_cohort
+from sixgig.figures.catalogue import write_figures
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
 
@@ -11,9 +12,10 @@ from sixgig.runtime.jobs import job
 def main(
     study: Path,
     cohort: str,
+    figures: Sequence[Path],
 ) -> None:
-    """Draw the figures of one cohort as SVG and PNG."""
-    draw_cohort(Study(study), cohort, study / "figures")
+    """Draw the figures of one cohort as SVG, PNG and PDF."""
+    write_figures(Study(study), figures, cohort)
 
 
 if __name__ == "__main__":
@@ -23,4 +25,5 @@ if __name__ == "__main__":
         main(
             study=Path(f"results/{snakemake.wildcards.study}"),
             cohort=snakemake.wildcards.cohort,
+            figures=[Path(file) for file in snakemake.output],
         )

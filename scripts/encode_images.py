@@ -29,7 +29,7 @@ if __name__ == "__main__":
                 images=Path(snakemake.input.images),
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
-                checkpoints=Path(f"results/{snakemake.wildcards.study}/.checkpoints"),
+                checkpoints=Path(snakemake.params.checkpoints),
                 device=snakemake.params.device,
                 memory_limit_mb=snakemake.params.memory_limit_mb,
                 seed=snakemake.params.seed,

@@ -28,7 +28,7 @@ if __name__ == "__main__":
         main(
             cohort=snakemake.wildcards.cohort,
             source=snakemake.params.source,
-            raw=Path(f"results/{snakemake.wildcards.study}/raw"),
+            raw=Path(snakemake.params.raw),
             downloads=Path("results/downloads"),
             workers=snakemake.threads,
             output=Path(snakemake.output.source),

@@ -20,23 +20,17 @@ def main(
     seed: int,
     workers: int,
     checkpoints: Path,
+    failed_list: Path,
     digest: str,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
+    failed_list.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
-            options["adapter"],
-            Path(read_json(source)["root"]),
-            folder,
-            image_size=image_size,
-            options=options,
-            seed=seed,
-            max_quarantine_fraction=max_fraction,
-            simulated=simulated,
-            workers=workers,
-            checkpoints=checkpoints,
-            digest=digest,
-        )
+            options["adapter"], Path(read_json(source)["root"]), folder,
+            image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
+            simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
+        )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
     write_json(folder / "cohort.json", {**facts, "title": title, "cost": meter.cost().as_dict()})
@@ -48,13 +42,14 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
             source=Path(snakemake.input.source),
-            folder=Path(snakemake.output.manifest).parent,
+            folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
             image_size=snakemake.params.image_size,
             max_fraction=snakemake.params.max_fraction,
             seed=snakemake.params.seed,
             workers=snakemake.threads,
-            checkpoints=Path(f"results/{snakemake.wildcards.study}/.checkpoints"),
+            checkpoints=Path(snakemake.params.checkpoints),
+            failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
         )

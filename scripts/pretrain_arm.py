@@ -22,7 +22,6 @@ if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
-        results = Path(f"results/{snakemake.wildcards.study}")
         main(
             PretrainJob(
                 study=snakemake.wildcards.study,
@@ -38,8 +37,8 @@ if __name__ == "__main__":
                 splits=Path(snakemake.input.splits),
                 environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
                 python=Path(snakemake.input.python[0]) if snakemake.input.python else None,
-                checkpoints=results / ".checkpoints",
-                tracking=results / "mlflow.db" if snakemake.params.mlflow else None,
+                checkpoints=Path(snakemake.params.checkpoints),
+                tracking=Path(snakemake.params.tracking) if snakemake.params.tracking else None,
                 device=snakemake.params.device,
                 memory_limit_mb=snakemake.params.memory_limit_mb,
                 seed=snakemake.params.seed,

@@ -1,17 +1,18 @@
 """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.evaluation.scoring import score_study
+from sixgig.evaluation.scoring import ScoredFiles, score_study
+from sixgig.runtime.inputs import by_key
 from sixgig.runtime.jobs import job
 from sixgig.tables.scores import METRICS, SUMMARY
 
 
 def main(
+    files: ScoredFiles,
     positives: Mapping[str, str | None],
-    methods: Sequence[tuple[str, str]],
     bootstrap_samples: int,
     seed: int,
     threads: int,
@@ -20,7 +21,7 @@ def main(
     test: Path,
 ) -> None:
     """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
-    scores = score_study(metrics.parent, positives, methods, bootstrap_samples, seed, threads)
+    scores = score_study(files, positives, bootstrap_samples, seed, threads)
     METRICS.write(scores.metrics, metrics)
     SUMMARY.write(scores.summary, summary)
     SUMMARY.write(scores.test, test)
@@ -31,8 +32,13 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
+            files=ScoredFiles(
+                predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
+                held_out=by_key(snakemake.params.methods, snakemake.input.held_out),
+                splits=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.splits),
+                sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
+            ),
             positives=snakemake.params.positives,
-            methods=snakemake.params.methods,
             bootstrap_samples=snakemake.params.bootstrap_samples,
             seed=snakemake.params.seed,
             threads=snakemake.threads,

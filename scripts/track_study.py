@@ -1,5 +1,6 @@
 """Record the study in MLflow's store; a problem there is noted and stops nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from sixgig.runtime.jobs import job
 
 def main(
     study: Path,
+    store: Path,
+    artifacts: Path,
+    files: Sequence[Path],
     output: Path,
 ) -> None:
     """Record the study in MLflow's store; a problem there is noted and stops nothing."""
-    write_json(output, track_study_safely(Study(study), study / "mlflow.db", study / "mlartifacts"))
+    write_json(output, track_study_safely(Study(study), store, artifacts, files))
 
 
 if __name__ == "__main__":
@@ -23,5 +27,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
             study=Path(f"results/{snakemake.wildcards.study}"),
+            store=Path(snakemake.params.store),
+            artifacts=Path(snakemake.params.artifacts),
+            files=[Path(file) for file in snakemake.input.files],
             output=Path(snakemake.output.runs),
         )

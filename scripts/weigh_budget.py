@@ -1,10 +1,11 @@
 """Add to every method's estimate what it took, and mark the methods that nothing cheaper equals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sixgig.runtime.atomic import read_json
+from sixgig.runtime.inputs import by_key
 from sixgig.runtime.jobs import job
 from sixgig.statistics.budget import weigh_budget
 from sixgig.tables.budget import BUDGET
@@ -15,13 +16,13 @@ from sixgig.tables.scores import SUMMARY
 def main(
     summary: Path,
     costs: Path,
-    features: Sequence[Path],
+    sidecars: Mapping[tuple[str, ...], Path],
     metric: str,
     budget: Path,
 ) -> None:
     """Add to every method's estimate what it took, and mark the methods that nothing cheaper equals."""
-    sidecars = {(path.parent.name, path.stem): read_json(path.with_suffix(".json")) for path in features}
-    BUDGET.write(weigh_budget(SUMMARY.read(summary), COSTS.read(costs), sidecars, metric), budget)
+    found = {key: read_json(path) for key, path in sidecars.items()}
+    BUDGET.write(weigh_budget(SUMMARY.read(summary), COSTS.read(costs), found, metric), budget)
 
 
 if __name__ == "__main__":
@@ -31,7 +32,7 @@ if __name__ == "__main__":
         main(
             summary=Path(snakemake.input.summary),
             costs=Path(snakemake.input.costs),
-            features=[Path(path) for path in snakemake.input.features],
+            sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
             metric=snakemake.params.metric,
             budget=Path(snakemake.output.budget),
         )

@@ -3,14 +3,15 @@
 ``sixgig.Study("results/default")`` reads a finished study: tables as DataFrames, figures as objects.
 """
 
-__version__ = "0.1.0"
-__all__ = ["Study"]
+from sixgig.version import __version__
+
+__all__ = ["Study", "__version__"]
 
 
 def __getattr__(name):  # type: ignore[no-untyped-def]
     # Late, because the package is also imported by a Python 3.7 that has neither pandas nor the syntax of that module.
     if name == "Study":
-        from sixgig.results.study import Study
+        from sixgig.notebook import Study
 
         return Study
     raise AttributeError(f"module 'sixgig' has no attribute {name!r}")

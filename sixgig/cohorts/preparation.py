@@ -40,6 +40,7 @@ def prepare_cohort(
     simulated: bool = False,
     workers: int = 1,
     checkpoints: Path | None = None,
+    failed_list: Path | None = None,
     digest: str = "",
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
@@ -65,12 +66,14 @@ def prepare_cohort(
         workers: Maximum number of processes; fewer are used when memory is short.
         checkpoints: Where finished subjects are kept until all are finished; next to the output when None. A killed run
             continues after them, unless options, ``digest`` or their files have changed.
+        failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
+            quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
-        CohortError: The cohort is not where the config says, is empty, or lost too many subjects (quarantine.csv is
-            written in that case), or the disk is full.
+        CohortError: The cohort is not where the config says, is empty, or lost too many subjects (``failed_list``
+            is written in that case), or the disk is full.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
@@ -81,7 +84,7 @@ def prepare_cohort(
             f"cohorts.{cohort}.source", "; ".join(problems), f"set this key of the study file to {adapter.layout}"
         )
     found = adapter.discover(root)
-    quarantine = Quarantine(cohort, output / "quarantine.csv", max_quarantine_fraction)
+    quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections)
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
@@ -179,11 +182,11 @@ def _prepare_all(
                 kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
                 quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))
     if n_unusable == len(records):
-        quarantine.write()
+        quarantine.write(failed=True)
         raise CohortError(
             quarantine.rejections[-1].file,
             f"no subject of cohort {quarantine.cohort} can be used",
-            "repair the files in the log",
+            f"repair the files listed in {quarantine.failed_path}",
         )
 
 

@@ -22,12 +22,13 @@ class Quarantine:
 
     Args:
         cohort: Name of the cohort, for the error message.
-        path: The quarantine.csv to write.
+        path: The quarantine.csv to write when the cohort can be used.
+        failed_path: Where the same list goes when it cannot.
         max_fraction: Largest fraction of subjects that may be lost.
     """
 
-    def __init__(self, cohort: str, path: Path, max_fraction: float) -> None:
-        self.cohort, self._path, self._max_fraction = cohort, path, max_fraction
+    def __init__(self, cohort: str, path: Path, failed_path: Path, max_fraction: float) -> None:
+        self.cohort, self._path, self.failed_path, self._max_fraction = cohort, path, failed_path, max_fraction
         self.rejections: list[Rejection] = []
 
     def add(self, rejections: Iterable[Rejection]) -> None:
@@ -41,14 +42,15 @@ class Quarantine:
         """Subjects lost. A rejected file that belongs to no known subject counts as one subject."""
         return len({rejection.subject_id or f"file {rejection.file}" for rejection in self.rejections})
 
-    def write(self) -> None:
-        """Write quarantine.csv, also when it is empty."""
+    def write(self, *, failed: bool = False) -> None:
+        """Write quarantine.csv, also when it is empty; ``failed`` says where to."""
+        path = self.failed_path if failed else self._path
         frame = pd.DataFrame(
             [(rejection.file, rejection.subject_id, rejection.reason) for rejection in self.rejections],
             columns=QUARANTINE.column_names,
         )
-        with writing(self._path.parent):
-            QUARANTINE.write(frame, self._path)
+        with writing(path.parent):
+            QUARANTINE.write(frame, path)
 
     def check(self, lost_fraction: float, n_subjects: int, *, stopped_early: bool = False) -> None:
         """Stop the study when more subjects were lost than allowed.
@@ -59,18 +61,18 @@ class Quarantine:
             stopped_early: The remaining subjects were not read.
 
         Raises:
-            CohortError: ``lost_fraction`` is above the limit. quarantine.csv was written before.
+            CohortError: ``lost_fraction`` is above the limit. The list was written to ``failed_path`` before.
         """
         if lost_fraction <= self._max_fraction:
             return
-        self.write()
+        self.write(failed=True)
         shown = [f"{rejection.file} ({rejection.reason})" for rejection in self.rejections[:_SHOWN]]
         more = len(self.rejections) - len(shown)
         rest = f"; and {more} more" if more > 0 else ""
         early = ", and the rest was not read" if stopped_early else ""
         raise CohortError(
-            self._path,
+            self.failed_path,
             f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "
             f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
-            "repair or remove these files (all of them are in the job's log), or raise quarantine.max_fraction",
+            "repair or remove these files (the list and the job's log name them all), or raise quarantine.max_fraction",
         )

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import sixgig
 from sixgig.errors import SixgigError
 from sixgig.runtime.places import WORKFLOW
+from sixgig.version import __version__
 
 #: Exit code of a mistake in the command or in the study file.
 MISTAKE = 2
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sixgig", description="Compare ways of turning medical images into features, with honest statistics."
     )
-    parser.add_argument("--version", action="version", version=f"sixgig {sixgig.__version__}")
+    parser.add_argument("--version", action="version", version=f"sixgig {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     new = commands.add_parser(

@@ -8,9 +8,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import sixgig
 from sixgig.command.findings import Findings
 from sixgig.runtime.places import WORKFLOW
+from sixgig.version import __version__
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.template")
 #: Below this number of slices, volumes are thin stacks.
@@ -38,7 +38,7 @@ def study_text(findings: Findings, source: str, file: str) -> str:
         stanza |= {"slices": slices, "volume": {"size": size}}
         masked = f"\n    crop: {size}\n    patch: {patch}"
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        version=sixgig.__version__,
+        version=__version__,
         source=source,
         file=file,
         found=_comments(findings.found),

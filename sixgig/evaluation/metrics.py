@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,33 +20,6 @@ from sixgig.tables.predictions import SCORE
 from sixgig.tables.scores import METRICS as METRICS_TABLE
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric: its name in the tables, its title for people, and which way is better."""
-
-    name: str
-    title: str
-    description: str
-    higher_is_better: bool = True
-    binary_only: bool = False
-
-
-#: Every metric by name, in the order of the report.
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("balanced_accuracy", "Balanced accuracy", "mean over classes of the share of its subjects found"),
-        Metric("macro_f1", "Macro F1", "mean over classes of the harmonic mean of precision and recall"),
-        Metric("accuracy", "Accuracy", "share of subjects predicted correctly"),
-        Metric("mcc", "Matthews correlation", "correlation of true and predicted class; 0 for a constant prediction"),
-        Metric("macro_auc", "Area under the ROC curve", "one class against the rest, mean over classes"),
-        Metric("sensitivity", "Sensitivity", "share of positive subjects found", binary_only=True),
-        Metric("specificity", "Specificity", "share of negative subjects left alone", binary_only=True),
-        Metric("brier", "Brier score", "mean squared error of the class scores, from 0 to 2", higher_is_better=False),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -65,6 +39,117 @@ class Outcomes:
     true: NDArray[np.intp]
     predicted: NDArray[np.intp]
     scores: Floats
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Predictions with sets of weights on them: what a metric is computed from.
+
+    Attributes:
+        data: Predictions.
+        weights: How often each prediction counts, [n_sets, n].
+    """
+
+    data: Outcomes
+    weights: Floats
+
+    @cached_property
+    def confusion(self) -> Floats:
+        """Weight of the predictions by true class (rows) and predicted class, [n_sets, n_classes, n_classes]."""
+        n_classes = len(self.data.classes)
+        cells = np.eye(n_classes**2)[self.data.true * n_classes + self.data.predicted]
+        return (self.weights @ cells).reshape(-1, n_classes, n_classes)
+
+    @cached_property
+    def recalls(self) -> Floats:
+        """Share of each class that is found, [n_sets, n_classes]; NaN for a class without weight."""
+        result: Floats = np.diagonal(self.confusion, axis1=1, axis2=2) / self.confusion.sum(axis=2)
+        return result
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        name: Name in the tables.
+        title: Title for people.
+        description: What it measures.
+        values: Computes it for every row of weights, [n_sets]; NaN where it is undefined.
+        higher_is_better: Which way is better.
+        binary_only: Whether it needs exactly two classes.
+        guess: What guessing gives for a number of classes; None where that depends on more than this number.
+    """
+
+    name: str
+    title: str
+    description: str
+    values: Callable[[Resamples], Floats]
+    higher_is_better: bool = True
+    binary_only: bool = False
+    guess: Callable[[int], float] | None = None
+
+
+#: Every metric by name, in the order of the report.
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "balanced_accuracy",
+            "Balanced accuracy",
+            "mean over classes of the share of its subjects found",
+            lambda sets: sets.recalls.mean(axis=1),
+            guess=lambda n_classes: 1 / n_classes,
+        ),
+        Metric(
+            "macro_f1",
+            "Macro F1",
+            "mean over classes of the harmonic mean of precision and recall",
+            lambda sets: _macro_f1(sets.confusion),
+        ),
+        Metric(
+            "accuracy",
+            "Accuracy",
+            "share of subjects predicted correctly",
+            lambda sets: np.trace(sets.confusion, axis1=1, axis2=2) / sets.confusion.sum(axis=(1, 2)),
+        ),
+        Metric(
+            "mcc",
+            "Matthews correlation",
+            "correlation of true and predicted class; 0 for a constant prediction",
+            lambda sets: _mcc(sets.confusion),
+            guess=lambda n_classes: 0.0,
+        ),
+        Metric(
+            "macro_auc",
+            "Area under the ROC curve",
+            "one class against the rest, mean over classes",
+            lambda sets: _macro_auc(sets),
+            guess=lambda n_classes: 0.5,
+        ),
+        Metric(
+            "sensitivity",
+            "Sensitivity",
+            "share of positive subjects found",
+            lambda sets: sets.recalls[:, sets.data.positive],
+            binary_only=True,
+        ),
+        Metric(
+            "specificity",
+            "Specificity",
+            "share of negative subjects left alone",
+            lambda sets: sets.recalls[:, 1 - sets.data.positive],
+            binary_only=True,
+        ),
+        Metric(
+            "brier",
+            "Brier score",
+            "mean squared error of the class scores, from 0 to 2",
+            lambda sets: _brier(sets),
+            higher_is_better=False,
+        ),
+    )
+}
 
 
 def metric_names(n_classes: int) -> list[str]:
@@ -121,39 +206,15 @@ def weighted_metrics(data: Outcomes, weights: Floats) -> dict[str, Floats]:
     Returns:
         One array [n_sets] per metric of :func:`metric_names`.
     """
-    n_classes = len(data.classes)
-    cells = np.eye(n_classes**2)[data.true * n_classes + data.predicted]
-    confusion = (weights @ cells).reshape(-1, n_classes, n_classes)
+    sets = Resamples(data, weights)
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = {name: formula(confusion) for name, formula in _FROM_CONFUSION.items()}
-        aucs = [
-            weighted_auc(data.scores[:, index], data.true == index, weights)
-            for index in ([data.positive] if n_classes == 2 else range(n_classes))
-        ]
-        values["macro_auc"] = np.mean(aucs, axis=0)
-        if n_classes == 2:
-            recalls = _recalls(confusion)
-            values["sensitivity"] = recalls[:, data.positive]
-            values["specificity"] = recalls[:, 1 - data.positive]
-        errors = ((data.scores - np.eye(n_classes)[data.true]) ** 2).sum(axis=1)
-        values["brier"] = weights @ errors / weights.sum(axis=1)
-    return {name: values[name] for name in metric_names(n_classes)}
-
-
-def _recalls(confusion: Floats) -> Floats:
-    result: Floats = np.diagonal(confusion, axis1=1, axis2=2) / confusion.sum(axis=2)
-    return result
+        return {name: METRICS[name].values(sets) for name in metric_names(len(data.classes))}
 
 
 def _macro_f1(confusion: Floats) -> Floats:
     true, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     f1 = 2 * np.diagonal(confusion, axis1=1, axis2=2) / (true + predicted)
     result: Floats = np.where(true > 0, f1, np.nan).mean(axis=1)
-    return result
-
-
-def _accuracy(confusion: Floats) -> Floats:
-    result: Floats = np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
     return result
 
 
@@ -166,12 +227,18 @@ def _mcc(confusion: Floats) -> Floats:
     return result
 
 
-_FROM_CONFUSION: dict[str, Callable[[Floats], Floats]] = {
-    "balanced_accuracy": lambda confusion: _recalls(confusion).mean(axis=1),
-    "macro_f1": _macro_f1,
-    "accuracy": _accuracy,
-    "mcc": _mcc,
-}
+def _macro_auc(sets: Resamples) -> Floats:
+    data = sets.data
+    classes = [data.positive] if len(data.classes) == 2 else range(len(data.classes))
+    aucs = [weighted_auc(data.scores[:, index], data.true == index, sets.weights) for index in classes]
+    result: Floats = np.mean(aucs, axis=0)
+    return result
+
+
+def _brier(sets: Resamples) -> Floats:
+    data = sets.data
+    errors = ((data.scores - np.eye(len(data.classes))[data.true]) ** 2).sum(axis=1)
+    return sets.weights @ errors / sets.weights.sum(axis=1)
 
 
 def weighted_auc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:

@@ -20,6 +20,22 @@ from sixgig.tables.roles import held_out_fold
 from sixgig.tables.scores import METRICS, SUMMARY
 
 
+class ScoredFiles(NamedTuple):
+    """Files that methods left on the cohorts of a study.
+
+    Attributes:
+        predictions: Out-of-fold predictions by cohort, arm and classifier.
+        held_out: Predictions of held-out test subjects, by the same; read for cohorts that have some.
+        splits: splits.csv by cohort, ``(cohort,)``.
+        sidecars: Sidecars of features by cohort and arm; none for the majority class.
+    """
+
+    predictions: Mapping[tuple[str, ...], Path]
+    held_out: Mapping[tuple[str, ...], Path]
+    splits: Mapping[tuple[str, ...], Path]
+    sidecars: Mapping[tuple[str, ...], Path]
+
+
 class Scores(NamedTuple):
     """Tables of a study.
 
@@ -35,9 +51,8 @@ class Scores(NamedTuple):
 
 
 def score_study(
-    root: Path,
+    files: ScoredFiles,
     positives: Mapping[str, str | None],
-    methods: Sequence[tuple[str, str]],
     bootstrap_samples: int,
     seed: int,
     threads: int,
@@ -45,9 +60,8 @@ def score_study(
     """Score every method on every cohort.
 
     Args:
-        root: ``results/<study>``.
+        files: What the methods left.
         positives: Cohorts, each with its positive class or None; see :func:`sixgig.evaluation.metrics.positive_class`.
-        methods: Pairs of arm and classifier.
         bootstrap_samples: Resamples of subjects behind each interval.
         seed: The study's seed; all methods of a cohort get the same resamples.
         threads: Methods scored at a time.
@@ -55,10 +69,10 @@ def score_study(
     Returns:
         The tables. An arm that failed has rows in the summaries only, with its reason as status.
     """
-    jobs = [(cohort, arm, classifier) for cohort in positives for arm, classifier in methods]
-    tasks = (delayed(_score_method)(root, *job, positives[job[0]], bootstrap_samples, seed) for job in jobs)
+    methods = files.predictions
+    tasks = (delayed(_score_method)(files, key, positives[key[0]], bootstrap_samples, seed) for key in methods)
     found: list[Scores] = []
-    with Progress("score", len(jobs), "methods") as progress:
+    with Progress("score", len(methods), "methods") as progress:
         for scores in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
             found.append(scores)
             progress.advance()
@@ -75,13 +89,13 @@ def _joined(parts: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
 
 
 def _score_method(
-    root: Path, cohort: str, arm: str, classifier: str, positive: str | None, bootstrap_samples: int, seed: int
+    files: ScoredFiles, key: tuple[str, ...], positive: str | None, bootstrap_samples: int, seed: int
 ) -> Scores:
-    folder = root / "predictions" / cohort
-    predictions = PREDICTIONS.read(folder / f"{arm}.{classifier}.csv")
-    splits = SPLITS.read(root / "cohorts" / cohort / "splits.csv")
-    sidecar = root / "features" / cohort / f"{arm}.json"
-    status = read_json(sidecar)["status"] if sidecar.exists() else "ok"  # the majority class has no features
+    cohort, arm, classifier = key
+    predictions = PREDICTIONS.read(files.predictions[key])
+    splits = SPLITS.read(files.splits[cohort,])
+    sidecar = files.sidecars.get((cohort, arm))
+    status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
     failed = len(predictions) == 0
     metrics = METRICS.check(pd.DataFrame(columns=METRICS.column_names), "no metrics")
     if not failed:
@@ -93,7 +107,7 @@ def _score_method(
     test = SUMMARY.check(pd.DataFrame(columns=SUMMARY.column_names), "no test subjects")
     one_fold = held_out_fold(splits)
     if len(one_fold):
-        held_out = None if failed else PREDICTIONS.read(folder / f"{arm}.{classifier}.test.csv")
+        held_out = None if failed else PREDICTIONS.read(files.held_out[key])
         test = summarise(
             held_out, cohort, arm, classifier, status,
             splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sixgig.evaluation.calibration import Reliability, reliability
 from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study, classifier_order
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
@@ -14,6 +15,18 @@ from sixgig.words.language import tr
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="calibration",
+    title="Calibration of the scores",
+    caption=(
+        "Out-of-fold scores of all repeats, in bins of about equally many predictions; bars are 95% intervals (Wilson) "
+        "of the observed share. On the dotted line scores come true as often as they say; below it they promise too "
+        "much. Error: mean distance from the line; by chance: what perfect scores would show on as many subjects."
+    ),
+    order=50,
+    reads=("summary.csv",),
+)
 
 _TICKS = (0.0, 0.5, 1.0)
 

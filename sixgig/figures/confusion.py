@@ -8,12 +8,24 @@ import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study, classifier_order
 from sixgig.words import titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="confusion",
+    title="Confusion matrices",
+    caption=(
+        "Each row is a true class and adds up to 100%; a good method is dark on the diagonal. Out-of-fold "
+        "predictions of all repeats are pooled."
+    ),
+    order=30,
+    reads=("summary.csv",),
+)
 
 
 def shares(predictions: pd.DataFrame, classes: list[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
@@ -14,6 +15,18 @@ from sixgig.words.language import tr
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="cost",
+    title="Accuracy against cost",
+    caption=(
+        "Wall time is that of the arm's own stages plus its classifier, without the work that all arms share; an arm "
+        "that transforms another arm's features is charged with those, too. Up and to the left is better. The dashed "
+        "line joins the arms that no other one equals for less (Pareto front); it orders estimates and tests nothing."
+    ),
+    order=60,
+    reads=("statistics/budget.csv",),
+)
 
 
 def draw(study: Study, cohort: str) -> Figure:

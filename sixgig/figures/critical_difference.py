@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
@@ -15,6 +16,19 @@ from sixgig.words.language import tr
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="critical_difference",
+    title="Critical difference",
+    caption=(
+        "Mean over cohorts of a method's rank, 1 is the best. Two methods whose average ranks are closer than the "
+        "critical difference (Nemenyi) are not told apart: a bar joins them. Dotted and in italics: controls, which "
+        "are not ranked, at the place that they would take."
+    ),
+    order=10,
+    reads=("statistics/omnibus.csv", "statistics/ranks.csv"),
+    over_cohorts=True,
+)
 
 #: Height of one label, of one bar, and of the gap between the axis and what is below it, in units of the y axis.
 _LABEL, _BAR, _GAP = 1.0, 0.5, 0.6

@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="factors",
+    title="Arm or classifier",
+    caption=(
+        "How the variance between the estimates of a cohort divides among arm, classifier, and what is left: their "
+        "interaction, which cannot be told from noise. Controls do not count. The shares describe; they are no test."
+    ),
+    order=20,
+    reads=("statistics/factors.csv",),
+    over_cohorts=True,
+)
 
 #: Factors with the words and the colour of their part of a bar: Okabe and Ito's blue and orange, and grey for the rest.
 PARTS = {

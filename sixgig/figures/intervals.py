@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="intervals",
+    title="Estimates with 95% intervals",
+    caption=(
+        "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
+        "bootstrap interval over subjects (BCa where it is defined); the dotted line is the level of guessing. "
+        "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
+        "that."
+    ),
+    order=10,
+    reads=("summary.csv",),
+)
 
 
 def n_classes(study: Study, cohort: str) -> int | None:
@@ -24,9 +39,8 @@ def n_classes(study: Study, cohort: str) -> int | None:
 
 def guessing(metric: str, classes: int | None) -> float | None:
     """What guessing gives on a metric, or None where that depends on more than the number of classes."""
-    if metric == "balanced_accuracy" and classes:
-        return 1 / classes
-    return {"macro_auc": 0.5, "mcc": 0.0}.get(metric)
+    guess = METRICS[metric].guess
+    return guess(classes) if guess and classes else None
 
 
 def draw(study: Study, cohort: str) -> Figure:

@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="pairwise",
+    title="Differences between methods",
+    caption=(
+        "Mean difference of the fold scores, row minus column. A bold number with a star is a difference that the "
+        "corrected resampled t-test finds after Holm's correction; every other difference is within noise, or the same "
+        "in every fold, which the test cannot judge."
+    ),
+    order=70,
+    reads=("summary.csv", "statistics/pairwise.csv"),
+)
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -31,7 +44,7 @@ def draw(study: Study, cohort: str) -> Figure:
         metric=titles.metric_words(study.metric),
     )
     methods = study.methods(cohort)
-    pairs = {(a, b): study.pair(cohort, a, b) for a in methods for b in methods if a != b}
+    pairs = {(a, b): study.pairs.row(cohort, a, b) for a in methods for b in methods if a != b}
     tested = {key: row for key, row in pairs.items() if row is not None}
     if not tested:
         return style.empty_figure(title, tr("no two methods of this cohort could be compared"))

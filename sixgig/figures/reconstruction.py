@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import titles
 from sixgig.words.language import tr
@@ -14,6 +15,16 @@ from sixgig.words.language import tr
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+KIND = Kind(
+    name="reconstruction",
+    title="Masked patches filled in",
+    caption=(
+        "Evaluation subjects, which the arm was not trained on. From left to right: what it was asked to restore, what "
+        "it saw (grey: masked), what it made of it. Volumes are cut through the middle of the crop."
+    ),
+    order=90,
+    needs="pictures",
+)
 _STATES = {"original": "original", "masked": "masked input", "reconstruction": "reconstruction"}
 _PLANES = ("axial", "coronal", "sagittal")
 
@@ -28,10 +39,10 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when the arm has no pictures.
     """
-    arms = study.pictured_arms(cohort)
+    arms = study.training.pictured_arms(cohort)
     names = ", ".join(titles.arm_title(arm) for arm in arms)
     title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=names)
-    found = [pictures for arm in arms if (pictures := study.pictures(cohort, arm))]
+    found = [pictures for arm in arms if (pictures := study.training.pictures(cohort, arm))]
     if not found:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))
     rows = [(pictures, item) for pictures in found for item in range(len(pictures["original_0"]))]

@@ -9,12 +9,25 @@ import pandas as pd
 
 from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Method, Study, classifier_order
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="roc",
+    title="ROC curves",
+    caption=(
+        "Out-of-fold scores are pooled within a repeat and the curves averaged over repeats; with more than two "
+        "classes also over the one-versus-rest problems. AUC is the mean of the areas of the single curves. On the "
+        "dotted line a score tells nothing."
+    ),
+    order=40,
+    reads=("summary.csv",),
+)
 
 #: Points of the false-positive axis at which curves are averaged.
 _GRID = np.linspace(0, 1, 401)

@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="scores",
+    title="Scores of the test folds",
+    caption=(
+        "One dot per test fold and repeat; box: quartiles and median; whiskers: 1.5 interquartile ranges. Folds of "
+        "one cross-validation share subjects and are not independent, so the width of a box is not an error bar."
+    ),
+    order=20,
+    reads=("summary.csv", "metrics.csv"),
+)
 
 
 def draw(study: Study, cohort: str) -> Figure:

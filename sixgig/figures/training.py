@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sixgig.figures import style
+from sixgig.figures.base import Kind
 from sixgig.results.study import Study
 from sixgig.words import titles
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+KIND = Kind(
+    name="training",
+    title="Loss while the arms learned",
+    caption=(
+        "Pale: the loss of each step's batch; bold: its moving average. Two arms minimise two different losses, so "
+        "their curves cannot be compared with each other."
+    ),
+    order=80,
+    needs="training",
+)
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -26,7 +38,7 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure; an empty one that says why when no arm has a loss curve.
     """
     title = tr("{cohort}: loss while the arms learned", cohort=cohort)
-    curves = {arm: curve for arm in study.trained_arms(cohort) if len(curve := study.training_curve(cohort, arm))}
+    curves = {arm: curve for arm in study.training.arms(cohort) if len(curve := study.training.curve(cohort, arm))}
     if not curves:
         return style.empty_figure(title, tr("no arm of this cohort was trained to its end"))
     with style.style():

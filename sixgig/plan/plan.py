@@ -11,24 +11,17 @@ from sixgig.arms.registry import control_key, get_arm, looks
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import load_adapter
 from sixgig.errors import ConfigError
+from sixgig.figures.base import Kind
+from sixgig.figures.catalogue import kinds_of
+from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.weights.build import CONVERTERS
 
-#: Figures drawn for every cohort; sixgig.figures draws them under these names.
-FIGURES = ("scores", "intervals", "confusion", "roc", "calibration", "cost", "pairwise")
-#: Figures over all cohorts together; the same.
-STUDY_FIGURES = ("critical_difference", "factors")
-#: Drawn beside them when an arm was trained.
-TRAINING_FIGURES = ("training",)
-#: Drawn when an arm was trained to fill in masked patches.
-RECONSTRUCTION_FIGURES = ("reconstruction",)
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
-#: Exported for a paper, once per study and once per cohort; sixgig.reporting.exports writes them under these names.
-STUDY_TABLES = ("results", "held_out", "omnibus", "ranks", "factors", "budget", "costs", "arms")
-COHORT_TABLES = ("metrics", "pairs", "tests")
 
 
 class Plan:
@@ -67,6 +60,21 @@ class Plan:
         return pairs
 
     @property
+    def trained_keys(self) -> list[tuple[str, str]]:
+        """Cohort and arm of every training."""
+        return [(cohort, arm) for cohort in self.cohorts for arm in self.pretrained_arms]
+
+    @property
+    def arm_keys(self) -> list[tuple[str, str]]:
+        """Cohort and arm of every set of features."""
+        return [(cohort, arm) for cohort in self.cohorts for arm in self.arms]
+
+    @property
+    def method_keys(self) -> list[tuple[str, str, str]]:
+        """Cohort, arm and classifier of every set of predictions."""
+        return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
+
+    @property
     def seed(self) -> int:
         """The study's seed."""
         return int(self.config["seed"])
@@ -97,6 +105,10 @@ class Plan:
         if arm in self.pretrained_arms:
             return f"results/{self.study}/pretraining/{cohort}/{arm}.safetensors"
         return self.weights_file(arm)
+
+    def provenance_file(self, weights: str) -> str:
+        """Return the file that says where weights come from."""
+        return str(Path(weights).with_suffix(".json"))
 
     def environment_check(self, arm: str) -> list[str]:
         """Return the file that says what an arm's own environment can do; none for most arms."""
@@ -157,9 +169,9 @@ class Plan:
         if stage == "cohorts":
             return [f"{root}/cohorts/{cohort}/leakage.json" for cohort in self.cohorts]
         if stage == "features":
-            return [f"{root}/features/{cohort}/{arm}.npz" for cohort in self.cohorts for arm in self.arms]
+            return self.features("npz")
         if stage == "classify":
-            return [self.prediction(cohort, *method) for cohort in self.cohorts for method in self.methods]
+            return self.predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
@@ -170,22 +182,60 @@ class Plan:
             return [f"{root}/report.html", *tracking, *tables]
         raise ValueError(f"no stage {stage}")
 
-    def prediction(self, cohort: str, arm: str, classifier: str) -> str:
-        """Return the predictions file of one cohort and method."""
-        return f"results/{self.study}/predictions/{cohort}/{arm}.{classifier}.csv"
+    def cohort_files(self, name: str) -> list[str]:
+        """Return the file of this name of every cohort."""
+        return [f"results/{self.study}/cohorts/{cohort}/{name}" for cohort in self.cohorts]
+
+    def trainings(self, suffix: str, cohort: str | None = None) -> list[str]:
+        """Return what every training leaves under a suffix, on one cohort or on all; see :attr:`trained_keys`."""
+        keys = [key for key in self.trained_keys if cohort in (None, key[0])]
+        return [f"results/{self.study}/pretraining/{own}/{arm}.{suffix}" for own, arm in keys]
+
+    def features(self, suffix: str) -> list[str]:
+        """Return the features of every arm on every cohort (npz), or their sidecars (json); see :attr:`arm_keys`."""
+        return [f"results/{self.study}/features/{cohort}/{arm}.{suffix}" for cohort, arm in self.arm_keys]
+
+    def predictions(self, suffix: str, cohort: str | None = None) -> list[str]:
+        """Return what every method leaves under a suffix, on one cohort or on all; see :attr:`method_keys`."""
+        keys = [key for key in self.method_keys if cohort in (None, key[0])]
+        return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
+
+    def kinds(self, over_cohorts: bool) -> list[Kind]:
+        """Return the kinds of figure of every cohort, or those over all cohorts together."""
+        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures)
+
+    @property
+    def leaves_pictures(self) -> bool:
+        """Whether an arm is trained that leaves pictures of what it learned."""
+        return bool(self.pictured_arms)
 
     def figures(self, suffix: str) -> list[str]:
-        """Return every figure file of a type, ``svg`` or ``png``."""
+        """Return every figure file of a type, ``svg``, ``png`` or ``pdf``."""
         root = f"results/{self.study}/figures"
-        names = FIGURES + (TRAINING_FIGURES if self.pretrained_arms else ())
-        names += RECONSTRUCTION_FIGURES if self.pictured_arms else ()
-        over_cohorts = [f"{root}/{figure}.{suffix}" for figure in STUDY_FIGURES]
-        return over_cohorts + [f"{root}/{cohort}/{figure}.{suffix}" for cohort in self.cohorts for figure in names]
+        own = [f"{root}/{cohort}/{kind.name}" for cohort in self.cohorts for kind in self.kinds(over_cohorts=False)]
+        names = [*(f"{root}/{kind.name}" for kind in self.kinds(over_cohorts=True)), *own]
+        return [f"{name}.{suffix}" for name in names]
+
+    def figure_modules(self, over_cohorts: bool | None = None) -> list[str]:
+        """Return the modules that draw the figures of every cohort, those over all cohorts, or both (None)."""
+        groups = (False, True) if over_cohorts is None else (over_cohorts,)
+        return [figure_module(kind) for group in groups for kind in self.kinds(group)]
+
+    def figure_tables(self, over_cohorts: bool) -> list[str]:
+        """Return the tables that figures show, and study.json, which names metric and language."""
+        names = dict.fromkeys(name for kind in self.kinds(over_cohorts) for name in kind.reads)
+        return [f"results/{self.study}/{name}" for name in (*names, "study.json")]
+
+    def figure_inputs(self, cohort: str) -> list[str]:
+        """Return what the figures of one cohort show beside tables: its predictions, and what its training left."""
+        suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")
+        return self.predictions("csv", cohort) + [file for name in suffixes for file in self.trainings(name, cohort)]
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        names = [*STUDY_TABLES, *(f"{cohort}.{table}" for cohort in self.cohorts for table in COHORT_TABLES)]
-        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in ("csv", "tex", "md")]
+        of_cohorts = [f"{cohort}.{name}" for cohort in self.cohorts for name in exports.COHORT_TABLES]
+        names = [*exports.STUDY_TABLES, *of_cohorts]
+        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def training_modules(self, arm: str) -> list[str]:
         """Return the modules that train an arm."""
@@ -204,19 +254,10 @@ class Plan:
         """Return the module of the adapter that reads a cohort."""
         return load_adapter(self.config["cohorts"][cohort]["adapter"]).__module__
 
-    def training_files(self, cohort: str) -> list[str]:
-        """Return what the arms that are trained leave about it for one cohort."""
-        root = f"results/{self.study}/pretraining/{cohort}"
-        return [f"{root}/{arm}.{suffix}" for arm in self.pretrained_arms for suffix in ("csv", "json")]
-
     @property
     def pictured_arms(self) -> list[str]:
         """The trained arms that leave pictures of what they filled in."""
         return [arm for arm in self.pretrained_arms if looks()[arm].pictures]
-
-    def picture_files(self, cohort: str) -> list[str]:
-        """Return the pictures that arms leave for one cohort."""
-        return [f"results/{self.study}/pretraining/{cohort}/{arm}.npz" for arm in self.pictured_arms]
 
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""

@@ -59,7 +59,7 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
 
 
 def _bought(study: Study, cohort: str, top: Method, fast: Method) -> str:
-    pair = study.pair(cohort, top, fast)
+    pair = study.pairs.row(cohort, top, fast)
     if pair is None:
         return tr("the two were not tested against each other.")
     if pair["verdict"] == "not testable":

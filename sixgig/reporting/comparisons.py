@@ -89,7 +89,7 @@ def tests(study: Study, cohort: str) -> TableView:
     rows = []
     for _, mcnemar in subjects.iterrows():
         a, b = _methods(mcnemar)
-        folds, bayesian, delong = (study.pair(cohort, a, b, test) for test in ("pairwise", "bayesian", "delong"))
+        folds, bayesian, delong = (study.pairs.row(cohort, a, b, test) for test in ("pairwise", "bayesian", "delong"))
         cells = [
             views.method(a),
             views.method(b),

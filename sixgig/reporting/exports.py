@@ -1,38 +1,46 @@
 """The report's tables as files for a paper: CSV, LaTeX (booktabs) and Markdown, with the numbers of the page.
 
-They are made from the same views as the page, so that no number can differ from it.
+They are made from the same views as the page, so that no number can differ from it. Views are looked up by name when
+they are written, because the plan of a study asks for the names and need not wait for what makes the tables.
 """
 
 from __future__ import annotations
 
 import csv
+import importlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sixgig.reporting import budget, comparisons, over_cohorts, results
-from sixgig.reporting.views import Cell, TableView
-from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.words.language import speaking
 
-#: Tables of each cohort, by the part of their file name after the cohort's name.
-COHORT_TABLES: dict[str, Callable[[Study, str], TableView]] = {
-    "metrics": results.all_metrics,
-    "pairs": comparisons.pairs,
-    "tests": comparisons.tests,
+if TYPE_CHECKING:
+    from sixgig.reporting.views import Cell, TableView
+    from sixgig.results.study import Study
+
+#: Tables of each cohort: the part of their file name after the cohort's name, and module and function of the view.
+COHORT_TABLES = {
+    "metrics": ("sixgig.reporting.results", "all_metrics"),
+    "pairs": ("sixgig.reporting.comparisons", "pairs"),
+    "tests": ("sixgig.reporting.comparisons", "tests"),
 }
-#: Tables of the study, by file name.
-STUDY_TABLES: dict[str, Callable[[Study], TableView]] = {
-    "results": results.overview,
-    "held_out": results.held_out,
-    "omnibus": over_cohorts.omnibus,
-    "ranks": over_cohorts.ranks,
-    "factors": over_cohorts.factors,
-    "budget": budget.budget,
-    "costs": results.costs,
-    "arms": results.arms,
+#: Tables of the study: their file name, and module and function of the view.
+STUDY_TABLES = {
+    "results": ("sixgig.reporting.results", "overview"),
+    "held_out": ("sixgig.reporting.results", "held_out"),
+    "omnibus": ("sixgig.reporting.over_cohorts", "omnibus"),
+    "ranks": ("sixgig.reporting.over_cohorts", "ranks"),
+    "factors": ("sixgig.reporting.over_cohorts", "factors"),
+    "budget": ("sixgig.reporting.budget", "budget"),
+    "costs": ("sixgig.reporting.results", "costs"),
+    "arms": ("sixgig.reporting.results", "arms"),
 }
+#: Modules that make the tables.
+MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *STUDY_TABLES.values())})
+#: File types of every table.
+SUFFIXES = ("csv", "tex", "md")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -54,11 +62,11 @@ _LATEX = {
 
 def table_views(study: Study) -> Iterator[tuple[str, TableView]]:
     """Yield the name and the view of every table that is exported."""
-    for name, make in STUDY_TABLES.items():
-        yield name, make(study)
+    for name, (module, view) in STUDY_TABLES.items():
+        yield name, getattr(importlib.import_module(module), view)(study)
     for cohort in study.cohorts:
-        for name, make_one in COHORT_TABLES.items():
-            yield f"{cohort}.{name}", make_one(study, cohort)
+        for name, (module, view) in COHORT_TABLES.items():
+            yield f"{cohort}.{name}", getattr(importlib.import_module(module), view)(study, cohort)
 
 
 def write_tables(study: Study, folder: Path) -> None:

@@ -10,12 +10,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sixgig import __version__
 from sixgig.errors import SixgigError
-from sixgig.figures.catalogue import FigureInfo, figure_list, study_figure_list
+from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
 from sixgig.reporting import budget, cohorts, comparisons, over_cohorts, results, training, verdict
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
+from sixgig.version import __version__
 from sixgig.words import numbers
 from sixgig.words.language import current, speaking, tr
 
@@ -52,11 +52,10 @@ def _render(study: Study) -> str:
         lstrip_blocks=True,
     )
     environment.globals["tr"] = tr
-    figures: dict[str, list[tuple[FigureInfo, Markup]]] = {cohort: [] for cohort in study.cohorts}
-    trained = any(study.trained_arms(cohort) for cohort in study.cohorts)
-    reconstructs = any(study.has_pictures(cohort) for cohort in study.cohorts)
-    for info in figure_list(study.cohorts, study.folder / "figures", trained, reconstructs):
-        figures[info.cohort].append((info, inline_svg(info)))
+    trained = any(study.training.arms(cohort) for cohort in study.cohorts)
+    pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
+    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
+    folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     return environment.get_template("report.html.j2").render(
         study=study,
         language=current(),
@@ -70,7 +69,7 @@ def _render(study: Study) -> str:
         ranks=over_cohorts.ranks(study),
         factor_sentences=over_cohorts.factor_sentences(study),
         factors=over_cohorts.factors(study),
-        study_figures={info.kind: (info, inline_svg(info)) for info in study_figure_list(study.folder / "figures")},
+        study_figures={info.kind: (info, inline_svg(info)) for info in figure_list(folder, study_kinds)},
         budget=budget.budget(study),
         budget_sentences=budget.sentences(study),
         cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
@@ -85,7 +84,10 @@ def _render(study: Study) -> str:
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
         costs=results.costs(study),
-        figures=figures,
+        figures={
+            cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort)]
+            for cohort in study.cohorts
+        },
         environment=environment_facts(study),
         config=yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True, width=110) if study.config else "",
         command=str(study.info.get("command") or "snakemake --cores all"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,32 +36,34 @@ _LOG = logging.getLogger(__name__)
 _WHOLE_STUDY = "study"
 
 
-def track_study_safely(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
+def track_study_safely(study: Study, store: Path, artifacts: Path, files: Iterable[Path]) -> dict[str, str]:
     """Record a study; a problem with MLflow is logged and reported, never raised.
 
     Args:
         study: The study, with its tables, figures and report written.
         store: The SQLite file; made when it does not exist.
         artifacts: The folder that artifacts are copied to.
+        files: The files that are copied there.
 
     Returns:
         Run id by key; if there was a problem, ``{"warning": reason}``.
     """
     try:
-        return track_study(study, store, artifacts)
+        return track_study(study, store, artifacts, files)
     except Exception as error:  # MLflow, SQLAlchemy and SQLite raise without a common base
         reason = f"the study was not recorded in MLflow: {type(error).__name__}: {error}"
         _LOG.warning("%s", reason, exc_info=True)
         return {"warning": reason}
 
 
-def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
+def track_study(study: Study, store: Path, artifacts: Path, files: Iterable[Path]) -> dict[str, str]:
     """Record a study in MLflow.
 
     Args:
-        study: The study, with its tables, figures and report written.
+        study: The study, with its tables written.
         store: The SQLite file; made when it does not exist.
         artifacts: The folder that artifacts are copied to.
+        files: Files of the study that are copied there: its figures, tables and report.
 
     Returns:
         Run id by key: ``study`` for the parent run, ``<cohort>/<arm>/<classifier>`` for the nested ones.
@@ -83,7 +86,9 @@ def track_study(study: Study, store: Path, artifacts: Path) -> dict[str, str]:
             _log(client, run, _method_params(study, cohort, method), _method_metrics(study, cohort, method), tags)
             client.set_terminated(run.info.run_id, "FAILED" if is_failed(status) else "FINISHED")
             ids[key] = str(run.info.run_id)
-    _log_files(client, ids[_WHOLE_STUDY], study.folder)
+    for file in files:
+        folder = file.relative_to(study.folder).parent
+        client.log_artifact(ids[_WHOLE_STUDY], str(file), None if folder == Path() else folder.as_posix())
     client.set_terminated(ids[_WHOLE_STUDY], "FINISHED")
     return ids
 
@@ -153,14 +158,3 @@ def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, floa
         for name in ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"):
             metrics[f"cost.{stage.partition(':')[0]}.{name}"] = float(row[name])
     return metrics
-
-
-def _log_files(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """Copy the figures, the report and the tables to the parent run's artifacts."""
-    if (folder / "figures").is_dir():
-        client.log_artifacts(run_id, str(folder / "figures"), "figures")
-    for name in ("report.html", "study.json", "metrics.csv", "summary.csv", "costs.csv"):
-        if (folder / name).exists():
-            client.log_artifact(run_id, str(folder / name))
-    if (folder / "statistics").is_dir():
-        client.log_artifacts(run_id, str(folder / "statistics"), "statistics")

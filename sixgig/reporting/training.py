@@ -39,8 +39,8 @@ def training(study: Study) -> TableView:
         ],
     )
     for cohort in study.cohorts:
-        for arm in study.trained_arms(cohort):
-            facts = study.training(cohort, arm)
+        for arm in study.training.arms(cohort):
+            facts = study.training.facts(cohort, arm)
             if str(facts.get("status", "")).startswith("failed"):
                 table.rows.append(
                     [Cell(cohort), views.arm(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
@@ -84,8 +84,8 @@ def reconstruction(study: Study) -> TableView:
         ],
     )
     for cohort in study.cohorts:
-        for arm in study.trained_arms(cohort):
-            facts = study.training(cohort, arm)
+        for arm in study.training.arms(cohort):
+            facts = study.training.facts(cohort, arm)
             found = facts.get("reconstruction") or {}
             if not found:
                 continue
@@ -102,8 +102,8 @@ def notes(study: Study) -> list[str]:
     return [
         f"{cohort}, {views.arm(arm).text}: {note}"
         for cohort in study.cohorts
-        for arm in study.trained_arms(cohort)
-        for note in study.training(cohort, arm).get("notes") or []
+        for arm in study.training.arms(cohort)
+        for note in study.training.facts(cohort, arm).get("notes") or []
     ]
 
 

@@ -16,7 +16,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.intervals import guessing, n_classes
 from sixgig.results.study import Method, Study, is_failed, method_order
 from sixgig.words import numbers
-from sixgig.words.language import current, tr
+from sixgig.words.language import tr
 from sixgig.words.titles import arm_title, lower_case, method_title, metric_title
 
 
@@ -81,13 +81,13 @@ def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
     Returns:
         ``a better``, ``b better``, ``within noise``, ``not testable``, or ``not tested`` when the two share no folds.
     """
-    row = study.pair(cohort, a, b)
+    row = study.pairs.row(cohort, a, b)
     if row is None:
         return "not tested"
     if row["verdict"] != "not testable":
         return str(row["verdict"])
     ahead = "a better" if (row["difference"] > 0) == METRICS[study.metric].higher_is_better else "b better"
-    subjects = study.pair(cohort, a, b, "mcnemar")
+    subjects = study.pairs.row(cohort, a, b, "mcnemar")
     return ahead if subjects is not None and subjects["verdict"] == ahead else "not testable"
 
 
@@ -154,13 +154,13 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
         best=method_title(best),
         metric=metric,
         score=numbers.score(row["estimate"]),
-        facts="; ".join(facts) if current() != "en" else ", ".join(facts),
+        facts=numbers.between().join(facts),
     )
 
 
 def _compare(study: Study, cohort: str, best: Method, other: Method) -> str:
     """One sentence about the best method against another one, and one about what may have been missed."""
-    row, title, alpha = study.pair(cohort, best, other), method_title(other), study.alpha
+    row, title, alpha = study.pairs.row(cohort, best, other), method_title(other), study.alpha
     if row is None:
         return tr("It was not tested against {method}.", method=title)
     if row["verdict"] == "not testable":
@@ -213,7 +213,7 @@ def _compare_subjects(study: Study, cohort: str, best: Method, other: Method, di
         method=title,
         difference=numbers.difference(difference),
     )
-    row = study.pair(cohort, best, other, "mcnemar")
+    row = study.pairs.row(cohort, best, other, "mcnemar")
     if row is None:
         return start + "."
     facts = tr(

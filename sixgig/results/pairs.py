@@ -1,15 +1,10 @@
-"""The part of a study's results about pairs of methods: the tests under ``statistics/``, read from either side."""
+"""Tests between two methods, read from either side."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from functools import cached_property
+from collections.abc import Callable
 
 import pandas as pd
-
-
-from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
-from sixgig.results.statistics_files import StatisticsFiles
 
 #: Arm and classifier.
 _Method = tuple[str, str]
@@ -26,37 +21,26 @@ _TWINS = (
 _OTHER_WAY = {"a better": "b better", "b better": "a better"}
 
 
-class PairTests(StatisticsFiles):
-    """Reads the tests between two methods of one cohort; see :class:`sixgig.results.study.Study`."""
+class Pairs:
+    """Rows of the tests between two methods of one cohort, on one metric.
 
-    @cached_property
-    def pairwise(self) -> pd.DataFrame:
-        """``statistics/pairwise.csv``: corrected resampled t-tests over the folds."""
-        return self._statistics(PAIRWISE)
+    Args:
+        table: Returns the table of a test by its name: ``pairwise``, ``bayesian``, ``mcnemar`` or ``delong``.
+        metric: The metric.
+    """
 
-    @cached_property
-    def bayesian(self) -> pd.DataFrame:
-        """``statistics/bayesian.csv``: Bayesian correlated t-tests over the folds."""
-        return self._statistics(BAYESIAN)
+    def __init__(self, table: Callable[[str], pd.DataFrame], metric: str) -> None:
+        self._table, self._metric = table, metric
+        self._known: dict[str, dict[tuple[str, ...], pd.Series]] = {}
 
-    @cached_property
-    def mcnemar(self) -> pd.DataFrame:
-        """``statistics/mcnemar.csv``: exact McNemar tests over the subjects."""
-        return self._statistics(MCNEMAR)
-
-    @cached_property
-    def delong(self) -> pd.DataFrame:
-        """``statistics/delong.csv``: DeLong tests over the subjects of cohorts with two classes."""
-        return self._statistics(DELONG)
-
-    def pair(self, cohort: str, a: _Method, b: _Method, test: str = "pairwise") -> pd.Series | None:
-        """The row of a test of ``a`` against ``b`` on the study's metric, turned round when the file holds it so.
+    def row(self, cohort: str, a: _Method, b: _Method, test: str = "pairwise") -> pd.Series | None:
+        """The row of a test of ``a`` against ``b``, turned round when the file holds it so.
 
         Args:
             cohort: The cohort.
             a: Arm and classifier.
             b: Arm and classifier.
-            test: ``pairwise``, ``bayesian``, ``mcnemar`` or ``delong``.
+            test: Name of the test.
 
         Returns:
             The row, read as ``a`` minus ``b``, or None when the pair was not tested.
@@ -69,23 +53,14 @@ class PairTests(StatisticsFiles):
         return None if reverse is None else turned(reverse)
 
     def _rows(self, test: str) -> dict[tuple[str, ...], pd.Series]:
-        """Rows of one test on the study's metric, by cohort and pair."""
-        if test not in self._known_rows:
-            frame: pd.DataFrame = getattr(self, test)
+        """Rows of one test by cohort and pair."""
+        if test not in self._known:
+            frame = self._table(test)
             if "metric" in frame:
-                frame = frame[frame["metric"] == self.metric]
+                frame = frame[frame["metric"] == self._metric]
             names = ["cohort", "arm_a", "classifier_a", "arm_b", "classifier_b"]
-            self._known_rows[test] = {tuple(str(row[name]) for name in names): row for _, row in frame.iterrows()}
-        return self._known_rows[test]
-
-    @cached_property
-    def _known_rows(self) -> dict[str, dict[tuple[str, ...], pd.Series]]:
-        return {}
-
-    @property
-    @abstractmethod
-    def metric(self) -> str:
-        """The study's metric."""
+            self._known[test] = {tuple(str(row[name]) for name in names): row for _, row in frame.iterrows()}
+        return self._known[test]
 
 
 def turned(row: pd.Series) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,21 +12,21 @@ import pandas as pd
 
 from sixgig.arms.registry import is_control, look_names
 from sixgig.classifiers.registry import alone, classifier_names
+from sixgig.errors import SixgigError
+from sixgig.results.files import RUN_AGAIN, existing, read_object, read_table
+from sixgig.results.pairs import Pairs
+from sixgig.results.training import Training
+from sixgig.runtime.digests import file_sha256
+from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
 from sixgig.tables.costs import COSTS
-from sixgig.tables.format import Table
+from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
+from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
-from sixgig.runtime.atomic import read_json
-from sixgig.runtime.digests import file_sha256
-from sixgig.errors import SixgigError, TableError
-from sixgig.results.over_cohorts import OverCohortsFiles
-from sixgig.results.pairs import PairTests
-from sixgig.results.training import TrainingFiles
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
 
 #: Arms and controls in the order in which every table and figure lists them; unknown ones follow by name.
 ARM_ORDER = look_names()
@@ -36,7 +36,6 @@ CLASSIFIER_ORDER = classifier_names()
 MAIN_METRIC = "balanced_accuracy"
 
 _LAST_ARM = sum(not is_control(arm) for arm in ARM_ORDER) - 1
-_RUN_AGAIN = "run `snakemake --cores all` with this study's config file and wait for it to end"
 
 
 class Method(NamedTuple):
@@ -82,7 +81,7 @@ def is_failed(status: str) -> bool:
     return status.startswith("failed")
 
 
-class Study(TrainingFiles, PairTests, OverCohortsFiles):
+class Study:
     """The results of one study, read lazily: a file is opened when its property or method is first used.
 
     ``study.json`` may hold: ``config`` (the whole study file, with ``study``, ``title``, ``scope``, ``seed``,
@@ -96,19 +95,17 @@ class Study(TrainingFiles, PairTests, OverCohortsFiles):
         SixgigError: The folder does not exist.
     """
 
-    arm_order = ARM_ORDER
-
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise SixgigError(self.folder, "there is no such study: the folder does not exist", _RUN_AGAIN)
+            raise SixgigError(self.folder, "there is no such study: the folder does not exist", RUN_AGAIN)
 
     # ---- study.json
 
     @cached_property
     def info(self) -> dict[str, Any]:
         """What ``study.json`` says about configuration, versions and machine."""
-        return self._json(self.folder / "study.json")
+        return read_object(self.folder / "study.json")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -155,22 +152,22 @@ class Study(TrainingFiles, PairTests, OverCohortsFiles):
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``: one value per metric and test fold."""
-        return self._table(METRICS, self.folder / "metrics.csv")
+        return read_table(METRICS, self.folder / "metrics.csv")
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """``summary.csv``: estimates with 95% intervals and status."""
-        return self._table(SUMMARY, self.folder / "summary.csv")
+        return read_table(SUMMARY, self.folder / "summary.csv")
 
     @cached_property
     def test_summary(self) -> pd.DataFrame:
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
-        return self._table(SUMMARY, self.folder / "test_summary.csv")
+        return read_table(SUMMARY, self.folder / "test_summary.csv")
 
     @cached_property
     def costs(self) -> pd.DataFrame:
         """``costs.csv``: what each stage took."""
-        return self._table(COSTS, self.folder / "costs.csv")
+        return read_table(COSTS, self.folder / "costs.csv")
 
     @property
     def cohorts(self) -> list[str]:
@@ -214,6 +211,59 @@ class Study(TrainingFiles, PairTests, OverCohortsFiles):
                 found[method] = row
         return found
 
+    # ---- statistics
+
+    @cached_property
+    def pairwise(self) -> pd.DataFrame:
+        """``statistics/pairwise.csv``: corrected resampled t-tests over the folds."""
+        return read_table(PAIRWISE, self.folder / "statistics/pairwise.csv")
+
+    @cached_property
+    def bayesian(self) -> pd.DataFrame:
+        """``statistics/bayesian.csv``: Bayesian correlated t-tests over the folds."""
+        return read_table(BAYESIAN, self.folder / "statistics/bayesian.csv")
+
+    @cached_property
+    def mcnemar(self) -> pd.DataFrame:
+        """``statistics/mcnemar.csv``: exact McNemar tests over the subjects."""
+        return read_table(MCNEMAR, self.folder / "statistics/mcnemar.csv")
+
+    @cached_property
+    def delong(self) -> pd.DataFrame:
+        """``statistics/delong.csv``: DeLong tests over the subjects of cohorts with two classes."""
+        return read_table(DELONG, self.folder / "statistics/delong.csv")
+
+    @cached_property
+    def omnibus(self) -> pd.DataFrame:
+        """``statistics/omnibus.csv``: do the methods differ over the cohorts."""
+        return read_table(OMNIBUS, self.folder / "statistics/omnibus.csv")
+
+    @cached_property
+    def ranks(self) -> pd.DataFrame:
+        """``statistics/ranks.csv``: average ranks of the methods over the cohorts."""
+        return read_table(RANKS, self.folder / "statistics/ranks.csv")
+
+    @cached_property
+    def factors(self) -> pd.DataFrame:
+        """``statistics/factors.csv``: what arm and classifier explain of the variance between methods."""
+        return read_table(FACTORS, self.folder / "statistics/factors.csv")
+
+    @cached_property
+    def budget(self) -> pd.DataFrame:
+        """``statistics/budget.csv``: what the estimate of every method took."""
+        return read_table(BUDGET, self.folder / "statistics/budget.csv")
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Tests between two methods on the study's metric."""
+        return Pairs(partial(getattr, self), self.metric)
+
+    @cached_property
+    def training(self) -> Training:
+        """What arms left while they learned."""
+        arms = sorted(self.config.get("arms") or (), key=lambda arm: method_order(Method(arm, "")))
+        return Training(self.folder / "pretraining", arms)
+
     # ---- files of one cohort
 
     def cohort_folder(self, cohort: str) -> Path:
@@ -222,27 +272,27 @@ class Study(TrainingFiles, PairTests, OverCohortsFiles):
 
     def cohort_info(self, cohort: str) -> dict[str, Any]:
         """``cohort.json``: adapter, dimensions, subjects, classes, simulated or real."""
-        return self._json(self.cohort_folder(cohort) / "cohort.json")
+        return read_object(self.cohort_folder(cohort) / "cohort.json")
 
     def leakage(self, cohort: str) -> dict[str, Any]:
         """``leakage.json``: what the leakage gate checked and found."""
-        return self._json(self.cohort_folder(cohort) / "leakage.json")
+        return read_object(self.cohort_folder(cohort) / "leakage.json")
 
     def manifest(self, cohort: str) -> pd.DataFrame:
         """``manifest.csv``: one row per image."""
-        return self._table(MANIFEST, self.cohort_folder(cohort) / "manifest.csv")
+        return read_table(MANIFEST, self.cohort_folder(cohort) / "manifest.csv")
 
     def splits(self, cohort: str) -> pd.DataFrame:
         """``splits.csv``: role, repeat and fold of every subject."""
-        return self._table(SPLITS, self.cohort_folder(cohort) / "splits.csv")
+        return read_table(SPLITS, self.cohort_folder(cohort) / "splits.csv")
 
     def quarantine(self, cohort: str) -> pd.DataFrame:
         """``quarantine.csv``: inputs left out."""
-        return self._table(QUARANTINE, self.cohort_folder(cohort) / "quarantine.csv")
+        return read_table(QUARANTINE, self.cohort_folder(cohort) / "quarantine.csv")
 
     def splits_sha256(self, cohort: str) -> str:
         """SHA-256 of ``splits.csv``, in hexadecimal."""
-        return file_sha256(self._existing(self.cohort_folder(cohort) / "splits.csv"))
+        return file_sha256(existing(self.cohort_folder(cohort) / "splits.csv"))
 
     def images(self, cohort: str) -> np.ndarray | None:
         """``images.npy`` memory-mapped, uint8 [n_images, H, W, 3]; None when it was deleted to save space."""
@@ -261,60 +311,12 @@ class Study(TrainingFiles, PairTests, OverCohortsFiles):
     def sidecar(self, cohort: str, arm: str) -> dict[str, Any] | None:
         """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
         path = self.folder / "features" / cohort / f"{arm}.json"
-        return self._json(path) if path.exists() else None
+        return read_object(path) if path.exists() else None
 
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method; None when it made none because its arm failed."""
         path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"
         if not path.exists():
             return None
-        frame = self._table(PREDICTIONS, path)
+        frame = read_table(PREDICTIONS, path)
         return frame if len(frame) else None
-
-    # ---- figures
-
-    def figure(self, cohort: str, kind: str) -> Figure:
-        """Draw a figure anew, as a matplotlib object to change and save.
-
-        Args:
-            cohort: The cohort.
-            kind: intervals, scores, confusion, roc, calibration, cost, pairwise, training or reconstruction.
-
-        Raises:
-            SixgigError: There is no such figure.
-        """
-        from sixgig.figures.catalogue import draw_figure
-
-        return draw_figure(self, cohort, kind)
-
-    def figure_over_cohorts(self, kind: str) -> Figure:
-        """Draw a figure over all cohorts anew, as a matplotlib object to change and save.
-
-        Args:
-            kind: critical_difference or factors.
-
-        Raises:
-            SixgigError: There is no such figure.
-        """
-        from sixgig.figures.catalogue import draw_study_figure
-
-        return draw_study_figure(self, kind)
-
-    # ---- reading
-
-    def _existing(self, path: Path) -> Path:
-        if not path.exists():
-            raise TableError(path, "the study has not written this file yet", _RUN_AGAIN)
-        return path
-
-    def _table(self, table: Table, path: Path) -> pd.DataFrame:
-        return table.read(self._existing(path))
-
-    def _json(self, path: Path) -> dict[str, Any]:
-        try:
-            value = read_json(self._existing(path))
-        except ValueError as error:
-            raise TableError(path, f"is not JSON: {error}", "delete the file and run snakemake again") from error
-        if not isinstance(value, dict):
-            raise TableError(path, "is not a JSON object", "delete the file and run snakemake again")
-        return value

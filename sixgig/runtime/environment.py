@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-import sixgig
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
+from sixgig.version import __version__
 
 #: Packages whose version can change a result.
 PACKAGES = (
@@ -31,7 +31,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "config": dict(config),
         "seed": config["seed"],
-        "sixgig": sixgig.__version__,
+        "sixgig": __version__,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {
             "system": platform.platform(),

@@ -43,8 +43,9 @@ class Interpreter:
             EnvironmentMissingError: It is missing.
         """
         folder, title, version = ENVIRONMENTS[self.environment]
-        build = f'{sys.executable} {WORKFLOW}/envs/build.py "$PWD/{folder}" {version} envs/{self.environment}.txt'
         if self.missing:
+            arguments = f'"$PWD/{folder}" {version} envs/{self.environment}.txt'
+            build = "make setup" if IN_CLONE else f"{sys.executable} {WORKFLOW}/envs/build.py {arguments}"
             raise EnvironmentMissingError(
                 self.python,
                 f"the {title} environment is missing",

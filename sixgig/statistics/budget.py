@@ -40,7 +40,7 @@ def pareto_front(costs: Sequence[float], values: Sequence[float], higher_is_bett
 
 
 def weigh_budget(
-    summary: pd.DataFrame, costs: pd.DataFrame, sidecars: Mapping[tuple[str, str], Mapping[str, Any]], metric: str
+    summary: pd.DataFrame, costs: pd.DataFrame, sidecars: Mapping[tuple[str, ...], Mapping[str, Any]], metric: str
 ) -> pd.DataFrame:
     """Add to every method's estimate what it took, and mark the Pareto fronts of the arms of each cohort.
 

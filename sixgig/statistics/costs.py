@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +11,37 @@ import pandas as pd
 from sixgig.runtime.atomic import read_json
 from sixgig.tables.costs import COSTS
 
+_OF_FEATURES = ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb", "device")
+
 
 def collect_costs(
-    root: Path, cohorts: Sequence[str], arms: Sequence[str], methods: Sequence[tuple[str, str]]
+    cohorts: Mapping[tuple[str, ...], Path],
+    trainings: Mapping[tuple[str, ...], Path],
+    sidecars: Mapping[tuple[str, ...], Path],
+    predictions: Mapping[tuple[str, ...], Path],
 ) -> pd.DataFrame:
-    """Read the sidecars of a study.
+    """Read what the jobs of a study say about themselves.
 
     Args:
-        root: ``results/<study>``.
-        cohorts: Names of cohorts.
-        arms: Arms with features.
-        methods: Pairs of arm and classifier.
+        cohorts: cohort.json by cohort, ``(cohort,)``.
+        trainings: Facts of training by cohort and arm, for the arms that are trained.
+        sidecars: Sidecars of features by cohort and arm.
+        predictions: Facts of classification by cohort, arm and classifier.
 
     Returns:
         Rows of :data:`sixgig.tables.costs.COSTS`: one per cohort for its preparation, one per arm for its training
         (when it has one) and for encoding, one per method for classification.
     """
     rows: list[dict[str, Any]] = []
-    for cohort in cohorts:
-        rows.append({"cohort": cohort, "arm": None, **read_json(root / "cohorts" / cohort / "cohort.json")["cost"]})
-        for arm in arms:
-            training = root / "pretraining" / cohort / f"{arm}.json"
-            if training.exists():
-                rows.append({"cohort": cohort, "arm": arm, **read_json(training)["pretraining"]["cost"]})
-            sidecar = read_json(root / "features" / cohort / f"{arm}.json")
-            same = ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb", "device")
-            row = {name: sidecar[name] for name in same} | {"batch_size": sidecar["batch_size_used"]}
-            rows.append({"cohort": cohort, "arm": arm, "stage": "encode", **row})
-        for arm, classifier in methods:
-            cost = read_json(root / "predictions" / cohort / f"{arm}.{classifier}.json")["cost"]
-            rows.append({"cohort": cohort, "arm": arm, **cost})
+    for (cohort,), facts in cohorts.items():
+        rows.append({"cohort": cohort, "arm": None, **read_json(facts)["cost"]})
+        for key in (key for key in sidecars if key[0] == cohort):
+            named = dict(zip(("cohort", "arm"), key, strict=True))
+            if key in trainings:
+                rows.append(named | read_json(trainings[key])["pretraining"]["cost"])
+            sidecar = read_json(sidecars[key])
+            row = {name: sidecar[name] for name in _OF_FEATURES} | {"batch_size": sidecar["batch_size_used"]}
+            rows.append(named | {"stage": "encode"} | row)
+        for key in (key for key in predictions if key[0] == cohort):
+            rows.append({"cohort": cohort, "arm": key[1], **read_json(predictions[key])["cost"]})
     return pd.DataFrame(rows, columns=COSTS.column_names)

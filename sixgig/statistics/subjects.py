@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,15 +58,12 @@ class SubjectScores(NamedTuple):
         return found
 
 
-def compare_subjects(
-    root: Path, cohorts: Sequence[str], methods: Sequence[tuple[str, str]], alpha: float = 0.05
-) -> SubjectTests:
+def compare_subjects(files: Mapping[tuple[str, ...], Path], alpha: float = 0.05) -> SubjectTests:
     """Compare all pairs of methods of every cohort over its evaluation subjects.
 
     Args:
-        root: ``results/<study>``.
-        cohorts: Cohorts, each a family of its own for Holm's correction.
-        methods: Pairs of arm and classifier. One without predictions (its arm failed) is in no pair.
+        files: Predictions by cohort, arm and classifier. Each cohort is a family of its own for Holm's correction; a
+            method without predictions (its arm failed) is in no pair.
         alpha: Level at which Holm's p value decides the verdict.
 
     Raises:
@@ -74,10 +71,9 @@ def compare_subjects(
     """
     mcnemar: list[dict[str, Any]] = []
     delong: list[dict[str, Any]] = []
-    for cohort in cohorts:
+    for cohort in dict.fromkeys(key[0] for key in files):
         found: dict[tuple[str, str], SubjectScores] = {}
-        for arm, classifier in methods:
-            file = root / "predictions" / cohort / f"{arm}.{classifier}.csv"
+        for (_, arm, classifier), file in ((key, file) for key, file in files.items() if key[0] == cohort):
             predictions = PREDICTIONS.read(file)
             if len(predictions):
                 found[arm, classifier] = mean_scores(predictions)

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from sixgig.tables.budget import BUDGET
-from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
-from sixgig.tables.costs import COSTS
-from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
-from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
-from sixgig.tables.predictions import PREDICTIONS
-from sixgig.tables.scores import METRICS, SUMMARY
-from sixgig.tables.training import TRAINING
+import importlib
+import pkgutil
 
-#: Every table format, for the documentation in results/README.md and the tests.
-ALL_TABLES = (
-    MANIFEST,
-    SPLITS,
-    QUARANTINE,
-    PREDICTIONS,
-    METRICS,
-    SUMMARY,
-    COSTS,
-    TRAINING,
-    PAIRWISE,
-    BAYESIAN,
-    MCNEMAR,
-    DELONG,
-    OMNIBUS,
-    RANKS,
-    FACTORS,
-    BUDGET,
-)
+from sixgig import tables
+from sixgig.tables.format import Table
+
+
+def all_tables() -> list[Table]:
+    """Return the table formats that the modules of this package define, by module and then in their order there."""
+    modules = [
+        importlib.import_module(f"{tables.__name__}.{name}") for _, name, _ in pkgutil.iter_modules(tables.__path__)
+    ]
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Table)]

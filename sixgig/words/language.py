@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-#: What `language` may be in a study file.
-LANGUAGES = ("en", "pt-BR")
 _FOLDER = Path(__file__).parent / "languages"
+#: What `language` may be in a study file: English, and each language that has a file of translations.
+LANGUAGES = ("en", *sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 _current: ContextVar[str] = ContextVar("language", default="en")
 
 

@@ -13,13 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig.words.language import current, tr
+from sixgig.words.language import tr
 
 #: What stands where a value is missing.
 MISSING = "n/a"
 _MINUS = "\N{MINUS SIGN}"
-#: Decimal point and thousands separator, by language, where they are not those of English.
-_SEPARATORS = {"pt-BR": str.maketrans({".": ",", ",": "."})}
 
 
 def is_missing(value: Any) -> bool:
@@ -37,7 +35,13 @@ def _or_missing(function: Callable[[float], str]) -> Callable[[Any], str]:
 
 def localised(text: str) -> str:
     """A formatted number with the separators of the language in use."""
-    return text.translate(_SEPARATORS.get(current(), {}))
+    shown = tr("1,234.5")  # a translation shows which separators its language has
+    return text.translate(str.maketrans(",.", shown[1] + shown[-2]))
+
+
+def between() -> str:
+    """What stands between two numbers in a list: a semicolon where a comma is the decimal point."""
+    return "; " if localised(".") == "," else ", "
 
 
 @_or_missing
@@ -65,7 +69,7 @@ def with_interval(estimate: Any, low: Any, high: Any) -> str:
         return MISSING
     if is_missing(low) or is_missing(high):
         return score(estimate)
-    return f"{score(estimate)} [{score(low)}{';' if current() in _SEPARATORS else ','} {score(high)}]"
+    return f"{score(estimate)} [{score(low)}{between()}{score(high)}]"
 
 
 def p_value(p: Any, alpha: float = 0.05) -> str:

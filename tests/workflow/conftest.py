@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import audit
 import pytest
 import yaml
 
@@ -20,13 +21,13 @@ RUN = (
 )  # fmt: skip
 
 
-def snakemake(folder, *arguments, check=True, root=ROOT):
+def snakemake(folder, *arguments, check=True, root=ROOT, variables=ENVIRONMENT):
     """Run Snakemake on the Snakefile of a checkout with ``folder`` as working directory."""
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder),
         "--configfile", str(folder / "study.yaml"), *arguments,
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENVIRONMENT, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=variables, check=False)
     if check:
         assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-8000:]
     return result
@@ -114,7 +115,7 @@ def finished(tmp_path_factory, tiny_config):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             (folder / "study.yaml").write_text(yaml.safe_dump(tiny_config, sort_keys=False))
-            snakemake(folder, *RUN)
+            snakemake(folder, *RUN, variables=audit.environment(ENVIRONMENT, folder / "audit"))
             (folder / "done").touch()
     return folder
 

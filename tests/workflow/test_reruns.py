@@ -50,7 +50,7 @@ def test_a_colour_redraws_figures_and_report_and_nothing_else(copy):
     edit(copy, "sixgig/figures/style.py", '"grid.color": "#DDDDDD"', '"grid.color": "#DDDDDE"')
     jobs = planned(copy)
     assert {"draw_figures", "write_report"} <= set(jobs)
-    assert set(jobs) <= DRAWING | {"draw_training", "draw_reconstructions"}
+    assert set(jobs) <= DRAWING
 
 
 def test_comments_docstrings_and_layout_run_nothing(copy):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import audit
 import nibabel
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, ROOT, RUN, snakemake
 
-from sixgig.plan.plan import FIGURES, RECONSTRUCTION_FIGURES, STUDY_FIGURES, TRAINING_FIGURES
+from sixgig.figures.catalogue import KINDS, kinds_of
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
 from sixgig.tables.costs import COSTS
@@ -26,6 +27,48 @@ from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
 
 COHORTS = ("brats_phantom", "acdc_phantom")
+
+
+def test_scripts_open_what_their_rules_declare_and_nothing_else(finished):
+    jobs = audit.read_jobs(finished / "audit", finished / "results/tiny")
+    assert {job.rule for job in jobs} == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert all(job.opened & job.declared for job in jobs)
+    assert {job.rule: audit.undeclared(job) for job in jobs if audit.undeclared(job)} == {}
+
+
+@pytest.mark.parametrize(
+    ("opened", "listed", "found"),
+    [
+        ({"summary.csv", "figures/c/roc.svg", "logs/draw/c.log"}, {"figures/c"}, []),
+        ({".checkpoints/draw/state.npz", "mlflow.db-journal"}, {".checkpoints"}, []),
+        ({"summary.csv", "metrics.csv"}, set(), ["metrics.csv"]),
+        (set(), {"pretraining/c"}, ["pretraining/c"]),
+        ({"mlflow.db2"}, {"logs/other"}, ["logs/other", "mlflow.db2"]),
+    ],
+)
+def test_the_audit_finds_what_is_not_declared(opened, listed, found):
+    declared = frozenset({"summary.csv", "figures/c/roc.svg", "logs/draw/c.log"})
+    job = audit.Job("draw", declared, (".checkpoints", "mlflow.db"), frozenset(opened), frozenset(listed))
+    assert audit.undeclared(job) == found
+
+
+def test_the_audit_sees_what_a_script_opens(tmp_path):
+    root = tmp_path / "results/tiny"
+    (tmp_path / ".snakemake/scripts").mkdir(parents=True)
+    root.mkdir(parents=True)
+    (root / "in.csv").write_text("")
+    script = tmp_path / ".snakemake/scripts/tmp1.work.py"
+    script.write_text(
+        "from types import SimpleNamespace\nimport os, subprocess, sys\n"
+        "snakemake = SimpleNamespace(rule='work', input=['results/tiny/in.csv'], output=[], log=[], params=[])\n"
+        "open('results/tiny/in.csv').close()\nos.listdir('results/tiny/other')\n"
+        "subprocess.run([sys.executable, '-c', \"open('results/tiny/other/new.csv', 'w').close()\"], check=True)\n"
+    )
+    (root / "other").mkdir()
+    variables = audit.environment(ENVIRONMENT, tmp_path / "audit")
+    subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=variables, check=True)
+    (job,) = audit.read_jobs(tmp_path / "audit", root)
+    assert audit.undeclared(job) == ["other", "other/new.csv"]
 
 
 def test_every_promised_file_is_there_and_has_its_format(finished):
@@ -43,7 +86,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
             assert json.loads((root / "features" / cohort / f"{arm}.json").read_text())["status"] == "ok"
             for classifier in ("svm", "src"):
                 PREDICTIONS.read(root / "predictions" / cohort / f"{arm}.{classifier}.csv")
-        for figure in (*FIGURES, *TRAINING_FIGURES, *RECONSTRUCTION_FIGURES):
+        for figure in (kind.name for kind in kinds_of(over_cohorts=False)):
             for suffix in ("svg", "png", "pdf"):
                 assert (root / "figures" / cohort / f"{figure}.{suffix}").stat().st_size > 1000
     modes = {cohort: json.loads((root / "pretraining" / cohort / "vit_mim.json").read_text()) for cohort in COHORTS}
@@ -66,7 +109,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     budget = BUDGET.read(root / "statistics/budget.csv")
     assert len(budget) == 2 * 13
     assert (budget["n_features"] > 0).sum() == 2 * 12  # all but the majority class
-    for figure in STUDY_FIGURES:
+    for figure in (name for name, kind in KINDS.items() if kind.over_cohorts):
         assert (root / "figures" / f"{figure}.svg").stat().st_size > 1000
     assert (root / "mlflow.db").exists()
     for log in (root / "logs").rglob("*.log"):
@@ -241,8 +284,12 @@ def test_one_broken_volume_is_quarantined_and_too_many_stop_the_study(study, tin
     result = snakemake(study(config), "--cores", "2", "cohorts", check=False)
     assert result.returncode != 0
     assert broken.parent.name in result.stderr + result.stdout
+    listed = study.folder / "results/tiny/logs/prepare_cohort/mine.quarantine.csv"
+    assert f"results/tiny/logs/prepare_cohort/{listed.name}: 1 of 16 subjects" in result.stderr + result.stdout
+    assert QUARANTINE.read(listed)["subject_id"].tolist() == [broken.parent.name]
     config["quarantine"] = {"max_fraction": 0.1}
     snakemake(study(config), "--cores", "2", "cohorts")
+    assert listed.read_text() == ""  # Snakemake makes an empty one
     rows = QUARANTINE.read(study.folder / "results/tiny/cohorts/mine/quarantine.csv")
     assert rows["subject_id"].tolist() == [broken.parent.name]
     subjects = pd.unique(MANIFEST.read(study.folder / "results/tiny/cohorts/mine/manifest.csv")["subject_id"])

@@ -118,16 +118,17 @@ def test_a_subject_that_loses_a_volume_is_left_out_whole(make_acdc: Callable[...
 @pytest.mark.parametrize("workers", [1, 2])
 def test_too_many_bad_inputs_stop_the_study(make_elpv: Callable[..., Path], tmp_path: Path, workers: int) -> None:
     root = make_elpv([1, "x", 0, 1, 0], damage={1: b"noise"})
-    output = tmp_path / "cells"
+    output, listed = tmp_path / "cells", tmp_path / "logs" / "cells.csv"
     with pytest.raises(CohortError) as caught:
-        _prepare("elpv", root, output, workers=workers)
+        _prepare("elpv", root, output, workers=workers, failed_list=listed)
     message = str(caught.value)
+    assert message.startswith(f"{listed}: ")
     assert "2 of 5 subjects of cohort cells cannot be used, and the rest was not read" in message
     assert "quarantine.max_fraction allows 30%" in message
     assert "cell0001.png (is not an image)" in message
     assert "raise quarantine.max_fraction" in message
-    assert [path.name for path in output.iterdir()] == ["quarantine.csv"]
-    assert len(QUARANTINE.read(output / "quarantine.csv")) == 2
+    assert not output.exists()
+    assert len(QUARANTINE.read(listed)) == 2
 
 
 def test_a_missing_source_names_its_key(tmp_path: Path) -> None:

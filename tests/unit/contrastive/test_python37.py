@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
 #: Packages and modules that run in both environments.
 RUNTIME = ("sixgig.runtime.atomic", "sixgig.runtime.digests", "sixgig.runtime.locks")
-CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", *RUNTIME)
+CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.version", *RUNTIME)
 
 
 def files_of(name):

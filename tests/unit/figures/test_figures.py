@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from sixgig.errors import SixgigError
 from sixgig.evaluation.calibration import reliability
 from sixgig.figures import (
     calibration,
@@ -21,8 +22,7 @@ from sixgig.figures import (
     style,
     training,
 )
-from sixgig.figures.catalogue import KINDS, STUDY_KINDS, draw_cohort, draw_over_cohorts, figure_list
-from sixgig.plan.plan import FIGURES
+from sixgig.figures.catalogue import FORMATS, KINDS, draw_figure, figure_list, find_kinds, kinds_of, write_figures
 from sixgig.results.study import Method, Study
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.costs import COSTS
@@ -69,19 +69,40 @@ def words(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
-def test_the_workflow_declares_the_same_figures():
-    assert set(KINDS) == set(FIGURES)
+OF_A_COHORT = [kind.name for kind in kinds_of(over_cohorts=False, trained=False, pictures=False)]
+OVER_COHORTS = [kind.name for kind in kinds_of(over_cohorts=True)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_a_module_with_a_kind_is_a_figure(tmp_path):
+    kind = "KIND = Kind(name='mine', title='Mine', caption='It ' 'shows.', order=15, needs='training')"
+    (tmp_path / "mine.py").write_text(f"import not_there\n\n{kind}\n")
+    (tmp_path / "colours.py").write_text("RED = 1\n")
+    (found,) = find_kinds(tmp_path).values()
+    assert (found.name, found.caption, found.needs) == ("mine", "It shows.", "training")
+
+
+def test_every_figure_has_its_module_and_its_caption_for_snakemake():
+    folder = Path(catalogue.__file__).parent
+    for name in KINDS:
+        assert (folder / f"{name}.py").is_file()
+        assert (folder.parents[1] / f"report/captions/{name}.rst").is_file()
+
+
+def test_some_figures_need_a_trained_arm():
+    names = [[kind.name for kind in kinds_of(False, *needs)] for needs in ((True, False), (True, True))]
+    assert names == [[*OF_A_COHORT, "training"], [*OF_A_COHORT, "training", "reconstruction"]]
+    assert OVER_COHORTS == ["critical_difference", "factors"]
+
+
+@pytest.mark.parametrize("kind", OF_A_COHORT)
 @pytest.mark.parametrize("cohort", ["brats_phantom", "acdc_phantom"])
 def test_each_figure_names_its_cohort(study, kind, cohort):
-    assert any(text.startswith(f"{cohort}: ") for text in words(KINDS[kind].draw(study, cohort)))
+    assert any(text.startswith(f"{cohort}: ") for text in words(draw_figure(study, kind, cohort)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OF_A_COHORT)
 def test_an_empty_figure_says_why(failed_study, kind):
-    assert any("Nothing to draw: " in text for text in words(KINDS[kind].draw(failed_study, "c")))
+    assert any("Nothing to draw: " in text for text in words(draw_figure(failed_study, kind, "c")))
 
 
 @pytest.mark.parametrize(("verdict", "starred"), [("a better", 2), ("within noise", 0), ("not testable", 0)])
@@ -94,47 +115,43 @@ def test_only_what_the_test_finds_has_a_star(tmp_path, verdict, starred):
     rows = [("c", *method, "balanced_accuracy", 0.5, 0.4, 0.6, 9, "ok", "bca") for method in methods]
     SUMMARY.write(pd.DataFrame(rows, columns=SUMMARY.column_names), tmp_path / "summary.csv")
     (tmp_path / "study.json").write_text("{}")
-    shown = words(KINDS["pairwise"].draw(Study(tmp_path), "c"))
+    shown = words(draw_figure(Study(tmp_path), "pairwise", "c"))
     assert sum(text.endswith(" *") for text in shown) == starred
     assert sum(text.startswith(("+0.450", "\N{MINUS SIGN}0.450")) for text in shown) == 2
 
 
 @pytest.mark.parametrize("kind", ["scores", "intervals", "confusion"])
 def test_a_failed_arm_is_shown_as_failed(study, kind):
-    assert words(KINDS[kind].draw(study, "brats_phantom")).count("failed") == 2
-    assert "failed" not in words(KINDS[kind].draw(study, "elpv"))
+    assert words(draw_figure(study, kind, "brats_phantom")).count("failed") == 2
+    assert "failed" not in words(draw_figure(study, kind, "elpv"))
 
 
-def test_files_are_named_as_the_workflow_expects_and_always_equal(study, tmp_path):
-    first = draw_cohort(study, "brats_phantom", tmp_path / "a")
-    for info in figure_list(["brats_phantom"], tmp_path / "b")[:3]:  # twice is slow; three kinds will do
-        catalogue.write_figure(study, info)
-    assert {info.svg.relative_to(tmp_path / "a").as_posix() for info in first} == {
-        f"brats_phantom/{kind}.svg" for kind in KINDS
-    }
-    for path in (tmp_path / "b").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "a" / path.relative_to(tmp_path / "b")).read_bytes()
-    assert len(list((tmp_path / "b").rglob("*.*"))) == 9
-    for info in first:
-        text = info.svg.read_text()
+def figure_files(folder, names):
+    return [folder / f"{name}.{suffix}" for name in names for suffix in FORMATS]
+
+
+def test_equal_results_give_equal_files(study, tmp_path):
+    names = OF_A_COHORT[:3]  # twice is slow; three kinds will do
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        write_figures(study, figure_files(folder, names), "brats_phantom")
+    assert len(list((tmp_path / "b").iterdir())) == 9
+    for path in (tmp_path / "b").iterdir():
+        assert path.read_bytes() == (tmp_path / "a" / path.name).read_bytes()
+    for name in names:
+        text = (tmp_path / f"a/{name}.svg").read_text()
         assert "<dc:date>" not in text
         assert "<text" in text  # text stays text: small, and found by the browser's search
-        assert info.pdf.read_bytes().startswith(b"%PDF")
-        assert b"CreationDate" not in info.pdf.read_bytes()
-        with Image.open(info.png) as picture:
+        pdf = (tmp_path / f"a/{name}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF")
+        assert b"CreationDate" not in pdf
+        with Image.open(tmp_path / f"a/{name}.png") as picture:
             assert picture.width > 600
 
 
-def test_an_unknown_cohort_is_refused(study, tmp_path):
-    with pytest.raises(SixgigError, match=r"no cohort 'xyz' in summary.csv\n  Next step: use one of elpv"):
-        draw_cohort(study, "xyz", tmp_path)
-
-
 def test_the_list_of_figures_needs_no_drawing(tmp_path):
-    assert [(info.cohort, info.kind) for info in figure_list(["a", "b"], tmp_path)] == [
-        (cohort, kind) for cohort in ("a", "b") for kind in KINDS
-    ]
-    assert catalogue.KINDS["roc"].caption
+    (info,) = figure_list(tmp_path, [KINDS["roc"]], "a")
+    assert (info.cohort, info.kind, info.svg) == ("a", "roc", tmp_path / "a/roc.svg")
+    assert info.caption
 
 
 def test_confusion_rows_add_up_to_one():
@@ -187,15 +204,13 @@ def test_calibration_shows_the_error_beside_that_of_perfect_scores(study, cohort
     assert {"0,5", "proporção observada"} <= lines
 
 
-@pytest.mark.parametrize("kind", STUDY_KINDS)
-def test_figures_over_cohorts_are_named_and_always_equal(study, failed_study, tmp_path, kind):
-    first, again = (
-        {info.kind: info for info in draw_over_cohorts(study, tmp_path / name)}[kind] for name in ("a", "b")
-    )
-    assert first.svg == tmp_path / "a" / f"{kind}.svg"
-    for name in ("svg", "png", "pdf"):
-        assert getattr(first, name).read_bytes() == getattr(again, name).read_bytes()
-    assert any("Nothing to draw: " in text for text in words(STUDY_KINDS[kind].draw(failed_study)))
+@pytest.mark.parametrize("kind", OVER_COHORTS)
+def test_figures_over_cohorts_are_always_equal(study, failed_study, tmp_path, kind):
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        write_figures(study, figure_files(folder, [kind]))
+    for suffix in FORMATS:
+        assert (tmp_path / f"a/{kind}.{suffix}").read_bytes() == (tmp_path / f"b/{kind}.{suffix}").read_bytes()
+    assert any("Nothing to draw: " in text for text in words(draw_figure(failed_study, kind)))
 
 
 def test_bars_join_the_groups_of_the_table():
@@ -210,7 +225,7 @@ def test_bars_join_the_groups_of_the_table():
 
 
 def test_the_diagram_names_every_ranked_method_and_control(study):
-    text = words(STUDY_KINDS["critical_difference"].draw(study))
+    text = words(draw_figure(study, "critical_difference"))
     assert any("critical difference 2.71, of 3 possible (no verdict, so no bars)" in line for line in text)
     for name in ("Baseline CNN + SVM", "Random ViT + SRC", "Majority class"):
         assert sum(line.strip().startswith(name) for line in text) == 1
@@ -219,7 +234,7 @@ def test_the_diagram_names_every_ranked_method_and_control(study):
 
 def test_a_ruler_wider_than_the_axis_ends_in_an_arrow(study, monkeypatch):
     def markers():
-        return [line.get_marker() for line in STUDY_KINDS["critical_difference"].draw(study).axes[0].lines]
+        return [line.get_marker() for line in draw_figure(study, "critical_difference").axes[0].lines]
 
     assert ">" not in markers()
     monkeypatch.setitem(study.__dict__, "omnibus", study.omnibus.assign(critical_difference=9.0))
@@ -227,7 +242,7 @@ def test_a_ruler_wider_than_the_axis_ends_in_an_arrow(study, monkeypatch):
 
 
 def test_the_shares_of_a_cohort_fill_its_bar(study):
-    axes = STUDY_KINDS["factors"].draw(study).axes[0]
+    axes = draw_figure(study, "factors").axes[0]
     widths = np.array([[bar.get_width() for bar in part] for part in axes.containers])
     assert widths.shape == (3, 3)
     np.testing.assert_allclose(widths.sum(axis=0), 1)
@@ -295,9 +310,8 @@ def test_metric_titles_inside_a_sentence(metric, title):
 
 
 def test_training_curves_are_drawn_for_trained_arms_only(study, tmp_path):
-    (info,) = catalogue.draw_training(study, "acdc_phantom", tmp_path)
-    assert info.svg.read_text().count("local loss") == 1  # a line and a word where the second stage begins
-    assert info.png.stat().st_size > 1000
+    write_figures(study, [tmp_path / "training.svg"], "acdc_phantom")
+    assert (tmp_path / "training.svg").read_text().count("local loss") == 1  # where the second stage begins
     nothing = words(training.draw(study, "brats_phantom"))
     assert "Nothing to draw: no arm of this cohort was trained to its end" in nothing
 
@@ -306,9 +320,7 @@ def test_moving_average_keeps_the_start_and_smooths_the_rest():
     assert training.moving_average(np.array([4.0, 2.0, 0.0, 1.0])).tolist() == [4.0, 3.0, 2.0, 1.0]
 
 
-def test_reconstructions_have_every_plane_of_volumes_and_one_of_images(study, tmp_path):
-    (info,) = catalogue.draw_reconstructions(study, "acdc_phantom", tmp_path)
-    assert info.png.stat().st_size > 1000
+def test_reconstructions_have_every_plane_of_volumes_and_one_of_images(study):
     text = words(reconstruction.draw(study, "acdc_phantom"))
     assert {"axial", "coronal", "sagittal"} <= set(text)
     assert text.count("masked input") == 3

@@ -1,22 +1,16 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
-from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS
-from sixgig.plan.plan import (
-    COHORT_TABLES,
-    FIGURES,
-    RECONSTRUCTION_FIGURES,
-    STUDY_FIGURES,
-    STUDY_TABLES,
-    TRAINING_FIGURES,
-    Plan,
-)
-from sixgig.reporting import exports
+from sixgig.evaluation.metrics import METRICS
+from sixgig.plan.plan import Plan
 from sixgig.weights.build import CONVERTERS
+from sixgig.words.language import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -112,18 +106,29 @@ def test_digest_of_training_covers_the_other_process(config):
     assert Plan(config).training_modules("vit_pure") == ["sixgig.arms.vit_pure.arm"]
 
 
-def test_figures_and_converters_are_those_of_the_package():
-    assert set(FIGURES) == set(KINDS)
-    assert set(STUDY_FIGURES) == set(STUDY_KINDS)
-    assert set(TRAINING_FIGURES) == set(TRAINING_KINDS)
-    assert set(RECONSTRUCTION_FIGURES) == set(RECONSTRUCTION_KINDS)
+def test_planning_waits_for_nothing_that_computes_or_draws():
+    code = "import sys, sixgig.plan.plan; print([m for m in ('pandas', 'matplotlib', 'torch') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_files_are_in_the_order_of_their_keys(config):
+    plan = Plan(config)
+    named = [f"/{cohort}/{arm}.{classifier}.csv" for cohort, arm, classifier in plan.method_keys]
+    assert [file.removeprefix("results/default/predictions") for file in plan.predictions("csv")] == named
+    assert [f"/{cohort}/{arm}.npz" for cohort, arm in plan.arm_keys] == [
+        file.removeprefix("results/default/features") for file in plan.features("npz")
+    ]
+    assert len(plan.trainings("json")) == len(plan.trained_keys) == 6
+    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2
+
+
+def test_converters_are_those_of_the_package():
     for module in CONVERTERS.values():
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
 
 
 def test_exported_tables_are_those_of_the_package(config):
-    assert (*STUDY_TABLES,) == (*exports.STUDY_TABLES,)
-    assert (*COHORT_TABLES,) == (*exports.COHORT_TABLES,)
     assert "results/{study}/tables/elpv.pairs.tex" in Plan(config).tables()
     assert "results/default/tables/results.md" in Plan(config).targets("report")
 
@@ -154,3 +159,11 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
 def test_unknown_stage(config):
     with pytest.raises(ValueError, match="no stage everything"):
         Plan(config).targets("everything")
+
+
+def test_the_schema_offers_the_metrics_and_languages_that_there_are():
+    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["properties"]
+    offered = schema["evaluation"]["properties"]["metric"]["enum"]
+    usable = [name for name, metric in METRICS.items() if metric.higher_is_better and not metric.binary_only]
+    assert offered == usable
+    assert sorted(schema["language"]["enum"]) == sorted(LANGUAGES)

@@ -191,11 +191,15 @@ def _write_further_tests(folder: Path, cohorts: tuple[str, ...]) -> None:
     BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
     methods = [(arm, classifier) for arm in [*SKILL["elpv"]] for classifier in ("svm", "src")]
     methods.append(("control_majority_class", "majority_class"))
-    for cohort, arm, classifier in ((cohort, *method) for cohort in cohorts for method in methods):
-        path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
+    files = {
+        (cohort, arm, classifier): folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
+        for cohort in cohorts
+        for arm, classifier in methods
+    }
+    for path in files.values():
         if not path.exists():  # a failed arm leaves a table without rows
             _table(PREDICTIONS, [], path)
-    tests = compare_subjects(folder, cohorts, methods)
+    tests = compare_subjects(files)
     MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
     DELONG.write(tests.delong, own / "delong.csv")
 

@@ -32,7 +32,7 @@ def test_all_tests_of_two_classes(drawn_study):
     assert column(view, "t-test p (Holm)") == column(comparisons.pairs(study, "elpv"), "p (Holm)")
     a, b = Method("baseline_cnn", "svm"), Method("vit_pure", "svm")
     row = next(row for row in view.rows if [row[0].text, row[1].text] == ["Baseline CNN + SVM", "Pure ViT + SVM"])
-    bayesian, mcnemar, delong = (study.pair("elpv", a, b, test) for test in ("bayesian", "mcnemar", "delong"))
+    bayesian, mcnemar, delong = (study.pairs.row("elpv", a, b, test) for test in ("bayesian", "mcnemar", "delong"))
     assert [cell.text for cell in row[3:]] == [
         *(numbers.probability(bayesian[name]) for name in ("p_a_better", "p_equivalent", "p_b_better")),
         *(str(mcnemar[name]) for name in ("only_a_right", "only_b_right")),
@@ -96,10 +96,10 @@ def test_no_pairs_at_all(folder):
 def test_every_test_reads_the_same_from_both_sides(drawn_study, test):
     study = Study(drawn_study)
     a, b = Method("baseline_cnn", "svm"), Method("vit_pure", "src")
-    forth, back = study.pair("elpv", a, b, test), study.pair("elpv", b, a, test)
+    forth, back = study.pairs.row("elpv", a, b, test), study.pairs.row("elpv", b, a, test)
     assert (back["arm_a"], back["classifier_a"], back["arm_b"], back["classifier_b"]) == (*b, *a)
     pairs = {"pairwise": ("difference", "t"), "delong": ("difference", "z")}.get(test, ())
     assert all(forth[name] == -back[name] for name in pairs)
     twins = {"bayesian": "p_{}_better", "mcnemar": "only_{}_right", "delong": "auc_{}"}.get(test)
     assert twins is None or forth[twins.format("a")] == back[twins.format("b")]
-    assert study.pair("elpv", a, Method("none", "svm"), test) is None
+    assert study.pairs.row("elpv", a, Method("none", "svm"), test) is None

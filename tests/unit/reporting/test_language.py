@@ -12,7 +12,7 @@ from sixgig.arms import registry as arms
 from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors
-from sixgig.figures.catalogue import KINDS, RECONSTRUCTION_KINDS, STUDY_KINDS, TRAINING_KINDS, draw_figure
+from sixgig.figures.catalogue import KINDS, draw_figure
 from sixgig.reporting import budget, over_cohorts, page, training
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
@@ -42,7 +42,7 @@ def texts_in_code():
 
 def texts_by_name():
     """What is passed to ``tr`` through a variable."""
-    for kind in (*KINDS.values(), *STUDY_KINDS.values(), *TRAINING_KINDS.values(), *RECONSTRUCTION_KINDS.values()):
+    for kind in KINDS.values():
         yield from (kind.title, kind.caption)
     yield from (metric.title for metric in METRICS.values())
     yield from (look.words for look in arms.looks().values() if look.words)
@@ -114,5 +114,5 @@ def test_report_and_figures_in_portuguese(drawn_study):
     text = re.sub(r"<svg.*?</svg>|<script.*?</script>|<style.*?</style>|<pre.*?</pre>", "", html, flags=re.DOTALL)
     for english in ("Balanced accuracy", "within noise", "Cohorts and splits", "Seed<", "comparisons", "0.812"):
         assert english not in text, english
-    axes = draw_figure(study, "elpv", "intervals").axes[0]
+    axes = draw_figure(study, "intervals", "elpv").axes[0]
     assert axes.get_xlabel() == "Acurácia balanceada"

@@ -24,10 +24,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def files_of(folder: Path) -> list[Path]:
+    names = ("report.html", "summary.csv", "figures/brats_phantom/roc.svg")
+    return [folder / name for name in names]
+
+
 @pytest.fixture(scope="module")
 def tracked(folder: Path) -> dict[str, str]:
     """The ids of a study recorded once; the store lies in its folder."""
-    return track_study(Study(folder), folder / "mlflow.db", folder / "mlartifacts")
+    return track_study(Study(folder), folder / "mlflow.db", folder / "mlartifacts", files_of(folder))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +75,7 @@ def test_figures_and_report_are_artifacts_inside_the_study(folder, tracked, clie
     assert client.get_run(tracked["study"]).info.artifact_uri.startswith((folder / "mlartifacts").as_uri())
     names = {item.path for item in client.list_artifacts(tracked["study"])}
     assert {"figures", "report.html", "summary.csv"} <= names
-    assert list((folder / "mlartifacts").rglob("roc.svg"))
+    assert list((folder / "mlartifacts").rglob("figures/brats_phantom/roc.svg"))
 
 
 def test_recording_again_reuses_the_runs(folder, tracked, client):
@@ -79,13 +84,13 @@ def test_recording_again_reuses_the_runs(folder, tracked, client):
     row = (study.summary["arm"] == "vit_pure") & (study.summary["classifier"] == "svm")
     study.summary.loc[row & (study.summary["metric"] == "accuracy"), "estimate"] = 0.125
     time.sleep(0.002)
-    assert track_study(study, folder / "mlflow.db", folder / "mlartifacts") == tracked
+    assert track_study(study, folder / "mlflow.db", folder / "mlartifacts", []) == tracked
     data = client.get_run(tracked[KEY]).data
     assert data.metrics["accuracy"] == 0.125
     assert (data.params["folds"], data.tags["sixgig.param.folds"]) == ("5", "7")
     # What did not change was not logged a second time.
     assert len(client.get_metric_history(tracked[KEY], "balanced_accuracy")) == 1
-    assert track_study(Study(folder), folder / "mlflow.db", folder / "mlartifacts") == tracked
+    assert track_study(Study(folder), folder / "mlflow.db", folder / "mlartifacts", files_of(folder)) == tracked
     assert client.get_run(tracked[KEY]).data.tags["sixgig.param.folds"] == "5"
 
 
@@ -94,7 +99,7 @@ def test_a_study_that_was_moved_keeps_its_artifacts_beside_it(folder, tracked, t
 
     moved = tmp_path / "moved"
     shutil.copytree(folder, moved)
-    ids = track_study(Study(moved), moved / "mlflow.db", moved / "mlartifacts")
+    ids = track_study(Study(moved), moved / "mlflow.db", moved / "mlartifacts", files_of(moved))
     client = MlflowClient(tracking_uri=f"sqlite:///{moved / 'mlflow.db'}")
     assert client.get_run(ids["study"]).info.artifact_uri.startswith((moved / "mlartifacts").as_uri())
     assert client.get_run(tracked["study"]).info.run_id != ids["study"]
@@ -103,7 +108,7 @@ def test_a_study_that_was_moved_keeps_its_artifacts_beside_it(folder, tracked, t
 def test_trouble_is_told_and_fails_nothing(folder, tmp_path, caplog):
     store = tmp_path / "mlflow.db"
     store.write_bytes(b"this is not a database" * 100)
-    found = track_study_safely(Study(folder), store, tmp_path / "artifacts")
+    found = track_study_safely(Study(folder), store, tmp_path / "artifacts", [])
     assert list(found) == ["warning"]
     assert "was not recorded in MLflow" in found["warning"]
     assert "file is not a database" in found["warning"]

@@ -30,15 +30,18 @@ def test_what_the_study_file_says(study):
 
 
 def test_the_package_offers_it():
-    assert sixgig.Study is Study
+    assert issubclass(sixgig.Study, Study)
     with pytest.raises(AttributeError, match="no attribute 'Studies'"):
         sixgig.Studies  # noqa: B018
 
 
-def test_a_figure_as_an_object(study):
+def test_a_figure_as_an_object(folder):
+    study = sixgig.Study(folder)
     assert study.figure("elpv", "scores").axes
     with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of intervals"):
         study.figure("elpv", "pie")
+    with pytest.raises(SixgigError, match=r"no cohort 'xyz' in summary.csv\n  Next step: use one of elpv"):
+        study.figure("xyz", "scores")
     assert study.figure_over_cohorts("critical_difference").axes
     with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of critical_difference"):
         study.figure_over_cohorts("pie")
@@ -72,13 +75,13 @@ def test_failed_methods_keep_their_estimates_row(study):
 
 def test_a_pair_reads_the_same_from_both_sides(study):
     a, b = Method("baseline_cnn", "svm"), Method("control_majority_class", "majority_class")
-    forth, back = study.pair("elpv", a, b), study.pair("elpv", b, a)
+    forth, back = study.pairs.row("elpv", a, b), study.pairs.row("elpv", b, a)
     assert forth["difference"] == -back["difference"] > 0
     assert (forth["ci_low"], forth["ci_high"]) == (-back["ci_high"], -back["ci_low"])
     assert (forth["verdict"], back["verdict"]) == ("a better", "b better")
     assert (back["arm_a"], back["classifier_b"]) == ("control_majority_class", "svm")
     assert forth["p_holm"] == back["p_holm"]
-    assert study.pair("brats_phantom", a, Method("vit_sparse", "svm")) is None
+    assert study.pairs.row("brats_phantom", a, Method("vit_sparse", "svm")) is None
 
 
 def test_files_of_a_cohort(study, folder):

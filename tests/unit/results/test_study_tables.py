@@ -8,7 +8,7 @@ import pytest
 
 from sixgig.errors import ConfigError
 from sixgig.evaluation.classification import classify_features, predict_majority
-from sixgig.evaluation.scoring import score_study
+from sixgig.evaluation.scoring import ScoredFiles, score_study
 from sixgig.evaluation.splits import make_splits
 from sixgig.runtime.atomic import write_json
 from sixgig.statistics.costs import collect_costs
@@ -53,6 +53,20 @@ def root(tmp_path):
     return tmp_path
 
 
+def predictions(root, methods, suffix):
+    return {("c", *method): root / f"predictions/c/{'.'.join(method)}.{suffix}" for method in methods}
+
+
+def sidecars(root):
+    return {("c", arm): root / f"features/c/{arm}.json" for arm in ("good", "broken")}
+
+
+def scores_of(root, positives, methods, *arguments):
+    found, held_out = (predictions(root, methods, suffix) for suffix in ("csv", "test.csv"))
+    files = ScoredFiles(found, held_out, {("c",): root / "cohorts/c/splits.csv"}, sidecars(root))
+    return score_study(files, positives, *arguments)
+
+
 def test_predictions_cover_evaluation_subjects_once_a_repeat(root):
     splits = SPLITS.read(root / "cohorts/c/splits.csv")
     predictions = PREDICTIONS.read(root / "predictions/c/good.svm.csv")
@@ -66,7 +80,7 @@ def test_predictions_cover_evaluation_subjects_once_a_repeat(root):
 
 def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
     assert len(PREDICTIONS.read(root / "predictions/c/broken.svm.csv")) == 0
-    metrics, summary, test = score_study(root, {"c": None}, METHODS, 100, 0, 1)
+    metrics, summary, test = scores_of(root, {"c": None}, METHODS, 100, 0, 1)
     METRICS.check(metrics, "metrics")
     SUMMARY.check(summary, "summary")
     assert not len(test)  # no official test set is held out
@@ -77,7 +91,7 @@ def test_failed_arm_has_no_predictions_and_keeps_its_reason(root):
 
 
 def test_scores_tell_a_good_arm_from_the_majority_class(root):
-    _, summary, _ = score_study(root, {"c": None}, METHODS, 100, 0, 2)
+    _, summary, _ = scores_of(root, {"c": None}, METHODS, 100, 0, 2)
     estimates = summary[summary["metric"] == "balanced_accuracy"].set_index("arm")["estimate"]
     assert estimates["good"] > 0.9
     assert estimates["control_majority_class"] == 0.5
@@ -85,7 +99,7 @@ def test_scores_tell_a_good_arm_from_the_majority_class(root):
 
 def test_positive_class_decides_which_recall_is_sensitivity(root):
     def recalls(positive):
-        _, summary, _ = score_study(root, {"c": positive}, METHODS[:1], 100, 0, 1)
+        _, summary, _ = scores_of(root, {"c": positive}, METHODS[:1], 100, 0, 1)
         return summary.set_index("metric")["estimate"][["sensitivity", "specificity"]].tolist()
 
     assert recalls("a") == recalls("b")[::-1]
@@ -95,12 +109,15 @@ def test_positive_class_decides_which_recall_is_sensitivity(root):
 
 
 def test_threads_do_not_change_the_scores(root):
-    for one, two in zip(*(score_study(root, {"c": None}, METHODS, 100, 0, threads) for threads in (1, 2)), strict=True):
+    for one, two in zip(*(scores_of(root, {"c": None}, METHODS, 100, 0, threads) for threads in (1, 2)), strict=True):
         pd.testing.assert_frame_equal(one, two)
 
 
 def test_costs_have_a_row_for_every_stage(root):
-    costs = COSTS.check(collect_costs(root, ["c"], ["good", "broken"], METHODS), "costs")
+    found = collect_costs(
+        {("c",): root / "cohorts/c/cohort.json"}, {}, sidecars(root), predictions(root, METHODS, "json")
+    )
+    costs = COSTS.check(found, "costs")
     assert costs["stage"].tolist() == [
         "prepare",
         "encode",
@@ -125,7 +142,7 @@ def test_a_failed_arm_stays_visible_on_the_held_out_test_set(root):
             {"kernels": ["linear"], "C": [1.0]}, 2, 0, 1, root / f"predictions/c/{arm}.svm.csv",
         )  # fmt: skip
     predict_majority(root / "cohorts/c/splits.csv", 0, root / "predictions/c/control_majority_class.majority_class.csv")
-    _, summary, held_out = score_study(root, {"c": None}, METHODS, 100, 0, 1)
+    _, summary, held_out = scores_of(root, {"c": None}, METHODS, 100, 0, 1)
     assert set(held_out["n_subjects"]) == {8}
     rows = held_out[held_out["metric"] == "balanced_accuracy"].set_index("arm")
     assert rows.loc["good", "estimate"] > 0.8
