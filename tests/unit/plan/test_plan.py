@@ -53,7 +53,7 @@ def test_trained_arms_encode_with_what_they_learned(config):
     assert plan.environment_check("vit_contrastive") == ["results/default/tensorflow1.json"]
     assert plan.environment_check("vit_pure") == []
     assert plan.environment_module("tensorflow1") == "sixgig.contrastive.__main__"
-    assert plan.picture_files("elpv") == ["results/default/pretraining/elpv/vit_mim.npz"]
+    assert plan.pictured_arms == ["vit_mim"]
     assert "results/default/figures/elpv/training.svg" in plan.figures("svg")
     assert "results/default/figures/elpv/reconstruction.svg" in plan.figures("svg")
     del config["arms"]["vit_mim"]

@@ -11,6 +11,8 @@ from sixgig.arms.base import FeatureArm, PretrainedArm
 from sixgig.arms.registry import arm_names, get_arm
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import adapter_names, load_adapter
+from sixgig.figures.catalogue import KINDS, module_of
+from sixgig.reporting import exports
 from sixgig.runtime.provenance import PACKAGE, this_source
 from sixgig.weights.build import CONVERTERS
 
@@ -38,9 +40,18 @@ def entries():
         by_kind[rule][name] = (arm.__module__,)
         if issubclass(arm, PretrainedArm):
             by_kind["pretrain_arm"][name] = (arm.__module__, *arm.process_modules)
+    drawn = {
+        over: tuple(module_of(kind) for kind in KINDS.values() if kind.over_cohorts == over) for over in (True, False)
+    }
+    found_by_name = {
+        "draw_figures": drawn[False],
+        "draw_comparisons": drawn[True],
+        "write_report": (*drawn[False], *drawn[True]),
+        "export_tables": tuple(exports.MODULES),
+    }
     for path in sorted(SCRIPTS.glob("*.py")):
         if path.stem not in by_kind:
-            yield path.stem, path.stem, ()
+            yield path.stem, path.stem, found_by_name.get(path.stem, ())
         for name, further in by_kind.get(path.stem, {}).items():
             yield f"{path.stem} {name}", path.stem, further
     yield _ENVIRONMENT_CHECK
