@@ -117,8 +117,6 @@ class Adapter(ABC):
     subject_note: str
     #: What the cohort's path must lead to; the error message says it when it leads to something else.
     layout: ClassVar[str]
-    #: How much besides its own layout it would read: `sixgig new` tries adapters in this order.
-    breadth: ClassVar[int] = 0
     #: Channels that exist, in the default order; empty for 2D cohorts. An adapter may set it before super().__init__().
     known_modalities: tuple[str, ...] = ()
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.

@@ -7,6 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: Keys of a cohort's stanza, and what the user should know about them.
+Options = tuple[dict[str, Any], list[str]]
+
+
+@dataclass(frozen=True)
+class Public:
+    """What is known about a data set of a recipe before it is fetched.
+
+    Attributes:
+        recipe: Further keys of ``source.recipe``.
+        stanza: Further keys of the cohort's stanza.
+        classes: Published classes; empty where the data carry none.
+        depth: Slices of a volume; None for images, and where it is not known.
+    """
+
+    recipe: dict[str, Any] = field(default_factory=dict)
+    stanza: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    depth: int | None = None
+
 
 @dataclass
 class Findings:

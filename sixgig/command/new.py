@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from sixgig.command.findings import Findings, cohort_name
-from sixgig.command.proposals import GIVE_LABELS, Proposal, propose
+from sixgig.command.propose import GIVE_LABELS, Proposal, propose
 from sixgig.command.public_cohorts import find_public_cohort, is_public_cohort
 from sixgig.command.study_text import study_text
 from sixgig.errors import CohortError, ConfigError, ImageError

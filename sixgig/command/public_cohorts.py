@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sixgig.cohorts.adapters.medmnist import CLASSES, MedMnistAdapter
-from sixgig.command.findings import Findings, cohort_name
-from sixgig.command.proposals import GIVE_LABELS, label_options
+from sixgig.cohorts.registry import open_adapter
+from sixgig.command.findings import Findings, Public, cohort_name
+from sixgig.command.propose import GIVE_LABELS, guess, label_options
 from sixgig.errors import ConfigError
 from sixgig.plan.config import load_schema
 from sixgig.sources.recipes import BY_HAND, check_recipe, download_of
@@ -31,36 +31,30 @@ def find_public_cohort(source: str, labels: Path | None = None) -> Findings:
         ConfigError: There is no such data set or size, it carries no classes, or only registered users get it.
     """
     name, dataset, *sizes = [*source.split(":"), ""] if ":" not in source else source.split(":")
-    recipe: dict[str, Any] = {"name": name, "dataset": dataset}
-    volumes = name != "medmnist" or dataset.endswith("3d")
-    if name == "medmnist":
-        recipe["size"] = _size(source, sizes) if sizes else 64 if volumes else 128
-    stanza: dict[str, Any] = {"adapter": name, "source": {"recipe": recipe}}
-    if name == "medmnist":
-        stanza |= {"official_splits": True, **({"dimensions": 3, "crop": "none"} if volumes else {})}
+    size = _size(source, sizes) if sizes else None
+    known = guess(name).public(dataset, size) if hasattr(guess(name), "public") else Public()  # type: ignore[union-attr]
+    recipe = {"name": name, "dataset": dataset, **known.recipe}
+    stanza: dict[str, Any] = {"adapter": name, "source": {"recipe": recipe}, **known.stanza}
     try:
         check_recipe(stanza, source)
     except ConfigError as error:
         step = f"{error.next_step}. With the files there: sixgig new FOLDER" if name in BY_HAND else error.next_step
         raise ConfigError(source, error.reason, step) from None
+    if not known.classes and labels is None:
+        raise ConfigError(source, "carries no classes", GIVE_LABELS)
+    stanza |= label_options(name, labels)
     download = download_of(recipe, source)
     assert download is not None  # check_recipe() refuses cohorts that the user has to fetch
-    found = [
-        f"{dataset}: fetched from {download.url} when the study runs, and checked by its {download.checksum.algorithm}"
-    ]
-    findings = Findings(cohort_name(Path(dataset)), stanza, found)
-    if name == "medmnist":
-        findings.depth = recipe["size"] if volumes else None
-        findings.found.append(f"Classes: {', '.join(CLASSES[dataset])}")
-        findings.notes += [MedMnistAdapter.subject_note, "the official test set is held out and scored once"]
-        findings.choose_positive(sorted(CLASSES[dataset]))
+    checksum = download.checksum.algorithm
+    found = [f"{dataset}: fetched from {download.url} when the study runs, and checked by its {checksum}"]
+    findings = Findings(cohort_name(Path(dataset)), stanza, found, [open_adapter(stanza).subject_note], known.depth)
+    if known.classes:
+        findings.found.append(f"Classes: {', '.join(known.classes)}")
+        findings.choose_positive(sorted(known.classes))
     else:
-        if labels is None:
-            raise ConfigError(source, "carries no classes", GIVE_LABELS)
-        stanza |= label_options(name, labels)
-        findings.notes.append(
-            "subjects are known once the files are there. With more than three modalities, `modalities` is needed"
-        )
+        findings.notes.append("if the data have more than three modalities, name three of them in `modalities`")
+    if stanza.get("official_splits"):
+        findings.notes.append("the official test set is held out and scored once (official_splits)")
     return findings
 
 

@@ -46,7 +46,6 @@ class DicomAdapter(Adapter):
     title = "DICOM series"
     dimensions = 3
     subject_note = "subject-level split: one subject is one PatientID"
-    breadth = 2
     layout = "a folder with DICOM files, in any folders below it"
     known_modalities = ("image",)
     option_keys = ("labels",)

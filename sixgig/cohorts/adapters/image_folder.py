@@ -32,7 +32,6 @@ class ImageFolderAdapter(Adapter):
     title = "Folder of images"
     dimensions = 2
     option_keys = ("subject_pattern",)
-    breadth = 1
     layout = "a folder with one folder of PNG, JPEG or TIFF files for each class (also below train/ and test/)"
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:

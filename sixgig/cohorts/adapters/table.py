@@ -28,7 +28,6 @@ class TableAdapter(Adapter):
     title = "Table of files"
     option_keys = ("columns", "dimensions")
     subject_note = "subjects are those of the table"
-    breadth = 3
     layout = "a CSV with the columns that `columns` names, or a folder that holds one CSV"
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:

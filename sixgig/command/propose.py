@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sixgig.cohorts.base import Adapter, Discovery
 from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
+from sixgig.command import guesses
 from sixgig.command.columns import LABEL, SUBJECT, class_column, named
+from sixgig.command.findings import Options
 from sixgig.errors import CohortError, ConfigError
 
 #: Next step where subjects have no class.
@@ -35,10 +38,6 @@ class Proposal:
     notes: list[str] = field(default_factory=list)
 
 
-#: Options of a stanza, with what is to be said about them.
-_Options = tuple[dict[str, Any], list[str]]
-
-
 def propose(source: Path, labels: Path | None = None) -> Proposal:
     """Look at a folder or file and find the adapter that reads it.
 
@@ -52,7 +51,7 @@ def propose(source: Path, labels: Path | None = None) -> Proposal:
     """
     if not source.exists():
         raise ConfigError(source, "does not exist", "name a folder, a file, or a public cohort by name")
-    lacking = {name: load_adapter(name)().missing(source) for name in _ordered_names()}
+    lacking = {name: load_adapter(name)().missing(source) for name in sorted(adapter_names(), key=_rank)}
     fitting = [name for name, problems in lacking.items() if not problems]
     if not fitting:
         reasons = "".join(f"\n    {name}: {problems[0]}" for name, problems in lacking.items())
@@ -89,23 +88,19 @@ def label_options(name: str, labels: Path | None) -> dict[str, Any]:
     return {"labels": {"file": str(labels), "subject": subject, "label": label}}
 
 
-def _ordered_names() -> list[str]:
-    """Adapters by how particular they are: a CSV may lie in any folder, and DICOM's files have to be looked for."""
-    return sorted(adapter_names(), key=lambda name: (load_adapter(name).breadth, name))
-
-
-def _ways(name: str, source: Path) -> list[_Options]:
-    """Return the ways to open an adapter; adapters without a module of their own need no options."""
-    if find_spec(f"sixgig.command.ways.{name}") is None:
-        return [({}, [])]
-    found: list[_Options] = import_module(f"sixgig.command.ways.{name}").ways(source)
-    return found
+def guess(name: str) -> ModuleType | None:
+    """Return the module that knows what an adapter's stanza may be; None where a path is all it needs."""
+    module = f"{guesses.__name__}.{name}"
+    return import_module(module) if find_spec(module) else None
 
 
 def _first_that_reads(source: Path, name: str, labels: Path | None) -> Proposal:
     given = label_options(name, labels)
     problem: CohortError | None = None
-    for options, notes in _ways(name, source):
+    ways: list[Options] = [({}, [])]
+    if hasattr(guess(name), "options"):
+        ways = guess(name).options(load_adapter(name), source)  # type: ignore[union-attr]
+    for options, notes in ways:
         stanza = {"adapter": name, "source": {"path": str(source)}, **options, **given}
         adapter = open_adapter(stanza)
         try:
@@ -114,3 +109,7 @@ def _first_that_reads(source: Path, name: str, labels: Path | None) -> Proposal:
             problem = problem or error
     assert problem is not None  # every adapter has at least one way to be opened
     raise problem
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return getattr(guess(name), "RANK", 0), name

@@ -1,14 +1,16 @@
-"""How ``sixgig new`` opens it with the adapter of this name."""
+"""Modalities are listed in the task's own file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+
+from sixgig.cohorts.base import Adapter
+from sixgig.command.findings import Options
 
 
-def ways(source: Path) -> list[tuple[dict[str, Any], list[str]]]:
-    """Return options of the stanza, with what is to be said about them; the first that reads counts."""
+def options(kind: type[Adapter], source: Path) -> list[Options]:
+    """Return the ways to open the adapter; see the package."""
     index = next(path for path in (source / "dataset.json", *source.glob("*/dataset.json")) if path.is_file())
     try:
         listed = json.loads(index.read_text(encoding="utf-8-sig"))["modality"]

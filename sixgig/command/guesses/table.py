@@ -1,23 +1,26 @@
-"""How ``sixgig new`` opens it with the adapter of this name."""
+"""Columns of a CSV are guessed by their names and cells."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.images import PICTURES
-from sixgig.command.columns import LABEL, SUBJECT, class_column, mostly, named
+from sixgig.command.columns import FRAME, LABEL, OFFICIAL, SUBJECT, class_column, mostly, named
+from sixgig.command.findings import Options
 from sixgig.errors import ConfigError
 
+#: A CSV may lie in any folder, so every other adapter is asked first.
+RANK = 3
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".img")
-_OFFICIAL = ("official", "split", "set", "partition")
 _OFFICIAL_SETS = {"", "train", "training", "val", "validation", "test"}
 _LEAK = "if patients have several, add a column subject_id, else one patient is in training and in test"
 
 
-def ways(source: Path) -> list[tuple[dict[str, Any], list[str]]]:
-    """Return options of the stanza, with what is to be said about them; the first that reads counts."""
+def options(kind: type[Adapter], source: Path) -> list[Options]:
+    """Return the ways to open the adapter; see the package."""
     path = source if source.is_file() else next(iter(source.glob("*.csv")))
     rows = read_rows(path, ())
     header = list(rows[0]) if rows else []
@@ -42,10 +45,10 @@ def ways(source: Path) -> list[tuple[dict[str, Any], list[str]]]:
         columns = {"paths": {name: name for name in volumes[:3]}, **columns}
     else:
         columns = {"path": files[0], **columns}
-    official = named(header, _OFFICIAL)
+    official = named(header, OFFICIAL)
     if official and {row[official].lower() for row in rows} <= _OFFICIAL_SETS:
         columns["official"] = official
-    frame = named(header, ("frame", "phase"))
+    frame = named(header, FRAME)
     if frame and {row[frame].upper() for row in rows} <= {"", "ED", "ES"}:
         columns["frame"] = frame
     return [({"columns": columns, **({"dimensions": 3} if volumes else {})}, notes)]

@@ -1,19 +1,21 @@
-"""How ``sixgig new`` opens it with the adapter of this name."""
+"""Subjects are found in the names of folders and files."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from sixgig.cohorts.adapters.image_folder import ImageFolderAdapter
+from sixgig.cohorts.base import Adapter
+from sixgig.command.findings import Options
 
+#: After cohorts whose folders have names of their own.
+RANK = 1
 _IN_SUBFOLDER = "^([^/]+)/"
 _BEFORE_LAST_NUMBER = r"^(.+?)[_-][^_-]+\.\w+$"
 
 
-def ways(source: Path) -> list[tuple[dict[str, Any], list[str]]]:
-    """Return options of the stanza, with what is to be said about them; the first that reads counts."""
-    found = ImageFolderAdapter().discover(source)
+def options(kind: type[Adapter], source: Path) -> list[Options]:
+    """Return the ways to open the adapter; see the package."""
+    found = kind().discover(source)
     below = [PurePosixPath(item.files["image"]) for record in found.records for item in record.items]
     classes_at = 2 if any(record.official for record in found.records) else 1
     if all(len(path.parts) > classes_at + 1 for path in below):
@@ -21,7 +23,7 @@ def ways(source: Path) -> list[tuple[dict[str, Any], list[str]]]:
         return [({"subject_pattern": _IN_SUBFOLDER}, [note])]
     note = "every image counts as a subject. If patients have several images, set `subject_pattern`: else images of one"
     note += " patient are in training and in test"
-    grouped = ImageFolderAdapter(options={"subject_pattern": _BEFORE_LAST_NUMBER}).discover(source)
+    grouped = kind(options={"subject_pattern": _BEFORE_LAST_NUMBER}).discover(source)
     if not grouped.rejections and 2 * len({record.label for record in found.records}) < len(grouped.records) < len(
         below
     ):

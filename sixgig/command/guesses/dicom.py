@@ -1,0 +1,3 @@
+"""Every file below a folder has to be opened to find series: folders of pictures are asked first."""
+
+RANK = 2
