@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from sixgig.errors import ArmError
+from sixgig.gpu.ladder import Rung
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels, read_crop, release, sliding_positions
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
@@ -33,32 +34,16 @@ class Kept(Protocol):
         """Return all features, float32 [n_volumes, d]."""
 
 
-class _InMemory:
-    """Keeps features for the length of one call."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self._rows: list[np.ndarray] = []
-
-    def put(self, start: int, stop: int, features: np.ndarray) -> None:
-        self._rows.extend(features)
-        self.done = stop
-
-    def array(self) -> np.ndarray:
-        return np.stack(self._rows)
-
-
 def encode_volumes(
     encoder: TokenEncoder,
-    volumes: np.ndarray,
     modalities: str,
     token: str,
-    batch_size: int,
-    device: str,
+    volumes: np.ndarray,
+    rung: Rung,
     dtype: str,
-    report: Callable[[dict[str, Any]], None],
-    kept: Kept | None = None,
-    names: Sequence[str] | None = None,
+    kept: Kept,
+    advance: Callable[[int], None],
+    names: Sequence[str],
 ) -> np.ndarray:
     """Encode volumes of any size not below the crop's.
 
@@ -68,15 +53,13 @@ def encode_volumes(
 
     Args:
         encoder: Trained, or not.
-        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead.
         modalities: ``channels`` (all at once) or ``separate`` (each by itself, features concatenated in order).
         token: ``mean`` or ``cls``; a network without class token has only ``mean``.
-        batch_size: Crops at a time.
-        device: ``cuda`` or ``cpu``.
+        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead.
+        rung: Crops at a time, and the device.
         dtype: ``float32``, or the type of mixed precision on a GPU.
-        report: Called with ``{"event": "encoded", "volumes": done, "of": n_volumes}`` after each batch that completes
-            volumes.
-        kept: Where features are kept; in memory when None.
+        kept: Where features are kept.
+        advance: Called with the number of volumes that a batch completes.
         names: Of the volumes, for error messages.
 
     Returns:
@@ -97,13 +80,12 @@ def encode_volumes(
             f"and the network takes {geometry.channels}",
             "encode the cohort that the network was trained on, with the same modalities",
         )
-    kept = _InMemory() if kept is None else kept
     plan = _Plan(volumes, geometry.crop, modalities)
     pool = _Pool(plan)
-    mixed = device == "cuda" and dtype != "float32"
+    device, mixed = rung.device, rung.device == "cuda" and dtype != "float32"
     encoder = encoder.to(device).eval()
     with torch.inference_mode(), torch.autocast(device, dtype=getattr(torch, dtype), enabled=mixed):
-        for first, crops in plan.batches(kept.done, batch_size, pin=device == "cuda"):
+        for first, crops in plan.batches(kept.done, rung.batch_size, pin=device == "cuda"):
             tokens = encoder(crops.to(device, non_blocking=True)).float()
             if token == "cls" and encoder.shape.class_token:
                 features = tokens[:, 0]
@@ -115,12 +97,12 @@ def encode_volumes(
                     raise _not_finite(row, volumes[row], dtype if mixed else "float32", names)
                 kept.put(row, row + 1, feature[None])
             if done:
-                report({"event": "encoded", "volumes": kept.done, "of": len(volumes)})
+                advance(len(done))
     return kept.array()
 
 
-def _not_finite(row: int, volume: np.ndarray, dtype: str, names: Sequence[str] | None) -> ArmError:
-    name = f"volume {row}" + (f" ({names[row]})" if names is not None else "")
+def _not_finite(row: int, volume: np.ndarray, dtype: str, names: Sequence[str]) -> ArmError:
+    name = f"volume {row} ({names[row]})"
     if not np.isfinite(volume).all():
         return ArmError(name, "holds voxels that are not finite", "prepare the cohort again")
     way_out = f"set {STANZA}.precision to float32; if it stays, train again with a lower {STANZA}.learning_rate"

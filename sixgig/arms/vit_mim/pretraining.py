@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import torch
 
 from sixgig.arms.base import Trained
-from sixgig.arms.encoding import PartialFeatures
 from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
 from sixgig.gpu.device import choose_device
@@ -57,8 +57,8 @@ def pretrain(job: PretrainJob) -> Trained:
     options = job.options
     volumes = np.load(job.volumes, mmap_mode="r") if job.volumes is not None else None
     images = job.load_images()
-    first, geometry = _first_network(job, volumes, images.shape[1])
-    shape = first.encoder.shape
+    first = _first_network(job, volumes, images.shape[1])
+    geometry, shape = first.encoder.geometry, first.encoder.shape
     ready = [first]  # the first rung takes it out: a copy to start again from would hold half a gigabyte
     del first
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
@@ -77,7 +77,7 @@ def pretrain(job: PretrainJob) -> Trained:
     )
 
     def attempt(rung: Rung, report: Report) -> tuple[tuple[Network, Settings], dict[str, Any]]:
-        own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])[0]
+        own = ready.pop() if ready else _first_network(job, volumes, images.shape[1])
         used = _on_rung(settings, rung, geometry, shape)
         return (own, used), train(own, train_on, measure_on, used, rung.device, CheckpointStore(folder), report)
 
@@ -113,27 +113,7 @@ def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> TokenEnc
 
 def volume_encoding(weights: Path, described: Mapping[str, Any], modalities: str, token: str) -> Callable[..., Any]:
     """Return what encodes volumes with the encoder that :func:`pretrain` trained, see :class:`VolumeEncoder`."""
-    network = load_volume_encoder(weights, described)
-
-    def encode(
-        volumes: np.ndarray,
-        rung: Rung,
-        dtype: str,
-        partial: PartialFeatures,
-        advance: Callable[[int], None],
-        names: Sequence[str],
-    ) -> np.ndarray:
-        seen = partial.done
-
-        def report(event: Mapping[str, Any]) -> None:
-            nonlocal seen
-            advance(int(event["volumes"]) - seen)
-            seen = int(event["volumes"])
-
-        how = (modalities, token, rung.batch_size, rung.device, dtype)
-        return encode_volumes(network, volumes, *how, report, kept=partial, names=names)
-
-    return encode
+    return partial(encode_volumes, load_volume_encoder(weights, described), modalities, token)
 
 
 def _load(encoder: TokenEncoder, state: Mapping[str, Any], place: object) -> None:
@@ -144,7 +124,7 @@ def _load(encoder: TokenEncoder, state: Mapping[str, Any], place: object) -> Non
         raise ArmError(place, reason, f"use the file of an encoder with the same {STANZA} sizes") from error
 
 
-def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int) -> tuple[Network, Geometry]:
+def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int) -> Network:
     """Build the network that training begins with."""
     options, provenance = job.options, read_provenance(job.weights)
     mean, std = provenance["data_config"]["mean"], provenance["data_config"]["std"]
@@ -169,7 +149,7 @@ def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int
         _load(network.encoder, inflated_state(flat.state_dict(), source, geometry, shape), job.weights)
     elif options["init"] == "file":
         _load(network.encoder, _from_file(options), options["init_file"]["path"])
-    return network, geometry
+    return network
 
 
 def _from_file(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,14 +133,12 @@ def test_trained_on_slices_it_encodes_as_a_network_of_timm(make, tmp_path):
 @pytest.mark.parametrize("volumes", [True, False])
 def test_first_weights(make, weights, tmp_path, volumes):
     images = 32
-    inflated, geometry = mim._first_network(
-        make(volumes=volumes), np.zeros((1, 8, 16, 20, 2)) if volumes else None, images
-    )
-    scratch, _ = mim._first_network(
+    inflated = mim._first_network(make(volumes=volumes), np.zeros((1, 8, 16, 20, 2)) if volumes else None, images)
+    scratch = mim._first_network(
         make(volumes=volumes, init="scratch", encoder={"depth": 3, "width": 96, "heads": 3, "mlp_width": 128}),
         np.zeros((1, 8, 16, 20, 2)) if volumes else None, images,
     )  # fmt: skip
-    assert geometry.dimensions == (3 if volumes else 2)
+    assert inflated.encoder.geometry.dimensions == (3 if volumes else 2)
     assert (len(inflated.encoder.blocks), len(scratch.encoder.blocks)) == (12, 3)
     flat = mim.load_backbone(weights / "vit.safetensors", 32)
     assert torch.equal(inflated.encoder.blocks[0].mlp.fc1.weight, flat.blocks[0].mlp.fc1.weight)
@@ -151,7 +149,7 @@ def test_an_encoder_of_another_training_is_a_beginning(make, tmp_path):
     train(make(), tmp_path)
     file = {"path": str(tmp_path / "out.safetensors"), "sha256": file_sha256(tmp_path / "out.safetensors")}
     again = make(init="file", init_file=file)
-    network, _ = mim._first_network(again, np.load(again.volumes, mmap_mode="r"), 32)
+    network = mim._first_network(again, np.load(again.volumes, mmap_mode="r"), 32)
     trained = mim.load_volume_encoder(
         tmp_path / "out.safetensors", read_json(tmp_path / "out.json")["pretraining"]["encoder"]
     )

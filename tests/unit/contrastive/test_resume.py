@@ -203,9 +203,9 @@ def test_a_loss_that_is_not_a_number_ends_with_exit_code_3(tensorflow1, inputs, 
     assert error["place"] == f"step {failed} of 20 (global stage)"
     assert f"the checkpoint of step {failed - 1} is kept" in error["next_step"]
     assert [event["step"] for event in run.of_kind("step")] == list(range(1, failed))
-    step, state = CheckpointStore(tmp_path / "checkpoints").latest(lambda folder: None)
+    step, state = CheckpointStore(tmp_path / "checkpoints").latest(lambda folder, state: None)
     assert step == failed - 1
-    assert np.isfinite([row[2] for row in state["history"]]).all()
+    assert np.isfinite([row[2] for row in state["progress"]["history"]]).all()
 
 
 def test_a_job_that_cannot_be_read_is_an_error_event(tensorflow1, tmp_path):

@@ -1,3 +1,5 @@
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +9,7 @@ from torch import nn
 
 from sixgig.arms.encoding import PartialFeatures
 from sixgig.errors import ArmError
+from sixgig.gpu.ladder import Rung
 from sixgig.mim.crops import sliding_positions
 from sixgig.mim.encoding import encode_volumes
 from sixgig.mim.geometry import Geometry, Shape
@@ -24,8 +27,9 @@ def encoder(geometry=VOLUMES, **prefix):
 def encode(array, net=None, geometry=VOLUMES, modalities="channels", token="mean", batch_size=3, **more):
     net = encoder(geometry) if net is None else net
     net.geometry = geometry  # stand-ins have none of their own
-    arguments = {"report": no_report, "dtype": "float32"} | more
-    return encode_volumes(net, array, modalities, token, batch_size, "cpu", **arguments)
+    kept = PartialFeatures(Path(tempfile.mkdtemp()), len(array))
+    more = {"dtype": "float32", "kept": kept, "advance": no_report, "names": "abcdef"} | more
+    return encode_volumes(net, modalities, token, array, Rung(batch_size, "cpu"), **more)
 
 
 def crops_of(array, geometry=VOLUMES):
@@ -138,11 +142,9 @@ def test_a_killed_run_goes_on_with_the_same_batches_and_the_same_features(tmp_pa
 
 
 def test_progress_is_reported_when_volumes_are_complete():
-    events = []
-    encode(volumes(4, (12, 8, 8)), batch_size=3, report=events.append)
-    done = [event["volumes"] for event in events]
-    assert done == [1, 3, 4]
-    assert {(event["event"], event["of"]) for event in events} == {("encoded", 4)}
+    done = []
+    encode(volumes(4, (12, 8, 8)), batch_size=3, advance=done.append)
+    assert done == [1, 2, 1]
 
 
 def test_a_memory_map_gives_what_an_array_gives(tmp_path):
@@ -159,7 +161,7 @@ def test_features_that_are_not_finite_name_the_volume():
         encode(array, names="abcd")
     net = encoder()
     nn.init.constant_(net.norm.bias, float("nan"))
-    with pytest.raises(ArmError, match="the features of volume 0 are not finite in float32") as caught:
+    with pytest.raises(ArmError, match=r"the features of volume 0 \(a\) are not finite in float32") as caught:
         encode(volumes(4, (8, 8, 8)), net)
     assert "lower arms.vit_mim.learning_rate" in caught.value.next_step
 
@@ -179,7 +181,7 @@ def test_what_cannot_be_encoded_is_refused(change, reason):
 
 
 @pytest.mark.parametrize(("device", "dtype", "mixed"), [("cuda", "bfloat16", True), ("cuda", "float32", False)])
-def test_a_gpu_computes_in_the_type_asked_for(monkeypatch, device, dtype, mixed):
+def test_a_gpu_computes_in_the_type_asked_for(monkeypatch, tmp_path, device, dtype, mixed):
     """The GPU itself is stood in for: what is asked of it is what counts here."""
     contexts = []
 
@@ -198,6 +200,7 @@ def test_a_gpu_computes_in_the_type_asked_for(monkeypatch, device, dtype, mixed)
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *args, **kwargs: self)
     monkeypatch.setattr(nn.Module, "to", lambda self, *args, **kwargs: self)
     array = volumes(3)
-    found = encode_volumes(encoder(), array, "channels", "mean", 3, device, dtype, no_report)
+    kept = PartialFeatures(tmp_path, 3)
+    found = encode_volumes(encoder(), "channels", "mean", array, Rung(3, device), dtype, kept, no_report, "abc")
     assert contexts == [(device, getattr(torch, dtype), mixed)]
     np.testing.assert_array_equal(found, encode(array))
