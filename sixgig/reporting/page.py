@@ -56,6 +56,9 @@ def _render(study: Study) -> str:
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
     kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
+    figures = {
+        cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort)] for cohort in study.cohorts
+    }
     return environment.get_template("report.html.j2").render(
         study=study,
         language=current(),
@@ -84,10 +87,7 @@ def _render(study: Study) -> str:
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
         costs=results.costs(study),
-        figures={
-            cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort)]
-            for cohort in study.cohorts
-        },
+        figures=figures,
         environment=environment_facts(study),
         config=yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True, width=110) if study.config else "",
         command=str(study.info.get("command") or "snakemake --cores all"),
