@@ -77,7 +77,7 @@ def first_steps(keep: float | int, constant: float = 0.0) -> list[tuple[str, Any
     """Return the pipeline steps before the classifier; constant features become zeros, not NaN.
 
     Args:
-        keep: See :class:`Reduction`.
-        constant: See :class:`Reduction`.
+        keep: Share of the variance (a float), or the most components (an integer), to keep.
+        constant: Value of one further component that is the same for all subjects; 0 adds none.
     """
     return [("scale", StandardScaler()), ("pca", Reduction(keep, constant))]

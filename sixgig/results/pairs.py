@@ -34,7 +34,7 @@ class Pairs:
         self._known: dict[str, dict[tuple[str, ...], pd.Series]] = {}
 
     def row(self, cohort: str, a: _Method, b: _Method, test: str = "pairwise") -> pd.Series | None:
-        """The row of a test of ``a`` against ``b``, turned round when the file holds it so.
+        """Return the row of a test of ``a`` against ``b``, also where the file holds ``b`` against ``a``.
 
         Args:
             cohort: The cohort.

@@ -21,7 +21,7 @@ class BaselineCNN(ImageArm):
     channels_last = True
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
-        """See :meth:`ImageArm.load`."""
+        """Build the network of a weights file, as it is."""
         return pretrained_encoder(weights, image_size)
 
     def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:

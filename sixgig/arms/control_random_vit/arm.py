@@ -18,7 +18,7 @@ class RandomViT(PureViT):
     stands_for = PureViT.name
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
-        """See :meth:`ImageArm.load`. Of the weights file only the architecture and the normalisation are read."""
+        """Build the network of a weights file with random values; only architecture and normalisation are read."""
         provenance = read_provenance(weights)
         config, model = provenance["data_config"], provenance["model"]
         from sixgig.weights.loading import random_backbone

@@ -28,14 +28,14 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
 
     @classmethod
     def check(cls, config: Mapping[str, Any]) -> None:
-        """See :meth:`Arm.check`; batches have to fit the partitions of cohorts of volumes."""
+        """Raise a ConfigError when batches do not fit the partitions of a cohort of volumes."""
         from sixgig.arms.vit_contrastive.checks import check
 
         check(config)
 
     @classmethod
     def needs_environment(cls, options: Mapping[str, Any]) -> bool:
-        """See :meth:`Arm.needs_environment`; not with PyTorch."""
+        """Whether training runs in TensorFlow 1, and not in PyTorch."""
         return bool(options["backend"] == cls.environment)
 
     def pretrain(self, job: PretrainJob) -> Trained:

@@ -27,14 +27,14 @@ class MaskedViT(TokenFeatures, PretrainedArm):
 
     @classmethod
     def check(cls, config: Mapping[str, Any]) -> None:
-        """See :meth:`Arm.check`; crops have to fit patches and volumes."""
+        """Raise a ConfigError when crops do not fit patches or volumes."""
         from sixgig.arms.vit_mim.checks import check
 
         check(config, cls.options_for)
 
     @classmethod
     def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
-        """See :meth:`Arm.options_for`: crop, patch, and the mode that auto stands for."""
+        """Return the stanza for one cohort: its crop, its patch, and the mode that `auto` means there."""
         own = {name: value for name, value in options.items() if name != "per_cohort"}
         own |= options["per_cohort"].get(cohort, {})
         if own["mode"] == "auto":
@@ -43,11 +43,11 @@ class MaskedViT(TokenFeatures, PretrainedArm):
 
     @classmethod
     def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
-        """See :meth:`Arm.takes_volumes`; so it does in volume mode."""
+        """Whether the arm trains on volumes and encodes them."""
         return bool(options["mode"] == "volume")
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
-        """See :meth:`PretrainedArm.load`: a network for images, or for crops of volumes."""
+        """Build the trained network, for images or for crops of volumes."""
         facts = training_facts(weights)
         if facts["mode"] == "slices":
             return pretrained_encoder(weights, image_size)

@@ -14,8 +14,8 @@ def check(config: Mapping[str, Any], options_for: Callable[..., Mapping[str, Any
     """Refuse options that contradict each other, and crops that fit no volume.
 
     Args:
-        config: See :meth:`sixgig.arms.base.Arm.check`.
-        options_for: See :meth:`sixgig.arms.base.Arm.options_for`.
+        config: The complete study file.
+        options_for: Returns the stanza as it applies to one cohort.
 
     Raises:
         ConfigError: Names the key.

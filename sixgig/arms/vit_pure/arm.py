@@ -18,7 +18,7 @@ class PureViT(TokenFeatures, ImageArm):
     expected_vram_mb = 3072
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
-        """See :meth:`ImageArm.load`."""
+        """Build the network of a weights file, as it is."""
         return pretrained_encoder(weights, image_size)
 
 

@@ -26,7 +26,7 @@ class SparseViT(FeatureArm):
     def transform(
         self, features: Any, may_learn: Any, options: Mapping[str, Any], seed: int
     ) -> tuple[Any, Mapping[str, Any]]:
-        """See :meth:`FeatureArm.transform`; the new dimension is the number of atoms.
+        """Learn a dictionary, and code features [n, d] over its atoms: codes [n, atoms].
 
         Raises:
             ArmError: Fewer pretraining images than atoms, or more non-zeros than atoms or features.
