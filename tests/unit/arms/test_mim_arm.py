@@ -11,6 +11,7 @@ import torch
 
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.pretraining import pretrain_cohort
+from sixgig.arms.registry import get_arm
 from sixgig.arms.run import EncodeJob, encode_cohort
 from sixgig.arms.vit_mim import pretraining as mim
 from sixgig.arms.vit_mim.arm import MaskedViT
@@ -19,7 +20,7 @@ from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.settings import Settings
-from sixgig.plan.config import complete, options_for
+from sixgig.plan.config import complete
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST, SPLITS
@@ -72,7 +73,7 @@ def make(tmp_path, weights):
                 "controls": {"random_vit": False}, "image": {"size": 32},
             }
         )  # fmt: skip
-        resolved = options_for(study["arms"]["vit_mim"], "c", cohort if volumes else {})
+        resolved = get_arm("vit_mim").options_for(study["arms"]["vit_mim"], "c", cohort if volumes else {})
         return PretrainJob(
             study="x", cohort="c", arm="vit_mim", options=resolved, cohort_options={"partitions": 2},
             scope="inductive", weights=weights / f"{backbone}.safetensors", images=tmp_path / "images.npy",

@@ -29,6 +29,8 @@ def written(folder: Path, data: bytes) -> Path:
         (gzip.compress(b""), b""),
         (b"", b""),
     ],
+    # Packed data holds the time, which would make a name differ between two processes.
+    ids=["packed", "plain", "packed after", "packed before", "padded", "nothing packed", "nothing"],
 )
 def test_content(tmp_path: Path, data: bytes, expected: bytes) -> None:
     path = written(tmp_path, data)
