@@ -69,7 +69,7 @@ def draw(study: Study, cohort: str) -> Figure:
             if frame is None:
                 axes.text(0.5, 0.5, tr("failed"), ha="center", va="center", color="#555555")
             else:
-                _panel(axes, reliability(frame, positive), style.arm_colour(method.arm))
+                _panel(axes, reliability(frame, positive), titles.arm_colour(method.arm))
         for column, arm in enumerate(arms):
             panels[0, column].set_title(
                 titles.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9

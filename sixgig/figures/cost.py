@@ -58,7 +58,7 @@ def draw(study: Study, cohort: str) -> Figure:
         for _, row in rows.iterrows():
             low, high, took = float(row["ci_low"]), float(row["ci_high"]), float(row["seconds"])
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
-                main.plot([took, took], [low, high], color=style.arm_colour(str(row["arm"])), linewidth=1.6, alpha=0.6)
+                main.plot([took, took], [low, high], color=titles.arm_colour(str(row["arm"])), linewidth=1.6, alpha=0.6)
         main.set_ylabel(tr("{metric} with 95% interval", metric=titles.metric_title(study.metric)))
         main.set_title(title, loc="left")
         _panel(figure.add_subplot(grid[1, 0]), rows, *memory)
@@ -99,7 +99,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, front: str, column: str, label: str) 
             float(row["estimate"]),
             marker=style.marker(method.classifier),
             linestyle="none",
-            color=style.arm_colour(method.arm),
+            color=titles.arm_colour(method.arm),
             markersize=8,
             markeredgecolor="#222222" if on_front else "white",
             markeredgewidth=1.4 if on_front else 0.8,

@@ -127,7 +127,7 @@ def _ruler(axes: Axes, omnibus: pd.Series, widest: float) -> None:
 def _label(axes: Axes, row: pd.Series, level: float, end: float, left: bool) -> None:
     """Draw a method's marker on the axis, its leader line, and its name with the rank."""
     method, rank = Method(str(row["arm"]), str(row["classifier"])), float(row["average_rank"])
-    colour = style.arm_colour(method.arm)
+    colour = titles.arm_colour(method.arm)
     axes.plot([rank, rank, end], [0, level, level], color=colour, linewidth=1.1, linestyle=_line(method))
     axes.plot(rank, 0, marker=style.marker(method.classifier), color=colour, markeredgecolor="white", markersize=7)
     axes.annotate(

@@ -28,15 +28,6 @@ KIND = Kind(
 )
 
 
-def n_classes(study: Study, cohort: str) -> int | None:
-    """The number of classes among the cohort's predictions, or None when no method predicted anything."""
-    for method in study.methods(cohort):
-        predictions = study.predictions(cohort, method)
-        if predictions is not None:
-            return int(predictions["label"].nunique())
-    return None
-
-
 def guessing(metric: str, classes: int | None) -> float | None:
     """What guessing gives on a metric, or None where that depends on more than the number of classes."""
     guess = METRICS[metric].guess
@@ -67,7 +58,7 @@ def draw(study: Study, cohort: str) -> Figure:
         for place, method in enumerate(ranked):
             row = done[method]
             estimate, low, high = (float(row[name]) for name in ("estimate", "ci_low", "ci_high"))
-            colour = style.arm_colour(method.arm)
+            colour = titles.arm_colour(method.arm)
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
                 axes.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
             axes.plot(
@@ -88,7 +79,7 @@ def draw(study: Study, cohort: str) -> Figure:
             )
         for place, _ in enumerate(failed, start=len(ranked)):
             axes.annotate(tr("failed"), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
-        level = guessing(study.metric, n_classes(study, cohort))
+        level = guessing(study.metric, study.n_classes(cohort))
         if level is not None:
             axes.axvline(level, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
             axes.annotate(

@@ -110,7 +110,7 @@ def draw(study: Study, cohort: str) -> Figure:
                     axes.plot(
                         points.false_positive,
                         points.true_positive,
-                        color=style.arm_colour(method.arm),
+                        color=titles.arm_colour(method.arm),
                         linestyle="--" if method.is_control else "-",
                         linewidth=1.7,
                         label=f"{titles.arm_title(method.arm)}, AUC {numbers.score(points.area)}",

@@ -60,7 +60,7 @@ def draw(study: Study, cohort: str) -> Figure:
                 )
                 continue
             folds = scores[method]
-            colour = style.arm_colour(method.arm)
+            colour = titles.arm_colour(method.arm)
             axes.boxplot(
                 folds,
                 positions=[row],

@@ -9,15 +9,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
-from sixgig.arms import registry as arms
 from sixgig.classifiers import registry as classifiers
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: For arms of older studies that are not here any more: the two Okabe-Ito colours that no arm has.
-_OTHER_COLOURS = ("#56B4E9", "#B8AE14")
 
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -38,12 +35,6 @@ _RC: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 150,
 }
-
-
-def arm_colour(arm: str) -> str:
-    """The arm's colour, the same in every figure."""
-    look = arms.looks().get(arm)
-    return look.colour if look else _OTHER_COLOURS[sum(arm.encode()) % len(_OTHER_COLOURS)]
 
 
 def marker(classifier: str) -> str:

@@ -46,7 +46,7 @@ def draw(study: Study, cohort: str) -> Figure:
         panels = figure.subplots(len(curves), 1, squeeze=False)[:, 0]
         for axes, (arm, curve) in zip(panels, curves.items(), strict=True):
             steps, losses = curve["step"].to_numpy(dtype=float), curve["loss"].to_numpy(dtype=float)
-            colour = style.arm_colour(arm)
+            colour = titles.arm_colour(arm)
             axes.plot(steps, losses, color=colour, alpha=0.35, linewidth=0.9)
             for stage, rows in curve.groupby("stage", sort=False):
                 first = float(rows["step"].iloc[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sixgig.figures.intervals import n_classes
 from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
@@ -137,7 +136,7 @@ def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
                 "metrics."
             )
         )
-    elif (classes := n_classes(study, cohort)) is not None and classes != 2:
+    elif (classes := study.n_classes(cohort)) is not None and classes != 2:
         parts.append(tr("DeLong's test needs two classes, and this cohort has {number}.", number=classes))
     return " ".join(part for part in parts if part)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sixgig.arms.registry import is_control, looks
 from sixgig.evaluation.metrics import METRICS
-from sixgig.figures.intervals import guessing, n_classes
+from sixgig.figures.intervals import guessing
 from sixgig.results.study import Method, Study, is_failed, method_order
 from sixgig.words import numbers
 from sixgig.words.language import tr
@@ -145,7 +145,7 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
     else:
         facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
     facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
-    level = guessing(study.metric, n_classes(study, cohort))
+    level = guessing(study.metric, study.n_classes(cohort))
     if level is not None:
         facts.append(tr("guessing gives {score}", score=numbers.score(level)))
     metric = lower_case(metric_title(study.metric))

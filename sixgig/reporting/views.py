@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sixgig.figures.style import arm_colour
 from sixgig.results.study import Method
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, classifier_title, method_title
+from sixgig.words.titles import arm_colour, arm_title, classifier_title, method_title
 
 
 @dataclass(frozen=True)

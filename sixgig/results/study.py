@@ -320,3 +320,11 @@ class Study:
             return None
         frame = read_table(PREDICTIONS, path)
         return frame if len(frame) else None
+
+    def n_classes(self, cohort: str) -> int | None:
+        """The number of classes among the cohort's predictions, or None when no method predicted anything."""
+        for method in self.methods(cohort):
+            predictions = self.predictions(cohort, method)
+            if predictions is not None:
+                return int(predictions["label"].nunique())
+        return None

@@ -1,4 +1,4 @@
-"""Readable names of arms, classifiers, methods and metrics."""
+"""Readable names of arms, classifiers, methods and metrics, and the colours of arms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method
 from sixgig.words.language import current, tr
+
+#: For arms of older studies that are not here any more: the two Okabe-Ito colours that no arm has.
+_OTHER_COLOURS = ("#56B4E9", "#B8AE14")
 
 
 def arm_title(arm: str) -> str:
@@ -53,3 +56,9 @@ def short_method_title(method: Method) -> str:
     """A method's title for narrow places in a figure; the majority class has no choice of classifier."""
     arm = short_arm_title(method.arm)
     return f"{arm} + {classifier_title(method.classifier)}" if method.reads_features else arm
+
+
+def arm_colour(arm: str) -> str:
+    """The arm's colour, the same in every figure and table."""
+    look = arms.looks().get(arm)
+    return look.colour if look else _OTHER_COLOURS[sum(arm.encode()) % len(_OTHER_COLOURS)]

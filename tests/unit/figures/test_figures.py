@@ -19,7 +19,6 @@ from sixgig.figures import (
     intervals,
     reconstruction,
     roc,
-    style,
     training,
 )
 from sixgig.figures.catalogue import FORMATS, KINDS, draw_figure, figure_list, find_kinds, kinds_of, write_figures
@@ -284,8 +283,8 @@ def test_arms_never_share_a_colour():
         "control_random_vit",
         "control_majority_class",
     ]
-    assert len({style.arm_colour(name) for name in names}) == len(names)
-    assert style.arm_colour("an_arm_of_next_year") not in {style.arm_colour(name) for name in names}
+    assert len({titles.arm_colour(name) for name in names}) == len(names)
+    assert titles.arm_colour("an_arm_of_next_year") not in {titles.arm_colour(name) for name in names}
 
 
 @pytest.mark.parametrize(
