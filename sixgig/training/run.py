@@ -168,6 +168,6 @@ class Run(ABC, Generic[_Progress]):
             raise TrainingError(
                 self._store.folder,
                 "its checkpoints are of another configuration: {}".format(", ".join(shown)),
-                "use another folder, or remove this one to train anew",
+                "use another folder, or remove this one to train from the start",
             )
         self._learner.restore(folder)
