@@ -17,7 +17,8 @@ from pathlib import Path
 from sixgig.runtime.places import PACKAGE, WORKFLOW
 
 #: Modules that cannot change what a job writes: messages, measurements, locks, and registries that look names up. What
-#: they import does not count either, unless another module imports it. So are `checks` of arms.
+#: they import does not count either, unless another module imports it. The `checks` of arms, which refuse studies and
+#: write nothing, are left out by their name.
 _WITHOUT_RESULT = frozenset(
     f"sixgig.{name}"
     for name in (
