@@ -58,8 +58,8 @@ def test_add_an_arm(copy):
     shown = run(
         copy,
         "-c",
-        "import json, yaml; from sixgig.plan.config import complete; from sixgig.words.titles import arm_title\n"
-        "from sixgig.figures.style import arm_colour; from sixgig.plan.plan import Plan\n"
+        "import json, yaml; from sixgig.plan.config import complete; from sixgig.plan.plan import Plan\n"
+        "from sixgig.words.titles import arm_colour, arm_title\n"
         "study = yaml.safe_load(open('study.yaml')); name = 'vit_whitened'\n"
         "print(json.dumps([complete(study)['arms'][name], arm_title(name), arm_colour(name), Plan(study).arms]))",
     )
