@@ -37,8 +37,19 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         _check(config, folder, options)
     code = _follow(command)
     report = folder / "results" / str(config.get("study", "")) / "report.html"
-    if code == 0 and not _DRY & set(options) and report.is_file():
+    if _DRY & set(options):
+        return code
+    if code == 0 and report.is_file():
         print(f"[sixgig] report: {report}")
+    elif code != 0:
+        again = f"sixgig run {study}"
+        print(
+            "[sixgig] stopped before the end; what is finished is kept.",
+            f"[sixgig] Next step: mend what is named above, then {again}",
+            f"[sixgig] When Snakemake says that the directory is locked (a kill, a power cut): {again} --unlock",
+            sep="\n",
+            file=sys.stderr,
+        )
     return code
 
 

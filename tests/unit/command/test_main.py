@@ -86,6 +86,16 @@ def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, 
     assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
 
 
+def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
+    monkeypatch.setattr("sixgig.command.run._follow", lambda command: 1)
+    assert main(["run", "study.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert "what is finished is kept" in said
+    assert "sixgig run study.yaml --unlock" in said
+    assert main(["run", "study.yaml", "-n"]) == 1
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
