@@ -13,7 +13,7 @@ from sixgig.errors import CohortError
 
 _DELIMITERS = ",;\t|"
 #: A first line that tells a spreadsheet the delimiter, and that it does not show.
-_TOLD = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_TOLD = re.compile(r'\s*"?sep=(.)"?[ ,;]*(\r\n|\r|\n)', re.IGNORECASE)
 #: The header is looked for in this many lines: above it there may be a title.
 _ABOVE = 30
 
@@ -80,10 +80,9 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
 def _table(path: Path, required: Sequence[str]) -> list[tuple[int, list[str]]]:
     """Return the rows that are not blank, each with its number in a spreadsheet."""
     text = read_text(path)
-    first, _, rest = text.partition("\n")
-    told = _TOLD.fullmatch(clean(first))
+    told = _TOLD.match(text)
     delimiter = told[1] if told else _delimiter(text, required)
-    lines = io.StringIO(rest if told else text, newline="")
+    lines = io.StringIO(text[told.end() :] if told else text, newline="")
     try:
         rows = [[clean(cell) for cell in cells] for cells in csv.reader(lines, delimiter=delimiter, strict=True)]
     except (csv.Error, TypeError, ValueError) as error:

@@ -25,11 +25,10 @@ MAX_UNMATCHED = 0.1
 _SHOWN = 3
 _ENDING = re.compile(r"\.(nii|hdr|img|mha|nrrd|dcm|png|jpe?g|tiff?|bmp)(\.gz)?$", re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
-_NUMBER = re.compile(r"0+(?=\d)")
+_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DATE = re.compile(
-    r"\d{1,4}[-/.](\d{1,2}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)([-/.]\d{2,4})?|"
-    r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{1,4}",
-    re.IGNORECASE,
+    rf"\d{{1,4}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}( 0:00(:00)?)?", re.IGNORECASE
 )
 _POWER = re.compile(r"\d[.,]\d+e\+\d+", re.IGNORECASE)
 _log = logging.getLogger(__name__)
@@ -79,7 +78,7 @@ class ClassCells:
                     path,
                     f"has the classes {other!r} ({there}) and {name!r} ({where}): {_difference(other, name)}",
                     "write one name in all rows, or put both into a class by the cohort's key `classes`, such as "
-                    f"{{{_ENDING.sub('', other)}: [{other!r}, {name!r}], ...}}",
+                    f"{{{other}: [{other}, {name}], ...}}",
                 )
 
 
@@ -206,7 +205,7 @@ def alike(name: str) -> str:
 def _id_key(name: str) -> str:
     """Return what ids share that were written in several ways: see :func:`alike`, and zeros, folders and endings."""
     name = alike(_ENDING.sub("", PurePosixPath(clean(name).replace("\\", "/")).name or name))
-    return _NUMBER.sub("", re.sub(r"[\s_-]+", "-", name).removeprefix("sub-"))
+    return _ZEROS.sub("", re.sub(r"[\s_-]+", "-", name).removeprefix("sub-"))
 
 
 def _refuse_near(path: Path, absent: Sequence[str], unnamed: Sequence[str]) -> None:
@@ -238,7 +237,7 @@ def _difference(one: str, other: str) -> str:
         return "one is the name of a file"
     if alike(one) == alike(other):
         return "they are one number, or differ by case and spaces"
-    return "they differ by leading zeros" if _NUMBER.sub("", forms[0]) == _NUMBER.sub("", forms[1]) else "they look alike"
+    return "they differ by leading zeros" if _ZEROS.sub("", forms[0]) == _ZEROS.sub("", forms[1]) else "they look alike"
 
 
 def _spoilt(names: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -88,7 +90,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -98,7 +101,7 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
+    records = _merge_classes(distinct, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
         records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
@@ -114,7 +117,7 @@ def prepare_cohort(
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, len(found.unmatched))
     drop(folder)
 
 
@@ -127,6 +130,7 @@ def _write_tables(
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
+    n_unmatched: int,
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -149,6 +153,7 @@ def _write_tables(
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
+            "n_unmatched": n_unmatched,
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
