@@ -58,8 +58,8 @@ class Release:
                 continue
             if path.is_file():
                 return path
-            inside = [file for file in sorted(path.iterdir()) if file.name.lower().endswith(_ENDINGS) and file.is_file()]
-            inside = [file for file in inside if not file.name.startswith(".")]
+            inside = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
+            inside = [file for file in inside if file.name.lower().endswith(_ENDINGS)]
             if len(inside) == 1:
                 return inside[0]
         return None

@@ -28,7 +28,8 @@ _WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 _ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DATE = re.compile(
-    rf"\d{{1,4}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}( 0:00(:00)?)?", re.IGNORECASE
+    rf"\d{{1,4}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}( 0:00(:00)?)?",
+    re.IGNORECASE,
 )
 _POWER = re.compile(r"\d[.,]\d+e\+\d+", re.IGNORECASE)
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class ClassCells:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> ClassCells:
-        """Return the reading that a stanza asks for: its key ``missing`` replaces the words, ``classes`` takes some out."""
+        """Return what a stanza asks for: its key ``missing`` replaces the words, ``classes`` takes some out."""
         listed = options.get("missing")
         words = MISSING if listed is None else listed
         declared = frozenset(str(name) for names in (options.get("classes") or {}).values() for name in names)
@@ -94,8 +95,8 @@ def subject_labels(options: Mapping[str, Any], names: Sequence[str], found: Disc
         Id in the table -> class, None where the cell is empty or missing; None without that key.
 
     Raises:
-        CohortError: The table cannot be read (see :func:`read_labels`), writes the ids in another way than the cohort, or
-            is mostly about other subjects.
+        CohortError: The table cannot be read (see :func:`read_labels`), writes the ids in another way than the cohort,
+            or names too many subjects that are not there.
     """
     asked = options.get("labels")
     if not asked:
@@ -173,15 +174,16 @@ def compare_ids(
     if len(absent) == len(ids):
         raise CohortError(
             path,
-            f"names no subject of the cohort: it has {absent[0]} ..., and the cohort {sorted(names)[0]} ...{_spoilt(absent)}",
+            f"names no subject of the cohort: it has {absent[0]} ..., and the cohort {sorted(names)[0]} ..."
+            f"{_spoilt(absent)}",
             "write the subjects as the cohort's folders name them",
         )
     if len(absent) > max_unmatched * len(ids):
         raise CohortError(
             path,
-            f"names {len(absent)} of {len(ids)} subjects that the cohort does not have ({shown}); {max_unmatched:.0%} are "
+            f"of its {len(ids)} subjects {len(absent)} are not in the cohort ({shown}), and {max_unmatched:.0%} are "
             f"allowed{_spoilt(absent)}",
-            "correct these ids, remove their rows, or allow a larger share by `max_unmatched` beside `file` in `labels`",
+            "correct these ids, remove their rows, or allow a larger share by `max_unmatched`, beside `file` in `labels`",
         )
     if absent:
         _log.warning("%d subjects of %s are not in the cohort: %s", len(absent), path, shown)
@@ -215,7 +217,9 @@ def _refuse_near(path: Path, absent: Sequence[str], unnamed: Sequence[str]) -> N
     near = [(name, there[_id_key(name)][0]) for name in absent if _id_key(name) in there]
     if not near:
         return
-    shown = "; ".join(f"{name!r} there, {other!r} in the cohort: {_difference(name, other)}" for name, other in near[:_SHOWN])
+    shown = "; ".join(
+        f"{name!r} there, {other!r} in the cohort: {_difference(name, other)}" for name, other in near[:_SHOWN]
+    )
     more = f"; and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
     raise CohortError(
         path,
@@ -255,4 +259,3 @@ def same_but_for_writing(names: Sequence[str]) -> list[list[str]]:
     for name in names:
         groups[" ".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
     return [group for group in groups.values() if len(set(group)) > 1]
-

@@ -176,8 +176,8 @@ def _read_grades(path: Path, id_column: str, cells: labels.ClassCells, found: Di
     """Return folder -> HGG or LGG; subjects with another or no grade are left out."""
     grades: dict[str, str] = {}
     for row in _rows(path, id_column):
-        subject_id, grade = row[id_column], cells.read(row[_GRADE])
-        if grade is None or not subject_id:
+        subject_id, grade = cells.read(row[id_column]), cells.read(row[_GRADE])
+        if grade is None or subject_id is None:
             continue
         if grade.upper() not in _CLASSES:
             found.remarks.append(Remark("label", path.name, subject_id, f"its grade is {grade}: taken as no class"))

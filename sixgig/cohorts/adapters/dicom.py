@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts import labels as tables
+from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
 from sixgig.errors import ImageError
 
 _FEWEST_SLICES = 4

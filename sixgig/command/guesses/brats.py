@@ -11,8 +11,8 @@ from sixgig.command.findings import Options
 
 def options(kind: type[Adapter], source: Path) -> list[Options]:
     """Return the ways to open the adapter; see the package."""
-    there = list(next(iter(releases_in(source)), None).spelling) if source.is_dir() else []  # type: ignore[union-attr]
-    chosen = [name for name in ("flair", "t1ce", "t2") if not there or name in there]
+    there = next(iter(releases_in(source)))
+    chosen = [name for name in ("flair", "t1ce", "t2") if name in there.spelling]
     if len(chosen) == 1:
         return [({"modalities": chosen}, [f"this release has one modality: {chosen[0]}"])]
     return [({"modalities": chosen}, [f"an image shows three of the four modalities: {', '.join(chosen)}"])]
