@@ -183,7 +183,7 @@ def compare_ids(
             path,
             f"of its {len(ids)} subjects {len(absent)} are not in the cohort ({shown}), and {max_unmatched:.0%} are "
             f"allowed{_spoilt(absent)}",
-            "correct these ids, remove their rows, or allow a larger share by `max_unmatched`, beside `file` in `labels`",
+            "correct these ids, remove their rows, or allow a larger share by `labels: {max_unmatched: ...}`",
         )
     if absent:
         _log.warning("%d subjects of %s are not in the cohort: %s", len(absent), path, shown)

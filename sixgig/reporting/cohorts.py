@@ -81,7 +81,7 @@ def _labels(info: dict[str, Any]) -> str:
     """Say how many subjects have a class, and how many ids of a table of labels have no subject."""
     without, unmatched = int(info.get("n_unlabelled") or 0), int(info.get("n_unmatched") or 0)
     return tr(
-        "{labelled} subjects with a class, {unlabelled} without; {unmatched} of the table of labels are not in the cohort",
+        "{labelled} subjects with a class, {unlabelled} without; {unmatched} of the table are not in the cohort",
         labelled=numbers.count(int(info.get("n_subjects") or 0) - without),
         unlabelled=numbers.count(without),
         unmatched=numbers.count(unmatched),
