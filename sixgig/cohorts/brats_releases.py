@@ -75,6 +75,7 @@ def _until_2020(year: int) -> Release:
     return Release(str(year), pattern, "_", spelling, f"BraTS_{year}_subject_ID")
 
 
+_OURS = _named(r"BraTS.*\d")
 #: The first that fits a folder's name is its release.
 RELEASES = (
     *(_until_2020(year) for year in (2017, 2018, 2019, 2020)),
@@ -104,8 +105,11 @@ def releases_in(root: Path) -> dict[Release, list[Path]]:
 def unknown_in(root: Path) -> str | None:
     """Return the name of a folder of volumes that is called BraTS in a way of no release."""
     for path in sorted(_folders(root, _DEPTH)):
-        is_ours = path.name.lower().startswith("brats") and path.name[-1:].isdigit() and release_of(path.name) is None
-        if is_ours and any(file.name.lower().endswith(_ENDINGS) for file in path.iterdir()):
+        if (
+            _OURS.fullmatch(path.name)
+            and release_of(path.name) is None
+            and any(file.name.lower().endswith(_ENDINGS) for file in path.iterdir())
+        ):
             return path.name
     return None
 

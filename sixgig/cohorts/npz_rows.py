@@ -20,7 +20,7 @@ from sixgig.errors import CohortError, ImageError
 AGAIN = "download the file again, or save the arrays again with numpy.savez_compressed"
 #: Whatever zipfile, its decompressors and numpy's reader raise on damaged bytes; NotImplementedError for a compression
 #: that zipfile does not know, RuntimeError for encrypted members.
-_DAMAGE = (
+ZIP_ERRORS = (
     OSError,
     ValueError,
     KeyError,
@@ -48,7 +48,7 @@ def array_names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    except _DAMAGE as error:
+    except ZIP_ERRORS as error:
         raise CohortError(path, f"is damaged: it is not an .npz (zip) file ({_said(error)})", AGAIN) from error
 
 
@@ -61,7 +61,7 @@ def read_array(path: Path, name: str) -> npt.NDArray[Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             return np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
-    except _DAMAGE as error:
+    except ZIP_ERRORS as error:
         raise CohortError(path, f"{name} cannot be read: {_said(error)}", AGAIN) from error
 
 
@@ -89,7 +89,7 @@ class Rows:
             version = np.lib.format.read_magic(self._stream)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             self.shape, fortran, self.dtype = read(self._stream)
-        except _DAMAGE as error:
+        except ZIP_ERRORS as error:
             raise CohortError(path, f"{name} cannot be read: {_said(error)}", AGAIN) from error
         if not self.shape or min(self.shape) < 0 or self.dtype.hasobject:
             raise CohortError(path, f"{name} is {self.dtype} {list(self.shape)}, not images", AGAIN)
@@ -108,7 +108,7 @@ class Rows:
             for _ in range(self.next, index):
                 self._take(length)
             data = self._take(length)
-        except _DAMAGE as error:
+        except ZIP_ERRORS as error:
             raise ImageError(f"{self._name}.npy/{index}", f"cannot be read: {_said(error)}", AGAIN) from error
         self.next = index + 1
         return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[1:])
