@@ -101,8 +101,8 @@ def _remarks(
             yield Remark("not read", file, None, why(file) or _kind(file))
     for kind, number in counts.items():
         if number:
-            what = "hidden files or folders" if kind == "hidden" else "files of an operating system, such as Thumbs.db"
-            yield Remark("not read", ".", None, f"{number} {what}")
+            what = "hidden files or folders" if kind == "hidden" else "files of an operating system"
+            yield Remark("not read", ".*" if kind == "hidden" else "Thumbs.db", None, f"{number} {what}")
 
 
 def _kind(file: str) -> str:

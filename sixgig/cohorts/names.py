@@ -85,7 +85,7 @@ def check_names(records: Sequence[Record], place: object) -> list[Remark]:
     return [
         Remark(
             "label",
-            first.get(name, ""),
+            first.get(name, name),
             name,
             "the name of its subject is another's but for case, spaces or the form of letters: are they one patient?",
         )
