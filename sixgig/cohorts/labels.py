@@ -207,7 +207,7 @@ def alike(name: str) -> str:
 def _id_key(name: str) -> str:
     """Return what ids share that were written in several ways: see :func:`alike`, and zeros, folders and endings."""
     name = alike(_ENDING.sub("", PurePosixPath(clean(name).replace("\\", "/")).name or name))
-    return _ZEROS.sub("", re.sub(r"[\s_-]+", "-", name).removeprefix("sub-"))
+    return _ZEROS.sub("", re.sub(r"[_-]+", "-", re.sub(r"\s+", "", name)).removeprefix("sub-"))
 
 
 def _refuse_near(path: Path, absent: Sequence[str], unnamed: Sequence[str]) -> None:

@@ -41,9 +41,11 @@ class FileFinder:
         if _DRIVE.match(cell) and os.sep == "/":
             return f"{cell} is a path of another machine: write paths from the table's folder"
         there = self._there(cell.replace("\\", "/"), "case")
+        if (self._folder / cell).is_dir():
+            return f"{cell} is a folder"
         if there is not None:
             return f"{cell} does not exist; there is {there}, which differs by case"
-        return f"{cell} is a folder" if (self._folder / cell).is_dir() else f"{cell} does not exist"
+        return f"{cell} does not exist"
 
     def _is_file(self, file: str) -> bool:
         try:
