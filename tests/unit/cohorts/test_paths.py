@@ -12,8 +12,8 @@ NFC, NFD = (unicodedata.normalize(form, "M\u00fcller") for form in ("NFC", "NFD"
 
 @pytest.mark.parametrize(
     ("there", "written"),
-    [("a/b.nii", "a/b.nii"), ("a/b.nii", "a\\b.nii"), ("a/b.nii", "./a/b.nii"), (f"{NFD}/{NFD}.nii", f"{NFC}/{NFC}.nii"),
-     (f"{NFC}/x.nii", f"{NFD}\\x.nii")],
+    [("a/b.nii", "a/b.nii"), ("a/b.nii", "a\\b.nii"), ("a/b.nii", "./a/b.nii"),
+     (f"{NFD}/{NFD}.nii", f"{NFC}/{NFC}.nii"), (f"{NFC}/x.nii", f"{NFD}\\x.nii")],
 )  # fmt: skip
 def test_found(tmp_path: Path, there: str, written: str) -> None:
     (tmp_path / there).parent.mkdir(exist_ok=True)
