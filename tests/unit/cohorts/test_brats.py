@@ -153,7 +153,8 @@ def test_names_of_releases(tmp_path: Path, names: list[str], endings: list[str],
             lower = path.with_name(path.name.lower())
             save_nifti(lower, head(np.random.default_rng(seed)), LPS)
             lower.rename(path)
-    (tmp_path / "name_mapping.csv").write_text("Grade,BraTS_2020_subject_ID\nHGG,BraTS20_Training_355\n")
+    columns = "Grade,BraTS_2017_subject_ID,BraTS_2020_subject_ID"
+    (tmp_path / "name_mapping.csv").write_text(f"{columns}\nHGG,Brats17_2013_2_1,BraTS20_Training_355\n")
     adapter = BratsAdapter(["t1ce", "flair"])
     found = adapter.discover(tmp_path)
     assert not found.rejections
