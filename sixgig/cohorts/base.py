@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.errors import CohortError, ConfigError
+from sixgig.tables.classes import joined_classes
+
+#: What to do about a subject whose images are of several classes.
+KEEP_THE_LABELS = "`labels_of: image` in the cohort's stanza keeps the class of each image"
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,13 @@ class Item:
         item_id: Unique name; becomes the volume_id (3D) or the image_id (2D).
         files: Channel name -> file, relative to the record's root.
         frame: ``ED`` or ``ES``, or None.
+        label: Class of this one item where a cohort is labelled per image; else None.
     """
 
     item_id: str
     files: Mapping[str, str]
     frame: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Record:
     Attributes:
         root: The cohort's folder or file.
         subject_id: Unique name.
-        label: Class, or None.
+        label: Class; None when unknown, and where each item has its own.
         items: Volumes or images.
         official: ``training`` or ``test`` where the cohort's authors say so, else None.
     """
@@ -46,6 +52,36 @@ class Record:
     label: str | None
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
+
+    def label_of(self, item_id: str) -> str | None:
+        """Return the class of one item: the subject's, or its own where the cohort is labelled per image."""
+        own = next((item.label for item in self.items if item.item_id == item_id), None)
+        return own if self.label is None else self.label
+
+    @property
+    def labels(self) -> set[str | None]:
+        """The subject's class, or those of its items where each has its own; None stands for an unknown one."""
+        return {self.label} if self.label is not None else {item.label for item in self.items}
+
+    @property
+    def classes(self) -> str | None:
+        """The same as one name; None when all are unknown."""
+        return joined_classes(self.labels)
+
+    def with_classes(self, new: Mapping[str, str]) -> Record | None:
+        """Return the subject with its classes renamed, without items of classes that have no new name.
+
+        Args:
+            new: New name of every class that stays; an unknown class stays unknown.
+
+        Returns:
+            The subject; None when nothing is left of it.
+        """
+        if self.label is not None:
+            return replace(self, label=new[self.label]) if self.label in new else None
+        kept = [item for item in self.items if item.label is None or item.label in new]
+        items = tuple(item if item.label is None else replace(item, label=new[item.label]) for item in kept)
+        return replace(self, items=items) if items else None
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,16 @@ class PreparedSubject:
     volumes: list[npt.NDArray[np.float16]] = field(default_factory=list)
 
     def add(
-        self, record: Record, image_id: str, source: str, picture: npt.NDArray[np.uint8], place: Mapping[str, Any]
+        self,
+        record: Record,
+        image_id: str,
+        source: str,
+        picture: npt.NDArray[np.uint8],
+        place: Mapping[str, Any],
+        label: str | None,
     ) -> None:
         """Add one image; ``place`` is where in which volume it lies."""
-        named = {"image_id": image_id, "subject_id": record.subject_id, "label": record.label}
+        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label}
         self.rows.append({**named, **place, "source": source, "official": record.official})
         self.images.append(picture)
 
@@ -67,7 +73,7 @@ def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, volume
     slices, resampled = prepare_volume(volume, recipe)
     for axial, partition, picture in slices:
         place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": axial, "partition": partition}
-        subject.add(record, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
+        subject.add(record, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place, record.label)
     if resampled is not None:
         subject.volumes.append(resampled)
 
@@ -76,7 +82,7 @@ def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, image: 
     picture = fit(image.array, (recipe.image_size, recipe.image_size))
     picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
-    subject.add(record, image.image_id, image.source, picture, place)
+    subject.add(record, image.image_id, image.source, picture, place, record.label_of(image.image_id))
 
 
 def _relative(place: str, root: Path) -> str:
