@@ -53,9 +53,9 @@ class EncodeJob(Job):
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     """Encode a cohort's images.
 
-    Writes ``features`` (per subject, or per image), ``image_features`` (float32 [n_images, d]) and, next to the first, the sidecar
-    ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status says
-    ``failed: reason``, so that the rest of the study goes on and the report shows it.
+    Writes ``features`` (per subject, or per image), ``image_features`` (float32 [n_images, d]) and, next to the first,
+    the sidecar ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status
+    says ``failed: reason``, so that the rest of the study goes on and the report shows it.
 
     Args:
         job: What to encode, with what.

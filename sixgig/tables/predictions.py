@@ -8,8 +8,8 @@ from sixgig.tables.format import SUBJECT, Column, Table
 SCORE = "score_"
 PREDICTIONS = Table(
     "predictions",
-    "out-of-fold predictions, one row per evaluation subject and repeat; where the cohort's labels_of is image, one per "
-    "labelled image of these subjects and repeat",
+    "out-of-fold predictions, one row per evaluation subject and repeat; where the cohort's labels_of is image, one "
+    "per labelled image of these subjects and repeat",
     (
         SUBJECT,
         Column("image_id", "string", "image, where the cohort's labels_of is image", rare=True),
