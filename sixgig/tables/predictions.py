@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from sixgig.tables.format import SUBJECT, Column, Table
 
 #: Prefix of the columns that hold class scores.
@@ -20,3 +22,8 @@ PREDICTIONS = Table(
     ),
     extra_prefix=SCORE,
 )
+
+
+def no_predictions(of_images: bool = False) -> pd.DataFrame:
+    """Return a table of predictions without rows, with the column of images where they are of images."""
+    return pd.DataFrame(columns=[column.name for column in PREDICTIONS.columns if of_images or not column.rare])
