@@ -8,13 +8,15 @@ from sixgig.tables.format import SUBJECT, Column, Table
 
 #: Prefix of the columns that hold class scores.
 SCORE = "score_"
+#: Column that predictions of images have, and those of subjects have not.
+IMAGE = "image_id"
 PREDICTIONS = Table(
     "predictions",
     "out-of-fold predictions, one row per evaluation subject and repeat; where the cohort's labels_of is image, one "
     "per labelled image of these subjects and repeat",
     (
         SUBJECT,
-        Column("image_id", "string", "image, where the cohort's labels_of is image", rare=True),
+        Column(IMAGE, "string", "image, where the cohort's labels_of is image", rare=True),
         Column("repeat", "integer", "repeat of the cross-validation, from 0"),
         Column("fold", "integer", "fold in which the subject was tested, from 0"),
         Column("label", "string", "true class"),
