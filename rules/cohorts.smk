@@ -46,6 +46,7 @@ rule prepare_cohort:
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        remarks=ensure("results/{study}/cohorts/{cohort}/remarks.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
@@ -64,6 +65,7 @@ rule prepare_cohort:
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
         checkpoints="results/{study}/.checkpoints",
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"
@@ -92,6 +94,7 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"

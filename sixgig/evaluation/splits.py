@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -172,16 +172,29 @@ def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -
 
 
 def read_own_splits(
-    path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int, labels_of: str = "subject"
+    path: Path,
+    manifest: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int,
+    rename: Callable[[str], str] | None = None,
+    labels_of: str = "subject",
 ) -> pd.DataFrame:
     """Read and check a splits file that the user gives; see :func:`check_splits`.
+
+    ``rename`` gives a subject's pseudonym where the manifest has pseudonyms; the file may have either.
 
     Raises:
         SixgigError: Something is wrong with it, or it has another number of folds or repeats than the study file; the
             place is the file.
     """
     try:
-        checked = check_splits(SPLITS.read(path), manifest, labels_of)
+        splits = SPLITS.read(path)
+        if rename is not None:
+            known = set(manifest["subject_id"])
+            new = {name: rename(name) for name in splits["subject_id"].unique() if name not in known}
+            splits["subject_id"] = splits["subject_id"].replace(new)
+        checked = check_splits(splits, manifest, labels_of)
     except (CohortError, LeakageError) as error:
         raise type(error)(path, error.reason, error.next_step) from error
     found = {"folds": int(checked["fold"].nunique()), "repeats": int(checked["repeat"].nunique())}
