@@ -14,7 +14,7 @@ from sixgig.errors import CohortError, ConfigError
 from sixgig.tables.classes import joined_classes
 
 #: What to do about a subject whose images are of several classes.
-KEEP_THE_LABELS = "`labels_of: image` in the cohort's stanza keeps the class of each image"
+KEEP_THE_LABELS = "`labels_of: image` keeps the class of each image"
 
 
 @dataclass(frozen=True)
