@@ -50,7 +50,6 @@ def summarise(
     place = f"predictions of {cohort}, {arm}, {classifier}"
     evaluation = splits[splits["role"] == "evaluation"]
     subjects = set(evaluation["subject_id"].astype(str))
-    of_images = predictions is not None and IMAGE in predictions
     names = metric_names(len(_classes(evaluation, labels_of)))
     if predictions is None:
         if not status.startswith("failed: "):
@@ -81,8 +80,7 @@ def summarise(
             "ci_method": [interval.method or None for interval in intervals.values()],
         }
     )
-    if of_images:
-        assert predictions is not None
+    if predictions is not None and IMAGE in predictions and predictions[IMAGE].nunique() > len(subjects):
         rows["n_images"] = predictions[IMAGE].nunique()
     return SUMMARY.check(rows, place)
 

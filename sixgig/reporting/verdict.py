@@ -145,7 +145,7 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
     else:
         facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
     facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
-    if study.metrics_of(cohort) == "image":
+    if not numbers.is_missing(row.get("n_images")):
         facts.append(numbers.plural(int(row["n_images"]), "image"))
     level = guessing(study.metric, study.n_classes(cohort))
     if level is not None:

@@ -46,7 +46,7 @@ class SubjectScores(NamedTuple):
         subjects: Names of the subjects in sorted order, [n]; of images, those of their subjects.
         true: Index of the true class, [n].
         scores: Mean class scores, [n, n_classes], classes in sorted order.
-        images: Names of the images, [n]; None where subjects are counted.
+        images: Names of the images, [n]; None where subjects are counted, or each has one image.
     """
 
     subjects: NDArray[np.str_]
@@ -126,6 +126,8 @@ def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
     mean["label"] = mean["predicted"] = by_subject["label"].first()
     found = outcomes(mean)
     subjects, *images = (mean.index.get_level_values(name).to_numpy(dtype=str) for name in names)
+    if len(np.unique(subjects)) == len(subjects):  # each has one image, so that either may be said to be counted
+        return SubjectScores(subjects, found.true, found.scores)
     return SubjectScores(subjects, found.true, found.scores, *images)
 
 

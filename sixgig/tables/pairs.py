@@ -63,7 +63,7 @@ BAYESIAN = Table(
 _COUNTED = Column(
     "counted",
     "string",
-    "what is counted: subject or image (see metrics_of); absent where subjects are in every cohort",
+    "what is counted: subject, or image where a subject has several and metrics_of is image; absent without any",
     rare=True,
 )
 

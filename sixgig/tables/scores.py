@@ -51,7 +51,7 @@ SUMMARY = Table(
         Column(
             "n_images",
             "integer",
-            "images that the metric counts; empty where it counts subjects, absent where every cohort's do",
+            "images that the metric counts; empty where it counts subjects, or each has one image",
             required=False,
             rare=True,
         ),
