@@ -80,4 +80,6 @@ def test_metrics_count_what_the_study_file_says(finished):
 
 def test_the_report_says_what_is_counted(finished):
     html = (finished / "report.html").read_text()
-    assert "Each image has a class of its own" in html
+    assert "Metrics count images. Images of one subject are alike" in html
+    assert "Metrics count subjects: one is 1, or is predicted to be, when any of its images is" in html
+    assert "do not take images of one subject for independent" in html
