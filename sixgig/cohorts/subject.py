@@ -109,8 +109,7 @@ def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: 
 
 
 def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D) -> None:
-    picture = fit(image.array, (recipe.image_size, recipe.image_size))
-    picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+    picture, remarks = prepare_picture(image, recipe)
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
     subject.add(record, item, image.image_id, image.source, picture, place)
 

@@ -1,0 +1,59 @@
+"""The way of one picture: from the pixels as they were read to the image that networks see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sixgig.cohorts.base import Image2D, Remark
+from sixgig.cohorts.foreground import find_foreground
+from sixgig.cohorts.images import fit, three_channels
+from sixgig.cohorts.normalisation import find_range, scaled
+from sixgig.cohorts.recipe import Recipe
+
+#: What is said of a picture that cannot stay as it is although the study file asks for nothing.
+OWN_RANGE = "has more than 8 bits a pixel: shown between the 1st and the 99th percentile of its own pixels"
+
+
+def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint8], tuple[Remark, ...]]:
+    """Return an image of the recipe's size, and what is to be known of it.
+
+    An 8-bit picture stays as it is unless the study file says how intensities are normalised. Every other one is
+    normalised as a volume is, over its foreground. The channels of RGB share one range, because a range of its own for
+    each would change the colours.
+
+    Args:
+        image: The picture as it was read.
+        recipe: How it is prepared.
+
+    Returns:
+        uint8 [image_size, image_size, 3], and the remarks, those of the reader included.
+
+    Raises:
+        ImageError: There is no foreground, or no contrast in it.
+    """
+    size = (recipe.image_size, recipe.image_size)
+    if image.array.dtype == np.uint8 and recipe.keep_8_bit:
+        fitted = fit(image.array, size, how=recipe.image_filter)
+        return np.repeat(fitted[..., None], 3, axis=2) if fitted.ndim == 2 else fitted, image.remarks
+    values = _normalised(image.array, recipe, image.source)
+    planes = [values] if values.ndim == 2 else [values[..., channel] for channel in range(3)]
+    picture = three_channels(np.stack([fit(plane, size, how=recipe.image_filter) for plane in planes]))
+    own = (Remark("intensity", image.source, None, OWN_RANGE),) if recipe.keep_8_bit else ()
+    return picture, (*image.remarks, *own)
+
+
+def _normalised(array: npt.NDArray[Any], recipe: Recipe, source: str) -> npt.NDArray[np.float32]:
+    """Return [H, W] or [H, W, 3] in [0, 1], 0 outside the foreground."""
+    # As a volume of one slice, X fastest; the colours of a pixel are its channels there.
+    volume = array.T[:, :, None, None] if array.ndim == 2 else np.moveaxis(array, 2, 0).transpose(2, 1, 0)[:, :, None]
+    mask = find_foreground(volume, recipe.foreground, source)
+    pixels = array if mask is None else array[mask[:, :, 0].T]
+    # One range for all channels: they lie side by side in one plane.
+    flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1).T[..., None]
+    values = scaled(array, find_range(flat, None, recipe.normalisation, source))
+    if mask is not None:
+        values *= mask[:, :, 0].T if values.ndim == 2 else mask[:, :, 0].T[..., None]
+    return values
