@@ -32,7 +32,7 @@ PICTURES = (
     ".ppm", ".pnm",
 )  # fmt: skip
 #: What they may be, whatever their suffix says.
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM")
 _NEXT_STEP = "restore the file from its original archive"
 #: How a picture is resized.
 Filter = Literal["bicubic", "bilinear"]

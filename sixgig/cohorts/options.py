@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sixgig.cohorts.base import Adapter
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.normalisation import Normalisation
 from sixgig.cohorts.recipe import DEFAULT_PARTITIONS, Recipe
 from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
-_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
-_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", *_VOLUME_KEYS)
+_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm")
+_FOREGROUNDS = ("nonzero", "all", "otsu")
+_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
@@ -23,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_options(
-    adapter_name: str, cohort: str, options: Mapping[str, Any], image_size: int
+    adapter_name: str, cohort: str, options: Mapping[str, Any], image_size: int, image_filter: Filter = "bicubic"
 ) -> tuple[Adapter, Recipe, int | None]:
     """Check the options of a cohort.
 
@@ -32,6 +35,7 @@ def read_options(
         cohort: Name of the cohort, for the error messages.
         options: The cohort's stanza; None values count as absent.
         image_size: Side of the images in pixels.
+        image_filter: How pictures are brought to that size.
 
     Returns:
         The adapter, the recipe, and the most subjects to use (None for all).
@@ -59,8 +63,19 @@ def read_options(
         for key in sorted(set(given) & set(_VOLUME_KEYS)):
             if given[key]:
                 _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
-        return adapter, Recipe(size), limit
-    return adapter, _volume_recipe(adapter, f"cohorts.{cohort}", given, size), limit
+        return adapter, _picture_recipe(f"cohorts.{cohort}", given, size, image_filter), limit
+    recipe = _volume_recipe(adapter, f"cohorts.{cohort}", given, size)
+    return adapter, replace(recipe, image_filter=image_filter), limit
+
+
+def _picture_recipe(place: str, given: Mapping[str, Any], size: int, image_filter: Filter) -> Recipe:
+    return Recipe(
+        size,
+        foreground=_one_of(given.get("foreground", "all"), _FOREGROUNDS, f"{place}.foreground"),
+        normalisation=_normalisation(given.get("normalise") or {}, f"{place}.normalise"),
+        image_filter=image_filter,
+        keep_8_bit=not given.get("normalise"),
+    )
 
 
 def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size: int) -> Recipe:
@@ -82,7 +97,7 @@ def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size:
         crop_mm,
         _one_of(
             given.get("foreground", "nonzero" if adapter.zero_background else "all"),
-            ("nonzero", "all", "otsu"),
+            _FOREGROUNDS,
             f"{place}.foreground",
         ),
         _normalisation(given.get("normalise") or {}, f"{place}.normalise"),
@@ -98,16 +113,17 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, and z-scores do not use them."""
-    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
+    """Read low and high: percentiles have defaults for them, z-scores and the range do not use them."""
+    methods = ("percentile", "zscore", "range", "window")
+    method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method == "zscore":
+    if method in ("zscore", "range"):
         if limits:
-            raise ConfigError(f"{place}.{min(limits)}", "has no effect on z-scores", "remove it, or use percentile")
-        return Normalisation("zscore")
+            raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
+        return Normalisation(method)
     if len(limits) < 2:
         raise ConfigError(
             place, "is a window without low and high", "give both, such as {method: window, low: -160, high: 240}"

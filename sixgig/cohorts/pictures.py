@@ -48,12 +48,12 @@ def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint
 def _normalised(array: npt.NDArray[Any], recipe: Recipe, source: str) -> npt.NDArray[np.float32]:
     """Return [H, W] or [H, W, 3] in [0, 1], 0 outside the foreground."""
     # As a volume of one slice, X fastest; the colours of a pixel are its channels there.
-    volume = array.T[:, :, None, None] if array.ndim == 2 else np.moveaxis(array, 2, 0).transpose(2, 1, 0)[:, :, None]
-    mask = find_foreground(volume, recipe.foreground, source)
-    pixels = array if mask is None else array[mask[:, :, 0].T]
-    # One range for all channels: they lie side by side in one plane.
-    flat = np.ascontiguousarray(pixels).reshape(len(pixels), -1).T[..., None]
-    values = scaled(array, find_range(flat, None, recipe.normalisation, source))
-    if mask is not None:
-        values *= mask[:, :, 0].T if values.ndim == 2 else mask[:, :, 0].T[..., None]
+    mask = find_foreground(array.reshape(*array.shape[:2], -1).swapaxes(0, 1)[:, :, None], recipe.foreground, source)
+    inside = None if mask is None else mask[:, :, 0].T
+    pixels = array if inside is None else array[inside]
+    # One range for all channels: side by side they are one plane.
+    plane = np.ascontiguousarray(pixels).reshape(len(pixels), -1).T[..., None]
+    values = scaled(array, find_range(plane, None, recipe.normalisation, source))
+    if inside is not None:
+        values *= inside if values.ndim == 2 else inside[..., None]
     return values

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pseudonyms import Pseudonyms
@@ -36,6 +37,7 @@ def prepare_cohort(
     output: Path,
     *,
     image_size: int,
+    image_filter: Filter = "bicubic",
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -58,6 +60,7 @@ def prepare_cohort(
         root: The raw cohort.
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
+        image_filter: How pictures are brought to that size.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
@@ -81,7 +84,7 @@ def prepare_cohort(
     """
     root, output = Path(root), Path(output)
     cohort = output.name
-    adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size, image_filter)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -158,6 +161,7 @@ def _write_tables(
             "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
+            "image_filter": recipe.image_filter,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
