@@ -24,7 +24,7 @@ _YCBCR = 6
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _KINDS = {_UNSIGNED: "unsigned integers", _SIGNED: "signed integers", _FLOAT: "floating-point numbers"}
 #: Of a JPEG 2000 codestream: how it begins, and where the precision of its first channel stands.
-_CODESTREAM, _PRECISION_AT = b"\xff\x4f\xff\x51", 40
+_CODESTREAM, _PRECISION_AT = b"\xff\x4f\xff\x51", 42
 
 
 def is_deep_colour(image: Image.Image, data: bytes) -> bool:

@@ -106,16 +106,15 @@ def _decode(data: bytes, place: object) -> Decoded:
         return Decoded(unknown)
     with image:
         sayings: list[tuple[Any, str]] = [("not read", text) for text in choose_page(image, place)]
-        orientation = _orientation(image)
         if is_deep_colour(image, data):
             array: npt.NDArray[Any] = read_deep_colour(image, data, place)
+            orientation = _orientation(image)
         elif has_split_colours(image):
             raise ImageError(place, "is a TIFF with colours (YCbCr) at half resolution, uncompressed", RESAVE)
         else:
             coding = image.tile[0].args if image.tile else None
-            image.load()
-            if image.format == "TIFF":
-                orientation = 1  # Pillow has turned it
+            image.load()  # turns a TIFF
+            orientation = 1 if image.format == "TIFF" else _orientation(image)
             array, said = _values(image, data, coding, place)
             sayings += [("intensity", text) for text in said]
         if array.ndim == 3 and array.shape[2] in (2, 4):

@@ -197,7 +197,7 @@ def test_a_photograph_with_a_preview() -> None:
     ],
 )  # fmt: skip
 def test_unusable_images(data: bytes, reason: str) -> None:
-    with pytest.raises(ImageError, match=rf"a\.png: ({reason})"):
+    with pytest.raises(ImageError, match=rf"a\.png: .*({reason})"):
         decoded(data)
 
 
