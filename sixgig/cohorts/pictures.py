@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,3 +59,24 @@ def _normalised(array: npt.NDArray[Any], recipe: Recipe, source: str) -> npt.NDA
     if inside is not None:
         values *= inside if values.ndim == 2 else inside[..., None]
     return values
+
+
+def mixed_depths(rows: Sequence[Mapping[str, Any]], remarks: Iterable[Remark]) -> list[Remark]:
+    """Return a remark when some images of a cohort have more than 8 bits and others not: only those were stretched.
+
+    Args:
+        rows: Rows of the manifest.
+        remarks: All remarks on the cohort.
+    """
+    deep = {remark.file for remark in remarks if remark.text == OWN_RANGE}
+    number = sum(row["source"] in deep for row in rows)
+    if number in (0, len(rows)):
+        return []
+    classes = Counter(row["label"] or "no class" for row in rows)
+    stretched = Counter(row["label"] or "no class" for row in rows if row["source"] in deep)
+    shares = ", ".join(f"{name} {stretched[name]} of {classes[name]}" for name in sorted(classes))
+    text = (
+        f"{number} of {len(rows)} images had more than 8 bits and {len(rows) - number} had 8, which stay as they are; "
+        f"where classes differ in this ({shares}), it may be what tells them apart: set `normalise` for all"
+    )
+    return [Remark("intensity", ".", None, text)]

@@ -15,6 +15,7 @@ from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -119,6 +120,7 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+    mixed = mixed_depths(rows, remarks.remarks)
     hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
     if hidden:
         names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
@@ -126,6 +128,7 @@ def prepare_cohort(
         quarantine.rejections = names.rejections(quarantine.rejections)
         remarks.remarks = names.remarks(remarks.remarks)
         names.write()
+    remarks.add(mixed)
     with writing(output):
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
     drop(folder)

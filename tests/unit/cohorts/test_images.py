@@ -32,6 +32,13 @@ def over_black(values: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     return np.floor(values * (opacity / np.iinfo(values.dtype).max) + 0.5).astype(values.dtype)
 
 
+def jp2_12bit() -> bytes:
+    """A lossless codestream whose precision is lowered from 16 to 12 bits, with values moved by what 0 moves then."""
+    data = bytearray(file_of(DEEP + np.uint16((1 << 15) - (1 << 11)), "JPEG2000", no_jp2=True))
+    data[42] = 12 - 1
+    return bytes(data)
+
+
 def palette(colours: list[tuple[int, int, int]], **info: Any) -> bytes:
     image = Image.fromarray(SQUARES, "P")
     image.putpalette([value for colour in colours for value in colour])
@@ -72,6 +79,7 @@ def test_white_may_be_zero(order: str) -> None:
         (file_of(DEEP), DEEP),
         (file_of(DEEP, "TIFF", compression="tiff_lzw"), DEEP),
         (file_of(DEEP, "JPEG2000"), DEEP),
+        (jp2_12bit(), DEEP),
         (b"P5 7 9 65535 " + DEEP.astype(">u2").tobytes(), DEEP),
         (b"P5 7 9 4095 " + DEEP.astype(">u2").tobytes(), DEEP),
         (b"P2 7 9 4095 " + " ".join(map(str, DEEP.ravel())).encode(), DEEP),
@@ -82,7 +90,7 @@ def test_white_may_be_zero(order: str) -> None:
         (palette([(9, 0, 0), (1, 2, 3)]), np.array([[9, 0, 0], [1, 2, 3]], np.uint8)[SQUARES]),
     ],
     ids=[
-        "png", "bmp", "pgm", "jp2", "webp", "gif", "1-bit", "png-16", "tiff-16-lzw", "jp2-16", "pgm-16", "pgm-12",
+        "png", "bmp", "pgm", "jp2", "webp", "gif", "1-bit", "png-16", "tiff-16-lzw", "jp2-16", "jp2-12", "pgm-16", "pgm-12",
         "pgm-12-text", "png-16-rgb", "tiff-16-rgb", "tiff-16-rgb-big-endian", "grey-palette", "palette",
     ],
 )  # fmt: skip
