@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ import pandas as pd
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.job import Job
+from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_subjects
 from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError, failure
@@ -27,14 +29,22 @@ from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
+from sixgig.weights.loading import data_config
 
 _LOG = logging.getLogger(__name__)
 #: Encodes with a rung, in a type, keeping features as they come and counting what is done.
 Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
 
 
+@dataclass(frozen=True, kw_only=True)
 class EncodeJob(Job):
-    """All that decides the features of one arm on one cohort."""
+    """All that decides the features of one arm on one cohort.
+
+    Attributes:
+        image_filter: How the images were resized, for the sidecar.
+    """
+
+    image_filter: str = "bicubic"
 
     @property
     def label(self) -> str:
@@ -71,6 +81,8 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
             encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
             facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
             facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
+            shape = np.load(job.volumes, mmap_mode="r").shape if isinstance(encoder, VolumeEncoder) else images.shape
+            facts["input"] = describe_input(data_config(job.weights), shape, job.image_filter)
             rows, table = _encode(job, arm, encoder, images, device, facts)
             pooled, subject_ids = pool_subjects(rows, table, job.options["pooling"])
         except (SixgigError, RuntimeError) as error:

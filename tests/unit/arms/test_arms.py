@@ -10,6 +10,7 @@ import torch
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
+from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
 from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
@@ -89,7 +90,8 @@ def run(encode_job, folder):
 
 def test_looking_arms_up_does_not_load_torch():
     code = (
-        "import sys; from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
+        "import sys; from sixgig.arms.network_input import describe_input
+from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
         "print([name for name in ('torch', 'timm', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -129,6 +131,32 @@ def test_image_arms_write_features_and_sidecar(cohort, tmp_path, weights, arm, n
     assert len(sidecar["weights"]["sha256"]) == (0 if arm == "control_random_vit" else 64)
     rows = np.load(tmp_path / "arm.images.npy")
     np.testing.assert_allclose(features[0], rows[:2].mean(axis=0), rtol=1e-5)
+
+
+def test_the_sidecar_says_what_the_network_was_made_for(cohort, tmp_path, weights):
+    facts = json.loads(weights["vit"].with_suffix(".json").read_text())
+    copy, provenance = tmp_path / "vit.safetensors", tmp_path / "vit.json"
+    copy.write_bytes(weights["vit"].read_bytes())
+    own = {"interpolation": "bicubic", "size": 96, "crop": 0.875}
+    provenance.write_text(json.dumps({**facts, "data_config": {**facts["data_config"], **own}}))
+    sidecar = run(job(cohort, "vit_pure", copy, image_filter="bilinear"), tmp_path)[2]
+    assert sidecar["input"]["network"] == {"size": 96, "filter": "bicubic", "crop": 0.875}
+    assert sidecar["input"]["given"] == {"size": SIZE, "filter": "bilinear", "crop": 1.0}
+    assert sidecar["input"]["deviations"] == [
+        f"images have {SIZE} pixels a side, the network was made for 96",
+        "images were resized with the filter bilinear, the network's is bicubic",
+        "all of an image is shown, the network's authors cut out its centre (0.875)",
+    ]
+
+
+def test_no_deviation_no_word():
+    config = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "size": 224, "crop": 1.0}
+    assert describe_input(config, (9, 224, 224, 3), "bicubic")["deviations"] == []
+    volumes = describe_input(config, (9, 16, 64, 32, 1), "bicubic")
+    assert volumes["given"] == {"size": [16, 64, 32], "filter": "triangle", "crop": 1.0}
+    assert volumes["deviations"] == ["the network that training began with was made for pictures, not for volumes"]
+    old = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic"}  # written before sizes were kept
+    assert describe_input(old, (9, 112, 112, 3), "bicubic")["deviations"] == []
 
 
 def test_features_are_those_of_the_network_one_image_at_a_time(cohort, tmp_path, weights):
