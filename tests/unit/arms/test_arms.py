@@ -90,8 +90,7 @@ def run(encode_job, folder):
 
 def test_looking_arms_up_does_not_load_torch():
     code = (
-        "import sys; from sixgig.arms.network_input import describe_input
-from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
+        "import sys; from sixgig.arms.registry import arm_names, get_arm; [get_arm(name) for name in arm_names()]\n"
         "print([name for name in ('torch', 'timm', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
