@@ -29,8 +29,8 @@ def main(
     with CostMeter("prepare") as meter:
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
-            image_size=image["size"], image_filter=image["filter"], options=options, seed=seed,
-            max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, checkpoints=checkpoints,
+            image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, checkpoints=checkpoints,
             failed_list=failed_list, digest=digest, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")

@@ -42,9 +42,11 @@ class EncodeJob(Job):
 
     Attributes:
         image_filter: How the images were resized, for the sidecar.
+        image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
     """
 
     image_filter: str = "bicubic"
+    image_crop: float | None = None
 
     @property
     def label(self) -> str:
@@ -82,7 +84,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
             facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
             facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
             shape = np.load(job.volumes, mmap_mode="r").shape if isinstance(encoder, VolumeEncoder) else images.shape
-            facts["input"] = describe_input(data_config(job.weights), shape, job.image_filter)
+            facts["input"] = describe_input(data_config(job.weights), shape, job.image_filter, job.image_crop)
             rows, table = _encode(job, arm, encoder, images, device, facts)
             pooled, subject_ids = pool_subjects(rows, table, job.options["pooling"])
         except (SixgigError, RuntimeError) as error:

@@ -138,13 +138,13 @@ def _precision(data: bytes) -> int:
 
 def _by_simpleitk(data: bytes) -> npt.NDArray[Any] | None:
     """Return [H, W] or [H, W, C]; None when SimpleITK cannot read it. It reads files alone."""
-    import SimpleITK as sitk
+    import SimpleITK
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("picture.png" if data[:4] == b"\x89PNG" else "picture.tif")
         path.write_bytes(data)
         try:
-            image = sitk.ReadImage(str(path))
+            image = SimpleITK.ReadImage(str(path))
         except RuntimeError:
             return None
-    return np.asarray(sitk.GetArrayFromImage(image)) if image.GetDimension() == 2 else None
+    return np.asarray(SimpleITK.GetArrayFromImage(image)) if image.GetDimension() == 2 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 from dataclasses import dataclass
@@ -163,8 +164,9 @@ def fit(
     size: tuple[int, int],
     spacing: tuple[float, float] = (1.0, 1.0),
     how: Filter = "bilinear",
+    crop: float | None = None,
 ) -> np.ndarray:
-    """Resize a picture to fit ``size``, centred on black, with the true aspect ratio.
+    """Resize a picture to fit ``size`` in its true aspect ratio, whole and centred on black, or its centre.
 
     The filter widens with the reduction (no aliasing). Bilinear is a triangle, which never overshoots; bicubic is
     Keys's (1981) with a = -0.5, whose overshoots are clipped to the range that the type has. Pillow computes both in a
@@ -175,16 +177,24 @@ def fit(
         size: Rows and columns of the result.
         spacing: Height and width of a pixel, in any unit.
         how: The filter.
+        crop: Share of the shorter side that is shown, as timm cuts images; all of both sides when None.
 
     Returns:
         Array of the same type, [H, W] or [H, W, 3].
     """
     height, width = picture.shape[0] * spacing[0], picture.shape[1] * spacing[1]
-    scale = min(size[0] / height, size[1] / width)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    if crop is None:
+        scale = min(size[0] / height, size[1] / width)
+        rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    else:
+        scale = math.floor(max(size) / crop) / min(height, width)
+        rows, columns = max(size[0], int(height * scale)), max(size[1], int(width * scale))
     resized = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((columns, rows), _RESAMPLING[how]))
     if how == "bicubic" and resized.dtype == np.float32:
         resized = resized.clip(0.0, 1.0)
+    if crop is not None:
+        top, left = round((rows - size[0]) / 2), round((columns - size[1]) / 2)
+        return resized[top : top + size[0], left : left + size[1]]
     result = np.zeros((*size, *picture.shape[2:]), dtype=picture.dtype)
     top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
     result[top : top + rows, left : left + columns] = resized

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from sixgig.cohorts.base import Adapter
-from sixgig.cohorts.images import Filter
 from sixgig.cohorts.normalisation import Normalisation
 from sixgig.cohorts.recipe import DEFAULT_PARTITIONS, Recipe
 from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
@@ -26,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_options(
-    adapter_name: str, cohort: str, options: Mapping[str, Any], image_size: int, image_filter: Filter = "bicubic"
+    adapter_name: str, cohort: str, options: Mapping[str, Any], image_size: int
 ) -> tuple[Adapter, Recipe, int | None]:
     """Check the options of a cohort.
 
@@ -35,7 +33,6 @@ def read_options(
         cohort: Name of the cohort, for the error messages.
         options: The cohort's stanza; None values count as absent.
         image_size: Side of the images in pixels.
-        image_filter: How pictures are brought to that size.
 
     Returns:
         The adapter, the recipe, and the most subjects to use (None for all).
@@ -63,17 +60,15 @@ def read_options(
         for key in sorted(set(given) & set(_VOLUME_KEYS)):
             if given[key]:
                 _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
-        return adapter, _picture_recipe(f"cohorts.{cohort}", given, size, image_filter), limit
-    recipe = _volume_recipe(adapter, f"cohorts.{cohort}", given, size)
-    return adapter, replace(recipe, image_filter=image_filter), limit
+        return adapter, _picture_recipe(f"cohorts.{cohort}", given, size), limit
+    return adapter, _volume_recipe(adapter, f"cohorts.{cohort}", given, size), limit
 
 
-def _picture_recipe(place: str, given: Mapping[str, Any], size: int, image_filter: Filter) -> Recipe:
+def _picture_recipe(place: str, given: Mapping[str, Any], size: int) -> Recipe:
     return Recipe(
         size,
         foreground=_one_of(given.get("foreground", "all"), _FOREGROUNDS, f"{place}.foreground"),
         normalisation=_normalisation(given.get("normalise") or {}, f"{place}.normalise"),
-        image_filter=image_filter,
         keep_8_bit=not given.get("normalise"),
     )
 

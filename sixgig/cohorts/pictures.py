@@ -38,11 +38,12 @@ def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint
     """
     size = (recipe.image_size, recipe.image_size)
     if image.array.dtype == np.uint8 and recipe.keep_8_bit:
-        fitted = fit(image.array, size, how=recipe.image_filter)
+        fitted = fit(image.array, size, how=recipe.image_filter, crop=recipe.image_crop)
         return np.repeat(fitted[..., None], 3, axis=2) if fitted.ndim == 2 else fitted, image.remarks
     values = _normalised(image.array, recipe, image.source)
     planes = [values] if values.ndim == 2 else [values[..., channel] for channel in range(3)]
-    picture = three_channels(np.stack([fit(plane, size, how=recipe.image_filter) for plane in planes]))
+    fitted = [fit(plane, size, how=recipe.image_filter, crop=recipe.image_crop) for plane in planes]
+    picture = three_channels(np.stack(fitted))
     own = (Remark("intensity", image.source, None, OWN_RANGE),) if recipe.keep_8_bit else ()
     return picture, (*image.remarks, *own)
 

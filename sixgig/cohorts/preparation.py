@@ -39,6 +39,7 @@ def prepare_cohort(
     *,
     image_size: int,
     image_filter: Filter = "bicubic",
+    image_crop: float | None = None,
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -62,6 +63,7 @@ def prepare_cohort(
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
         image_filter: How pictures are brought to that size.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
@@ -85,7 +87,8 @@ def prepare_cohort(
     """
     root, output = Path(root), Path(output)
     cohort = output.name
-    adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size, image_filter)
+    adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -165,6 +168,7 @@ def _write_tables(
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
             "image_filter": recipe.image_filter,
+            "image_crop": recipe.image_crop,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),

@@ -30,6 +30,7 @@ class Recipe:
         spacing: Voxel size to resample to, in mm; 0 leaves an axis alone. None: no resampling.
         n4: Whether the bias field is corrected.
         image_filter: How pictures are brought to their size; volumes always with a triangle.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         keep_8_bit: Whether 8-bit pictures stay as they are, because the study file asks for no normalisation.
     """
 
@@ -45,4 +46,5 @@ class Recipe:
     spacing: tuple[float, float, float] | None = None
     n4: bool = False
     image_filter: Filter = "bicubic"
+    image_crop: float | None = None
     keep_8_bit: bool = True

@@ -49,7 +49,7 @@ def prepare_volume(volume: Volume, recipe: Recipe) -> tuple[list[Slice], npt.NDA
         Slice(
             planes.first_slice + index,
             partition_of(index, number, recipe.partitions),
-            planes.picture(index, recipe.image_size, recipe.image_filter),
+            planes.picture(index, recipe.image_size, recipe.image_filter, recipe.image_crop),
         )
         for index in choose_slices(number, every=recipe.every, count=recipe.count)
     ]
@@ -114,14 +114,16 @@ class Planes:
             np.multiply(plane, self.mask[:, :, index], out=plane)
         return plane
 
-    def picture(self, index: int, size: int, how: Filter = "bicubic") -> npt.NDArray[np.uint8]:
+    def picture(
+        self, index: int, size: int, how: Filter = "bicubic", crop: float | None = None
+    ) -> npt.NDArray[np.uint8]:
         """Return one axial slice as a picture, uint8 [size, size, 3].
 
         Anterior is at the top and the subject's left at the left; the aspect ratio is that of the body in mm.
         """
         channels = range(min(3, self.array.shape[3]))
         return three_channels(
-            np.stack([self._turned(self.plane(index, channel), (size, size), how) for channel in channels])
+            np.stack([self._turned(self.plane(index, channel), (size, size), how, crop) for channel in channels])
         )
 
     def resampled(self, size: tuple[int, int, int]) -> npt.NDArray[np.float16]:
@@ -148,5 +150,7 @@ class Planes:
                 result[position, :, :, channel] = self._turned(plane, size[1:], "bilinear")
         return result
 
-    def _turned(self, plane: npt.NDArray[np.float32], size: tuple[int, int], how: Filter) -> np.ndarray:
-        return fit(plane[:, ::-1].T, size, (self.spacing[1], self.spacing[0]), how)
+    def _turned(
+        self, plane: npt.NDArray[np.float32], size: tuple[int, int], how: Filter, crop: float | None = None
+    ) -> np.ndarray:
+        return fit(plane[:, ::-1].T, size, (self.spacing[1], self.spacing[0]), how, crop)

@@ -144,7 +144,7 @@ def test_the_sidecar_says_what_the_network_was_made_for(cohort, tmp_path, weight
     assert sidecar["input"]["deviations"] == [
         f"images have {SIZE} pixels a side, the network was made for 96",
         "images were resized with the filter bilinear, the network's is bicubic",
-        "all of an image is shown, the network's authors cut out its centre (0.875)",
+        "all of an image is shown, the network's authors show 0.875 of the shorter side",
     ]
 
 
@@ -154,6 +154,11 @@ def test_no_deviation_no_word():
     volumes = describe_input(config, (9, 16, 64, 32, 1), "bicubic")
     assert volumes["given"] == {"size": [16, 64, 32], "filter": "triangle", "crop": 1.0}
     assert volumes["deviations"] == ["the network that training began with was made for pictures, not for volumes"]
+    cut = describe_input({**config, "crop": 0.875}, (9, 224, 224, 3), "bicubic", 0.9)
+    assert cut["given"]["crop"] == 0.9
+    assert cut["deviations"] == [
+        "the centre of an image (0.9) is shown, the network's authors show 0.875 of the shorter side"
+    ]
     old = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic"}  # written before sizes were kept
     assert describe_input(old, (9, 112, 112, 3), "bicubic")["deviations"] == []
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from timm.data import create_transform
 
 from sixgig.cohorts.images import decode_image, fit, read_picture, three_channels
 from sixgig.errors import ImageError
@@ -17,6 +18,7 @@ DEEP = np.random.default_rng(2).integers(0, 4096, (9, 7), dtype=np.uint16)
 DEEP_RGB = np.random.default_rng(3).integers(0, 4096, (9, 7, 3), dtype=np.uint16)
 FLOAT = np.random.default_rng(4).normal(size=(9, 7)).astype(np.float32)
 CLEAR = (np.arange(63).reshape(9, 7) % 3 * 127.5).astype(np.uint8)  # 0, 127 and 255
+CLEAR_16 = CLEAR.astype(np.uint16) * 257
 SQUARES = (np.indices((9, 7)).sum(axis=0) % 2).astype(np.uint8)
 
 
@@ -90,8 +92,8 @@ def test_white_may_be_zero(order: str) -> None:
         (palette([(9, 0, 0), (1, 2, 3)]), np.array([[9, 0, 0], [1, 2, 3]], np.uint8)[SQUARES]),
     ],
     ids=[
-        "png", "bmp", "pgm", "jp2", "webp", "gif", "1-bit", "png-16", "tiff-16-lzw", "jp2-16", "jp2-12", "pgm-16", "pgm-12",
-        "pgm-12-text", "png-16-rgb", "tiff-16-rgb", "tiff-16-rgb-big-endian", "grey-palette", "palette",
+        "png", "bmp", "pgm", "jp2", "webp", "gif", "1-bit", "png-16", "tiff-16-lzw", "jp2-16", "jp2-12", "pgm-16",
+        "pgm-12", "pgm-12-text", "png-16-rgb", "tiff-16-rgb", "tiff-16-rgb-big-endian", "grey-palette", "palette",
     ],
 )  # fmt: skip
 def test_nothing_is_lost(data: bytes, expected: np.ndarray) -> None:
@@ -103,7 +105,7 @@ def test_nothing_is_lost(data: bytes, expected: np.ndarray) -> None:
     [
         (file_of(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(CLEAR)])), over_black(GREY, CLEAR)),
         (file_of(np.dstack([RGB, CLEAR])), over_black(RGB, CLEAR[..., None])),
-        (png16(np.dstack([DEEP_RGB, CLEAR.astype(np.uint16) * 257])), over_black(DEEP_RGB, CLEAR[..., None] * np.uint16(257))),
+        (png16(np.dstack([DEEP_RGB, CLEAR_16])), over_black(DEEP_RGB, CLEAR_16[..., None])),
         (palette([(9, 0, 0), (1, 2, 3)], transparency=0), np.array([[0, 0, 0], [1, 2, 3]], np.uint8)[SQUARES]),
         (palette([(9, 9, 9), (4, 4, 4)], transparency=b"\x00\xff"), np.where(SQUARES, 4, 0).astype(np.uint8)),
         (file_of(np.where(SQUARES, GREY // 2, 255).astype(np.uint8), transparency=255), SQUARES * (GREY // 2)),
@@ -229,6 +231,17 @@ def test_bicubic_is_pillows_and_does_not_overshoot(dtype: type) -> None:
     plain = np.asarray(Image.fromarray(edge).resize((32, 32), Image.Resampling.BICUBIC))
     assert np.array_equal(found, plain.clip(0, edge.max()))
     assert not np.array_equal(found, fit(edge, (32, 32)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "crop"), [((300, 300), 224, 0.875), ((97, 61), 32, 0.9), ((40, 90), 32, 1.0)]
+)
+def test_a_crop_is_timms(shape: tuple[int, int], size: int, crop: float) -> None:
+    picture = np.random.default_rng(5).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    timms = create_transform((3, size, size), interpolation="bicubic", crop_pct=crop, mean=(0,) * 3, std=(1,) * 3)
+    expected = np.rint(np.moveaxis(timms(Image.fromarray(picture)).numpy(), 0, -1) * 255)
+    assert np.array_equal(fit(picture, (size, size), how="bicubic", crop=crop), expected)
+    assert np.array_equal(fit(picture[..., 0], (size, size), how="bicubic", crop=crop), expected[..., 0])
 
 
 def test_fit_keeps_the_aspect_in_mm_and_pads_with_black() -> None:

@@ -69,7 +69,9 @@ def test_12_bits_in_16_and_hounsfield_units_in_16() -> None:
 def test_what_the_study_file_asks_for_holds_for_8_bits_too() -> None:
     values = GREY.astype(float)
     assert close(prepared(GREY, normalise={"method": "range"})[0], between(values, values.min(), values.max()))
-    assert close(prepared(GREY, normalise={"method": "percentile"})[0], between(values, *np.percentile(values, [1, 99])))
+    assert close(
+        prepared(GREY, normalise={"method": "percentile"})[0], between(values, *np.percentile(values, [1, 99]))
+    )
     mean, deviation = values.mean(), values.std()
     zscore = between(values, mean - 3 * deviation, mean + 3 * deviation)
     assert close(prepared(GREY, normalise={"method": "zscore"})[0], zscore)
