@@ -30,8 +30,8 @@ def main(
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
-            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, checkpoints=checkpoints,
-            failed_list=failed_list, digest=digest, key_table=key_table,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers,
+            checkpoints=checkpoints, failed_list=failed_list, digest=digest, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]

@@ -83,8 +83,6 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
             encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
             facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
             facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
-            shape = np.load(job.volumes, mmap_mode="r").shape if isinstance(encoder, VolumeEncoder) else images.shape
-            facts["input"] = describe_input(data_config(job.weights), shape, job.image_filter, job.image_crop)
             rows, table = _encode(job, arm, encoder, images, device, facts)
             pooled, subject_ids = pool_subjects(rows, table, job.options["pooling"])
         except (SixgigError, RuntimeError) as error:
@@ -108,6 +106,7 @@ def _encode(
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
+        facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
         table = manifest.drop_duplicates("volume_id").reset_index(drop=True)
         names = list(table["volume_id"])
 
@@ -118,6 +117,8 @@ def _encode(
             return rows
 
         return _down_the_ladder(job, work_on_volumes, job.volumes, len(volumes), "volumes", device, facts), table
+
+    facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)

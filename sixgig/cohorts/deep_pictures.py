@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from sixgig.errors import ImageError
 
@@ -27,7 +27,7 @@ _KINDS = {_UNSIGNED: "unsigned integers", _SIGNED: "signed integers", _FLOAT: "f
 _CODESTREAM, _PRECISION_AT = b"\xff\x4f\xff\x51", 42
 
 
-def is_deep_colour(image: Image.Image, data: bytes) -> bool:
+def is_deep_colour(image: ImageFile.ImageFile, data: bytes) -> bool:
     """Whether a file has colours of more than 8 bits, of which Pillow would keep 8; call before it is loaded."""
     if image.mode.startswith("I") or image.mode == "F":
         return False

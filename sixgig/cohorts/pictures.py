@@ -38,8 +38,8 @@ def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint
     """
     size = (recipe.image_size, recipe.image_size)
     if image.array.dtype == np.uint8 and recipe.keep_8_bit:
-        fitted = fit(image.array, size, how=recipe.image_filter, crop=recipe.image_crop)
-        return np.repeat(fitted[..., None], 3, axis=2) if fitted.ndim == 2 else fitted, image.remarks
+        picture = fit(image.array, size, how=recipe.image_filter, crop=recipe.image_crop)
+        return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture, image.remarks
     values = _normalised(image.array, recipe, image.source)
     planes = [values] if values.ndim == 2 else [values[..., channel] for channel in range(3)]
     fitted = [fit(plane, size, how=recipe.image_filter, crop=recipe.image_crop) for plane in planes]

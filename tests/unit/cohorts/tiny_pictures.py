@@ -6,7 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -25,7 +25,7 @@ def tiff(
     array: np.ndarray,
     photometric: int = 1,
     sample_format: int = 1,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     tags: Mapping[int, tuple[str, Sequence[int]]] | None = None,
 ) -> bytes:
     """Return an uncompressed TIFF of one strip: array [H, W] or [H, W, C]; order ``<`` or ``>``; further tags."""
