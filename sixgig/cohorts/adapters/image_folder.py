@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sixgig.cohorts import patterns
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection, Remark
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection, Remark
 from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.cohorts.labels import ClassCells
 from sixgig.cohorts.masks import REMARK, masks
@@ -37,11 +37,12 @@ class ImageFolderAdapter(Adapter):
     name = "image_folder"
     title = "Folder of images"
     dimensions = 2
-    option_keys = ("subject_pattern", "classes", *patterns.KEYS)
+    option_keys = ("subject_pattern", "labels_of", "classes", *patterns.KEYS)
     layout = "a folder with one folder of PNG, JPEG or TIFF files for each class (also below train/ and test/)"
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(modalities, options)
+        self._per_image = self.options.get("labels_of") == "image"
         pattern = self.options.get("subject_pattern")
         try:
             self._pattern = re.compile(pattern) if pattern else None
@@ -90,21 +91,24 @@ class ImageFolderAdapter(Adapter):
                 reason = f"subject_pattern {self.options['subject_pattern']} finds no subject in it"
                 found.rejections.append(Rejection(source, None, reason))
                 continue
-            items.setdefault(subject_id, []).append(Item(names[source], {"image": source}))
+            own_label = label if self._per_image else None
+            items.setdefault(subject_id, []).append(Item(names[source], {"image": source}, label=own_label))
             labels.setdefault(subject_id, set()).add(label)
             officials.setdefault(subject_id, set()).add(_PARTS[official.lower()] if official else None)
         for subject_id, own in sorted(items.items()):
             first = own[0].files["image"]
-            if len(labels[subject_id]) > 1:
-                reason = f"subject {subject_id} is in several classes: {', '.join(sorted(labels[subject_id]))}"
+            if len(labels[subject_id]) > 1 and not self._per_image:
+                shown = ", ".join(sorted(labels[subject_id]))
+                reason = f"subject {subject_id} is in several classes: {shown}; {KEEP_THE_LABELS}"
                 found.rejections.append(Rejection(first, subject_id, reason))
                 continue
             if len(officials[subject_id]) > 1:
                 reason = f"subject {subject_id} is in the training and in the test set"
                 found.rejections.append(Rejection(first, subject_id, reason))
                 continue
-            (label,), (official_set,) = labels[subject_id], officials[subject_id]
-            found.records.append(Record(root, subject_id, label, tuple(own), official_set))  # type: ignore[arg-type]
+            whole = None if self._per_image else min(labels[subject_id])
+            (official_set,) = officials[subject_id]
+            found.records.append(Record(root, subject_id, whole, tuple(own), official_set))  # type: ignore[arg-type]
         return found
 
     def read_item(self, record: Record, item: Item) -> Image2D:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from sixgig.cohorts import labels, patterns
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection, Remark, Volume
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection, Remark, Volume
 from sixgig.cohorts.csv_rows import Row, read_rows
 from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.cohorts.nifti import read_channels
@@ -29,7 +30,7 @@ class TableAdapter(Adapter):
 
     name = "table"
     title = "Table of files"
-    option_keys = ("columns", "dimensions", *labels.KEYS, *patterns.KEYS)
+    option_keys = ("columns", "dimensions", "labels_of", *labels.KEYS, *patterns.KEYS)
     subject_note = "subjects are those of the table"
     layout = "a CSV with the columns that `columns` names, or a folder that holds one CSV"
 
@@ -44,6 +45,7 @@ class TableAdapter(Adapter):
             self.known_modalities = tuple(self._paths)
         self._subject, self._label = columns.get("subject", "subject_id"), columns.get("label", "label")
         self._frame, self._official = columns.get("frame"), columns.get("official")
+        self._per_image = given.get("labels_of") == "image"
         self._cells = labels.ClassCells.of(given)
         super().__init__(modalities, given)
 
@@ -123,10 +125,11 @@ class TableAdapter(Adapter):
         """Return the rows without copies.
 
         Raises:
-            CohortError: A file belongs to two subjects.
+            CohortError: A file belongs to two subjects, or has two classes where each image has its own.
         """
         owners: dict[str, Row] = {}
         seen: set[tuple[str, ...]] = set()
+        of_images: dict[tuple[str, ...], Row] = {}
         kept = []
         for row in rows:
             files = [_plain(row[column]) for column in self._columns() if row[column]]
@@ -139,6 +142,14 @@ class TableAdapter(Adapter):
                         f"{row[self._subject] or 'nobody'} (row {row.number})",
                         "correct the file or the subject of one of these rows",
                     )
+            first = of_images.setdefault(tuple(files), row)
+            if self._per_image and first[self._label] != row[self._label]:
+                raise CohortError(
+                    path,
+                    f"gives {files[0] if files else 'a row'} the class {first[self._label]!r} (row {first.number}) and "
+                    f"{row[self._label]!r} (row {row.number})",
+                    "keep the right row of the two",
+                )
             key = (*files, *(row[column] for column in (self._frame, self._official, self._label) if column))
             if files and key in seen:
                 text = "is a second row of one image: taken once"
@@ -162,10 +173,11 @@ class TableAdapter(Adapter):
         if unknown is not None:
             reject(unknown, f"official set is {self._official_set(unknown)!r}, not training or test")
             return
-        for what, values in (("classes", classes), ("official sets", officials)):
+        for what, values in (("classes", set() if self._per_image else classes), ("official sets", officials)):
             if len(values) > 1:
                 shown = ", ".join(sorted("none" if value is None else value for value in values))
-                reject(rows[0], f"subject has several {what}: {shown}")
+                step = f"; {KEEP_THE_LABELS}" if what == "classes" and self.dimensions == 2 else ""
+                reject(rows[0], f"subject has several {what}: {shown}{step}")
                 return
         items = []
         for place, row in enumerate(rows, start=1):
@@ -180,10 +192,10 @@ class TableAdapter(Adapter):
             reject(rows[0], "two rows of the subject have the same frame")
         elif items:
             if self.dimensions == 2:
-                items = [Item(f"{item.item_id}_{Path(item.files['image']).stem}", item.files) for item in items]
+                items = [replace(item, item_id=f"{item.item_id}_{Path(item.files['image']).stem}") for item in items]
             ordered = sorted(items, key=lambda item: _FRAMES.index(item.frame) if item.frame else 0)
-            (label,), (official,) = classes, officials
-            found.records.append(Record(path.parent, subject_id, label, tuple(ordered), cast(Any, official)))
+            label = None if self._per_image else self._cells.read(rows[0][self._label])
+            found.records.append(Record(path.parent, subject_id, label, tuple(ordered), cast(Any, officials.pop())))
 
     def _official_set(self, row: Row) -> str | None:
         """Return training or test; a word that means neither as it is."""
@@ -212,7 +224,8 @@ class TableAdapter(Adapter):
                 return finder.why_not(cell)
             files[modality] = file
         suffix = "" if place is None else f"_{frame}" if frame else f"_{place}"
-        return Item(f"{subject_id}{suffix}", files, frame or None)
+        label = self._cells.read(row[self._label]) if self._per_image else None
+        return Item(f"{subject_id}{suffix}", files, frame or None, label)
 
 
 def _plain(cell: str) -> str:
