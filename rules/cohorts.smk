@@ -61,7 +61,7 @@ rule prepare_cohort:
     params:
         options=lambda wildcards: PLAN.preparation_options(wildcards.cohort),
         simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
-        image_size=PLAN.config["image"]["size"],
+        image=PLAN.config["image"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
         checkpoints="results/{study}/.checkpoints",

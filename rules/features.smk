@@ -83,6 +83,7 @@ rule encode_images:
         mem_mb=2500,
     params:
         options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
+        image=PLAN.config["image"],
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
         seed=PLAN.seed,

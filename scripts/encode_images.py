@@ -30,6 +30,8 @@ if __name__ == "__main__":
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
                 checkpoints=Path(snakemake.params.checkpoints),
+                image_filter=snakemake.params.image["filter"],
+                image_crop=snakemake.params.image.get("crop"),
                 device=snakemake.params.device,
                 memory_limit_mb=snakemake.params.memory_limit_mb,
                 seed=snakemake.params.seed,

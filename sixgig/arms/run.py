@@ -15,6 +15,7 @@ import pandas as pd
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.job import Job
+from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError, failure
@@ -28,6 +29,7 @@ from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
+from sixgig.weights.loading import data_config
 
 _LOG = logging.getLogger(__name__)
 #: Encodes with a rung, in a type, keeping features as they come and counting what is done.
@@ -40,9 +42,13 @@ class EncodeJob(Job):
 
     Attributes:
         labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
+        image_filter: How the images were resized, for the sidecar.
+        image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
     """
 
     labels_of: str = "subject"
+    image_filter: str = "bicubic"
+    image_crop: float | None = None
 
     @property
     def label(self) -> str:
@@ -102,6 +108,7 @@ def _encode(
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
+        facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
         table = manifest.drop_duplicates("volume_id").reset_index(drop=True)
         names = list(table["volume_id"])
 
@@ -112,6 +119,8 @@ def _encode(
             return rows
 
         return _down_the_ladder(job, work_on_volumes, job.volumes, len(volumes), "volumes", device, facts), table
+
+    facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)

@@ -13,8 +13,9 @@ from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
-_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
-_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", *_VOLUME_KEYS)
+_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm")
+_FOREGROUNDS = ("nonzero", "all", "otsu")
+_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
@@ -62,7 +63,7 @@ def read_options(
         for key in sorted(set(given) & set(_VOLUME_KEYS)):
             if given[key]:
                 _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
-        return adapter, Recipe(size), limit
+        return adapter, _picture_recipe(f"cohorts.{cohort}", given, size), limit
     return adapter, _volume_recipe(adapter, f"cohorts.{cohort}", given, size), limit
 
 
@@ -93,6 +94,15 @@ def _check_unit(adapter: Adapter, place: str, given: Mapping[str, Any]) -> None:
         )
 
 
+def _picture_recipe(place: str, given: Mapping[str, Any], size: int) -> Recipe:
+    return Recipe(
+        size,
+        foreground=_one_of(given.get("foreground", "all"), _FOREGROUNDS, f"{place}.foreground"),
+        normalisation=_normalisation(given.get("normalise") or {}, f"{place}.normalise"),
+        keep_8_bit=not given.get("normalise"),
+    )
+
+
 def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size: int) -> Recipe:
     every, count = _slices(given.get("slices", "all"), f"{place}.slices")
     crop_mm = given.get("crop_mm", adapter.crop_mm)
@@ -112,7 +122,7 @@ def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size:
         crop_mm,
         _one_of(
             given.get("foreground", "nonzero" if adapter.zero_background else "all"),
-            ("nonzero", "all", "otsu"),
+            _FOREGROUNDS,
             f"{place}.foreground",
         ),
         _normalisation(given.get("normalise") or {}, f"{place}.normalise"),
@@ -128,16 +138,17 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, and z-scores do not use them."""
-    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
+    """Read low and high: percentiles have defaults for them, z-scores and the range do not use them."""
+    methods = ("percentile", "zscore", "range", "window")
+    method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method == "zscore":
+    if method in ("zscore", "range"):
         if limits:
-            raise ConfigError(f"{place}.{min(limits)}", "has no effect on z-scores", "remove it, or use percentile")
-        return Normalisation("zscore")
+            raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
+        return Normalisation(method)
     if len(limits) < 2:
         raise ConfigError(
             place, "is a window without low and high", "give both, such as {method: window, low: -160, high: 240}"
