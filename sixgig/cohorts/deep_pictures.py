@@ -50,14 +50,14 @@ def read_deep_colour(image: Image.Image, data: bytes, place: object) -> npt.NDAr
     Raises:
         ImageError: They cannot be read whole.
     """
-    array = None
     # Of TIFFs in planes of one colour, or stored turned, SimpleITK keeps 8 bits.
     plain = image.format == "PNG" or (
         image.format == "TIFF" and image.tag_v2.get(_PLANAR, 1) == 1 and image.tag_v2.get(_ORIENTATION, 1) == 1  # type: ignore[attr-defined]
     )
-    if plain and image.mode in ("RGB", "RGBA"):
-        array = _by_simpleitk(data)
-    if array is None or array.dtype != np.uint16 or array.ndim != 3 or array.shape[2] not in (3, 4):
+    array = _by_simpleitk(data) if plain and image.mode in ("RGB", "RGBA") else np.empty(0)
+    if array is None:
+        raise ImageError(place, f"cannot be read: its 16-bit {image.format} data are damaged", RESAVE)
+    if array.dtype != np.uint16 or array.ndim != 3 or array.shape[2] not in (3, 4):
         reason = f"has colours of more than 8 bits ({image.format}, {image.mode}), of which 8 would be lost"
         raise ImageError(place, reason, RESAVE)
     return array
