@@ -234,10 +234,12 @@ def test_damage_is_the_pictures_own_error(data: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_film_mammogram_is_not_too_large() -> None:
-    column = np.zeros((100_000_000, 1), np.uint8)
-    column[::1000] = 1
-    assert decoded(b"P5 1 100000000 255 " + column.tobytes()).sum() == 100_000
+def test_twice_pillows_warning_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 2 + 1)
+    assert same(decoded(file_of(GREY)), GREY)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 2)
+    with pytest.raises(ImageError, match="million pixels"):
+        decoded(file_of(GREY))
 
 
 def test_a_file_that_cannot_be_opened_is_not_at_fault(tmp_path: Any) -> None:
