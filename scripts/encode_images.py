@@ -37,6 +37,7 @@ if __name__ == "__main__":
                 seed=snakemake.params.seed,
                 threads=snakemake.threads,
                 digest=snakemake.params.digest,
+                labels_of=snakemake.params.labels_of,
             ),
             features=Path(snakemake.output.features),
             image_features=Path(snakemake.output.image_features),

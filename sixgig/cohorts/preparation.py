@@ -110,7 +110,7 @@ def prepare_cohort(
     quarantine.check(n_lost / n_found, n_found)
     records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
-        records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
+        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -154,7 +154,8 @@ def _write_tables(
     quarantine.write()
     remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    classes = Counter(labels.dropna())
+    per_image = adapter.options.get("labels_of") == "image"
+    classes = Counter((manifest["label"] if per_image else labels).dropna())
     write_json(
         output / "cohort.json",
         {
@@ -178,6 +179,7 @@ def _write_tables(
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
+            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
     )
 
@@ -226,7 +228,7 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
+    there = {label for record in records for label in record.labels if label is not None}
     unknown = sorted(new.keys() - there)
     if unknown:
         raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
@@ -235,8 +237,4 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     left_out = there - new.keys()
     if left_out:
         _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]
+    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

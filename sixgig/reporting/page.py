@@ -58,7 +58,8 @@ def _render(study: Study) -> str:
     kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     figures = {
-        cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort)] for cohort in study.cohorts
+        cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
+        for cohort in study.cohorts
     }
     return environment.get_template("report.html.j2").render(
         study=study,

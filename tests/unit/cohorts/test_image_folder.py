@@ -52,7 +52,7 @@ def test_one_patient_in_two_classes(root: Path) -> None:
     save(root / "gut" / "böse1_x.png")
     found = adapter(r"(\w+\d)_").discover(root)
     assert [(rejection.subject_id, rejection.reason) for rejection in found.rejections] == [
-        ("böse1", "subject böse1 is in several classes: böse, gut")
+        ("böse1", "subject böse1 is in several classes: böse, gut; `labels_of: image` keeps the class of each image")
     ]
 
 
