@@ -84,9 +84,9 @@ def _add_item(
             _add_image(subject, record, recipe, item, found)
         subject.remarks += found.remarks
     except ImageError as error:
-        return Rejection(_relative(error.place, record.root), record.subject_id, error.reason)
+        return Rejection(record.relative(error.place), record.subject_id, error.reason)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
-        place = _relative(str(error.filename or record.root), record.root)
+        place = record.relative(str(error.filename or record.root))
         return Rejection(place, record.subject_id, f"cannot be read: {error.strerror or error}")
     except MemoryError:  # this machine is too small, whatever the file holds
         raise
@@ -113,10 +113,3 @@ def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, item: I
     picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
     subject.add(record, item, image.image_id, image.source, picture, place)
-
-
-def _relative(place: str, root: Path) -> str:
-    try:
-        return str(Path(place).relative_to(root))
-    except ValueError:
-        return place
