@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +65,39 @@ def shear(axes: npt.NDArray[Any]) -> float:
     return float(np.rad2deg(np.arcsin(np.clip(cosines.max(), 0, 1))))
 
 
+class Unsheared(NamedTuple):
+    """What makes three axes orthogonal.
+
+    Attributes:
+        axes: The orthogonal ones, in mm, a column for each axis.
+        order: The two axes of a slice, and the one across.
+        moved: [3, 3], upper triangular with ones on its diagonal: from a voxel's number along the axes in ``order`` to
+            its place along the orthogonal ones, in their voxels.
+    """
+
+    axes: Axes
+    order: tuple[int, int, int]
+    moved: Axes
+
+
+def unsheared(axes: npt.NDArray[Any]) -> Unsheared:
+    """Find orthogonal axes: of the two columns that are farthest from it, the longer one leads from slice to slice."""
+    directions, steps = unit(axes), np.linalg.norm(axes, axis=0)
+    worst = max(combinations(range(3), 2), key=lambda two: abs(directions[:, two[0]] @ directions[:, two[1]]))
+    across = max(worst, key=lambda axis: (round(float(steps[axis]), 3), axis))
+    first, second = (axis for axis in range(3) if axis != across)
+    order = (first, second, across)
+    rotation, upper = np.linalg.qr(axes[:, order])
+    signs = np.sign(np.diag(upper))
+    rotation, upper = rotation * signs, upper * signs[:, None]
+    orthogonal = np.empty((3, 3))
+    orthogonal[:, order] = rotation * np.diag(upper)
+    return Unsheared(orthogonal, order, upper / np.diag(upper)[:, None])
+
+
 def tilt(axes: npt.NDArray[Any]) -> float:
-    """Return how far the columns are from the axes of the body that they are nearest to, in degrees."""
-    left, _, right = np.linalg.svd(unit(axes))
-    directions = left @ right  # the nearest orthogonal axes
+    """Return how far orthogonal columns are from the axes of the body that they are nearest to, in degrees."""
+    directions = unit(axes)
     sides = nearest(directions)[:, 0]
     if not np.isfinite(sides).all():
         return 90.0
@@ -98,7 +128,7 @@ def doubts(axes: npt.NDArray[Any], shape: Sequence[int]) -> list[str]:
             f"has voxels smaller than {PLAUSIBLE[0]:g} mm or larger than {PLAUSIBLE[1]:g} mm: its unit or its header "
             "may be wrong"
         )
-    angle = tilt(axes)
+    angle = tilt(unsheared(axes).axes)
     if angle > STRAIGHT:
         said.append(f"lies obliquely, by {up_to(angle)}: slices follow its own axes, not those of the body")
     return said
