@@ -88,7 +88,8 @@ def read_stored(path: Path, room: Bytes | None = None, *, trust_pixdim: bool = F
         ImageError: The file is empty, damaged, not numeric, has fewer than three axes or an invalid header.
     """
     try:
-        header, content, alone = _open(path, room, trust_pixdim)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            header, content, alone = _open(path, room, trust_pixdim)
         if header.dtype.kind not in "iufb":
             raise ImageError(path, f"holds voxels of type {header.dtype}, not numbers", NEXT_STEP)
         if len(header.shape) < 3 or min(header.shape) < 1:
