@@ -110,7 +110,7 @@ def read_analyze(path: Path, start: Bytes, mat: Path) -> Header:
     pixdim = np.array(type(image.header)(start[:_FIRST].tobytes(), check=False)["pixdim"], dtype=np.float64)
     shape = tuple(image.shape)
     affine = np.asarray(image.affine, dtype=np.float64)
-    doubts = []
+    doubts: list[str] = []
     if mat.is_file():
         sizes = np.linalg.norm(affine[:3, :3], axis=0)
     else:

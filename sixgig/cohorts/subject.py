@@ -115,9 +115,9 @@ def _about_plane(record: Record, recipe: Recipe, volume: Volume) -> Iterator[Rem
 
 def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume) -> None:
     prepared = prepare_volume(volume, recipe)
-    for index, partition, picture in prepared.slices:
-        place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": index, "partition": partition}
-        image_id = f"{volume.volume_id}_{letter(prepared.plane)}{index:03d}"
+    for number, partition, picture in prepared.slices:
+        place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": number, "partition": partition}
+        image_id = f"{volume.volume_id}_{letter(prepared.plane)}{number:03d}"
         subject.add(record, item, image_id, volume.sources[0], picture, place)
     if prepared.resampled is not None:
         subject.volumes.append(prepared.resampled)

@@ -29,12 +29,12 @@ class Slice(NamedTuple):
     """One slice.
 
     Attributes:
-        index: Along the axis that stands on the slices, in the volume in RAS orientation before cropping.
+        place: Number along the axis that stands on the slices, in the volume in RAS orientation before cropping.
         partition: Which of the equal parts along that axis holds it, from 0 at the bottom, the back or the left.
         picture: uint8 [image_size, image_size, 3].
     """
 
-    index: int
+    place: int
     partition: int
     picture: npt.NDArray[np.uint8]
 

@@ -51,7 +51,7 @@ def _is_sound(path: Path) -> None:
         assert found.array.shape[3] in (1, 2)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(KINDS),
     changes=st.lists(st.tuples(st.integers(0, 543), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6),
@@ -66,7 +66,7 @@ def test_bytes_of_the_header(tmp_path: Path, kind: str, changes: list[tuple[int,
 
 
 #: Fields that lead somewhere: their place in NIfTI-1, and values that no writer meant.
-FIELDS = {
+FIELDS: dict[str, tuple[int, str, list[float]]] = {
     "dim": (40, "<i2", [-32768, -1, 0, 1, 3, 4, 7, 8, 32767]),
     "datatype": (70, "<i2", [-1, 0, 1, 2, 128, 1536, 1792, 2304, 32767]),
     "pixdim": (76, "<f4", [0, -1, 1e-38, 1e38, np.inf, np.nan]),
@@ -78,7 +78,7 @@ FIELDS = {
 }
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), kind=st.sampled_from(["nifti1", "four", "pair", "analyze"]))
 def test_fields_of_the_header(tmp_path: Path, data: st.DataObject, kind: str) -> None:
     first, *_ = _files(kind, tmp_path)
@@ -93,7 +93,7 @@ def test_fields_of_the_header(tmp_path: Path, data: st.DataObject, kind: str) ->
     _is_sound(first)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(KINDS), which=st.integers(0, 1), kept=st.floats(0, 1), packed=st.booleans())
 def test_files_that_end_early(tmp_path: Path, kind: str, which: int, kept: float, packed: bool) -> None:
     files = list(_files(kind, tmp_path))
@@ -106,7 +106,7 @@ def test_files_that_end_early(tmp_path: Path, kind: str, which: int, kept: float
             read_channels([path])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=800), suffix=st.sampled_from([".nii", ".nii.gz", ".hdr", ".img"]))
 def test_anything_under_the_name_of_a_volume(tmp_path: Path, content: bytes, suffix: str) -> None:
     path = tmp_path / f"{next(_number)}{suffix}"

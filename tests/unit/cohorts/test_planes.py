@@ -75,8 +75,8 @@ def test_slices_are_counted_along_the_axis_that_their_name_has() -> None:
     for plane, index in (("sagittal", 5), ("coronal", 6), ("axial", 7)):
         recipe = Recipe(10, plane=plane, partitions=2, normalisation=Normalisation("window", 0, 1))  # type: ignore[arg-type]
         prepared = prepare_volume(volume, recipe)
-        assert [one.index for one in prepared.slices if one.picture.max() > 100] == [index]
-        assert [one.index for one in prepared.slices] == list(range(array.shape["xyz".index(letter(prepared.plane))]))
+        assert [one.place for one in prepared.slices if one.picture.max() > 100] == [index]
+        assert [one.place for one in prepared.slices] == list(range(array.shape["xyz".index(letter(prepared.plane))]))
         assert prepared.slices[index].partition == 1
         assert prepared.slices[0].partition == 0
 
@@ -102,7 +102,7 @@ def test_turning_keeps_every_voxel(plane: str) -> None:
     turned, spacing = turn(array, (1.0, 2.0, 3.0), plane)  # type: ignore[arg-type]
     assert sorted(turned.flat) == sorted(array.flat)
     assert turned.strides[0] == array.itemsize or plane == "axial"
-    assert spacing[2] == (1.0, 2.0, 3.0)[BY_NORMAL.index(plane)]  # type: ignore[arg-type]
+    assert spacing[2] == (1.0, 2.0, 3.0)[BY_NORMAL.index(plane)]
 
 
 @pytest.mark.parametrize(
