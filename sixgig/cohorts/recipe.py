@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sixgig.cohorts.foreground import Foreground
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.normalisation import Normalisation
 
 DEFAULT_PARTITIONS = 4
@@ -30,6 +31,9 @@ class Recipe:
         n4: Whether the bias field is corrected.
         plane: In which volumes are sliced, see :func:`sixgig.cohorts.planes.choose_plane`; None: nobody chose, axial.
         geometry: What a doubt about where voxels lie does: ``warn``, a remark; ``strict``, a rejection.
+        image_filter: How pictures are brought to their size; volumes always with a triangle.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
+        keep_8_bit: Whether 8-bit pictures stay as they are, because the study file asks for no normalisation.
     """
 
     image_size: int
@@ -45,3 +49,6 @@ class Recipe:
     n4: bool = False
     plane: Literal["axial", "acquisition", "sagittal", "coronal"] | None = None
     geometry: Literal["strict", "warn"] = "warn"
+    image_filter: Filter = "bicubic"
+    image_crop: float | None = None
+    keep_8_bit: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Item, Record, Rejection, Remark, Volume
-from sixgig.cohorts.images import fit
+from sixgig.cohorts.pictures import prepare_picture
 from sixgig.cohorts.planes import doubt_about_plane
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.volumes import prepare_volume
@@ -81,16 +81,16 @@ def _add_item(
     """Read and prepare one item; return why that is not possible, whatever the reason is."""
     try:
         found = adapter.read_item(record, item)
-        remarks = [*found.remarks, *(_about_plane(record, recipe, found) if isinstance(found, Volume) else ())]
+        doubts = [*found.remarks, *(_about_plane(recipe, found) if isinstance(found, Volume) else ())]
         if recipe.geometry == "strict":
-            for remark in remarks:
+            for remark in doubts:
                 if remark.kind == "geometry":
                     return Rejection(remark.file, record.subject_id, remark.text)
         if isinstance(found, Volume):
             _add_volume(subject, record, recipe, item, found)
         else:
-            _add_image(subject, record, recipe, item, found)
-        subject.remarks += remarks
+            doubts = [*_add_image(subject, record, recipe, item, found)]
+        subject.remarks += [replace(one, subject_id=one.subject_id or record.subject_id) for one in doubts]
     except ImageError as error:
         return Rejection(record.relative(error.place), record.subject_id, error.reason)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
@@ -107,10 +107,10 @@ def _add_item(
     return None
 
 
-def _about_plane(record: Record, recipe: Recipe, volume: Volume) -> Iterator[Remark]:
+def _about_plane(recipe: Recipe, volume: Volume) -> Iterator[Remark]:
     doubt = doubt_about_plane(recipe.plane, volume.spacing)
     if doubt is not None:
-        yield Remark("geometry", volume.sources[0], record.subject_id, doubt)
+        yield Remark("geometry", volume.sources[0], None, doubt)
 
 
 def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume) -> None:
@@ -123,8 +123,10 @@ def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: 
         subject.volumes.append(prepared.resampled)
 
 
-def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D) -> None:
-    picture = fit(image.array, (recipe.image_size, recipe.image_size))
-    picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+def _add_image(
+    subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D
+) -> tuple[Remark, ...]:
+    picture, remarks = prepare_picture(image, recipe)
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
     subject.add(record, item, image.image_id, image.source, picture, place)
+    return remarks
