@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,7 @@ def read_stored(path: Path, room: Bytes | None = None, *, trust_pixdim: bool = F
         if len(header.shape) < 3 or min(header.shape) < 1:
             raise ImageError(path, f"has shape {header.shape}, not three dimensions", _ONE_VOLUME)
         voxels = _view(header, content)
+        doubts = [*header.doubts, *_about_the_rest(header, content)]
         orientation = geometry.nearest(header.affine[:3, :3])
     except (ImageError, MemoryError):
         raise
@@ -120,7 +121,7 @@ def read_stored(path: Path, room: Bytes | None = None, *, trust_pixdim: bool = F
         orientation,
         content if alone else None,
         header.offset,
-        header.doubts,
+        tuple(doubts),
     )
 
 
@@ -161,6 +162,13 @@ def _view(header: Header, content: Bytes) -> npt.NDArray[Any]:
     if header.offset < 0 or size > len(content):
         raise EOFError(f"its header claims {size} bytes, and there are {len(content)}")
     return np.ndarray(header.shape, header.dtype, buffer=content.data, offset=header.offset, order="F")
+
+
+def _about_the_rest(header: Header, content: Bytes) -> Iterator[tuple[str, str]]:
+    """Say that there is more behind the voxels than padding: their number may be wrong in the header."""
+    rest = len(content) - header.offset - math.prod(header.shape) * header.dtype.itemsize
+    if rest >= math.prod(header.shape[:2]) * header.dtype.itemsize:
+        yield "geometry", "holds at least one slice more than its header tells: the rest is not read"
 
 
 def _open(path: Path, room: Bytes | None, trust_pixdim: bool) -> tuple[Header, Bytes, bool]:

@@ -122,7 +122,7 @@ def test_a_quaternion_that_is_too_long(tmp_path: Path) -> None:
 # Voxel size
 
 UNIT = "has an sform of unit scale and other voxel sizes in pixdim: those of pixdim are used"
-OTHER = "has other voxel sizes in its sform than in pixdim: those of the sform are used"
+OTHER = "has other voxel sizes in its sform than in pixdim, and one of them is wrong: those of the sform are used"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +285,16 @@ def test_the_matrix_of_spm_beside_an_analyze_pair(tmp_path: Path) -> None:
 
 
 # Values
+
+
+def test_voxels_behind_those_that_the_header_counts(tmp_path: Path) -> None:
+    path = store(tmp_path / "a.nii", np.eye(4))
+    rest = "holds at least one slice more than its header tells: the rest is not read"
+    for more, said in ((5 * 6 * 2 - 1, []), (1, [rest])):  # padding is no slice
+        path.write_bytes(path.read_bytes() + bytes(more))
+        found = read_channels([path])
+        assert np.array_equal(found.array[..., 0], ARRAY)
+        assert texts(found) == said
 
 
 def test_nan_around_the_body_is_background(tmp_path: Path) -> None:
