@@ -52,6 +52,13 @@ class Record:
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
 
+    def relative(self, place: str | Path) -> str:
+        """Return a file's path relative to ``root``, or as it is when it lies elsewhere."""
+        try:
+            return str(Path(place).relative_to(self.root))
+        except ValueError:
+            return str(place)
+
     @property
     def labels(self) -> set[str | None]:
         """The subject's class, or those of its items where each has its own; None stands for an unknown one."""
