@@ -103,8 +103,7 @@ class BidsAdapter(Adapter):
     def read_item(self, record: Record, item: Item) -> Volume:
         """Read the modalities of one session and run."""
         sources = tuple(item.files[name] for name in self.modalities)
-        array, spacing = read_channels([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, sources)
+        return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
     def _items(self, root: Path, subject_id: str, session: Path, found: Discovery) -> Iterator[tuple[Item, str | None]]:
         """Yield the volumes of one session, each with the session's name."""

@@ -100,9 +100,9 @@ class MsdAdapter(Adapter):
         places = [source.rpartition("@") for source in item.files.values()]
         file = places[0][0]
         path = record.root / file
-        indices = [int(place) for _, _, place in places]
-        array, spacing = read_channels([path]) if indices == [-1] else read_stacked(path, indices)
-        return Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
+        channels = [int(place) for _, _, place in places]
+        found = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
+        return found.volume(record, item, (file,) * len(places))
 
 
 def _listed(path: Path, index: Mapping[str, Any]) -> list[Any]:

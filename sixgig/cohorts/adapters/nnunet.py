@@ -107,8 +107,7 @@ class NnunetAdapter(Adapter):
     def read_item(self, record: Record, item: Item) -> Volume:
         """Read the channels of one case."""
         sources = tuple(item.files[name] for name in self.modalities)
-        array, spacing = read_channels([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, sources)
+        return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
 
 def _with_classes(options: Mapping[str, Any], found: Discovery) -> Discovery:
