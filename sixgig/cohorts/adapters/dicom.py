@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection, Remark, Volume
+from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Remark, Volume
 from sixgig.cohorts.csv_rows import check_overlap, label_table
-from sixgig.cohorts.dicom.candidates import Candidates, find
-from sixgig.cohorts.dicom.choosing import ASK, WAYS, choose
+from sixgig.cohorts.dicom.choosing import ASK, WAYS
 from sixgig.cohorts.dicom.files import files_below, looks_like_dicom
-from sixgig.cohorts.dicom.folder import Folder, scan
+from sixgig.cohorts.dicom.folder import scan
 from sixgig.cohorts.dicom.grids import on_one_grid
-from sixgig.cohorts.dicom.headers import Header
+from sixgig.cohorts.dicom.items import channels, check_selection, files_of_channel, pictures, volumes
 from sixgig.cohorts.dicom.picture import read_dicom_picture
 from sixgig.cohorts.dicom.selecting import Selection
-from sixgig.cohorts.dicom.stacks import Stack
 from sixgig.cohorts.dicom.subjects import Subjects
-from sixgig.cohorts.dicom.volume import files_of, read_stack, remarks_of
-from sixgig.errors import CohortError, ConfigError
+from sixgig.cohorts.dicom.volume import read_stack, remarks_of
+from sixgig.errors import ConfigError
 
 _ONE = "image"
 
@@ -46,7 +44,9 @@ class DicomAdapter(Adapter):
         if isinstance(self._series, Mapping):
             self._roles = {str(role): Selection(asked, "series") for role, asked in self._series.items()}
         elif self._series not in WAYS:
-            raise ConfigError("series", f"is {self._series!r}", f"write {', '.join(WAYS)}, or a series for each channel")
+            raise ConfigError(
+                "series", f"is {self._series!r}", f"write {', '.join(WAYS)}, or a series for each channel"
+            )
         if self.dimensions == 2:
             if "series" in given:
                 raise ConfigError("series", "is about volumes, and dimensions is 2", "remove one of the two")
@@ -75,40 +75,45 @@ class DicomAdapter(Adapter):
         self.require(root)
         wanted = [*self._subjects.wanted, *self._select.wanted]
         folder = scan(root, self._subjects, [*wanted, *(tag for role in self._roles.values() for tag in role.wanted)])
-        remarks = folder.remarks + self._subjects.check(folder.images, root, self.dimensions)
-        rejections = list(folder.rejections)
-        self._check_selection(folder, root)
+        doubts = self._subjects.check(folder.images, root, self.dimensions)
+        check_selection(folder.images, self._select, root)
         if self.dimensions == 2:
-            items = self._pictures(folder.images, rejections, remarks)
+            found = pictures(folder.images, self._select, _ONE)
         elif self._roles:
-            items = self._channels(folder.images, root, rejections, remarks)
+            found = channels(folder.images, self._select, {role: self._roles[role] for role in self.modalities}, root)
         else:
-            items = self._volumes(folder.images, root, rejections, remarks)
+            found = volumes(folder.images, self._select, self._series, root)
         labels = label_table(self.options)
         if labels is not None:
-            check_overlap(labels, list(items), self.options["labels"]["file"])
-        records = [
-            Record(root, subject, (labels or {}).get(subject), tuple(own)) for subject, own in sorted(items.items())
-        ]
-        return Discovery(records, rejections, remarks)
+            check_overlap(labels, list(found.items), self.options["labels"]["file"])
+        return Discovery(
+            [Record(root, subject, (labels or {}).get(subject), own) for subject, own in sorted(found.items.items())],
+            [*folder.rejections, *found.rejections],
+            [*folder.remarks, *doubts, *found.remarks],
+        )
 
     def read_item(self, record: Record, item: Item) -> Volume | Image2D:
         """Read one volume, or one picture."""
         if self.dimensions == 2:
             source = item.files[_ONE]
             return read_dicom_picture(record.root / source, source, item.item_id, record.subject_id)
-        channels = []
-        remarks: list[Remark] = []
-        for role in self.modalities:
-            files = _files_of_role(item.files, role) if self._roles else item.files
-            channels.append(read := read_stack(record.root, files))
-            remarks += remarks_of(read, next(iter(files.values())), record.subject_id)
-        sources = tuple(next(iter(_files_of_role(item.files, role).values())) for role in self._roles)
-        sources = tuple(sources[list(self._roles).index(role)] for role in self.modalities) if sources else (
-            next(iter(item.files.values())),
-        )
-        array, said = on_one_grid(channels)
-        remarks += [Remark("geometry", sources[channel], record.subject_id, text) for channel, text in said]
-        first = channels[0]
-        window = first.window if len(channels) == 1 else None
-        return Volume(array, first.spacing, item.item_id, item.frame, sources, tuple(remarks), window)
+        files = [files_of_channel(item.files, role if self._roles else "") for role in self.modalities]
+        sources = tuple(next(iter(own.values())) for own in files)
+        read = [read_stack(record.root, own) for own in files]
+        array, said = on_one_grid(read)
+        remarks = [
+            *(remark for one, source in zip(read, sources, strict=True) for remark in remarks_of(one, source, record)),
+            *(Remark("geometry", sources[channel], record.subject_id, text) for channel, text in said),
+        ]
+        window = read[0].window if len(read) == 1 else None
+        return Volume(array, read[0].grid.spacing, item.item_id, item.frame, sources, tuple(remarks), window)
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        return looks_like_dicom(path)
+    except OSError:  # said of this file when it is looked at
+        return False
+
+
+ADAPTER = DicomAdapter

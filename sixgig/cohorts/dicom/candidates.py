@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sixgig.cohorts.base import Rejection, Remark
 from sixgig.cohorts.dicom.headers import Header, Plane
@@ -56,7 +56,7 @@ def find(images: Iterable[tuple[str, Header]], selection: Selection, role: Selec
     found = Candidates()
     series: dict[tuple[str, ...], list[Plane]] = defaultdict(list)
     for subject, header in images:
-        if header.problem is not None and _is_selected(header.planes[0], selection):
+        if header.problem is not None and is_selected(header.planes[0], selection):
             found.rejections.append(Rejection(header.source, subject, header.problem))
             continue
         for plane in header.planes if header.problem is None else ():
@@ -79,14 +79,12 @@ def find(images: Iterable[tuple[str, Header]], selection: Selection, role: Selec
     return found
 
 
-def _told(plane: Plane) -> Plane:
-    """Return a plane with the word that tells its direction among its tags."""
-    return replace(plane, values={**plane.values, PLANE: (direction_of(plane),)})
-
-
-def _is_selected(plane: Plane, *selections: Selection | None) -> bool:
+def is_selected(plane: Plane, *selections: Selection | None) -> bool:
+    """Whether all conditions hold for a plane."""
     asked = [selection for selection in selections if selection]
-    values = _told(plane).values if any(PLANE in selection.tags for selection in asked) else plane.values
+    values = plane.values
+    if any(PLANE in selection.names for selection in asked):
+        values = {**values, PLANE: (direction_of(plane),)}
     return all(selection.holds(values) for selection in asked)
 
 
@@ -97,9 +95,9 @@ def _series(plane: Plane) -> str:
 
 def _reason(plane: Plane, selection: Selection, role: Selection | None, named: bool) -> str:
     """Return why a plane is no slice of a volume; empty when it is one."""
-    if not _is_selected(plane, selection):
+    if not is_selected(plane, selection):
         return "is left out by select"
-    if role is not None and not _is_selected(plane, role):
+    if role is not None and not is_selected(plane, role):
         return "is of no series that is asked for"
     what = None if named else no_volume(plane.values)
     if what is not None:
@@ -121,8 +119,6 @@ def _too_little(stack: Stack, named: bool) -> str:
     if len(stack.planes) < FEWEST_SLICES:
         return f"its series has {len(stack.planes)} of the {FEWEST_SLICES} slices that a volume needs"
     if stack.n_places < FEWEST_SLICES:
-        return (
-            f"its series has {len(stack.planes)} images of {stack.n_places} place{'s' if stack.n_places > 1 else ''}, a "
-            f"series in time; a volume needs {FEWEST_SLICES} places"
-        )
+        found = f"{len(stack.planes)} images of {stack.n_places} place{'s' if stack.n_places > 1 else ''}"
+        return f"its series has {found}, as one in time has; a volume needs {FEWEST_SLICES} places"
     return ""

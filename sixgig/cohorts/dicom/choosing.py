@@ -11,12 +11,13 @@ from sixgig.cohorts.dicom.values import number, text
 from sixgig.errors import CohortError
 
 ASK, BEST, ALL = "ask", "best", "all"
+WAYS = (ASK, BEST, ALL)
 _SHOWN = 12
 _Kind = tuple[str, ...]
 
 
 def choose(
-    found: Mapping[str, Sequence[Stack]], how: str, root: object, *, single: bool = False, what: str = "series"
+    found: Mapping[str, Sequence[Stack]], how: str, root: object, *, single: str | None = None
 ) -> tuple[dict[str, list[Stack]], list[Remark]]:
     """Choose the stacks of every subject.
 
@@ -26,8 +27,8 @@ def choose(
             series), and the cohort's of one modality. ``best``: one stack for each subject: of the kind that most
             subjects have, then original before derived, then the most slices, then the lowest series number. ``all``.
         root: The cohort's folder, for the error message.
-        single: With ``ask``: a subject may have one stack only, also of one kind.
-        what: What is being chosen, for the error message.
+        single: With ``ask``: a subject may have one stack only, also of one kind; what it is for, for the error
+            message.
 
     Returns:
         Subject -> chosen stacks, and remarks on what was not taken.
@@ -42,6 +43,7 @@ def choose(
     mixed = [subject for subject, stacks in found.items() if len({_folded(stack.kind) for stack in stacks}) > 1]
     modalities = {stack.first.modality for stacks in found.values() for stack in stacks}
     twice = [subject for subject, stacks in found.items() if single and len(stacks) > 1]
+    what = single or "series"
     if mixed or len(modalities) > 1 or twice:
         kinds = _kinds(found)
         if mixed:
@@ -52,11 +54,17 @@ def choose(
             reason = f"subjects have {what} of several modalities"
         shown = "; ".join(f"{_name(kind)}: {number} subjects" for kind, number in kinds[:_SHOWN])
         more = f"; and {len(kinds) - _SHOWN} more" if len(kinds) > _SHOWN else ""
+        suggestion = _suggestion([kind for kind, _ in kinds])
+        ways = (
+            "; or write series: best (the kind that most subjects have, one for each) or series: all (every one is a "
+            "volume of its subject)"
+        )
         raise CohortError(
             root,
             f"{reason}, and which of them is the image is not said: {shown}{more}",
-            f"say which with select, such as {_suggestion([kind for kind, _ in kinds])}; or write series: best (the kind "
-            "that most subjects have, one for each) or series: all (every one is a volume of its subject)",
+            f"say it with select, such as {suggestion}{ways}"
+            if not single
+            else f"say it in series, such as {suggestion}",
         )
     return {subject: list(stacks) for subject, stacks in found.items()}, []
 

@@ -47,7 +47,9 @@ def scan(root: Path, subjects: Subjects, wanted: Sequence[str | int]) -> Folder:
         try:
             if not looks_like_dicom(path):
                 if path.suffix.lower() in SUFFIXES:
-                    broken.append((source, "does not begin as a DICOM file does" if path.stat().st_size else "is empty"))
+                    broken.append(
+                        (source, "does not begin as a DICOM file does" if path.stat().st_size else "is empty")
+                    )
                 else:
                     found.remarks.append(Remark("not read", source, None, "is no DICOM file"))
                 continue

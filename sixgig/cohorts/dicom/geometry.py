@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ _DRIFT = 0.5
 #: Axes that are off the body's by more than this are said to be oblique.
 _OBLIQUE_DEGREES = 5.0
 _SAME_DIRECTION = 1e-3
+Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Geometry:
         lengths: Voxel size in mm along these.
         shifts: For each slice in order how far it lies from the first, down a column and along a row, in mm; None when
             they lie above each other.
+        origin: Where the first pixel of the first slice lies, in mm; of sheared slices the first pixel of all.
         remarks: What is in doubt.
     """
 
@@ -38,7 +41,23 @@ class Geometry:
     axes: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.float64]
     shifts: npt.NDArray[np.float64] | None
+    origin: npt.NDArray[np.float64]
     remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the voxels of a volume in RAS order lie, in DICOM's axes (left, posterior, superior).
+
+    Attributes:
+        origin: Centre of the first voxel in mm.
+        axes: Direction of each axis of the array, one a row.
+        spacing: Voxel size along them in mm.
+    """
+
+    origin: tuple[float, float, float]
+    axes: npt.NDArray[np.float64]
+    spacing: tuple[float, float, float]
 
 
 def arrange(planes: Sequence[Plane]) -> Geometry:
@@ -76,7 +95,7 @@ def arrange(planes: Sequence[Plane]) -> Geometry:
     shifts = ((positions - positions[order[0]])[order]) @ axes[:2].T
     shifts_mm = np.ptp(shifts, axis=0)
     if (shifts_mm <= _DRIFT * lengths[:2]).all():
-        return Geometry(order, axes, lengths, None, (*remarks, *_oblique(axes)))
+        return Geometry(order, axes, lengths, None, positions[order[0]], (*remarks, *_oblique(axes)))
     if (shifts_mm > np.array(first.size) * lengths[:2]).any():
         raise ImageError(
             place, f"its slices drift by {shifts_mm.max():.0f} mm, more than their own size", "restore the series"
@@ -87,7 +106,8 @@ def arrange(planes: Sequence[Plane]) -> Geometry:
         f"its slices are sheared by {degrees:.1f} degrees (a tilted gantry), {drift:.1f} mm over {len(planes)} slices: "
         "each was moved back to where it was taken"
     )
-    return Geometry(order, axes, lengths, shifts, (*remarks, sheared, *_oblique(axes)))
+    origin = positions[order[0]] + shifts.min(axis=0) @ axes[:2]
+    return Geometry(order, axes, lengths, shifts, origin, (*remarks, sheared, *_oblique(axes)))
 
 
 def _doubts(first: Plane, tag: str, gap: float) -> list[str]:
@@ -152,13 +172,11 @@ def unshear(
     return stack
 
 
-def turned(
-    stack: npt.NDArray[np.float32], geometry: Geometry, place: str
-) -> tuple[npt.NDArray[np.float32], tuple[float, float, float]]:
+def turned(stack: npt.NDArray[np.float32], geometry: Geometry, place: str) -> tuple[npt.NDArray[np.float32], Grid]:
     """Turn [rows, columns, slices] to the nearest axes of the body: right, anterior, superior.
 
     Returns:
-        float32 [X, Y, Z, 1], X fastest in memory, and the voxel size along X, Y, Z in mm.
+        float32 [X, Y, Z, 1], X fastest in memory, and where its voxels lie.
 
     Raises:
         ImageError: Two axes are nearest to the same axis of the body.
@@ -169,9 +187,13 @@ def turned(
             place, "its slices are too oblique to be turned to the axes of the body", "resample the series"
         )
     to_ras = np.array([-1.0, -1.0, 1.0])
+    axes, origin = geometry.axes.copy(), geometry.origin.copy()
     for axis in range(3):
-        if geometry.axes[axis, body[axis]] * to_ras[body[axis]] < 0:
+        if axes[axis, body[axis]] * to_ras[body[axis]] < 0:
+            origin += (stack.shape[axis] - 1) * geometry.lengths[axis] * axes[axis]
+            axes[axis] *= -1
             stack = np.flip(stack, axis)
-    spacing = geometry.lengths[np.argsort(body)]
-    array = np.asfortranarray(np.transpose(stack, np.argsort(body))[..., None], dtype=np.float32)
-    return array, (float(spacing[0]), float(spacing[1]), float(spacing[2]))
+    order = np.argsort(body)
+    array = np.asfortranarray(np.transpose(stack, order)[..., None], dtype=np.float32)
+    first, spacing = (tuple(map(float, three)) for three in (origin, geometry.lengths[order]))
+    return array, Grid(cast(Three, first), axes[order], cast(Three, spacing))

@@ -21,8 +21,8 @@ REPEATS = (
 #: Tags that are read of every file, besides those that the study file names.
 TAGS = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID",
-    "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesDescription", "ProtocolName", "SequenceName", "SeriesNumber", "InstanceNumber",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing",
+    "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesDescription", "ProtocolName", "SequenceName", "SeriesNumber",
+    "InstanceNumber",    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing",
     "NominalScannedPixelSpacing", "SpacingBetweenSlices", "RepetitionTime", "ConvolutionKernel", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", *REPEATS,
 )  # fmt: skip
@@ -130,7 +130,7 @@ def header_of(dataset: Any, source: str, tags: Sequence[str | int]) -> Header:
     """Return what a pydicom dataset says of itself; ``tags`` are those to keep."""
     values = values_of(dataset, tags)
     if "SOPClassUID" not in values:
-        values.update({"SOPClassUID": found for found in values_of(dataset.file_meta, [_CLASS]).values()})
+        values["SOPClassUID"] = values_of(dataset.file_meta, [_CLASS]).get(_CLASS, ("",))
     if "DirectoryRecordSequence" in dataset:
         values["SOPClassUID"] = (_DIRECTORY,)
     n_frames = _n_frames(values)

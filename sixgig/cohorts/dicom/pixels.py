@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.dicom.values import quiet
@@ -71,8 +70,8 @@ def _packing(dataset: Any) -> str:
 def _unpacked(dataset: Any, frame: int, error: Exception) -> npt.NDArray[Any]:
     """Let SimpleITK unpack one image.
 
-    It gets a file of the packed image and its layout alone: SimpleITK would apply the rescaling of a whole file, and one
-    rescaling to all frames.
+    It gets a file of the packed image and its layout alone: of a whole file SimpleITK would apply the rescaling, and to
+    all frames the same.
     """
     import pydicom
     import SimpleITK as sitk  # noqa: N813

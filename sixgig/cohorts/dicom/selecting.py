@@ -67,6 +67,11 @@ class Selection:
         return bool(self._conditions)
 
     @property
+    def names(self) -> list[str]:
+        """The tags by the names that values have."""
+        return list(self.tags)
+
+    @property
     def wanted(self) -> list[str | int]:
         """Tags to read."""
         return [tag for name, tag in self.tags.items() if name != PLANE]
@@ -99,7 +104,11 @@ class Selection:
         if tag_for_keyword(key) is None:
             words = [entry[4] for entry in DicomDictionary.values()]
             near = difflib.get_close_matches(key, words, n=1)
-            hint = f"write {near[0]}" if near else "write a keyword such as SeriesDescription, or a number such as 0018,0081"
+            hint = (
+                f"write {near[0]}"
+                if near
+                else "write a keyword such as SeriesDescription, or a number such as 0018,0081"
+            )
             raise ConfigError(place, f"names {key}, which is no tag of DICOM", hint)
         self.tags[key] = key
         return key
@@ -130,7 +139,9 @@ def _condition(name: str, wanted: Any, place: str) -> _Condition:
 def _list(wanted: Any, name: str, place: str) -> tuple[str, ...]:
     several = wanted if isinstance(wanted, list | tuple) else [wanted]
     if not several or any(isinstance(one, Mapping | list) or one is None for one in several):
-        raise ConfigError(place, f"has no value for {name}", "write a value, a list, {matches: pattern} or {not: value}")
+        raise ConfigError(
+            place, f"has no value for {name}", "write a value, a list, {matches: pattern} or {not: value}"
+        )
     return tuple(str(one).strip() for one in several)
 
 

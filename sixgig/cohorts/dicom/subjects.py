@@ -109,8 +109,8 @@ class Subjects:
                     root,
                     reason,
                     "say whose an image is: subject: folder (the first folder below the cohort's), subject_pattern: "
-                    f"a regular expression on the path, another tag such as subject: StudyInstanceUID, or subject: {_ID} "
-                    "if it is one patient after all",
+                    "a regular expression on the path, another tag such as subject: StudyInstanceUID, or "
+                    f"subject: {_ID} if it is one patient after all",
                 )
         return [
             Remark("label", one.first, subject, f"has no {_ID}: the folder that it lies in is its subject")

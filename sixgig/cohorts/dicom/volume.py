@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.cohorts.base import Remark
+from sixgig.cohorts.base import Record, Remark
 from sixgig.cohorts.dicom.files import read_dataset
-from sixgig.cohorts.dicom.geometry import arrange, turned, unshear
+from sixgig.cohorts.dicom.geometry import Grid, arrange, turned, unshear
 from sixgig.cohorts.dicom.headers import INTENSITIES, TAGS, Plane, header_of
 from sixgig.cohorts.dicom.intensities import Grey, fill_padding, read_grey
 from sixgig.cohorts.dicom.stacks import Stack
+from sixgig.cohorts.dicom.values import text
 from sixgig.errors import ImageError
 
 
@@ -24,15 +26,17 @@ class Read:
 
     Attributes:
         array: float32 [X, Y, Z, 1], right, anterior, superior.
-        spacing: Voxel size along X, Y, Z in mm.
+        grid: Where its voxels lie.
+        frame_of_reference: Images of the same one lie beside each other as their positions say; empty when unknown.
         window: The window that its slices state (the median of theirs); None when none does.
         remarks: Kind and text of what is in doubt.
     """
 
     array: npt.NDArray[np.float32]
-    spacing: tuple[float, float, float]
+    grid: Grid
+    frame_of_reference: str
     window: tuple[float, float] | None
-    remarks: tuple[tuple[str, str], ...]
+    remarks: tuple[tuple[Literal["intensity", "geometry"], str], ...]
 
 
 def files_of(stack: Stack) -> dict[str, str]:
@@ -78,23 +82,26 @@ def read_stack(root: Path, files: Mapping[str, str]) -> Read:
     if any(one is not None for one in padding):
         nothing = np.zeros(stack.shape[:2], bool)
         fill_padding(stack, np.stack([nothing if one is None else one for one in padding], axis=-1), place)
-    remarks = [("intensity", text) for text in dict.fromkeys(text for grey in greys for text in grey.remarks)]
+    remarks: list[tuple[Literal["intensity", "geometry"], str]] = [
+        ("intensity", said) for said in dict.fromkeys(said for grey in greys for said in grey.remarks)
+    ]
     windows = [grey.window for grey in greys]
     del greys
     if not np.isfinite(stack).all():
         raise ImageError(place, "holds NaN or infinite voxels", "restore the series")
     if geometry.shifts is not None:
         stack = unshear(stack, geometry.shifts, geometry.lengths)
-    array, spacing = turned(stack, geometry, place)
+    array, grid = turned(stack, geometry, place)
     if array.min() == array.max():
         raise ImageError(place, f"is constant: every voxel is {array.flat[0]:g}", "restore the series")
-    remarks += [("geometry", text) for text in geometry.remarks]
-    return Read(array, spacing, _median(windows), tuple(remarks))
+    remarks += [("geometry", said) for said in geometry.remarks]
+    frame_of_reference = text(planes[0].values, "FrameOfReferenceUID")
+    return Read(array, grid, frame_of_reference, _median(windows), tuple(remarks))
 
 
-def remarks_of(read: Read, source: str, subject_id: str) -> tuple[Remark, ...]:
+def remarks_of(read: Read, source: str, record: Record) -> tuple[Remark, ...]:
     """Return what is in doubt of a stack as remarks on its subject."""
-    return tuple(Remark(kind, source, subject_id, text) for kind, text in read.remarks)  # type: ignore[arg-type]
+    return tuple(Remark(kind, source, record.subject_id, said) for kind, said in read.remarks)
 
 
 def _median(windows: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
