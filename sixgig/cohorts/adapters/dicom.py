@@ -35,6 +35,7 @@ class DicomAdapter(Adapter):
     option_keys = ("labels", "select", "series", "subject", "subject_pattern", "dimensions")
     layout = "a folder with DICOM files, in any folders below it"
     subject_note = "subject-level split: one subject is one PatientID"
+    pseudonyms = True
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         given = dict(options or {})

@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sixgig.cohorts.dicom.values import quiet
 from sixgig.errors import ImageError
@@ -71,7 +71,7 @@ def read_dataset(path: Path, *, pixels: bool, tags: Sequence[str | int] | None =
     try:
         with quiet():
             dataset = pydicom.dcmread(
-                path, stop_before_pixels=not pixels, force=True, specific_tags=None if tags is None else list(tags)
+                path, stop_before_pixels=not pixels, force=True, specific_tags=cast(Any, tags and list(tags))
             )
             _set_syntax(dataset)
             if not len(dataset) and not len(dataset.file_meta):

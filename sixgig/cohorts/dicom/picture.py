@@ -15,6 +15,7 @@ from sixgig.cohorts.dicom.pixels import stored_pixels
 from sixgig.cohorts.dicom.values import text
 from sixgig.errors import ImageError
 
+_NOTHING: tuple[str, ...] = ()
 _GREYS = ("MONOCHROME1", "MONOCHROME2", "")
 
 
@@ -52,7 +53,7 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
         array = _eight_bits(stored_pixels(dataset, source, plane.frame))
         if array.ndim == 2:
             raise ImageError(source, "says that it is in colour, and has one value a pixel", "restore the file")
-        window, remarks = None, ()
+        window, remarks = None, _NOTHING
     else:
         grey = read_grey(dataset, plane)
         array, window, remarks = grey.pixels, grey.window, grey.remarks
@@ -62,8 +63,8 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
             raise ImageError(source, "holds NaN or infinite pixels", "restore the file")
     if array.min() == array.max():
         raise ImageError(source, f"is constant: every pixel is {float(array.flat[0]):g}", "restore the file")
-    said = tuple(Remark("intensity", source, subject_id, text) for text in remarks)
-    return Image2D(array, item_id, source, said, window)
+    doubts = tuple(Remark("intensity", source, subject_id, said) for said in remarks)
+    return Image2D(array, item_id, source, doubts, window)
 
 
 def _eight_bits(pixels: np.ndarray) -> np.ndarray:
