@@ -99,15 +99,16 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
     """Read low and high: percentiles have defaults for them, and z-scores do not use them."""
-    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
+    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window", "stored"), f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method == "zscore":
+    if method in ("zscore", "stored"):
         if limits:
-            raise ConfigError(f"{place}.{min(limits)}", "has no effect on z-scores", "remove it, or use percentile")
-        return Normalisation("zscore")
+            what = "z-scores" if method == "zscore" else "stored windows"
+            raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {what}", "remove it, or use percentile")
+        return Normalisation(method)
     if len(limits) < 2:
         raise ConfigError(
             place, "is a window without low and high", "give both, such as {method: window, low: -160, high: 240}"

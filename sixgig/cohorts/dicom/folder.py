@@ -88,7 +88,7 @@ def _drop_copies(root: Path, found: Folder) -> None:
         key = (subject, instance, header.values.get("ImagePositionPatient"))
         known = first.setdefault(key, header) if instance else header
         if known is not header and _same_bytes(root / known.source, root / header.source):
-            reason = f"is a copy of {known.source}, and was left out"
+            reason = "is a copy, byte for byte, of another file of its subject, and was left out"
             found.remarks.append(Remark("copy", header.source, subject, reason))
         else:
             kept.append((subject, header))

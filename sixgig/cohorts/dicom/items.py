@@ -17,6 +17,8 @@ from sixgig.cohorts.dicom.volume import files_of
 from sixgig.errors import CohortError
 
 _SHOWN = 8
+#: Beginnings of tags whose values name people, and are not repeated.
+_PERSONAL = ("Patient", "OtherPatient", "Physician", "Referring", "Operator", "Performing", "0010,")
 Images = Sequence[tuple[str, Header]]
 
 
@@ -41,6 +43,9 @@ def check_selection(images: Images, selection: Selection, root: object) -> None:
     shown = []
     for tag in selection.names:
         counts = Counter("\\".join(plane.values.get(tag, ("(none)",))) for plane in planes)
+        if tag.startswith(_PERSONAL):
+            shown.append(f"{tag} has {len(counts)} values")
+            continue
         values = ", ".join(f"{value} ({number})" for value, number in counts.most_common(_SHOWN))
         more = f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
         shown.append(f"{tag} is {values}{more}")
