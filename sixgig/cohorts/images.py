@@ -10,10 +10,12 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from sixgig.cohorts.base import Image2D
+from sixgig.cohorts.dicom.files import SUFFIXES as DICOM
+from sixgig.cohorts.dicom.picture import read_dicom_picture
 from sixgig.errors import ImageError
 
 #: Suffixes of files that :func:`read_picture` reads.
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", *DICOM)
 _NEXT_STEP = "restore the file from its original archive"
 
 
@@ -56,6 +58,8 @@ def read_picture(path: Path, source: str, item_id: str) -> Image2D:
     Raises:
         ImageError: The file cannot be read, or is no picture.
     """
+    if path.suffix.lower() in DICOM:
+        return read_dicom_picture(path, source, item_id)
     try:
         with path.open("rb") as stream:
             return Image2D(decode_image(stream, source), item_id, source)

@@ -73,9 +73,9 @@ def read_dataset(path: Path, *, pixels: bool, tags: Sequence[str | int] | None =
             dataset = pydicom.dcmread(
                 path, stop_before_pixels=not pixels, force=True, specific_tags=cast(Any, tags and list(tags))
             )
+            if not len(dataset) and "MediaStorageSOPClassUID" not in dataset.file_meta:
+                raise ValueError("it holds nothing")
             _set_syntax(dataset)
-            if not len(dataset) and not len(dataset.file_meta):
-                raise ValueError("it holds no tag")
     except OSError:
         raise
     except Exception as error:  # pydicom raises whatever its parser stumbles over

@@ -133,6 +133,9 @@ def header_of(dataset: Any, source: str, tags: Sequence[str | int]) -> Header:
         values["SOPClassUID"] = values_of(dataset.file_meta, [_CLASS]).get(_CLASS, ("",))
     if "DirectoryRecordSequence" in dataset:
         values["SOPClassUID"] = (_DIRECTORY,)
+    if not (whole(values, "Rows") or 0) > 0 or not (whole(values, "Columns") or 0) > 0:
+        reason = "has no number of rows and columns, as a file that is cut"
+        return Header(source, values, (Plane(source, None, values),), reason)
     n_frames = _n_frames(values)
     if n_frames is None:
         said = "\\".join(values["NumberOfFrames"])

@@ -166,7 +166,7 @@ def _table(dataset: Any, place: str, name: str) -> _Table | None:
             data = item["LUTData"].value
             n_entries = n_entries or 1 << 16
             if isinstance(data, bytes):
-                entries = np.frombuffer(data, dtype="<u2" if len(data) >= 2 * n_entries else "u1")[:n_entries]
+                entries = np.frombuffer(data, dtype="<u2" if bits > 8 or len(data) > n_entries else "u1")[:n_entries]
             else:
                 entries = np.asarray(data)
             if first > 0x7FFF and dataset.get("PixelRepresentation") == 1:

@@ -6,6 +6,7 @@ import re
 
 from sixgig.cohorts.dicom.values import Values, text
 
+NO_IMAGE = "no image"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 #: Beginnings of SOP classes, the longest first, and what such an object is.
 _CLASSES = {
@@ -21,6 +22,14 @@ _CLASSES = {
     f"{_STORAGE}66.6": "tractography",
     f"{_STORAGE}66.7": "a segmentation",
     f"{_STORAGE}66": "raw data",
+    f"{_STORAGE}67": "a mapping of values",
+    f"{_STORAGE}68.": "a scan of a surface",
+    f"{_STORAGE}78.": "a table of measurements",
+    f"{_STORAGE}79.": "a table of measurements",
+    f"{_STORAGE}80.": "a table of measurements",
+    f"{_STORAGE}90.": "an assessment",
+    f"{_STORAGE}200.": "a protocol",
+    f"{_STORAGE}201.": "a protocol",
     f"{_STORAGE}11.": "a presentation state",
     f"{_STORAGE}104.": "a document",
     f"{_STORAGE}481.1": "",  # a radiotherapy image is an image
@@ -51,7 +60,7 @@ _PICTURES = {
 
 
 def no_image(values: Values) -> str | None:
-    """Return what an object is that is no image, such as ``a structured report``; None for images."""
+    """Return what an object is that is no image, such as ``a structured report``; None for images, damaged or not."""
     sop = text(values, "SOPClassUID")
     for start, name in _CLASSES.items():
         if sop == start or (start.endswith(".") and sop.startswith(start)) or sop.startswith(f"{start}."):
@@ -61,7 +70,9 @@ def no_image(values: Values) -> str | None:
     modality = text(values, "Modality").upper()
     if modality in _MODALITIES:
         return _MODALITIES[modality]
-    return None if "Rows" in values and "Columns" in values else "no image"
+    if sop.startswith(_STORAGE) or ("Rows" in values and "Columns" in values):
+        return None
+    return NO_IMAGE
 
 
 def no_volume(values: Values) -> str | None:
