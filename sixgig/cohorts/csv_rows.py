@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.errors import CohortError
+from sixgig.runtime.paths import user_path
 
 _DELIMITERS = ",;\t"
 _log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def label_table(options: Mapping[str, Any]) -> dict[str, str | None] | None:
     asked = options.get("labels")
     if not asked:
         return None
-    file = Path(asked["file"]).expanduser()
+    file = user_path(asked["file"])
     return read_labels(file, asked.get("subject", "subject_id"), asked.get("label", "label"))
 
 

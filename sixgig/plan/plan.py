@@ -15,9 +15,13 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.paths import named_paths
+from sixgig.plan.schema import load_schema
+from sixgig.plan.study_file import Study
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
+from sixgig.runtime.paths import path_problem, user_path
 from sixgig.weights.build import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
@@ -30,13 +34,14 @@ class Plan:
     Args:
         config: What YAML gave, before defaults.
         conda: Whether Snakemake builds the environments with conda.
+        study: The files that it was read from, for the lines in messages; None when there are none.
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
-    def __init__(self, config: Mapping[str, Any], conda: bool = False) -> None:
+    def __init__(self, config: Mapping[str, Any], conda: bool = False, study: Study | None = None) -> None:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
@@ -47,7 +52,7 @@ class Plan:
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
-        self._check_files()
+        self._check_files(study or Study())
 
     @property
     def methods(self) -> list[tuple[str, str]]:
@@ -153,7 +158,7 @@ class Plan:
     def splits_file(self, cohort: str) -> list[str]:
         """Return the splits that the user gives for a cohort; none when they are drawn."""
         given = self.config["cohorts"][cohort].get("splits_file")
-        return [str(Path(given).expanduser())] if given else []
+        return [str(user_path(given))] if given else []
 
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
@@ -280,26 +285,34 @@ class Plan:
                 interpreter.require()
         return found
 
-    def _check_files(self) -> None:
+    def _check_files(self, study: Study) -> None:
         from sixgig.cohorts.options import read_options
         from sixgig.cohorts.registry import check_source
 
-        missing = []
+        problems: dict[str, tuple[str, str]] = {}
+        schema = load_schema()
+        for key, text in named_paths(self.config, schema, schema):
+            problem = path_problem(text, study.folder)
+            if problem is not None:
+                problems[key] = problem
         for name, cohort in self.config["cohorts"].items():
             read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
-            path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
-            if path is not None:
-                missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
-            for given in self.splits_file(name):
-                if not Path(given).is_file():
-                    missing.append(f"cohorts.{name}.splits_file: {given} does not exist")
-        for name, weights in self.config["weights"].items():
-            file = weights["source"].get("file")
-            if file is not None and not Path(file["path"]).expanduser().is_file():
-                missing.append(f"weights.{name}: {file['path']} does not exist")
-        if missing:
+            for key, path in (
+                ("path", cohort["source"].get("path")),
+                ("recipe.folder", cohort["source"].get("recipe", {}).get("folder")),
+            ):
+                place = f"cohorts.{name}.source.{key}"
+                lacking = check_source(cohort, user_path(path)) if path and place not in problems else []
+                if lacking:
+                    layout = load_adapter(cohort["adapter"]).layout
+                    problems[place] = "; ".join(lacking), f"the path has to be {layout}"
+        if len(problems) == 1:
+            ((place, (reason, step)),) = problems.items()
+            raise ConfigError(f"config key {place}", reason, step)
+        if problems:
+            listed = [f"{study.where(place)}: {reason}; {step}" for place, (reason, step) in problems.items()]
             raise ConfigError(
                 f"study {self.study}",
-                "needs files that are not there:\n    " + "\n    ".join(missing),
-                "put the files there, or correct `source` in the study file",
+                "\n    ".join(["needs files that are not there:", *listed]),
+                "correct these keys of the study file, or put the files there",
             )

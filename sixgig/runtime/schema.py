@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sixgig.errors import ConfigError
+
+#: Characters of a wrong value that a message shows.
+_LONGEST = 80
 
 
 def resolve(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +74,11 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+    # A misspelt key is named before the one that it leaves missing.
+    errors = sorted(
+        validator.iter_errors(value),
+        key=lambda error: (list(map(str, error.absolute_path)), error.validator != "additionalProperties"),
+    )
     if not errors:
         return
     error = errors[0]
@@ -80,19 +87,65 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        hint = f"did you mean `{close[0]}`? " if close else ""
         raise ConfigError(
             f"config key {path + '.' if path else ''}{unknown}",
             f"is not known{more}",
-            f"{hint}Known here: {', '.join(known) or 'nothing'}. config/schema.yaml explains them",
+            f"{_likely(str(unknown), known, schema)}Known here: {', '.join(known) or 'nothing'}. "
+            "config/schema.yaml explains them",
         )
     description = _meaning(error.absolute_path, schema)
     raise ConfigError(
         f"config key {path or '(top level)'}",
-        f"{error.message}{more}",
-        f"correct it in the study file{'. Meaning: ' + description.strip() if description else ''}",
+        f"{_reason(error)}{more}",
+        f"{_remedy(error)}{'. Meaning: ' + description.strip() if description else ''}",
     )
+
+
+def _likely(unknown: str, known: Sequence[str], schema: Mapping[str, Any]) -> str:
+    """Say what was probably meant by an unknown key, as a sentence; empty when nothing is close."""
+    word = unknown.strip()
+    if ":" in word:
+        return f"write a space after the colon of {word}. "
+    if close := difflib.get_close_matches(word, known, n=1):
+        return f"did you mean `{close[0]}`? "
+    sections = [section for section in _sections(schema, schema, word) if section]
+    return f"did you mean `{sections[0]}.{word}`? " if len(sections) == 1 else ""
+
+
+def _sections(node: Mapping[str, Any], root: Mapping[str, Any], key: str, place: str = "") -> Iterator[str]:
+    """Yield the sections of a schema that have a key of this name; those below names that the user chooses are not."""
+    properties = resolve(node, root).get("properties", {})
+    if key in properties:
+        yield place
+    for name, child in properties.items():
+        yield from _sections(child, root, key, f"{place}.{name}" if place else name)
+
+
+def _reason(error: Any) -> str:
+    """Say what does not fit, without the whole value where that is long."""
+    if error.instance is None:
+        return "has no value"
+    shown = repr(error.instance)
+    message = str(error.message)
+    return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")
+
+
+def _remedy(error: Any) -> str:
+    """Say what to do about a value that does not fit."""
+    wanted = error.schema.get("type") if error.validator == "type" else None
+    if error.instance is None:
+        return "give one, or remove the key"
+    if wanted == "array" and not isinstance(error.instance, dict):
+        return f"write it as a list: [{error.instance}]"
+    if wanted == "object":
+        return "write keys below it, or `key: {key: value}`"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"add {' and '.join(f'`{name}`' for name in missing)}"
+    if error.validator == "enum":
+        close = difflib.get_close_matches(str(error.instance), [str(word) for word in error.validator_value], n=1)
+        return f"did you mean `{close[0]}`? Write one of these words" if close else "write one of these words"
+    return "correct it"
 
 
 def _meaning(path: Iterable[str | int], schema: Mapping[str, Any]) -> str:

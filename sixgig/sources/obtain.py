@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sixgig.errors import CohortError
 from sixgig.phantoms.writing import write_phantom
 from sixgig.runtime.digests import settings_digest
+from sixgig.runtime.paths import user_path
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.provenance import this_source
 from sixgig.sources.archives import is_archive, unpack
@@ -86,7 +87,7 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
 
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
     """Use the user's folder or file where it is: nothing is copied, and nothing is written there."""
-    root = Path(path).expanduser()
+    root = user_path(path)
     if not root.exists():
         raise CohortError(place, f"{root} does not exist", next_step)
     if root.is_dir() and raw.resolve().is_relative_to(root.resolve()):

