@@ -1,7 +1,7 @@
 """Take the text of a value where the schema wants a text, and a number where it wants a number.
 
-YAML reads ``positive: 1`` as a number, ``{yes: [...]}`` as a truth value and ``1e-4`` as a text. What stands in the file is
-right in all three, and the schema says which of the two is meant.
+YAML reads ``positive: 1`` as a number, ``{yes: [...]}`` as a truth value and ``1e-4`` as a text. What stands in the
+file is right in all three, and the schema says which of the two is meant.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read a YAML file so that every key keeps its line and every value its spelling.
 
-YAML loses both, and repeats of a key as well: the last one wins in silence. It also turns ``yes`` into True, ``007`` into
-7 and ``2024-01-31`` into a date; :mod:`sixgig.plan.spelling` takes the text where a text is wanted.
+YAML loses both, and repeats of a key as well: the last one wins in silence. It also turns ``yes`` into True, ``007``
+into 7 and ``2024-01-31`` into a date; :mod:`sixgig.plan.spelling` takes the text where a text is wanted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _STEPS = (
     ("mapping values are not allowed", "put a text that holds a colon in quotes; else begin the key further left"),
     ("could not find expected ':'", "write a colon and a space after the key of that line or of the one above"),
     ("expected <block end>", "let the keys of one section begin in the same column, and close every bracket"),
+    ("expected the node content", "close the bracket"),
     ("expected ',' or", "close the bracket, or put a comma between two entries"),
     ("cannot start any token", "put the text in quotes"),
     ("found undefined alias", "write & before the name where it is defined, or put the text in quotes"),

@@ -100,12 +100,12 @@ def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
     ("text", "message"),
     [
         (None, "study.yaml: cannot be read: No such file or directory\n  Next step: name a study file"),
-        ("a: [", "study.yaml: is no YAML"),
+        ("a: [", "study.yaml:1: is no YAML"),
         ("- a\n", "study.yaml: holds no keys"),
         (yaml.safe_dump({**STUDY, "sed": 1}), "config key sed: is not known\n  Next step: did you mean `seed`?"),
         (
             yaml.safe_dump({**STUDY, "cohorts": {"c": {"adapter": "acdc", "source": {"path": "nowhere"}}}}),
-            "needs files that are not there",
+            "config key cohorts.c.source.path: nowhere does not exist in ",
         ),
     ],
 )
