@@ -46,6 +46,7 @@ rule prepare_cohort:
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        remarks=ensure("results/{study}/cohorts/{cohort}/remarks.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",

@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv, remarks.csv and cohort.json."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results
@@ -85,7 +86,9 @@ def prepare_cohort(
         )
     found = adapter.discover(root)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
-    quarantine.add(found.rejections)
+    quarantine.add(found.rejections, {record.subject_id for record in found.records})
+    remarks = Remarks(output / "remarks.csv")
+    remarks.add(found.remarks)
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -108,10 +111,10 @@ def prepare_cohort(
     with writing(checkpoints):
         folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
-        _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
+        _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, adapter, recipe, simulated)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated)
     drop(folder)
 
 
@@ -120,14 +123,16 @@ def _write_tables(
     rows: list[dict[str, Any]],
     n_bytes: int,
     quarantine: Quarantine,
+    remarks: Remarks,
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
 ) -> None:
-    """Write manifest.csv, quarantine.csv and cohort.json."""
+    """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
+    remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     classes = Counter(labels.dropna())
     write_json(
@@ -147,6 +152,7 @@ def _write_tables(
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
+            "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
         },
@@ -160,6 +166,7 @@ def _prepare_all(
     workers: int,
     journal: Journal,
     quarantine: Quarantine,
+    remarks: Remarks,
     n_lost: int,
     n_found: int,
 ) -> None:
@@ -174,10 +181,11 @@ def _prepare_all(
             if not journal.holds(index):
                 journal.add(index, next(fresh))
                 progress.advance()
-            rejection = journal.rejection(index)
-            if rejection is not None:
+            still = () if journal.is_lost(index) else (records[index].subject_id,)
+            quarantine.add(journal.rejections(index), still)
+            remarks.add(journal.remarks(index))
+            if journal.is_lost(index):
                 n_unusable += 1
-                quarantine.add([rejection])
                 # Subjects lost before reading and subjects lost while reading, of those that `limit` leaves.
                 kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
                 quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))

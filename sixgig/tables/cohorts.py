@@ -52,3 +52,14 @@ QUARANTINE = Table(
         Column("reason", "string", "why the input cannot be used"),
     ),
 )
+
+REMARKS = Table(
+    "remarks.csv",
+    "what is to be known of inputs that were used, and of files that were passed over on purpose",
+    (
+        Column("file", "string", "input file, relative to the cohort's folder"),
+        Column("subject_id", "string", "subject (patient)", required=False),
+        Column("kind", "string", "not read, geometry, intensity, label or copy"),
+        Column("remark", "string", "what is to be known"),
+    ),
+)
