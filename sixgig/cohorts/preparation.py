@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
@@ -43,6 +43,7 @@ def prepare_cohort(
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
     digest: str = "",
+    check: Callable[[list[Record]], None] | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -70,6 +71,7 @@ def prepare_cohort(
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
+        check: Called with the subjects that are used, before the first image is read; it may raise.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -98,9 +100,9 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
-    if limit is not None:
-        records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
+    records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
+    if check is not None:
+        check(records)
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -196,24 +198,3 @@ def _prepare_all(
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
         )
-
-
-def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
-    if not classes:
-        return records
-    new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
-    unknown = sorted(new.keys() - there)
-    if unknown:
-        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
-    if len(new) < sum(map(len, classes.values())):
-        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
-    left_out = there - new.keys()
-    if left_out:
-        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]

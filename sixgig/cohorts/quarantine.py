@@ -9,11 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.cohorts.base import Rejection
+from sixgig.cohorts.choosing import too_many_lost
 from sixgig.cohorts.journal import writing
-from sixgig.errors import CohortError
 from sixgig.tables.cohorts import QUARANTINE
 
-_SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
@@ -74,13 +73,12 @@ class Quarantine:
         if lost_fraction <= self._max_fraction:
             return
         self.write(failed=True)
-        shown = [f"{rejection.file} ({rejection.reason})" for rejection in self.rejections[:_SHOWN]]
-        more = len(self.rejections) - len(shown)
-        rest = f"; and {more} more" if more > 0 else ""
-        early = ", and the rest was not read" if stopped_early else ""
-        raise CohortError(
+        raise too_many_lost(
             self.failed_path,
-            f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "
-            f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
-            "repair or remove these files (the list and the job's log name them all), or raise quarantine.max_fraction",
+            self.cohort,
+            self.rejections,
+            self.n_subjects,
+            n_subjects,
+            self._max_fraction,
+            stopped_early=stopped_early,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from sixgig.errors import ConfigError
 
 
@@ -19,7 +21,8 @@ def positive_class(classes: tuple[str, ...], positive: str | None, place: str = 
     if positive is None:
         return max(classes)
     if positive not in classes:
-        raise ConfigError(
-            place, f"there is no class {positive!r}", f"write one of {', '.join(sorted(classes))}, or leave it out"
-        )
+        close = difflib.get_close_matches(positive, classes, n=1)
+        hint = f"did you mean {close[0]!r}? Else " if close else ""
+        step = f"{hint}write one of {', '.join(sorted(classes))}, or leave it out"
+        raise ConfigError(place, f"there is no class {positive!r}", step)
     return positive

@@ -8,13 +8,14 @@ set that is held out have the role ``test``: no arm and no classifier sees them 
 from __future__ import annotations
 
 import logging
-import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sixgig.errors import CohortError, ConfigError, LeakageError
+from sixgig.evaluation.class_sizes import pretraining_numbers, require_test_set
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.roles import EVALUATION, PRETRAINING, ROLES, TEST, check_scope
 
@@ -82,33 +83,21 @@ def make_splits(
         )
     everyone = subject_labels(manifest)
     held_out = sorted(_official_test(manifest) & {name for name, label in everyone.items() if label is not None})
-    if hold_out and not held_out:
-        raise CohortError(
-            "official_splits", "the cohort has no labelled subjects of an official test set", "remove the key"
-        )
+    if hold_out:
+        require_test_set(len(held_out))
     test = set(held_out) if hold_out else set()
     labels = {name: label for name, label in everyone.items() if name not in test}
-    classes = sorted({label for label in labels.values() if label is not None})
-    if len(classes) < 2:
-        raise CohortError(
-            "labels",
-            f"{len(classes)} class found ({', '.join(classes) or 'none'}), and a classifier needs two",
-            "check the file that holds the labels, or raise the cohort's limit",
-        )
+    sizes = Counter(label for label in labels.values() if label is not None)
+    n_pretraining = pretraining_numbers(sizes, folds, pretraining_fraction, held_out=hold_out)
     role_seed, *repeat_seeds = np.random.SeedSequence(seed).spawn(1 + repeats)
     rng = np.random.default_rng(role_seed)
     evaluation: dict[str, list[str]] = {}
     pretraining = {subject_id for subject_id, label in labels.items() if label is None}
-    for name in classes:
+    for name in sorted(sizes):
         members = [subject_id for subject_id, label in labels.items() if label == name]
         order = [members[index] for index in rng.permutation(len(members))]
-        n_pretraining = int(pretraining_fraction * len(members) + 0.5)
-        pretraining.update(order[:n_pretraining])
-        evaluation[name] = sorted(order[n_pretraining:])
-        # Every fold tests the class, and every training set keeps two of it: the inner search needs one on either side.
-        needed = max(folds, math.ceil(2 * folds / (folds - 1)))
-        if len(evaluation[name]) < needed:
-            raise _too_few(name, len(evaluation[name]), n_pretraining, folds, needed, pretraining_fraction)
+        pretraining.update(order[: n_pretraining[name]])
+        evaluation[name] = sorted(order[n_pretraining[name] :])
     rows: list[tuple[str, str | None, str, int | None, int | None]] = [
         (subject_id, labels[subject_id], PRETRAINING, None, None) for subject_id in sorted(pretraining)
     ]
@@ -248,19 +237,6 @@ def _check_folds(evaluation: pd.DataFrame) -> None:
         for fold in folds:
             if lacking := classes - set(rows.loc[rows["fold"] != fold, "label"]):
                 raise _wrong(f"repeat {repeat}: all subjects of class {_some(sorted(lacking))} are in fold {fold}")
-
-
-def _too_few(name: str, n_evaluation: int, n_pretraining: int, folds: int, needed: int, fraction: float) -> CohortError:
-    steps = ["add subjects of this class (or raise the cohort's limit)"]
-    if 3 <= n_evaluation < folds:
-        steps.insert(0, f"set evaluation.folds to at most {n_evaluation}")
-    if n_pretraining:
-        steps.append(f"make evaluation.pretraining_fraction (now {fraction:g}) smaller")
-    return CohortError(
-        f"class {name!r}",
-        f"has {n_evaluation} evaluation subjects (and {n_pretraining} for pretraining); {folds} folds need {needed}",
-        ", or ".join(steps),
-    )
 
 
 def _wrong(reason: str) -> CohortError:

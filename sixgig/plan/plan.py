@@ -15,13 +15,13 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
-from sixgig.plan.paths import named_paths
+from sixgig.plan.paths import named_paths, path_problem
 from sixgig.plan.schema import load_schema
 from sixgig.plan.study_file import Study
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
-from sixgig.runtime.paths import path_problem, user_path
+from sixgig.runtime.paths import user_path
 from sixgig.weights.build import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
