@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,20 @@ def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None
         for record in records
         if record.label is None or record.label in new
     ]
+
+
+def lost_subjects(rejections: Iterable[Rejection], kept: Container[str | None]) -> set[str]:
+    """Return the subjects of which nothing is left; a rejected file of no known subject counts as one.
+
+    Args:
+        rejections: Inputs that cannot be used.
+        kept: Subjects of which something else can be used.
+    """
+    return {
+        rejection.subject_id or f"file {rejection.file}"
+        for rejection in rejections
+        if rejection.subject_id is None or rejection.subject_id not in kept
+    }
 
 
 def too_many_lost(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.cohorts.base import Rejection
-from sixgig.cohorts.choosing import too_many_lost
+from sixgig.cohorts.choosing import lost_subjects, too_many_lost
 from sixgig.cohorts.journal import writing
 from sixgig.tables.cohorts import QUARANTINE
 
@@ -38,11 +38,11 @@ class Quarantine:
             rejections: Inputs that cannot be used.
             kept: Subjects of which something else can be used: they are not lost.
         """
-        for rejection in rejections:
+        new = list(rejections)
+        for rejection in new:
             _log.warning("quarantine: %s: %s", rejection.file, rejection.reason)
-            self.rejections.append(rejection)
-            if rejection.subject_id is None or rejection.subject_id not in kept:
-                self._lost.add(rejection.subject_id or f"file {rejection.file}")
+        self.rejections += new
+        self._lost |= lost_subjects(new, kept)
 
     @property
     def n_subjects(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.base import Record
@@ -59,3 +60,23 @@ def check_folds(records: Sequence[Record], evaluation: Mapping[str, Any], hold_o
     except CohortError as error:
         reason = f"is {evaluation['folds']}, and in cohort {cohort} {error.place} {error.reason}"
         raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
+
+
+def check_given_splits(records: Sequence[Record], path: Path, evaluation: Mapping[str, Any]) -> None:
+    """Check a splits file of the user's against the subjects.
+
+    Args:
+        records: The subjects that are used.
+        path: The file.
+        evaluation: The section ``evaluation`` of the study file.
+
+    Raises:
+        SixgigError: See :func:`sixgig.evaluation.splits.read_own_splits`.
+    """
+    import pandas as pd
+
+    from sixgig.evaluation.splits import read_own_splits
+
+    rows = [(record.subject_id, record.label) for record in records]
+    manifest = pd.DataFrame(rows, columns=["subject_id", "label"])
+    read_own_splits(path, manifest, folds=evaluation["folds"], repeats=evaluation["repeats"])

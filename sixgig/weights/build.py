@@ -124,6 +124,22 @@ def _read_source(
         reason = error.strerror or str(error)
         raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
     found = hashlib.sha256(data).hexdigest()
+    require_pinned(path, found, source, place)
+    return data, {"path": str(path)}, found
+
+
+def require_pinned(path: Path, found: str, source: Mapping[str, str], place: str) -> None:
+    """Refuse a weights file that is not the one that the study file pins.
+
+    Args:
+        path: The file.
+        found: Its sha256.
+        source: The keys ``source.file`` of the entry.
+        place: Where the entry stands in the study file.
+
+    Raises:
+        WeightsError: It has another sha256.
+    """
     wanted = str(source["sha256"]).lower()
     if found != wanted:
         raise WeightsError(
@@ -131,7 +147,6 @@ def _read_source(
             f"has sha256 {found}, but the study file pins {wanted}",
             f"get the right file; or, if you trust this one, write its sha256 into the source of {place}",
         )
-    return data, {"path": str(path)}, found
 
 
 def _as_float32(state: dict[str, Tensor], place: str) -> dict[str, Tensor]:
