@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy.typing as npt
 
 from sixgig.errors import CohortError, ConfigError
+from sixgig.runtime.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One input left out, with the reason: a row of quarantine.csv."""
+    """One input left out, with the reason: a row of quarantine.csv.
+
+    Attributes:
+        file: The file, relative to the cohort's root where it lies below it.
+        subject_id: Whose it is; None when nobody knows.
+        reason: What is wrong, as the end of a sentence.
+        passing: Whether the file could not be reached and may be all right: it is looked at again by every run.
+    """
 
     file: str
     subject_id: str | None
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,8 @@ class Adapter(ABC):
     known_modalities: tuple[str, ...] = ()
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
+    #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
+    opens_files: ClassVar[bool] = False
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 
@@ -198,6 +209,16 @@ class Adapter(ABC):
             ImageError: See :meth:`read_item`.
         """
         return (self.read_item(record, item) for item in record.items)
+
+    def listed_files(self, root: Path) -> Iterable[Path] | None:
+        """Return the files that the cohort is read from, where these are not all files below ``root``; else None."""
+        del root
+        return None
+
+    def tables(self) -> list[Path]:
+        """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
+        labels = self.options.get("labels")
+        return [user_path(labels["file"])] if isinstance(labels, Mapping) and "file" in labels else []
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

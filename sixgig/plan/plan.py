@@ -15,6 +15,7 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.inputs import CohortInput
 from sixgig.plan.paths import named_paths, path_problem
 from sixgig.plan.schema import load_schema
 from sixgig.plan.study_file import Study
@@ -50,6 +51,11 @@ class Plan:
         self.feature_arms = [name for name in self.arms if name not in self.image_arms]
         self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
+        #: The files of every cohort, by its name.
+        self.inputs = {
+            name: CohortInput(name, stanza, Path(f"results/{self.study}/cohorts/{name}"))
+            for name, stanza in self.config["cohorts"].items()
+        }
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
         self._check_files(study or Study())
