@@ -65,6 +65,7 @@ rule prepare_cohort:
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
         checkpoints="results/{study}/.checkpoints",
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"
@@ -93,6 +94,7 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"

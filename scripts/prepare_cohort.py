@@ -24,6 +24,7 @@ def main(
     checkpoints: Path,
     failed_list: Path,
     digest: str,
+    key_table: Path,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     failed_list.unlink(missing_ok=True)
@@ -33,6 +34,7 @@ def main(
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
             simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
             check=partial(check_classes, stanza=options, place=f"cohorts.{folder.name}"),
+            key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -55,4 +57,5 @@ if __name__ == "__main__":
             checkpoints=Path(snakemake.params.checkpoints),
             failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
+            key_table=Path(snakemake.params.key_table),
         )

@@ -158,6 +158,8 @@ class Adapter(ABC):
     layout: ClassVar[str]
     #: Channels that exist, in the default order; empty for 2D cohorts. An adapter may set it before super().__init__().
     known_modalities: tuple[str, ...] = ()
+    #: Whether pseudonyms stand in place of subjects unless the study file says otherwise: ids are those of patients.
+    pseudonyms: ClassVar[bool] = False
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
     #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.

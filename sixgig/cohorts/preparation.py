@@ -15,6 +15,7 @@ from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
@@ -44,6 +45,7 @@ def prepare_cohort(
     failed_list: Path | None = None,
     digest: str = "",
     check: Callable[[list[Record]], None] | None = None,
+    key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -72,6 +74,7 @@ def prepare_cohort(
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
         check: Called with the subjects that are used, before the first image is read; it may raise.
+        key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -115,8 +118,15 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+    hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
+    if hidden:
+        names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+        rows = names.manifest_rows(rows)
+        quarantine.rejections = names.rejections(quarantine.rejections)
+        remarks.remarks = names.remarks(remarks.remarks)
+        names.write()
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
     drop(folder)
 
 
@@ -129,6 +139,7 @@ def _write_tables(
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
+    pseudonyms: bool,
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -146,6 +157,7 @@ def _write_tables(
             "dimensions": adapter.dimensions,
             "subject_note": adapter.subject_note,
             "simulated": simulated,
+            "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),

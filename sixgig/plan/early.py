@@ -105,7 +105,7 @@ def _discover(files: CohortInput, study: Study, section: str) -> Discovery | Non
 
     try:
         stock = files.stock
-        if stock is None or files.root is None or files.adapter.missing(files.root):
+        if stock is None:
             return None
         if files.adapter.opens_files and len(stock.files) > MOST_OPENED:
             return None
@@ -142,6 +142,8 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     given = plan.splits_file(name)
     if not given:
         check_folds(records, evaluation, stanza["official_splits"], name)
+        return
+    if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return
     try:
         check_given_splits(records, Path(given[0]), evaluation)

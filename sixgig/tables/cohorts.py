@@ -63,3 +63,13 @@ REMARKS = Table(
         Column("remark", "string", "what is to be known"),
     ),
 )
+
+PSEUDONYMS = Table(
+    "pseudonyms",
+    "which pseudonym of a cohort stands for what; outside the study's folder, for its owner alone",
+    (
+        Column("pseudonym", "string", "what stands in the study's files"),
+        Column("kind", "string", "subject or file"),
+        Column("name", "string", "the subject (patient) or file that it stands for"),
+    ),
+)

@@ -50,6 +50,7 @@ class DicomAdapter(Adapter):
     known_modalities = ("image",)
     option_keys = ("labels",)
     opens_files = True
+    pseudonyms = True
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a cohort of DICOM series."""
