@@ -1,12 +1,10 @@
 """Turn the files of a cohort into a manifest, images and volumes."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.preparation import prepare_cohort
-from sixgig.evaluation.checks import check_classes
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.jobs import job
 from sixgig.runtime.monitor import CostMeter
@@ -33,7 +31,6 @@ def main(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
             simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
-            check=partial(check_classes, stanza=options, place=f"cohorts.{folder.name}"),
             key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")

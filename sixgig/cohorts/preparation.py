@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
@@ -44,7 +45,6 @@ def prepare_cohort(
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
     digest: str = "",
-    check: Callable[[list[Record]], None] | None = None,
     key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
@@ -73,7 +73,6 @@ def prepare_cohort(
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
-        check: Called with the subjects that are used, before the first image is read; it may raise.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
@@ -104,8 +103,7 @@ def prepare_cohort(
         )
     quarantine.check(n_lost / n_found, n_found)
     records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
-    if check is not None:
-        check(records)
+    check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,

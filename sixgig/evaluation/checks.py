@@ -9,35 +9,7 @@ from typing import Any
 
 from sixgig.cohorts.base import Record
 from sixgig.errors import CohortError, ConfigError
-from sixgig.evaluation.class_sizes import pretraining_numbers, require_test_set, require_two
-from sixgig.evaluation.classes import positive_class
-
-
-def check_classes(records: Sequence[Record], stanza: Mapping[str, Any], place: str) -> None:
-    """Check that the classes are there that the cohort's stanza names, and a test set when it is to be held out.
-
-    Args:
-        records: The subjects that are used.
-        stanza: The cohort's stanza.
-        place: Where it stands in the study file.
-
-    Raises:
-        ConfigError: The positive class is not there.
-        CohortError: There are fewer than two classes, or no test set.
-    """
-    labelled = [record for record in records if record.label is not None]
-    classes = tuple(sorted({str(record.label) for record in labelled}))
-    try:
-        require_two(classes)
-    except CohortError as error:
-        raise CohortError(place, f"{error.place}: {error.reason}", error.next_step) from None
-    if stanza.get("positive") is not None:
-        positive_class(classes, stanza["positive"], f"{place}.positive")
-    if stanza.get("official_splits"):
-        try:
-            require_test_set(sum(record.official == "test" for record in labelled))
-        except CohortError as error:
-            raise CohortError(f"{place}.official_splits", error.reason, error.next_step) from None
+from sixgig.evaluation.class_sizes import pretraining_numbers
 
 
 def check_folds(records: Sequence[Record], evaluation: Mapping[str, Any], hold_out: bool, cohort: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
+from sixgig.cohorts.checks import require_two
 from sixgig.errors import CohortError
 
 
@@ -31,32 +32,6 @@ def pretraining_numbers(
         if members - n_pretraining < needed:
             raise _too_few(name, members - n_pretraining, n_pretraining, folds, needed, pretraining_fraction, held_out)
     return numbers
-
-
-def require_two(classes: Collection[str]) -> None:
-    """Refuse a cohort whose labelled subjects are of one class.
-
-    Raises:
-        CohortError: There are fewer than two.
-    """
-    if len(classes) < 2:
-        raise CohortError(
-            "labels",
-            f"{len(classes)} class found ({', '.join(classes) or 'none'}), and a classifier needs two",
-            "check the file that holds the labels, or raise the cohort's limit",
-        )
-
-
-def require_test_set(n_held_out: int) -> None:
-    """Refuse to hold out an official test set that is not there.
-
-    Raises:
-        CohortError: No labelled subject belongs to one.
-    """
-    if not n_held_out:
-        raise CohortError(
-            "official_splits", "the cohort has no labelled subjects of an official test set", "remove the key"
-        )
 
 
 def _too_few(

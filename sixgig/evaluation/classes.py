@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from sixgig.errors import ConfigError
+from sixgig.cohorts.checks import require_class
 
 
 def positive_class(classes: tuple[str, ...], positive: str | None, place: str = "positive") -> str:
@@ -20,9 +18,5 @@ def positive_class(classes: tuple[str, ...], positive: str | None, place: str = 
     """
     if positive is None:
         return max(classes)
-    if positive not in classes:
-        close = difflib.get_close_matches(positive, classes, n=1)
-        hint = f"did you mean {close[0]!r}? Else " if close else ""
-        step = f"{hint}write one of {', '.join(sorted(classes))}, or leave it out"
-        raise ConfigError(place, f"there is no class {positive!r}", step)
+    require_class(classes, positive, place)
     return positive

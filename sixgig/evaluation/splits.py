@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sixgig.cohorts.checks import require_test_set
 from sixgig.errors import CohortError, ConfigError, LeakageError
-from sixgig.evaluation.class_sizes import pretraining_numbers, require_test_set
+from sixgig.evaluation.class_sizes import pretraining_numbers
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.roles import EVALUATION, PRETRAINING, ROLES, TEST, check_scope
 

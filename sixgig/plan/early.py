@@ -135,7 +135,8 @@ def _check_losses(found: Discovery, name: str, max_fraction: float) -> None:
 
 def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[str, Any]) -> None:
     """Check classes and folds, or the splits that the user gives."""
-    from sixgig.evaluation.checks import check_classes, check_folds, check_given_splits
+    from sixgig.cohorts.checks import check_classes
+    from sixgig.evaluation.checks import check_folds, check_given_splits
 
     check_classes(records, stanza, f"cohorts.{name}")
     evaluation = plan.config["evaluation"]
