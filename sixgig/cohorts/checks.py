@@ -37,11 +37,15 @@ def require_class(classes: Collection[str], name: str, place: str) -> None:
         ConfigError: It is not; the place is its key.
     """
     if name not in classes:
-        lower = {known.lower(): known for known in classes}
-        close = difflib.get_close_matches(name.lower(), lower, n=1)
-        hint = f"did you mean {lower[close[0]]!r}? Else " if close else ""
-        step = f"{hint}write one of {', '.join(sorted(classes))}, or leave it out"
-        raise ConfigError(place, f"there is no class {name!r}", step)
+        step = f"{did_you_mean(name, classes)}the classes are {', '.join(sorted(classes)) or 'none'}"
+        raise ConfigError(place, f"there is no class {name!r}", f"{step}; or remove the key")
+
+
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """Return a question after the nearest of some names, whatever its capitals; empty when none is near."""
+    lower = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.strip().lower(), lower, n=1)
+    return f"did you mean {lower[close[0]]!r}? If not, " if close else ""
 
 
 def require_two(classes: Collection[str], place: str = "labels") -> None:

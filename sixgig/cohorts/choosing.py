@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sixgig.cohorts.base import Record, Rejection
+from sixgig.cohorts.checks import did_you_mean
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.errors import CohortError, ConfigError
 
@@ -50,9 +50,7 @@ def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None
     for name, olds in classes.items():
         for old in olds:
             if old not in there:
-                close = difflib.get_close_matches(old, sorted(there), n=1)
-                hint = f"did you mean {close[0]!r}? " if close else ""
-                step = f"{hint}The cohort's classes are {', '.join(sorted(there)) or 'none'}"
+                step = f"{did_you_mean(old, there)}the cohort's classes are {', '.join(sorted(there)) or 'none'}"
                 raise ConfigError(f"{place}.{name}", f"there is no class {old!r}", step)
     if len(new) < sum(map(len, classes.values())):
         raise ConfigError(place, "names a class of the cohort twice", "name each class once")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.base import Record
+from sixgig.cohorts.checks import require_two
 from sixgig.errors import CohortError, ConfigError
 from sixgig.evaluation.class_sizes import pretraining_numbers
 
@@ -27,6 +28,7 @@ def check_folds(records: Sequence[Record], evaluation: Mapping[str, Any], hold_o
     sizes = Counter(
         record.label for record in records if record.label is not None and not (hold_out and record.official == "test")
     )
+    require_two(sorted(map(str, sizes)), f"cohorts.{cohort}")
     try:
         pretraining_numbers(sizes, evaluation["folds"], evaluation["pretraining_fraction"], held_out=hold_out)
     except CohortError as error:
