@@ -154,7 +154,8 @@ def _check_slices(pool: Pool, loss: str, partitions: int, needed: int, n_complet
     raise TrainingError(
         "the cohort's partitions",
         f"they are {partitions}, and {len(volumes) - n_complete} of the {len(volumes)} pretraining volumes, of "
-        f"{n_slices.min()} to {n_slices.max()} slices, have none in some of them; a batch needs {needed} with one in each",
+        f"{n_slices.min()} to {n_slices.max()} slices, have none in some of them; a batch needs {needed} with one "
+        "in each",
         f"set `partitions` of the cohort to {fewer} or less (and the batch size to a multiple of it), or take more "
         "`slices` of a volume, or set arms.vit_contrastive.loss to g_r",
     )

@@ -48,7 +48,7 @@ def _check_slices(name: str, cohort: Mapping[str, Any], loss: str) -> None:
     more = f"set slices.count to {parts} or more, or " if count and count < parts <= deepest else ""
     raise ConfigError(
         f"config key cohorts.{name}.slices" if chosen else f"config key cohorts.{name}.partitions",
-        f"{taken} of a volume{depth}, and no volume then has a slice in each of its {parts} partitions, of which loss {loss} of "
-        "vit_contrastive draws one each",
+        f"{taken} of a volume{depth}, and no volume then has a slice in each of its {parts} partitions, of which "
+        f"loss {loss} of vit_contrastive draws one each",
         f"{more}set cohorts.{name}.partitions to {fewer}, or set arms.vit_contrastive.loss to g_r",
     )
