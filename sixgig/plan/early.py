@@ -130,7 +130,9 @@ def _check_losses(found: Discovery, name: str, max_fraction: float) -> None:
     if not n_found:
         raise CohortError(place, "holds no subjects", "correct the path")
     if n_lost > max_fraction * n_found:
-        raise too_many_lost(place, name, found.rejections, n_lost, n_found, max_fraction)
+        error = too_many_lost(place, name, found.rejections, n_lost, n_found, max_fraction)
+        step = "correct these files, or the keys of the cohort that they are found by; or raise quarantine.max_fraction"
+        raise CohortError(place, error.reason, step)
 
 
 def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[str, Any]) -> None:

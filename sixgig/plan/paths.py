@@ -67,11 +67,11 @@ def path_problem(text: str, beside: Path | None = None) -> tuple[str, str] | Non
     elif "\\" in text:
         steps.append("separate folders with /")
     elif near := _near(path):
-        steps.append(f"did you mean {near}?")
+        steps.append(f"write {near}, if that is meant")
     if path.is_absolute():
         return f"{path} does not exist", steps[0] if steps else "correct the path, or put the files there"
     reason = f"{path} does not exist in {os.getcwd()}, the folder that results go to and relative paths start from"
-    return reason, "; ".join([*steps, "correct the path, or give it from / on"])
+    return reason, "; or ".join([*steps, "correct the path, or give it from / on"])
 
 
 def _near(path: Path) -> Path | None:

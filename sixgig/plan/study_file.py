@@ -12,6 +12,7 @@ from sixgig.errors import ConfigError, SixgigError
 from sixgig.plan.schema import load_schema
 from sixgig.plan.spelling import as_meant
 from sixgig.plan.yaml_lines import KeyPath, Written, read_file, read_text
+from sixgig.runtime.schema import resolve
 
 _KEY = "config key "
 #: What Snakemake strips from values of the command line.
@@ -58,16 +59,11 @@ class Study:
         try:
             yield
         except SixgigError as error:
-            if not self._names_a_key(error.place):
+            name = error.place.removeprefix(_KEY)
+            if name == error.place and not _is_key(name.split("."), load_schema()):
                 raise
-            place = self.where(error.place)
-            located: SixgigError = type(error)(place, error.reason, error.next_step)
+            located: SixgigError = type(error)(self.where(f"{_KEY}{name}"), error.reason, error.next_step)
             raise located from error.__cause__
-
-    def _names_a_key(self, place: str) -> bool:
-        name = place.removeprefix(_KEY)
-        known = load_schema()["properties"]
-        return name == "(top level)" or place.startswith(_KEY) or name.split(".")[0] in known
 
     def _place(self, name: str) -> str:
         """Return where the longest part of a key that was written stands; the file when no part of it was."""
@@ -159,6 +155,17 @@ def _update(
             for stale in [other for other in table if other[: len(own)] == own]:
                 del table[stale]  # type: ignore[attr-defined]
         config[key] = value
+
+
+def _is_key(parts: Sequence[str], schema: Mapping[str, Any]) -> bool:
+    """Whether a study may have a key of this path."""
+    node = dict(schema)
+    for part in parts:
+        others = node.get("additionalProperties")
+        if part not in node.get("properties", {}):
+            return isinstance(others, Mapping)  # names that the user chooses may hold dots
+        node = resolve(node["properties"][part], schema)
+    return True
 
 
 def _at(config: Any, path: KeyPath) -> Any:

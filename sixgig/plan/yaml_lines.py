@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +27,15 @@ _HOLDS_NO_KEYS = "write a study file; `sixgig new` writes one"
 #: What the parser says -> what to do about it.
 _STEPS = (
     ("unknown escape character", "write paths in single quotes, or with / in place of \\"),
-    ("mapping values are not allowed", "put a text that holds a colon in quotes; else begin the key further left"),
+    (
+        "mapping values are not allowed",
+        "put a text that holds a colon in quotes, keys in braces: {key: value}, and every key in a line of its own",
+    ),
     ("could not find expected ':'", "write a colon and a space after the key of that line or of the one above"),
     ("expected <block end>", "let the keys of one section begin in the same column, and close every bracket"),
     ("expected the node content", "close the bracket"),
     ("expected ',' or", "close the bracket, or put a comma between two entries"),
+    ("'\\t'", "replace the tab in this line by a space"),
     ("cannot start any token", "put the text in quotes"),
     ("found undefined alias", "write & before the name where it is defined, or put the text in quotes"),
     ("while scanning a quoted scalar", "close the quote"),
@@ -177,6 +182,9 @@ class _Reader:
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError(self._place(key), "has a key that is no text", "write `key: value`")
+            if key.style is None and not key.value.isascii() and not key.value[:1].isalnum():
+                reason = f"the key {key.value.strip()} begins with {unicodedata.name(key.value[0], 'a sign')}"
+                raise ConfigError(self._place(key), reason.lower(), "write ordinary spaces and letters")
             if key.tag != _MERGE and first.setdefault(key.value, _line(key)) != _line(key):
                 raise self._twice(path, key, first[key.value])
         if len(first) < sum(key.tag != _MERGE for key, _ in node.value):  # twice in one line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,8 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     if not errors:
         return
     error = errors[0]
-    path = ".".join([place] * bool(place) + [str(part) for part in error.absolute_path])
+    parts = [*error.absolute_path, *([error.instance] if "propertyNames" in error.absolute_schema_path else [])]
+    path = ".".join([place] * bool(place) + [str(part) for part in parts])
     more = f" ({len(errors) - 1} more after this one)" if len(errors) > 1 else ""
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
@@ -106,6 +108,8 @@ def _likely(unknown: str, known: Sequence[str], schema: Mapping[str, Any]) -> st
     word = unknown.strip()
     if ":" in word:
         return f"write a space after the colon of {word}. "
+    if word.isdigit():
+        return "write decimals with a point. "
     if close := difflib.get_close_matches(word, known, n=1):
         return f"did you mean `{close[0]}`? "
     sections = [section for section in _sections(schema, schema, word) if section]
@@ -125,6 +129,9 @@ def _reason(error: Any) -> str:
     """Say what does not fit, without the whole value where that is long."""
     if error.instance is None:
         return "has no value"
+    if error.validator in ("minProperties", "maxProperties"):
+        bound = "at least" if error.validator == "minProperties" else "at most"
+        return f"holds {', '.join(error.instance) or 'nothing'}, and has to hold {bound} {error.validator_value} of its keys"
     shown = repr(error.instance)
     message = str(error.message)
     return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")
@@ -132,19 +139,29 @@ def _reason(error: Any) -> str:
 
 def _remedy(error: Any) -> str:
     """Say what to do about a value that does not fit."""
-    wanted = error.schema.get("type") if error.validator == "type" else None
-    if error.instance is None:
+    instance, validator, wanted = error.instance, error.validator, error.validator_value
+    known = list(error.schema.get("properties", {}))
+    if instance is None:
         return "give one, or remove the key"
-    if wanted == "array" and not isinstance(error.instance, dict):
-        return f"write it as a list: [{error.instance}]"
-    if wanted == "object":
-        return "write keys below it, or `key: {key: value}`"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"add {' and '.join(f'`{name}`' for name in missing)}"
-    if error.validator == "enum":
-        close = difflib.get_close_matches(str(error.instance), [str(word) for word in error.validator_value], n=1)
+    if validator == "required":
+        return f"add {' and '.join(f'`{name}`' for name in wanted if name not in instance)}"
+    if validator == "enum":
+        close = difflib.get_close_matches(str(instance), [str(word) for word in wanted], n=1, cutoff=0.75)
         return f"did you mean `{close[0]}`? Write one of these words" if close else "write one of these words"
+    if validator == "pattern" and re.search(wanted, instance.lower()):
+        return f"write {instance.lower()}, in lower case"
+    if validator in ("minProperties", "maxProperties"):
+        return (
+            f"keep {wanted} of {', '.join(known) or 'them'}"
+            if len(instance) > wanted
+            else f"add {', '.join(known) or 'some'}"
+        )
+    if validator == "type" and wanted == "array" and not isinstance(instance, dict):
+        return f"write it as a list: [{instance}]"
+    if validator == "type" and wanted == "object":
+        return f"write keys below it, such as `{next(iter(known), 'key')}: ...`"
+    if validator == "type" and wanted in ("integer", "number"):
+        return f"write a {'whole ' if wanted == 'integer' else ''}number, of digits{'' if wanted == 'integer' else ' and a point'}"
     return "correct it"
 
 

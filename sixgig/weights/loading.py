@@ -120,7 +120,8 @@ def check_model(model: str, place: str) -> None:
     import timm
 
     if not timm.is_model(model):
-        near = difflib.get_close_matches(model, timm.list_models(), n=3) or timm.list_models("vit_base*")[:3]
+        name = model.rpartition("/")[2].partition(".")[0].lower()
+        near = difflib.get_close_matches(name, timm.list_models(), n=3) or timm.list_models("vit_base*")[:3]
         raise WeightsError(
             place, f"timm does not know the model {model}", f"correct `model`, for example {', '.join(near)}"
         )
@@ -129,7 +130,8 @@ def check_model(model: str, place: str) -> None:
     except RuntimeError:  # what timm raises for a tag that it does not have
         network, _, tag = model.partition(".")
         tags = timm.list_pretrained(f"{network}.*")
-        near = difflib.get_close_matches(f"{network}.{tag}", tags, n=3, cutoff=0) or [network]
+        begun = [name for name in tags if name.startswith(model)]
+        near = begun[:3] or difflib.get_close_matches(model, tags, n=3, cutoff=0) or [network]
         raise WeightsError(
             place, f"timm has no weights {tag!r} of {network}", f"correct `model`, for example {', '.join(near)}"
         ) from None
