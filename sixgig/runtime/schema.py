@@ -130,8 +130,7 @@ def _reason(error: Any) -> str:
     if error.instance is None:
         return "has no value"
     if error.validator in ("minProperties", "maxProperties"):
-        bound = "at least" if error.validator == "minProperties" else "at most"
-        return f"holds {', '.join(error.instance) or 'nothing'}, and has to hold {bound} {error.validator_value} of its keys"
+        return f"holds {', '.join(error.instance) or 'nothing'}"
     shown = repr(error.instance)
     message = str(error.message)
     return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")
@@ -151,17 +150,14 @@ def _remedy(error: Any) -> str:
     if validator == "pattern" and re.search(wanted, instance.lower()):
         return f"write {instance.lower()}, in lower case"
     if validator in ("minProperties", "maxProperties"):
-        return (
-            f"keep {wanted} of {', '.join(known) or 'them'}"
-            if len(instance) > wanted
-            else f"add {', '.join(known) or 'some'}"
-        )
+        bound = "at least" if validator == "minProperties" else "no more than"
+        return f"give {bound} {wanted} {'of ' + ', '.join(known) if known else 'keys'}"
     if validator == "type" and wanted == "array" and not isinstance(instance, dict):
         return f"write it as a list: [{instance}]"
     if validator == "type" and wanted == "object":
         return f"write keys below it, such as `{next(iter(known), 'key')}: ...`"
     if validator == "type" and wanted in ("integer", "number"):
-        return f"write a {'whole ' if wanted == 'integer' else ''}number, of digits{'' if wanted == 'integer' else ' and a point'}"
+        return "write a whole number" if wanted == "integer" else "write a number, with a point for decimals"
     return "correct it"
 
 
