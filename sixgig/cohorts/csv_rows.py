@@ -65,13 +65,13 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     if lacking:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"did you mean {close[0]}? Else " if close else ""
-        error = MissingColumnError(
+        missing = MissingColumnError(
             path,
             f"lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; it has {', '.join(header)}",
             f"{hint}name its columns in the study file, or rename them in the CSV",
         )
-        error.column = lacking[0]
-        raise error
+        missing.column = lacking[0]
+        raise missing
     twice = sorted({name for name in required if header.count(name) > 1})
     if twice:
         raise CohortError(path, f"has the column {twice[0]} twice", "rename one of the two")

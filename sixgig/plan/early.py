@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.runtime.atomic import read_json
 from sixgig.runtime.paths import user_path
 
 if TYPE_CHECKING:
@@ -90,13 +91,27 @@ def _check_cohort(plan: Plan, study: Study, name: str) -> None:
     from sixgig.cohorts.choosing import choose_subjects
 
     section = f"cohorts.{name}"
-    found = _discover(plan.inputs[name], study, section)
+    files = plan.inputs[name]
+    if files.own_folder is None and not _is_obtained(plan, name):
+        return
+    found = _discover(files, study, section)
     if found is None:
         return
     stanza, config = plan.cohort_options(name), plan.config
     _check_losses(found, name, config["quarantine"]["max_fraction"])
     records = choose_subjects(found.records, stanza, stanza.get("limit"), plan.seed, section)
     _check_splits(plan, records, name, stanza)
+
+
+def _is_obtained(plan: Plan, name: str) -> bool:
+    """Whether what was fetched or written for a cohort is what its stanza asks for today."""
+    from sixgig.sources.obtain import is_obtained
+
+    try:
+        recorded = read_json(Path(f"results/{plan.study}/cohorts/{name}/source.json"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(recorded, dict) and is_obtained(plan.cohort_options(name)["source"], recorded)
 
 
 def _discover(files: CohortInput, study: Study, section: str) -> Discovery | None:

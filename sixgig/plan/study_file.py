@@ -153,7 +153,7 @@ def _update(
             continue
         for table in (places, texts):
             for stale in [other for other in table if other[: len(own)] == own]:
-                del table[stale]  # type: ignore[attr-defined]
+                del table[stale]
         config[key] = value
 
 

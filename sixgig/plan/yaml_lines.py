@@ -109,7 +109,7 @@ def read_text(text: str, shown: object, numbered: bool = True) -> Written:
     except yaml.YAMLError as error:
         raise _no_yaml(error, text.splitlines(), shown, numbered) from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 class _Reader:
@@ -162,7 +162,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         try:
-            return self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(node)
         except ValueError:  # a date such as 2024-02-31
             return node.value
 

@@ -130,7 +130,7 @@ def _reason(error: Any) -> str:
     if error.instance is None:
         return "has no value"
     if error.validator in ("minProperties", "maxProperties"):
-        return f"holds {', '.join(error.instance) or 'nothing'}"
+        return f"holds {', '.join(map(str, error.instance)) or 'nothing'}"
     shown = repr(error.instance)
     message = str(error.message)
     return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")

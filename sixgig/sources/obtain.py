@@ -85,6 +85,24 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
     return {"kind": "phantom", "root": str(root), "generator": generator, **phantom}
 
 
+def is_obtained(source: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Whether what :func:`obtain_cohort` once recorded is what it would make available today.
+
+    Args:
+        source: The ``source`` stanza of today.
+        recorded: What was recorded, for this stanza or for another.
+    """
+    if "phantom" in source:
+        generator = this_source().digest(None, f"sixgig.phantoms.{source['phantom']['kind']}")
+        wanted = {**source["phantom"], "generator": generator}
+    elif "recipe" in source:
+        download = None if source["recipe"].get("folder") else download_of(source["recipe"], "source.recipe")
+        wanted = {"url": download.url if download else ""}
+    else:
+        wanted = source.get("wheel") or source.get("url") or {"kind": "nothing"}
+    return all(recorded.get(key) == value for key, value in wanted.items())
+
+
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
     """Use the user's folder or file where it is: nothing is copied, and nothing is written there."""
     root = user_path(path)
