@@ -116,7 +116,7 @@ def test_a_right_study_is_planned(plan_of):
             "folds: 3",
             "folds: 10",
             r"study.yaml:17: config key evaluation.folds: is 10, and in cohort pics class 'HGG' has 9 "
-            r"evaluation subjects \(and 3 for pretraining\); 10 folds need 10\n  Next step: set evaluation.folds to at most 9, ",
+            r"evaluation subjects \(and 3 for pretraining\); 10 folds need 10\n.*set evaluation.folds to at most 9, ",
         ),
         (
             "positive: HGG",
