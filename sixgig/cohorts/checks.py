@@ -22,12 +22,12 @@ def check_classes(records: Sequence[Record], stanza: Mapping[str, Any], place: s
         ConfigError: The positive class is not there.
         CohortError: There are fewer than two classes, or no test set.
     """
-    labelled = [record for record in records if record.label is not None]
-    classes = sorted({str(record.label) for record in labelled})
+    classes = sorted({label for record in records for label in record.labels if label is not None})
     if stanza.get("positive") is not None:
         require_class(classes, stanza["positive"], f"{place}.positive")
     if stanza.get("official_splits"):
-        require_test_set(sum(record.official == "test" for record in labelled), f"{place}.official_splits")
+        n_held_out = sum(record.official == "test" and record.classes is not None for record in records)
+        require_test_set(n_held_out, f"{place}.official_splits")
 
 
 def require_class(classes: Collection[str], name: str, place: str) -> None:

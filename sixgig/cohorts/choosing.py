@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sixgig.cohorts.base import Record, Rejection
@@ -34,7 +33,7 @@ def choose_subjects(
     chosen = merge_classes(records, options.get("classes"), f"{place}.classes")
     if limit is None:
         return chosen
-    return [chosen[index] for index in stratified_subset([record.label for record in chosen], limit, seed)]
+    return [chosen[index] for index in stratified_subset([record.classes for record in chosen], limit, seed)]
 
 
 def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
@@ -46,7 +45,7 @@ def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
+    there = {label for record in records for label in record.labels if label is not None}
     for name, olds in classes.items():
         for old in olds:
             if old not in there:
@@ -57,11 +56,7 @@ def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None
     left_out = there - new.keys()
     if left_out:
         _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]
+    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]
 
 
 def lost_subjects(rejections: Iterable[Rejection], kept: Container[str | None]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import pandas as pd
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -37,6 +39,8 @@ def prepare_cohort(
     output: Path,
     *,
     image_size: int,
+    image_filter: Filter = "bicubic",
+    image_crop: float | None = None,
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -59,6 +63,8 @@ def prepare_cohort(
         root: The raw cohort.
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
+        image_filter: How pictures are brought to that size.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
@@ -83,6 +89,7 @@ def prepare_cohort(
     root, output = Path(root), Path(output)
     cohort = output.name
     adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -116,6 +123,7 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+    mixed = mixed_depths(rows, remarks.remarks)
     hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
     if hidden:
         names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
@@ -123,6 +131,7 @@ def prepare_cohort(
         quarantine.rejections = names.rejections(quarantine.rejections)
         remarks.remarks = names.remarks(remarks.remarks)
         names.write()
+    remarks.add(mixed)
     with writing(output):
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
     drop(folder)
@@ -145,7 +154,8 @@ def _write_tables(
     quarantine.write()
     remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    classes = Counter(labels.dropna())
+    per_image = adapter.options.get("labels_of") == "image"
+    classes = Counter((manifest["label"] if per_image else labels).dropna())
     write_json(
         output / "cohort.json",
         {
@@ -158,6 +168,8 @@ def _write_tables(
             "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
+            "image_filter": recipe.image_filter,
+            "image_crop": recipe.image_crop,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
@@ -167,6 +179,7 @@ def _write_tables(
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
+            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
     )
 

@@ -159,12 +159,12 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     evaluation = plan.config["evaluation"]
     given = plan.splits_file(name)
     if not given:
-        check_folds(records, evaluation, stanza["official_splits"], name)
+        check_folds(records, evaluation, stanza, name)
         return
     if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return
     try:
-        check_given_splits(records, Path(given[0]), evaluation)
+        check_given_splits(records, Path(given[0]), evaluation, stanza)
     except SixgigError as error:
         place = f"config key cohorts.{name}.splits_file"
         raise type(error)(place, f"{error.place}: {error.reason}", error.next_step) from None

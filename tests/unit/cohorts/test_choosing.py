@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.cohorts.base import Record, Rejection
+from sixgig.cohorts.base import Item, Record, Rejection
 from sixgig.cohorts.checks import check_classes, did_you_mean
 from sixgig.cohorts.choosing import choose_subjects, lost_subjects, too_many_lost
 from sixgig.cohorts.slices import choose_slices, fills_partitions, partition_of
@@ -12,7 +12,9 @@ from sixgig.errors import CohortError, ConfigError
 
 
 def records(*labels, official=None):
-    return [Record(Path(), f"s{index}", label, (), official) for index, label in enumerate(labels)]
+    return [
+        Record(Path(), f"s{index}", label, (Item(f"s{index}", {}),), official) for index, label in enumerate(labels)
+    ]
 
 
 def test_classes_are_merged_and_others_left_out():

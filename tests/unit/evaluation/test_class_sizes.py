@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.cohorts.base import Record
+from sixgig.cohorts.base import Item, Record
 from sixgig.errors import CohortError, ConfigError
 from sixgig.evaluation.checks import check_folds
 from sixgig.evaluation.class_sizes import pretraining_numbers
@@ -42,11 +42,24 @@ def test_folds_are_checked_on_subjects_with_the_test_set_taken_out():
         for index in range(8)
     ]
     evaluation = {"folds": 5, "pretraining_fraction": 0.0}
-    check_folds(found, evaluation, False, "c")
-    check_folds([*found, Record(Path(), "u", None, ())], evaluation, True, "c")
+    check_folds(found, evaluation, {}, "c")
+    check_folds([*found, Record(Path(), "u", None, ())], evaluation, {"official_splits": True}, "c")
     with pytest.raises(
         ConfigError, match=r"evaluation.folds: is 6, and in cohort c class 'a' has 5 evaluation subjects"
     ):
-        check_folds(found, {**evaluation, "folds": 6}, True, "c")
+        check_folds(found, {**evaluation, "folds": 6}, {"official_splits": True}, "c")
     with pytest.raises(CohortError, match=r"cohorts.c: 1 class found \(a\)"):
-        check_folds(found[:8], evaluation, False, "c")
+        check_folds(found[:8], evaluation, {}, "c")
+
+
+def test_images_with_classes_of_their_own_are_dealt_once():
+    def patient(name, *labels):
+        return Record(Path(), name, None, tuple(Item(f"{name}_{i}", {}, label=label) for i, label in enumerate(labels)))
+
+    found = [patient(f"p{index}", "a", "b", "a") for index in range(4)] + [patient("q", None, None)]
+    evaluation, stanza = {"folds": 3, "pretraining_fraction": 0.0}, {"labels_of": "image"}
+    check_folds(found, evaluation, stanza, "c")
+    with pytest.raises(
+        ConfigError, match=r"evaluation.folds: is 5, and in cohort c class 'a' is held by 4 evaluation subj"
+    ):
+        check_folds(found, {**evaluation, "folds": 5}, stanza, "c")
