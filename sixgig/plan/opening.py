@@ -36,7 +36,7 @@ def open_plan(
     """
     study = read_study(files, entries, given)
     with study.locating():
-        plan = Plan(study.config, with_conda, study)
+        plan = Plan(study.config, with_conda, study, look)
         if look:
             check_early(plan, study, jobs_here)
     return plan

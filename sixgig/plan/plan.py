@@ -10,14 +10,12 @@ from sixgig.arms.base import FeatureArm, PretrainedArm
 from sixgig.arms.registry import control_key, get_arm, looks
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import load_adapter
-from sixgig.errors import ConfigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.files import check_files
 from sixgig.plan.inputs import CohortInput
-from sixgig.plan.paths import named_paths, path_problem
-from sixgig.plan.schema import load_schema
 from sixgig.plan.study_file import Study
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
@@ -37,13 +35,16 @@ class Plan:
         config: What YAML gave, before defaults.
         conda: Whether Snakemake builds the environments with conda.
         study: The files that it was read from, for the lines in messages; None when there are none.
+        look: Whether to look for the files that the study names.
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
-    def __init__(self, config: Mapping[str, Any], conda: bool = False, study: Study | None = None) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], conda: bool = False, study: Study | None = None, look: bool = True
+    ) -> None:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
@@ -59,7 +60,8 @@ class Plan:
         }
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
-        self._check_files(study or Study())
+        if look:
+            check_files(self.config, study or Study())
 
     @property
     def methods(self) -> list[tuple[str, str]]:
@@ -316,35 +318,3 @@ class Plan:
             if options["on_missing_environment"] == "fail":
                 interpreter.require()
         return found
-
-    def _check_files(self, study: Study) -> None:
-        from sixgig.cohorts.options import read_options
-        from sixgig.cohorts.registry import check_source
-
-        problems: dict[str, tuple[str, str]] = {}
-        schema = load_schema()
-        for key, text in named_paths(self.config, schema, schema):
-            problem = path_problem(text, study.folder)
-            if problem is not None:
-                problems[key] = problem
-        for name, cohort in self.config["cohorts"].items():
-            read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
-            for key, path in (
-                ("path", cohort["source"].get("path")),
-                ("recipe.folder", cohort["source"].get("recipe", {}).get("folder")),
-            ):
-                place = f"cohorts.{name}.source.{key}"
-                lacking = check_source(cohort, user_path(path)) if path and place not in problems else []
-                if lacking:
-                    layout = load_adapter(cohort["adapter"]).layout
-                    problems[place] = "; ".join(lacking), f"the path has to be {layout}"
-        if len(problems) == 1:
-            ((place, (reason, step)),) = problems.items()
-            raise ConfigError(f"config key {place}", reason, step)
-        if problems:
-            listed = [f"{study.where(place)}: {reason}; {step}" for place, (reason, step) in problems.items()]
-            raise ConfigError(
-                f"study {self.study}",
-                "\n    ".join(["needs files that are not there:", *listed]),
-                "correct these keys of the study file, or put the files there",
-            )
