@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ def shown_path(file: Path) -> str:
     try:
         return str(file.resolve().relative_to(Path.cwd().resolve()))
     except ValueError:
-        return str(file)
+        return os.path.abspath(file)
 
 
 def _entry(entry: str) -> tuple[str, Written]:
