@@ -34,10 +34,10 @@ rule obtain_cohort:
 
 
 rule prepare_cohort:
-    """Turn the files of a cohort into a manifest, images and volumes.
+    """Turn the files of a cohort into a manifest, images and volumes, and settle what are copies.
 
-    Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
-    beside the log in that case. volumes.npy has no rows when the config asks for no volumes.
+    Snakemake deletes the outputs of a job that failed, and the list of bad files, or of copies, is what the user needs
+    then; so it lies beside the log in that case. volumes.npy has no rows when the config asks for no volumes.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -46,10 +46,12 @@ rule prepare_cohort:
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        copies=ensure("results/{study}/cohorts/{cohort}/copies.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
+        copies="results/{study}/logs/prepare_cohort/{cohort}.copies.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
     conda:

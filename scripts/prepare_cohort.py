@@ -21,15 +21,18 @@ def main(
     workers: int,
     checkpoints: Path,
     failed_list: Path,
+    failed_copies: Path,
     digest: str,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
-    failed_list.unlink(missing_ok=True)
+    for path in (failed_list, failed_copies):
+        path.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
-            simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
+            simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list,
+            failed_copies=failed_copies, digest=digest,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -51,5 +54,6 @@ if __name__ == "__main__":
             workers=snakemake.threads,
             checkpoints=Path(snakemake.params.checkpoints),
             failed_list=Path(snakemake.log.quarantine),
+            failed_copies=Path(snakemake.log.copies),
             digest=snakemake.params.digest,
         )

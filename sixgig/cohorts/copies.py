@@ -43,15 +43,15 @@ def find_copies(looks: Looks, slack: float = 0.0) -> list[Link]:
         for digest in digests:
             holders.setdefault(digest, []).append(item)
     for items in holders.values():
-        first = items[0]
-        other = next((item for item in items if subjects[item] != subjects[first]), None)
-        for item in items[1:] if other is not None else ():
-            link = (first, item) if subjects[item] != subjects[first] else (min(other, item), max(other, item))
-            links[link] = Link(*link, IDENTICAL, ORIENTATIONS[0], 1.0)
-    for pair in near_pairs(looks.small, slack):
-        first, second = int(looks.seen[pair.first]), int(looks.seen[pair.second])
-        if subjects[first] != subjects[second]:
-            links.setdefault((first, second), Link(first, second, NEAR, pair.orientation, pair.r))
+        strangers = [item for item in items if subjects[item] != subjects[items[0]]]
+        for item in items[1:] if strangers else ():
+            other = items[0] if subjects[item] != subjects[items[0]] else strangers[0]
+            pair = (min(item, other), max(item, other))
+            links[pair] = Link(*pair, IDENTICAL, ORIENTATIONS[0], 1.0)
+    for found in near_pairs(looks.small, slack):
+        first, second = int(looks.seen[found.first]), int(looks.seen[found.second])
+        if subjects[first] != subjects[second] and not set(looks.digests[first]) & set(looks.digests[second]):
+            links.setdefault((first, second), Link(first, second, NEAR, found.orientation, found.r))
     return sorted(links.values())
 
 

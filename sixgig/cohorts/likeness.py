@@ -16,7 +16,7 @@ eight orientations cost as much as two.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ _BLOCK = 1024
 _CHECKED_AT_ONCE = 512
 _COMPONENTS = 16
 _PICTURES_PER_COMPONENT = 30
+_SHARED_BY = 10  # pictures at least that a component is about (one over the sum of its loadings to the fourth power)
 _SAMPLE = 1024
 #: Parts of the transform: even or odd rows, even or odd columns.
 _SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
@@ -84,7 +85,7 @@ def near_pairs(pictures: npt.NDArray[np.floating], slack: float = 0.0) -> list[P
     return sorted(pairs)
 
 
-def _turned(pictures: npt.NDArray[np.floating]) -> list[npt.NDArray[np.floating]]:
+def _turned(pictures: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """Return pictures [..., S, S] in the eight orientations of :data:`ORIENTATIONS`."""
     turned = pictures.swapaxes(-1, -2)
     return [
@@ -160,7 +161,9 @@ class _Common:
         sample = pictures[chosen].astype(np.float64).reshape(len(chosen), -1)
         mean = sample.mean(axis=0)
         values, vectors = np.linalg.eigh((sample - mean) @ (sample - mean).T)
-        used = values > 1e-9 * max(float(values[-1]), 1e-12)
+        # What a few pictures have in common, copies perhaps, is not common to the cohort.
+        shared_by = 1 / (vectors**4).sum(axis=0)
+        used = (values > 1e-9 * max(float(values[-1]), 1e-12)) & (shared_by >= max(_SHARED_BY, len(sample) / 16))
         components = (vectors[:, used][:, -count:].T @ (sample - mean))[::-1]
         basis = np.linalg.qr(np.vstack([mean, components]).T)[0].T
         return np.asarray(basis, dtype=np.float32)

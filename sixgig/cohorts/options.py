@@ -16,7 +16,7 @@ from sixgig.errors import ConfigError
 _VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
 _KEYS = ("modalities", "limit", "partitions", "classes", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
+_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "duplicates")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, copies.csv, quarantine.csv and cohort.json."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
+from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError, ConfigError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
-from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.cohorts import COPIES, MANIFEST
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ def prepare_cohort(
     workers: int = 1,
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
+    failed_copies: Path | None = None,
     digest: str = "",
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
@@ -59,7 +63,7 @@ def prepare_cohort(
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
             ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
-            ``crop`` and ``crop_mm``, which are applied in this order.
+            ``crop`` and ``crop_mm``, which are applied in this order, and ``duplicates`` and ``official_splits``.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -68,12 +72,15 @@ def prepare_cohort(
             continues after them, unless options, ``digest`` or their files have changed.
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
+        failed_copies: Where the list of copies goes when they stop the cohort; see
+            :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
         CohortError: The cohort is not where the config says, is empty, or lost too many subjects (``failed_list``
-            is written in that case), or the disk is full.
+            is written in that case), the disk is full, or copies contradict each other.
+        LeakageError: Copies lie on both sides of an official test set that is held out.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
@@ -110,8 +117,16 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+        settled = settle_copies(
+            rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
+            policy=options.get("duplicates", STOP), hold_out=bool(options.get("official_splits")),
+            failed_list=failed_copies,
+        )  # fmt: skip
+        if len(settled.rows) < len(rows):
+            _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, adapter, recipe, simulated)
+        COPIES.write(settled.table, output / "copies.csv")
+        _write_tables(output, settled.rows, n_bytes, quarantine, adapter, recipe, simulated, settled.facts)
     drop(folder)
 
 
@@ -123,6 +138,7 @@ def _write_tables(
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
+    copies: dict[str, Any],
 ) -> None:
     """Write manifest.csv, quarantine.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -148,6 +164,7 @@ def _write_tables(
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
             "classes": {name: classes[name] for name in sorted(classes)},
+            "copies": copies,
             "bytes": n_bytes,
         },
     )

@@ -67,7 +67,7 @@ COPIES = Table(
             "copies of one picture, counted from 1; empty for what goes with a subject that is left out",
             required=False,
         ),
-        Column("copy_of", "string", "earlier image that it is most like; empty for the first of a group", required=False),
+        Column("copy_of", "string", "earlier image that it is most like; empty for the first", required=False),
         Column("kind", "string", "identical (same pixels) or near", required=False),
         Column("orientation", "string", "how copy_of has to be turned to lie as this image does", required=False),
         Column("r", "number", "correlation with copy_of in that orientation", required=False),
