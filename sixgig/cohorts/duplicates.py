@@ -76,10 +76,16 @@ def settle_copies(
     treatment = Treatment(looks.items, hold_out)
     alive = np.ones(len(looks.items), bool)
     current = looks
-    while links := find_copies(current, _SLACK):
+    while True:
         # Places of the links are those of the items still alive.
-        places = np.flatnonzero(alive)
-        links = [link._replace(first=int(places[link.first]), second=int(places[link.second])) for link in links]
+        places = np.flatnonzero(alive).tolist()
+        links = [
+            link._replace(first=places[link.first], second=places[link.second]) for link in find_copies(current, _SLACK)
+        ]
+        # Those known are copies within a held-out test set, which are left there.
+        links = [link for link in links if not treatment.knows(link)]
+        if not links:
+            break
         groups = clusters(len(alive), links)
         treatment.note(groups, links)
         if policy == STOP:

@@ -23,7 +23,8 @@ class Treatment:
     def __init__(self, items: pd.DataFrame, hold_out: bool) -> None:
         self._items = items
         self.subjects: list[str] = items["subject_id"].tolist()
-        self.labels: list[str | None] = items["label"].tolist()
+        self._given = [None if pd.isna(label) else str(label) for label in items["label"]]
+        self.labels = list(self._given)
         self.tested = ((items["official"] == "test") & items["label"].notna()).to_numpy() & hold_out
         self.changed = np.zeros(len(items), bool)
         self.actions: dict[int, str] = {}
@@ -45,6 +46,10 @@ class Treatment:
             best = self._best.get(link.second)
             if best is None or (link.kind == IDENTICAL, link.r) > (best.kind == IDENTICAL, best.r):
                 self._best[link.second] = link
+
+    def knows(self, link: Link) -> bool:
+        """Whether a link was noted before."""
+        return (link.first, link.second) in self._kinds
 
     def treat(self, groups: list[npt.NDArray[np.int64]], policy: str, by_subject: bool) -> npt.NDArray[np.bool_]:
         """Group or drop; return which items stay."""
@@ -117,8 +122,7 @@ class Treatment:
 
     def label(self, item: int) -> str | None:
         """Return the label that an item came with."""
-        label: str | None = self._items["label"].iloc[item]
-        return label
+        return self._given[item]
 
     def name(self, item: int) -> str:
         """Return an item's name and its subject, for people."""
