@@ -47,6 +47,7 @@ rule prepare_cohort:
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
         copies=ensure("results/{study}/cohorts/{cohort}/copies.csv", non_empty=True),
+        remarks=ensure("results/{study}/cohorts/{cohort}/remarks.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
@@ -66,6 +67,7 @@ rule prepare_cohort:
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
         checkpoints="results/{study}/.checkpoints",
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"
@@ -94,6 +96,7 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"
@@ -104,6 +107,7 @@ rule check_leakage:
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         images="results/{study}/cohorts/{cohort}/images.npy",
+        volumes="results/{study}/cohorts/{cohort}/volumes.npy",
         splits="results/{study}/cohorts/{cohort}/splits.csv",
     output:
         facts=ensure("results/{study}/cohorts/{cohort}/leakage.json", non_empty=True),
@@ -114,8 +118,9 @@ rule check_leakage:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=1500,
     params:
+        duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],
         digest=code_digest("check_leakage"),
     script:
         "../scripts/check_leakage.py"

@@ -14,11 +14,15 @@ from sixgig.tables.cohorts import MANIFEST, SPLITS
 def main(
     manifest: Path,
     images: Path,
+    volumes: Path,
     splits: Path,
     output: Path,
+    duplicates: str,
 ) -> None:
     """Fail the study when a subject or an image is on both sides of a split."""
-    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"))
+    n_volumes = len(np.load(volumes, mmap_mode="r"))
+    pictures = np.load(images, mmap_mode="r")
+    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), pictures, n_volumes, duplicates)
     write_json(output, facts)
 
 
@@ -29,6 +33,8 @@ if __name__ == "__main__":
         main(
             manifest=Path(snakemake.input.manifest),
             images=Path(snakemake.input.images),
+            volumes=Path(snakemake.input.volumes),
             splits=Path(snakemake.input.splits),
             output=Path(snakemake.output.facts),
+            duplicates=snakemake.params.duplicates,
         )

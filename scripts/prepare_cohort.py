@@ -23,16 +23,16 @@ def main(
     failed_list: Path,
     failed_copies: Path,
     digest: str,
+    key_table: Path,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     for path in (failed_list, failed_copies):
         path.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
-            options["adapter"], Path(read_json(source)["root"]), folder,
-            image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
-            simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list,
-            failed_copies=failed_copies, digest=digest,
+            options["adapter"], Path(read_json(source)["root"]), folder, image_size=image_size, options=options,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
+            checkpoints=checkpoints, failed_list=failed_list, failed_copies=failed_copies, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -56,4 +56,5 @@ if __name__ == "__main__":
             failed_list=Path(snakemake.log.quarantine),
             failed_copies=Path(snakemake.log.copies),
             digest=snakemake.params.digest,
+            key_table=Path(snakemake.params.key_table),
         )

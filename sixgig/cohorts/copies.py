@@ -39,8 +39,8 @@ def find_copies(looks: Looks, slack: float = 0.0) -> list[Link]:
     subjects = looks.items["subject_id"].tolist()
     links: dict[tuple[int, int], Link] = {}
     holders: dict[bytes, list[int]] = {}
-    for item, digests in enumerate(looks.digests):
-        for digest in digests:
+    for item in range(len(subjects)):
+        for digest in looks.digests(item):
             holders.setdefault(digest, []).append(item)
     for items in holders.values():
         strangers = [item for item in items if subjects[item] != subjects[items[0]]]
@@ -50,7 +50,7 @@ def find_copies(looks: Looks, slack: float = 0.0) -> list[Link]:
             links[pair] = Link(*pair, IDENTICAL, ORIENTATIONS[0], 1.0)
     for found in near_pairs(looks.small, slack):
         first, second = int(looks.seen[found.first]), int(looks.seen[found.second])
-        if subjects[first] != subjects[second] and not set(looks.digests[first]) & set(looks.digests[second]):
+        if subjects[first] != subjects[second] and not looks.digests(first) & looks.digests(second):
             links.setdefault((first, second), Link(first, second, NEAR, found.orientation, found.r))
     return sorted(links.values())
 

@@ -29,7 +29,7 @@ class Looks:
         items: Columns image_id (the volume_id of a volume), subject_id, label, official; one row per item, in the order
             of the manifest.
         rows: For each item, its rows of the manifest.
-        digests: For each item, the sha256 of its images; images of one single value are left out.
+        digest_of: Row of the manifest -> sha256 of its image; images of one single value have none.
         small: float16 [n, C, S, S], standardised; n items, without those that are flat.
         seen: int64 [n], the item of each small picture.
         n_blank: Images of one single value.
@@ -37,7 +37,7 @@ class Looks:
 
     items: pd.DataFrame
     rows: list[npt.NDArray[np.int64]]
-    digests: list[list[bytes]]
+    digest_of: dict[int, bytes]
     small: npt.NDArray[np.float16]
     seen: npt.NDArray[np.int64]
     n_blank: int
@@ -47,6 +47,10 @@ class Looks:
         """Items that show too little to be compared by likeness."""
         return len(self.items) - len(self.seen)
 
+    def digests(self, item: int) -> set[bytes]:
+        """Return the sha256 of the images of an item."""
+        return {self.digest_of[row] for row in self.rows[item].tolist() if row in self.digest_of}
+
     def only(self, kept: npt.NDArray[np.bool_], subjects: list[str]) -> Looks:
         """Return the items that are kept, under other names of their subjects (one for every item)."""
         number = np.cumsum(kept) - 1
@@ -55,7 +59,6 @@ class Looks:
             self,
             items=self.items.assign(subject_id=subjects)[kept].reset_index(drop=True),
             rows=[rows for rows, keep in zip(self.rows, kept, strict=True) if keep],
-            digests=[digests for digests, keep in zip(self.digests, kept, strict=True) if keep],
             small=self.small[seen],
             seen=number[self.seen[seen]],
         )
@@ -87,21 +90,21 @@ def look(manifest: pd.DataFrame, images: npt.NDArray[np.uint8]) -> Looks:
     places = _places(manifest, rows) if volumes else {row: [(row, 0)] for row in range(len(manifest))}
     side = min(_SLICE_SIDE if volumes else _SIDE, *images.shape[1:3]) if len(images) else 1
     small = np.zeros((len(rows), _SLICES if volumes else 1, side, side), np.float16)
-    digests: list[list[bytes]] = [[] for _ in rows]
+    digest_of: dict[int, bytes] = {}
     shrink = [_areas(length, side) for length in images.shape[1:3]]
     n_blank = 0
     for row, image in enumerate(released(images)):
         if image.min() == image.max():
             n_blank += 1
         else:
-            digests[item_of[row]].append(hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest())
+            digest_of[row] = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
         for item, plane in places.get(row, ()):
             small[item, plane] = shrink[0] @ image.mean(axis=-1, dtype=np.float32) @ shrink[1].T
     seen = np.flatnonzero(small.reshape(len(rows), -1).std(axis=1, dtype=np.float32) >= _FLAT)
     for start in range(0, len(seen), 1024):
         part = seen[start : start + 1024]
         small[part] = standardise(small[part].astype(np.float32))
-    return Looks(items, rows, digests, small[seen], seen, n_blank)
+    return Looks(items, rows, digest_of, small[seen], seen, n_blank)
 
 
 def released(images: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:

@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, copies.csv, quarantine.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, copies.csv, quarantine.csv, remarks.csv, cohort.json."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.treatment import STOP
@@ -46,6 +48,7 @@ def prepare_cohort(
     failed_list: Path | None = None,
     failed_copies: Path | None = None,
     digest: str = "",
+    key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -75,6 +78,7 @@ def prepare_cohort(
         failed_copies: Where the list of copies goes when they stop the cohort; see
             :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
+        key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -92,7 +96,9 @@ def prepare_cohort(
         )
     found = adapter.discover(root)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
-    quarantine.add(found.rejections)
+    quarantine.add(found.rejections, {record.subject_id for record in found.records})
+    remarks = Remarks(output / "remarks.csv")
+    remarks.add(found.remarks)
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -115,18 +121,26 @@ def prepare_cohort(
     with writing(checkpoints):
         folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
-        _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
+        _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+        hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
+        if hidden:
+            names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+            rows = names.manifest_rows(rows)
+            quarantine.rejections = names.rejections(quarantine.rejections)
+            remarks.remarks = names.remarks(remarks.remarks)
+            names.write()
         settled = settle_copies(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
-            policy=options.get("duplicates", STOP), hold_out=bool(options.get("official_splits")),
+            policy=options.get("duplicates") or STOP, hold_out=bool(options.get("official_splits")),
             failed_list=failed_copies,
         )  # fmt: skip
         if len(settled.rows) < len(rows):
             _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
         COPIES.write(settled.table, output / "copies.csv")
-        _write_tables(output, settled.rows, n_bytes, quarantine, adapter, recipe, simulated, settled.facts)
+        facts = {"pseudonyms": hidden, "copies": settled.facts}
+        _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
     drop(folder)
 
 
@@ -135,15 +149,17 @@ def _write_tables(
     rows: list[dict[str, Any]],
     n_bytes: int,
     quarantine: Quarantine,
+    remarks: Remarks,
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
-    copies: dict[str, Any],
+    further: dict[str, Any],
 ) -> None:
-    """Write manifest.csv, quarantine.csv and cohort.json."""
+    """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
+    remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     classes = Counter(labels.dropna())
     write_json(
@@ -163,8 +179,9 @@ def _write_tables(
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
+            "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
-            "copies": copies,
+            **further,
             "bytes": n_bytes,
         },
     )
@@ -177,6 +194,7 @@ def _prepare_all(
     workers: int,
     journal: Journal,
     quarantine: Quarantine,
+    remarks: Remarks,
     n_lost: int,
     n_found: int,
 ) -> None:
@@ -191,10 +209,11 @@ def _prepare_all(
             if not journal.holds(index):
                 journal.add(index, next(fresh))
                 progress.advance()
-            rejection = journal.rejection(index)
-            if rejection is not None:
+            still = () if journal.is_lost(index) else (records[index].subject_id,)
+            quarantine.add(journal.rejections(index), still)
+            remarks.add(journal.remarks(index))
+            if journal.is_lost(index):
                 n_unusable += 1
-                quarantine.add([rejection])
                 # Subjects lost before reading and subjects lost while reading, of those that `limit` leaves.
                 kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
                 quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))

@@ -155,6 +155,13 @@ class Plan:
         given = self.config["cohorts"][cohort].get("splits_file")
         return [str(Path(given).expanduser())] if given else []
 
+    def key_table(self, cohort: str) -> str:
+        """Return the table that says which pseudonym stands for whom; empty for a cohort without pseudonyms."""
+        stanza = self.config["cohorts"][cohort]
+        asked = stanza.get("pseudonyms")
+        hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
+        return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
+
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
