@@ -91,7 +91,7 @@ rule split_cohort:
     params:
         folds=PLAN.config["evaluation"]["folds"],
         repeats=PLAN.config["evaluation"]["repeats"],
-        pretraining_fraction=PLAN.config["evaluation"]["pretraining_fraction"],
+        pretraining_fraction=PLAN.pretraining_fraction,
         scope=PLAN.config["scope"],
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],

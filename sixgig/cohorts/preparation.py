@@ -20,7 +20,7 @@ from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import stratified_subset
+from sixgig.cohorts.selection import subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.workers import results
@@ -108,9 +108,12 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
+    hold_out = bool(options.get("official_splits"))
     records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
-        records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
+        # A held-out test set is the authors' and stays whole.
+        is_test = [hold_out and record.official == "test" for record in records]
+        records = [records[index] for index in subset([record.label for record in records], is_test, limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -132,7 +135,7 @@ def prepare_cohort(
             names.write()
         settled = settle_copies(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
-            policy=options.get("duplicates") or STOP, hold_out=bool(options.get("official_splits")),
+            policy=options.get("duplicates") or STOP, hold_out=hold_out,
             failed_list=failed_copies,
         )  # fmt: skip
         if len(settled.rows) < len(rows):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -98,12 +100,10 @@ def _check_names(manifest: pd.DataFrame, n_images: int, n_volumes: int) -> None:
             "give the subjects names of which none is another one's with a number behind it, and prepare the cohort "
             "again",
         )
-    runs = named["volume_id"][named["volume_id"] != named["volume_id"].shift()]
-    torn = runs[runs.duplicated()]
-    if len(torn):
-        raise LeakageError(
-            "manifest.csv", f"the slices of volume {torn.iloc[0]} do not follow each other", _PREPARE_AGAIN
-        )
+    runs = [name for name, _ in groupby(named["volume_id"].tolist())]
+    torn = next((name for name, number in Counter(runs).items() if number > 1), None)
+    if torn is not None:
+        raise LeakageError("manifest.csv", f"the slices of volume {torn} do not follow each other", _PREPARE_AGAIN)
     places = named.dropna(subset=["slice"])
     twice = places[places.duplicated(["volume_id", "slice"])]
     if len(twice):

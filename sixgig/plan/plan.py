@@ -162,6 +162,12 @@ class Plan:
         hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
         return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
 
+    @property
+    def pretraining_fraction(self) -> float:
+        """Share of labelled subjects that are set aside for arms that learn; none when no arm does."""
+        learns = any(get_arm(name).learns for name in self.arms)
+        return float(self.config["evaluation"]["pretraining_fraction"]) if learns else 0.0
+
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
