@@ -18,11 +18,14 @@ def main(
     splits: Path,
     output: Path,
     duplicates: str,
+    labels_of: str,
 ) -> None:
     """Fail the study when a subject or an image is on both sides of a split."""
     n_volumes = len(np.load(volumes, mmap_mode="r"))
-    pictures = np.load(images, mmap_mode="r")
-    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), pictures, n_volumes, duplicates)
+    facts = check_leakage(
+        MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of,
+        n_volumes=n_volumes, duplicates=duplicates,
+    )  # fmt: skip
     write_json(output, facts)
 
 
@@ -37,4 +40,5 @@ if __name__ == "__main__":
             splits=Path(snakemake.input.splits),
             output=Path(snakemake.output.facts),
             duplicates=snakemake.params.duplicates,
+            labels_of=snakemake.params.labels_of,
         )

@@ -15,7 +15,7 @@ def main(
     folder: Path,
     options: Mapping[str, Any],
     simulated: bool,
-    image_size: int,
+    image: Mapping[str, Any],
     max_fraction: float,
     seed: int,
     workers: int,
@@ -26,17 +26,18 @@ def main(
     key_table: Path,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
-    for path in (failed_list, failed_copies):
-        path.unlink(missing_ok=True)
+    failed_list.unlink(missing_ok=True)
+    failed_copies.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
-            options["adapter"], Path(read_json(source)["root"]), folder, image_size=image_size, options=options,
+            options["adapter"], Path(read_json(source)["root"]), folder,
+            image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
             seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
             checkpoints=checkpoints, failed_list=failed_list, failed_copies=failed_copies, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
-    title = options["title"] or facts["title"]
-    write_json(folder / "cohort.json", {**facts, "title": title, "cost": meter.cost().as_dict()})
+    own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
+    write_json(folder / "cohort.json", facts | own)
 
 
 if __name__ == "__main__":
@@ -48,7 +49,7 @@ if __name__ == "__main__":
             folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
-            image_size=snakemake.params.image_size,
+            image=snakemake.params.image,
             max_fraction=snakemake.params.max_fraction,
             seed=snakemake.params.seed,
             workers=snakemake.threads,

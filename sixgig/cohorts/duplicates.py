@@ -47,6 +47,7 @@ def settle_copies(
     cohort: str,
     policy: str,
     hold_out: bool,
+    per_image: bool = False,
     failed_list: Path | None = None,
 ) -> Settled:
     """Find copies between the subjects of a prepared cohort, and treat them as the study file says.
@@ -66,6 +67,7 @@ def settle_copies(
         cohort: Name of the cohort.
         policy: ``stop``, ``group`` or ``drop``.
         hold_out: The official test set is held out.
+        per_image: Images have classes of their own, so a subject may have several.
         failed_list: Where the copies are listed when the study stops.
 
     Raises:
@@ -73,7 +75,7 @@ def settle_copies(
         LeakageError: The policy is stop, and identical images are in the official training and in its test set.
     """
     looks = look(pd.DataFrame(rows, columns=list(rows[0])), images)
-    treatment = Treatment(looks.items, hold_out)
+    treatment = Treatment(looks.items, hold_out, per_image)
     alive = np.ones(len(looks.items), bool)
     current = looks
     while True:

@@ -23,7 +23,7 @@ def fingerprint(record: Record) -> str:
             "subject": record.subject_id,
             "label": record.label,
             "official": record.official,
-            "items": [[item.item_id, item.frame, sorted(item.files)] for item in record.items],
+            "items": [[item.item_id, item.frame, sorted(item.files), item.label] for item in record.items],
             "files": files,
             "root": _state(record.root) if record.root.is_file() else None,
         }

@@ -14,8 +14,10 @@ import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.duplicates import settle_copies
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -39,6 +41,8 @@ def prepare_cohort(
     output: Path,
     *,
     image_size: int,
+    image_filter: Filter = "bicubic",
+    image_crop: float | None = None,
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -62,6 +66,8 @@ def prepare_cohort(
         root: The raw cohort.
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
+        image_filter: How pictures are brought to that size.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
@@ -89,6 +95,7 @@ def prepare_cohort(
     root, output = Path(root), Path(output)
     cohort = output.name
     adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -113,7 +120,7 @@ def prepare_cohort(
     if limit is not None:
         # A held-out test set is the authors' and stays whole.
         is_test = [hold_out and record.official == "test" for record in records]
-        records = [records[index] for index in subset([record.label for record in records], is_test, limit, seed)]
+        records = [records[index] for index in subset([record.classes for record in records], is_test, limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -126,6 +133,7 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+        mixed = mixed_depths(rows, remarks.remarks)
         hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
         if hidden:
             names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
@@ -133,10 +141,11 @@ def prepare_cohort(
             quarantine.rejections = names.rejections(quarantine.rejections)
             remarks.remarks = names.remarks(remarks.remarks)
             names.write()
+        remarks.add(mixed)
         settled = settle_copies(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
             policy=options.get("duplicates") or STOP, hold_out=hold_out,
-            failed_list=failed_copies,
+            per_image=adapter.options.get("labels_of") == "image", failed_list=failed_copies,
         )  # fmt: skip
         if len(settled.rows) < len(rows):
             _, n_bytes = journal.publish(output, settled.kept.tolist())
@@ -164,7 +173,8 @@ def _write_tables(
     quarantine.write()
     remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    classes = Counter(labels.dropna())
+    per_image = adapter.options.get("labels_of") == "image"
+    classes = Counter((manifest["label"] if per_image else labels).dropna())
     write_json(
         output / "cohort.json",
         {
@@ -176,6 +186,8 @@ def _write_tables(
             "simulated": simulated,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
+            "image_filter": recipe.image_filter,
+            "image_crop": recipe.image_crop,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
@@ -186,6 +198,7 @@ def _write_tables(
             "classes": {name: classes[name] for name in sorted(classes)},
             **further,
             "bytes": n_bytes,
+            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
     )
 
@@ -234,7 +247,7 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
+    there = {label for record in records for label in record.labels if label is not None}
     unknown = sorted(new.keys() - there)
     if unknown:
         raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
@@ -243,8 +256,4 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     left_out = there - new.keys()
     if left_out:
         _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]
+    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

@@ -20,8 +20,8 @@ UNTOUCHED, KEPT, DROPPED, CONTRADICTORY = "none", "kept", "dropped", "dropped: c
 class Treatment:
     """What is known and done about the items of a cohort."""
 
-    def __init__(self, items: pd.DataFrame, hold_out: bool) -> None:
-        self._items = items
+    def __init__(self, items: pd.DataFrame, hold_out: bool, per_image: bool = False) -> None:
+        self._items, self._per_image = items, per_image
         self.subjects: list[str] = items["subject_id"].tolist()
         self._given = [None if pd.isna(label) else str(label) for label in items["label"]]
         self.labels = list(self._given)
@@ -92,7 +92,8 @@ class Treatment:
     def _merge(self, members: list[int], take_out: Callable[[Iterable[int], str], None]) -> None:
         """Make the subjects of some items one, and take out what cannot be part of it."""
         known = {self.labels[item] for item in members} - {None}
-        unlabelled = [item for item in members if self.labels[item] is None]
+        # Where images have classes of their own, one that has none says nothing of its subject.
+        unlabelled = [] if self._per_image else [item for item in members if self.labels[item] is None]
         if len(known) > 1 and unlabelled:  # subjects without a class that are copies of two classes
             take_out(unlabelled, CONTRADICTORY)
             return
@@ -105,7 +106,7 @@ class Treatment:
             if self.subjects[item] != name:
                 self.actions[item] = f"now of subject {name}"
                 self.changed[item] = True
-            if self.labels[item] is None and known:
+            if item in unlabelled and known:
                 self.labels[item] = next(iter(known))
                 self.changed[item] = True
         for item in members:

@@ -26,6 +26,8 @@ def check_leakage(
     manifest: pd.DataFrame,
     splits: pd.DataFrame,
     images: npt.NDArray[np.uint8],
+    labels_of: str = "subject",
+    *,
     n_volumes: int = 0,
     duplicates: str = STOP,
 ) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def check_leakage(
         manifest: Rows of manifest.csv.
         splits: Rows of splits.csv.
         images: uint8 [n_images, H, W, 3]; row i is row i of the manifest. May be memory-mapped.
+        labels_of: ``image`` where images of one subject may be of several classes.
         n_volumes: Rows of volumes.npy, 0 when the study keeps no volumes.
         duplicates: What the study file says about copies. Near copies on two sides fail the gate when they should have
             been treated; else they are counted, and the gate has not passed.
@@ -50,12 +53,12 @@ def check_leakage(
         volumes of volume_id. ``passed`` is false when there are near copies on two sides.
 
     Raises:
-        CohortError: A subject has several labels.
+        CohortError: A subject has several labels, and its images may not have classes of their own.
         LeakageError: A subject has two roles, two folds in a repeat, or none; identical images belong to subjects in
             different roles or folds; a volume belongs to two subjects; or manifest, images and volumes do not match.
     """
     _check_names(manifest, len(images), n_volumes)
-    subject_labels(manifest)
+    subject_labels(manifest, labels_of)
     check_placement(splits)
     sides = _sides(splits)
     subjects = manifest["subject_id"].astype(str).tolist()

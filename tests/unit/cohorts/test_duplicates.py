@@ -149,6 +149,15 @@ def test_a_subject_without_a_class_that_is_two_of_different_classes_leaves() -> 
     assert _subjects(_settle(rows, images, "group")) == [("i2", "p", "a"), ("i3", "q", "b")]
 
 
+def test_images_with_classes_of_their_own_make_one_subject_of_several() -> None:
+    pictures = [PICTURES[0], PICTURES[1], PICTURES[2], PICTURES[0], PICTURES[3]]
+    rows, images = cohort(pictures, ["p", "p", "p", "q", "q"], ["a", "b", None, "a", "b"])
+    settled = _settle(rows, images, "group", per_image=True)
+    assert [(row["subject_id"], row["label"]) for row in settled.rows] == [("p", label) for label in "ab"] + [
+        ("p", None), ("p", "a"), ("p", "b"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("policy", ["group", "drop"])
 def test_nothing_but_contradictions_stops(policy: str) -> None:
     rows, images = cohort([PICTURES[0]] * 2, ["p", "q"], ["a", "b"])
