@@ -91,6 +91,14 @@ class Plan:
         takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
+    def learned_file(self, cohort: str, arm: str) -> str:
+        """Return the array that a trained arm learns from."""
+        return next(iter(self.volumes_file(cohort, arm)), f"results/{self.study}/cohorts/{cohort}/images.npy")
+
+    def training_gate(self, cohort: str, arm: str) -> list[str]:
+        """Return the file that says that a trained arm has seen what it may see; none for other arms."""
+        return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
+
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
         found = get_arm(arm)
