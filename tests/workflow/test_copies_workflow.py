@@ -57,7 +57,7 @@ def study(tmp_path_factory, tiny_config):
         config["cohorts"]["mri"]["duplicates"] = duplicates
         (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         variables = audit.environment(ENVIRONMENT, folder / f"audit-{name}")
-        return snakemake(folder, *RUN, "cohorts", check=check, variables=variables)
+        return snakemake(folder, *RUN[:2], "cohorts", *RUN[2:], check=check, variables=variables)
 
     return folder, run
 
@@ -66,7 +66,7 @@ def test_copies_stop_a_study_and_two_words_mend_it(study):
     folder, run = study
     cohort = folder / "results/tiny/cohorts/mri"
     stopped = run("stop", "stop", check=False)
-    assert stopped.returncode != 0
+    assert stopped.returncode != 0, stopped.stdout + stopped.stderr
     log = (folder / "results/tiny/logs/prepare_cohort/mri.log").read_text()
     assert "1 pairs of identical images have different labels: Training__glioma__07.png" in log
     assert "set cohorts.mri.duplicates to drop (or group)" in log
