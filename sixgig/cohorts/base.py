@@ -52,6 +52,13 @@ class Record:
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
 
+    def relative(self, place: str | Path) -> str:
+        """Return a file's path relative to ``root``, or as it is when it lies elsewhere."""
+        try:
+            return str(Path(place).relative_to(self.root))
+        except ValueError:
+            return str(place)
+
     @property
     def labels(self) -> set[str | None]:
         """The subject's class, or those of its items where each has its own; None stands for an unknown one."""
@@ -141,7 +148,7 @@ class Image2D:
     """One image of a 2D cohort in memory.
 
     Attributes:
-        array: [H, W] of any number type (grey, intensities as they were read), or uint8 [H, W, 3] (RGB).
+        array: [H, W] of any number type (grey, intensities as they were read), or uint8 or uint16 [H, W, 3] (RGB).
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.

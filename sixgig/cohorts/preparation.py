@@ -31,6 +31,7 @@ from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import COPIES, MANIFEST
+from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +72,9 @@ def prepare_cohort(
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
-            ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
-            ``crop`` and ``crop_mm``, which are applied in this order, and ``duplicates`` and ``official_splits``.
+            ``partitions`` (equal parts of the slices, 4), ``classes``, ``geometry``, and ``n4``, ``spacing``,
+            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order;
+            and ``duplicates`` and ``official_splits``.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -175,6 +177,11 @@ def _write_tables(
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     per_image = adapter.options.get("labels_of") == "image"
     classes = Counter((manifest["label"] if per_image else labels).dropna())
+    first_slices = manifest.dropna(subset=["volume_id"]).drop_duplicates("volume_id")["image_id"]
+    planes = dict(sorted(Counter(map(plane_of, first_slices)).items()))
+    if len(planes) > 1:
+        said = ", ".join(f"{number} {plane}" for plane, number in planes.items())
+        _log.warning("cohort %s: its volumes are sliced in several planes: %s", quarantine.cohort, said)
     write_json(
         output / "cohort.json",
         {
@@ -193,6 +200,7 @@ def _write_tables(
             "n_unlabelled": int(labels.isna().sum()),
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
+            "planes": planes,
             "n_quarantined": quarantine.n_subjects,
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},

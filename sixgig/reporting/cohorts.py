@@ -63,6 +63,10 @@ def describe(study: Study, cohort: str) -> CohortView:
         facts[4:4] = _of_images(study, cohort, info)
     if modalities:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
+    planes = dict(info.get("planes") or {})
+    if set(planes) - {"axial"}:
+        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), said))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -11,14 +10,10 @@ import pandas as pd
 
 from sixgig.errors import TableError
 from sixgig.runtime.atomic import atomic_path
+from sixgig.tables.formulas import FORMULA, GUARD
 
 #: pandas types by the name used in a specification. The capital ``Int64`` allows missing values.
 _TYPES = {"string": "string", "integer": "Int64", "number": "float64"}
-
-#: Text that a spreadsheet runs as a formula; a plain number is none. Apostrophes before it are counted in, so that
-#: taking one away undoes adding one.
-_RUN = r"(?='*[=+\-@\t\r])(?!'*[+\-]?[\d.,]*$)"
-FORMULA, _GUARD = re.compile(f"^{_RUN}"), re.compile(f"^'{_RUN}")
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ class Table:
             raise TableError(path, f"cannot be read as CSV: {error}", "run snakemake to write it again") from error
         for name in text:
             if name in frame:
-                frame[name] = frame[name].str.replace(_GUARD, "", regex=True)
+                frame[name] = frame[name].str.replace(GUARD, "", regex=True)
         return self.check(frame, path)
 
     def _guarded(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -73,8 +73,12 @@ class AcdcAdapter(Adapter):
         (source,) = item.files.values()
         file, _, number = source.partition(_FRAME_OF)
         path = record.root / file
-        array, spacing = read_frame(path, int(number) - 1) if number else read_channels([path])
-        return Volume(array, spacing, item.item_id, item.frame, (file,))
+        # The released files carry an sform of unit scale beside the true pixdim.
+        if number:
+            found = read_frame(path, int(number) - 1, trust_pixdim=True)
+        else:
+            found = read_channels([path], trust_pixdim=True)
+        return found.volume(record, item, (file,))
 
     def _subject(self, root: Path, folder: Path) -> Record | Rejection:
         subject_id, config = folder.name, folder / "Info.cfg"

@@ -144,8 +144,7 @@ class BratsAdapter(Adapter):
     def read_item(self, record: Record, item: Item) -> Volume:
         """Read one item of a subject."""
         sources = tuple(item.files[name] for name in self.modalities)
-        array, spacing = read_channels([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, sources)
+        return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
     def _item(self, root: Path, folder: Path, release: Release) -> Item | Rejection:
         files: dict[str, str] = {}

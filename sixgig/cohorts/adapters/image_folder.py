@@ -91,9 +91,9 @@ class ImageFolderAdapter(Adapter):
                 reason = f"subject {subject_id} is in the training and in the test set"
                 found.rejections.append(Rejection(first, subject_id, reason))
                 continue
-            label = None if self._per_image else min(labels[subject_id])
+            own_class = None if self._per_image else min(labels[subject_id])
             (official_set,) = officials[subject_id]
-            record = Record(root, subject_id, label, tuple(own), _PARTS[official_set] if official_set else None)
+            record = Record(root, subject_id, own_class, tuple(own), _PARTS[official_set] if official_set else None)
             found.records.append(record)
         return found
 

@@ -82,8 +82,8 @@ class MsdAdapter(Adapter):
         file = places[0][0]
         path = record.root / file
         channels = [int(place) for _, _, place in places]
-        array, spacing = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
-        return Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
+        found = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
+        return found.volume(record, item, (file,) * len(places))
 
     def _places(self, path: Path, listed: Mapping[str, str]) -> dict[str, int]:
         """Return modality -> index along the fourth axis; -1 for files without one."""

@@ -77,8 +77,7 @@ class TableAdapter(Adapter):
             source = item.files["image"]
             return read_picture(record.root / source, source, item.item_id)
         sources = tuple(item.files[name] for name in self.modalities)
-        array, spacing = read_channels([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, sources)
+        return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
     def _record(self, path: Path, subject_id: str, rows: list[tuple[int, dict[str, str]]]) -> Record | Rejection:
         items, labels, officials = [], [], set()

@@ -22,7 +22,7 @@ def arrays(shape: tuple[int, ...] = (28, 28)) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("shape", [(28, 28), (64, 64, 3)])
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (64, 64, 3)])
 def test_images_names_and_sets(tmp_path: Path, save: Callable[..., None], shape: tuple[int, ...]) -> None:
     data = arrays(shape)
     save(tmp_path / "pneumoniamnist_64.npz", **data)
@@ -36,7 +36,8 @@ def test_images_names_and_sets(tmp_path: Path, save: Callable[..., None], shape:
         (image,) = adapter.read(record)
         part, number = record.subject_id.split("_")
         assert isinstance(image, Image2D)
-        assert np.array_equal(image.array, data[f"{part}_images"][int(number)])
+        assert image.array.shape == ((28, 28) if shape[0] == 28 else shape)
+        assert np.array_equal(image.array, data[f"{part}_images"][int(number)].squeeze())
 
 
 def test_a_volume_shows_as_it_lies_in_the_file(tmp_path: Path) -> None:
