@@ -17,7 +17,9 @@ _VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm", "plane",
 _FOREGROUNDS = ("nonzero", "all", "otsu")
 _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of")
+_OTHER_KEYS = (
+    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "duplicates",
+)  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
 _CHANNELS_OF_AN_IMAGE = 3
