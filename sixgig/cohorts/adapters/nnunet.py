@@ -69,7 +69,9 @@ class NnunetAdapter(Adapter):
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""
         segmentation = "a segmentation, which is never opened" if "labelsT" in file else None
-        channel = "a channel that `modalities` does not name" if _FILE.fullmatch(file.rsplit("/", 1)[-1]) else None
+        *folders, name = file.split("/")
+        is_channel = _FILE.fullmatch(name) and folders[-1:] and folders[-1] in _FOLDERS
+        channel = "a channel that `modalities` does not name" if is_channel else None
         return super().why_not_read(file) or segmentation or channel
 
     def discover(self, root: Path) -> Discovery:

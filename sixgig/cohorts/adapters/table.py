@@ -61,10 +61,12 @@ class TableAdapter(Adapter):
         if path is None:
             return []
         try:
-            rows = read_rows(path, ())
+            rows = read_rows(path, list(self._paths.values()))
         except CohortError:  # discover() says why
             return [path]
-        named = (path.parent / row[column] for row in rows for column in self._paths.values() if row.get(column))
+        finder = FileFinder(path.parent)
+        cells = (row[column] for row in rows for column in self._paths.values() if row[column])
+        named = (path.parent / (finder.find(cell) or cell) for cell in cells)
         return [path, *dict.fromkeys(named)]
 
     def label_files(self, root: Path) -> list[Path]:
