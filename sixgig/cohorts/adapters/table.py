@@ -160,6 +160,9 @@ class TableAdapter(Adapter):
                         f"{row[self._subject] or 'nobody'} (row {row.number})",
                         "correct the file or the subject of one of these rows",
                     )
+            if len(set(files)) < len(files):
+                text = "names one file for two modalities"
+                found.remarks.append(Remark("copy", f"{path.name} row {row.number}", row[self._subject] or None, text))
             first = of_images.setdefault(tuple(files), row)
             if self._per_image and first[self._label] != row[self._label]:
                 raise CohortError(
