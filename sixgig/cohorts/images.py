@@ -24,6 +24,7 @@ from sixgig.cohorts.deep_pictures import (
     read_deep_colour,
     read_unknown_tiff,
 )
+from sixgig.cohorts.not_pictures import what_it_is
 from sixgig.cohorts.pages import choose_page
 from sixgig.errors import ImageError
 
@@ -103,7 +104,7 @@ def _decode(data: bytes, place: object) -> Decoded:
     except UnidentifiedImageError as error:
         unknown = read_unknown_tiff(data, place)
         if unknown is None:
-            raise ImageError(place, "is not an image", _NEXT_STEP) from error
+            raise ImageError(place, *what_it_is(data)) from error
         return Decoded(unknown)
     with image:
         sayings: list[tuple[Any, str]] = [("not read", text) for text in choose_page(image, place)]
