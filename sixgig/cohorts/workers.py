@@ -109,6 +109,6 @@ def _item_bytes(root: Path, item: Item, recipe: Recipe) -> int:
         # When the header cannot be right, every byte may be a voxel.
         told = int(np.prod(read_shape(next(iter(sizes)))[:3], dtype=float))
         voxels += told if 1 < told <= sum(sizes.values()) else sum(sizes.values())
-    copies = 1 + 2 * (recipe.n4 or recipe.spacing is not None)
+    copies = 1 + 2 * (recipe.n4 or recipe.spacing is not None) + (recipe.plane not in (None, "axial"))
     results_bytes = 2 * int(np.prod(recipe.volume_size or (0,))) * len(item.files)
     return sum(content.values()) + 4 * copies * voxels + 2 * voxels // max(1, len(item.files)) + results_bytes

@@ -255,7 +255,10 @@ class Plan:
     def figure_inputs(self, cohort: str) -> list[str]:
         """Return what the figures of one cohort show beside tables: its predictions, and what its training left."""
         suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")
-        return self.predictions("csv", cohort) + [file for name in suffixes for file in self.trainings(name, cohort)]
+        # cohort.json says in which planes the volumes lie that the pictures are of.
+        info = [f"results/{self.study}/cohorts/{cohort}/cohort.json"] if self.leaves_pictures else []
+        trainings = [file for name in suffixes for file in self.trainings(name, cohort)]
+        return self.predictions("csv", cohort) + trainings + info
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
