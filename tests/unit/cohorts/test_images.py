@@ -210,7 +210,8 @@ def test_a_photograph_with_a_preview() -> None:
     ],
     ids=[
         "text", "empty", "zeros", "lfs", "html", "heic", "dicom", "cut off", "constant", "constant-float", "nan",
-        "transparent", "float64", "float16", "float-rgb", "5-channels", "split-ycbcr", "cmyk-16", "turned-rgb-16", "grey-alpha-16", "ppm-12", "400-megapixels",
+        "transparent", "float64", "float16", "float-rgb", "5-channels", "split-ycbcr", "cmyk-16",
+        "turned-rgb-16", "grey-alpha-16", "ppm-12", "400-megapixels",
     ],
 )  # fmt: skip
 def test_unusable_images(data: bytes, reason: str) -> None:
