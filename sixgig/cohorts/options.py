@@ -141,14 +141,14 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, the other methods but window do not use them."""
+    """Read low and high: percentiles have defaults for them; z-scores, ranges and stored windows do not use them."""
     methods = ("percentile", "zscore", "range", "window", "stored")
     method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method in ("zscore", "range", "stored"):
+    if method not in ("percentile", "window"):
         if limits:
             raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
         return Normalisation(method)
