@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
+from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import CohortError, ConfigError
 from sixgig.tables.classes import joined_classes
 
@@ -114,11 +115,19 @@ class Remark:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
+    """What a cohort's folder holds.
+
+    Attributes:
+        records: Usable subjects in a fixed order.
+        rejections: Inputs left out before any image is read.
+        remarks: What is to be known of the others, and files passed over on purpose.
+        unmatched: Ids of a table of labels that no subject has.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ class Image2D:
     """One image of a 2D cohort in memory.
 
     Attributes:
-        array: [H, W] of any number type (grey, intensities as they were read), or uint8 [H, W, 3] (RGB).
+        array: [H, W] of any number type (grey, intensities as they were read), or uint8 or uint16 [H, W, 3] (RGB).
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.
@@ -194,6 +203,7 @@ class Adapter(ABC):
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         self.options = dict(options or {})
+        self.patterns = FilePatterns(self.options)
         self.modalities = self.known_modalities if modalities is None else tuple(modalities)
         unknown = [name for name in self.modalities if name not in self.known_modalities]
         if (
@@ -236,6 +246,20 @@ class Adapter(ABC):
             ImageError: See :meth:`read_item`.
         """
         return (self.read_item(record, item) for item in record.items)
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the files that classes, subjects or the list of images come from, and that a user may edit.
+
+        Args:
+            root: The cohort's folder or file; it has passed :meth:`missing`.
+        """
+        del root
+        labels = self.options.get("labels")
+        return [Path(labels["file"]).expanduser()] if labels and "file" in labels else []
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        return self.patterns.why_not(file)
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

@@ -49,7 +49,7 @@ def read_options(
             raise ConfigError(f"cohorts.{cohort}.{key}", "is not an option of a cohort", f"use {', '.join(_KEYS)}")
         if key == "labels_of":
             continue
-        if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
+        if key in own - set(adapter.option_keys) - set(_KEYS) and given[key] not in ({}, []):
             _log.warning("cohorts.%s.%s has no effect: %s does not use it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
         raise ConfigError(

@@ -14,6 +14,8 @@ import pandas as pd
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
@@ -99,7 +101,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -109,7 +112,7 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
+    records = _merge_classes(distinct, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
         records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
@@ -134,7 +137,8 @@ def prepare_cohort(
         names.write()
     remarks.add(mixed)
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
+        unmatched = len(found.unmatched)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden, unmatched)
     drop(folder)
 
 
@@ -148,6 +152,7 @@ def _write_tables(
     recipe: Recipe,
     simulated: bool,
     pseudonyms: bool,
+    n_unmatched: int,
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -179,6 +184,7 @@ def _write_tables(
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
+            "n_unmatched": n_unmatched,
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "planes": planes,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sixgig.cohorts import labels as tables
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
-from sixgig.cohorts.csv_rows import check_overlap, label_table
 from sixgig.errors import ImageError
 
 _FEWEST_SLICES = 4
@@ -48,7 +48,7 @@ class DicomAdapter(Adapter):
     subject_note = "subject-level split: one subject is one PatientID"
     layout = "a folder with DICOM files, in any folders below it"
     known_modalities = ("image",)
-    option_keys = ("labels",)
+    option_keys = ("labels", *tables.KEYS)
     pseudonyms = True
 
     def missing(self, root: Path) -> list[str]:
@@ -82,9 +82,7 @@ class DicomAdapter(Adapter):
             number = len(items[subject_id]) + 1
             files = {str(place): str(one.path.relative_to(root)) for place, one in enumerate(slices)}
             items[subject_id].append(Item(f"{subject_id}_{number}", files))
-        labels = label_table(self.options)
-        if labels is not None:
-            check_overlap(labels, list(items), self.options["labels"]["file"])
+        labels = tables.subject_labels(self.options, list(items), found)
         for subject_id, own in sorted(items.items()):
             if own:
                 found.records.append(Record(root, subject_id, (labels or {}).get(subject_id), tuple(own)))
