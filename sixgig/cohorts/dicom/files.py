@@ -51,13 +51,13 @@ def _begins_as_dicom(start: bytes) -> bool:
     return False
 
 
-def read_dataset(path: Path, *, pixels: bool, tags: Sequence[str | int] | None = None) -> Any:
+def read_dataset(path: Path, *, pixels: bool, tags: Sequence[Any] | None = None) -> Any:
     """Read a file with pydicom; of a file without preamble, too.
 
     Args:
         path: The file.
         pixels: Whether everything is read; without, reading stops before the pixels.
-        tags: Keywords or tag numbers to keep; None for all.
+        tags: pydicom tags to keep; None for all.
 
     Returns:
         A pydicom FileDataset whose transfer syntax is set.

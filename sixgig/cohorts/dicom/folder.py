@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from sixgig.cohorts.base import Rejection, Remark
 from sixgig.cohorts.dicom.files import SUFFIXES, files_below, looks_like_dicom
 from sixgig.cohorts.dicom.headers import Header, read_header
-from sixgig.cohorts.dicom.kinds import NO_IMAGE, no_image
+from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.subjects import Subjects
 from sixgig.cohorts.dicom.values import text
 from sixgig.errors import ImageError
@@ -63,9 +63,7 @@ def scan(root: Path, subjects: Subjects, wanted: Sequence[str | int]) -> Folder:
         what = no_image(header.values)
         subject = subjects.of(header)
         if what is not None:
-            found.remarks.append(
-                Remark("not read", source, subject, f"is {what}{'' if what == NO_IMAGE else ', no image'}")
-            )
+            found.remarks.append(Remark("not read", source, subject, said_of(what)))
         elif subject is None:
             found.rejections.append(Rejection(source, None, "subject_pattern finds no subject in its path"))
         else:

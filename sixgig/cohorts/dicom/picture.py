@@ -10,7 +10,7 @@ from sixgig.cohorts.base import Image2D, Remark
 from sixgig.cohorts.dicom.files import read_dataset
 from sixgig.cohorts.dicom.headers import INTENSITIES, TAGS, header_of
 from sixgig.cohorts.dicom.intensities import fill_padding, read_grey
-from sixgig.cohorts.dicom.kinds import NO_IMAGE, no_image
+from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.pixels import stored_pixels
 from sixgig.cohorts.dicom.values import text
 from sixgig.errors import ImageError
@@ -44,7 +44,7 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
     header = header_of(dataset, source, [*TAGS, *INTENSITIES])
     what = no_image(header.values)
     if what is not None:
-        raise ImageError(source, f"is {what}{'' if what == NO_IMAGE else ', no image'}", "leave it out")
+        raise ImageError(source, said_of(what), "leave it out")
     if header.problem is not None or len(header.planes) > 1:
         reason = header.problem or f"holds {len(header.planes)} frames, and an image is one"
         raise ImageError(source, reason, "store one frame as a file of its own")

@@ -186,8 +186,8 @@ def test_normalise_stored_without_a_window(tmp_path: Path) -> None:
         planes_of(read(tmp_path), Recipe(8, normalisation=Normalisation("stored")))
 
 
-PACKED = ["MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "MR_small_bigendian", "MR_small_implicit",
-          "MR_small_padded", "MR_small_expb"]  # fmt: skip
+PACKED = ["MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "MR_small_bigendian",
+          "MR_small_implicit", "MR_small_padded", "MR_small_expb"]  # fmt: skip
 
 
 def shipped(name: str) -> Image2D:

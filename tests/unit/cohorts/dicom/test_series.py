@@ -81,9 +81,9 @@ def test_a_patient_with_nothing_left_is_rejected_with_the_reason(tmp_path: Path)
 def test_objects_that_are_no_images(tmp_path: Path) -> None:
     write_series(tmp_path / "ct")
     kinds = {
-        "rtstruct.dcm": "a radiotherapy object", "rtplan.dcm": "a radiotherapy object", "DICOMDIR": "a DICOMDIR, the list of",
-        "rtdose.dcm": "a radiotherapy object", "liver_1frame.dcm": "a segmentation", "reportsi.dcm": "a structured report",
-        "test-SR.dcm": "a structured report", "waveform_ecg.dcm": "a waveform",
+        "rtstruct.dcm": "a radiotherapy object", "rtplan.dcm": "a radiotherapy object",
+        "DICOMDIR": "a DICOMDIR, the list of", "rtdose.dcm": "a radiotherapy object",
+        "liver_1frame.dcm": "a segmentation", "reportsi.dcm": "a structured report", "test-SR.dcm": "a structured report", "waveform_ecg.dcm": "a waveform",
         "ExplVR_LitEndNoMeta.dcm": "a radiotherapy object",
     }  # fmt: skip
     for name in kinds:
