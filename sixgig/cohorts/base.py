@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
+from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import CohortError, ConfigError
+from sixgig.tables.classes import joined_classes
+
+#: What to do about a subject whose images are of several classes.
+KEEP_THE_LABELS = "`labels_of: image` keeps the class of each image"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Record:
     Attributes:
         root: The cohort's folder or file.
         subject_id: Unique name.
-        label: Class, or None.
+        label: Class; None when unknown, and where each item has its own.
         items: Volumes or images.
         official: ``training`` or ``test`` where the cohort's authors say so, else None.
     """
@@ -47,6 +52,38 @@ class Record:
     label: str | None
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
+
+    def relative(self, place: str | Path) -> str:
+        """Return a file's path relative to ``root``, or as it is when it lies elsewhere."""
+        try:
+            return str(Path(place).relative_to(self.root))
+        except ValueError:
+            return str(place)
+
+    @property
+    def labels(self) -> set[str | None]:
+        """The subject's class, or those of its items where each has its own; None stands for an unknown one."""
+        return {self.label} if self.label is not None else {item.label for item in self.items}
+
+    @property
+    def classes(self) -> str | None:
+        """The same as one name; None when all are unknown."""
+        return joined_classes(self.labels)
+
+    def with_classes(self, new: Mapping[str, str]) -> Record | None:
+        """Return the subject with its classes renamed, without items of classes that have no new name.
+
+        Args:
+            new: New name of every class that stays; an unknown class stays unknown.
+
+        Returns:
+            The subject; None when nothing is left of it.
+        """
+        if self.label is not None:
+            return replace(self, label=new[self.label]) if self.label in new else None
+        kept = [item for item in self.items if item.label is None or item.label in new]
+        items = tuple(item if item.label is None else replace(item, label=new[item.label]) for item in kept)
+        return replace(self, items=items) if items else None
 
 
 @dataclass(frozen=True)
@@ -78,11 +115,19 @@ class Remark:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
+    """What a cohort's folder holds.
+
+    Attributes:
+        records: Usable subjects in a fixed order.
+        rejections: Inputs left out before any image is read.
+        remarks: What is to be known of the others, and files passed over on purpose.
+        unmatched: Ids of a table of labels that no subject has.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,7 +159,7 @@ class Image2D:
     """One image of a 2D cohort in memory.
 
     Attributes:
-        array: [H, W] of any number type (grey, intensities as they were read), or uint8 [H, W, 3] (RGB).
+        array: [H, W] of any number type (grey, intensities as they were read), or uint8 or uint16 [H, W, 3] (RGB).
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.
@@ -162,6 +207,7 @@ class Adapter(ABC):
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         self.options = dict(options or {})
+        self.patterns = FilePatterns(self.options)
         self.modalities = self.known_modalities if modalities is None else tuple(modalities)
         unknown = [name for name in self.modalities if name not in self.known_modalities]
         if (
@@ -204,6 +250,20 @@ class Adapter(ABC):
             ImageError: See :meth:`read_item`.
         """
         return (self.read_item(record, item) for item in record.items)
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the files that classes, subjects or the list of images come from, and that a user may edit.
+
+        Args:
+            root: The cohort's folder or file; it has passed :meth:`missing`.
+        """
+        del root
+        labels = self.options.get("labels")
+        return [Path(labels["file"]).expanduser()] if labels and "file" in labels else []
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        return self.patterns.why_not(file)
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

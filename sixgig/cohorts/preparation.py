@@ -12,8 +12,12 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -26,6 +30,7 @@ from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +41,8 @@ def prepare_cohort(
     output: Path,
     *,
     image_size: int,
+    image_filter: Filter = "bicubic",
+    image_crop: float | None = None,
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -58,11 +65,13 @@ def prepare_cohort(
         root: The raw cohort.
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
+        image_filter: How pictures are brought to that size.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
-            ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
-            ``crop`` and ``crop_mm``, which are applied in this order.
+            ``partitions`` (equal parts of the slices, 4), ``classes``, ``geometry``, and ``n4``, ``spacing``,
+            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -82,6 +91,7 @@ def prepare_cohort(
     root, output = Path(root), Path(output)
     cohort = output.name
     adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -91,7 +101,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -101,9 +112,9 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
+    records = _merge_classes(distinct, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
-        records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
+        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -116,6 +127,7 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+    mixed = mixed_depths(rows, remarks.remarks)
     hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
     if hidden:
         names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
@@ -123,8 +135,10 @@ def prepare_cohort(
         quarantine.rejections = names.rejections(quarantine.rejections)
         remarks.remarks = names.remarks(remarks.remarks)
         names.write()
+    remarks.add(mixed)
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
+        unmatched = len(found.unmatched)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden, unmatched)
     drop(folder)
 
 
@@ -138,6 +152,7 @@ def _write_tables(
     recipe: Recipe,
     simulated: bool,
     pseudonyms: bool,
+    n_unmatched: int,
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -145,7 +160,13 @@ def _write_tables(
     quarantine.write()
     remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    classes = Counter(labels.dropna())
+    per_image = adapter.options.get("labels_of") == "image"
+    classes = Counter((manifest["label"] if per_image else labels).dropna())
+    first_slices = manifest.dropna(subset=["volume_id"]).drop_duplicates("volume_id")["image_id"]
+    planes = dict(sorted(Counter(map(plane_of, first_slices)).items()))
+    if len(planes) > 1:
+        said = ", ".join(f"{number} {plane}" for plane, number in planes.items())
+        _log.warning("cohort %s: its volumes are sliced in several planes: %s", quarantine.cohort, said)
     write_json(
         output / "cohort.json",
         {
@@ -158,15 +179,20 @@ def _write_tables(
             "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
+            "image_filter": recipe.image_filter,
+            "image_crop": recipe.image_crop,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
+            "n_unmatched": n_unmatched,
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
+            "planes": planes,
             "n_quarantined": quarantine.n_subjects,
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
+            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
     )
 
@@ -215,7 +241,7 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
+    there = {label for record in records for label in record.labels if label is not None}
     unknown = sorted(new.keys() - there)
     if unknown:
         raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
@@ -224,8 +250,4 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     left_out = there - new.keys()
     if left_out:
         _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]
+    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

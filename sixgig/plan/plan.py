@@ -18,6 +18,7 @@ from sixgig.plan.config import complete, wanted_arms
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
+from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
@@ -145,6 +146,24 @@ class Plan:
         """Return the part of a cohort's stanza that training depends on."""
         return {name: self.config["cohorts"][cohort][name] for name in ("partitions",)}
 
+    def preparation_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that its preparation is told."""
+        return {name: value for name, value in self.cohort_options(cohort).items() if name != "metrics_of"}
+
+    def labels_of(self, cohort: str) -> str:
+        """Return what has a class on a cohort: subject or image."""
+        return labels_of(self.config["cohorts"][cohort])
+
+    @property
+    def metrics_of(self) -> dict[str, str]:
+        """What metrics count on every cohort: subject or image."""
+        return {name: metrics_of(cohort) for name, cohort in self.config["cohorts"].items()}
+
+    def image_labels(self, cohort: str) -> list[str]:
+        """Return the file with the class of each image, where images have classes of their own; else none."""
+        manifest = f"results/{self.study}/cohorts/{cohort}/manifest.csv"
+        return [manifest] if self.labels_of(cohort) == "image" else []
+
     @property
     def positives(self) -> dict[str, str | None]:
         """The positive class of every cohort, None for the default."""
@@ -236,7 +255,10 @@ class Plan:
     def figure_inputs(self, cohort: str) -> list[str]:
         """Return what the figures of one cohort show beside tables: its predictions, and what its training left."""
         suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")
-        return self.predictions("csv", cohort) + [file for name in suffixes for file in self.trainings(name, cohort)]
+        # cohort.json says in which planes the volumes lie that the pictures are of.
+        info = [f"results/{self.study}/cohorts/{cohort}/cohort.json"] if self.leaves_pictures else []
+        trainings = [file for name in suffixes for file in self.trainings(name, cohort)]
+        return self.predictions("csv", cohort) + trainings + info
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""

@@ -10,16 +10,27 @@ MANIFEST = Table(
     (
         Column("image_id", "string", "unique name of the image"),
         SUBJECT,
-        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column(
+            "label",
+            "string",
+            "class of the subject, or of the image where the cohort's labels_of is image; empty when unknown",
+            required=False,
+        ),
         Column("volume_id", "string", "volume the slice was cut from; empty for 2D cohorts", required=False),
         Column("frame", "string", "cardiac frame, ED or ES; empty when there is none", required=False),
         Column(
             "slice",
             "integer",
-            "axial index in the volume in RAS orientation, from 0; empty for 2D cohorts",
+            "index in the volume in RAS orientation, from 0, along the axis that image_id names: z (axial slices), y "
+            "(coronal) or x (sagittal); empty for 2D cohorts",
             required=False,
         ),
-        Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
+        Column(
+            "partition",
+            "integer",
+            "equal part of the slices, from 0 at the first; empty for 2D",
+            required=False,
+        ),
         Column("source", "string", "input file, relative to the cohort's folder"),
         Column(
             "official",
@@ -36,7 +47,13 @@ SPLITS = Table(
     "one row per subject and repeat; pretraining and test subjects have one row without repeat and fold",
     (
         SUBJECT,
-        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column(
+            "label",
+            "string",
+            "class of the subject; where labels_of is image, the classes of its images in sorted order with ' + ' "
+            "between them; empty when unknown",
+            required=False,
+        ),
         Column("role", "string", "pretraining, evaluation, or test (held out, scored once)"),
         Column("repeat", "integer", "repeat of the cross-validation, from 0", required=False),
         Column("fold", "integer", "fold in which the subject is tested, from 0", required=False),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from sixgig.cohorts import labels as tables
+from sixgig.cohorts import patterns
 from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Remark, Volume
-from sixgig.cohorts.csv_rows import check_overlap, label_table
 from sixgig.cohorts.dicom.choosing import ASK, WAYS
 from sixgig.cohorts.dicom.files import files_below, looks_like_dicom
 from sixgig.cohorts.dicom.folder import scan
@@ -32,7 +33,9 @@ class DicomAdapter(Adapter):
 
     name = "dicom"
     title = "DICOM series"
-    option_keys = ("labels", "select", "series", "subject", "subject_pattern", "dimensions")
+    option_keys = (
+        "labels", *tables.KEYS, *patterns.KEYS, "select", "series", "subject", "subject_pattern", "dimensions",
+    )  # fmt: skip
     layout = "a folder with DICOM files, in any folders below it"
     subject_note = "subject-level split: one subject is one PatientID"
     pseudonyms = True
@@ -75,7 +78,8 @@ class DicomAdapter(Adapter):
         """
         self.require(root)
         wanted = [*self._subjects.wanted, *self._select.wanted]
-        folder = scan(root, self._subjects, [*wanted, *(tag for role in self._roles.values() for tag in role.wanted)])
+        wanted += [tag for role in self._roles.values() for tag in role.wanted]
+        folder = scan(root, self._subjects, wanted, self.patterns.takes)
         doubts = self._subjects.check(folder.images, root, self.dimensions)
         check_selection(folder.images, self._select, root)
         if self.dimensions == 2:
@@ -84,14 +88,12 @@ class DicomAdapter(Adapter):
             found = channels(folder.images, self._select, {role: self._roles[role] for role in self.modalities}, root)
         else:
             found = volumes(folder.images, self._select, self._series, root)
-        labels = label_table(self.options)
-        if labels is not None:
-            check_overlap(labels, list(found.items), self.options["labels"]["file"])
-        return Discovery(
-            [Record(root, subject, (labels or {}).get(subject), own) for subject, own in sorted(found.items.items())],
-            [*folder.rejections, *found.rejections],
-            [*folder.remarks, *doubts, *found.remarks],
-        )
+        remarks = [*folder.remarks, *doubts, *found.remarks]
+        discovery = Discovery([], [*folder.rejections, *found.rejections], remarks)
+        labels = tables.subject_labels(self.options, sorted({subject for subject, _ in folder.images}), discovery)
+        for subject, own in sorted(found.items.items()):
+            discovery.records.append(Record(root, subject, (labels or {}).get(subject), own))
+        return discovery
 
     def read_item(self, record: Record, item: Item) -> Volume | Image2D:
         """Read one volume, or one picture."""

@@ -23,7 +23,9 @@ _LONGEST_FIRST_VALUE = 1024
 
 def files_below(root: Path) -> Iterator[Path]:
     """Yield the files below a folder in a fixed order, without hidden ones."""
-    yield from (path for path in sorted(root.rglob("*")) if not path.name.startswith(".") and path.is_file())
+    for path in sorted(root.rglob("*")):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts) and path.is_file():
+            yield path
 
 
 def looks_like_dicom(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -32,18 +32,23 @@ class Folder:
     remarks: list[Remark] = field(default_factory=list)
 
 
-def scan(root: Path, subjects: Subjects, wanted: Sequence[str | int]) -> Folder:
+def scan(
+    root: Path, subjects: Subjects, wanted: Sequence[str | int], takes: Callable[[str], bool] = lambda _: True
+) -> Folder:
     """Read the header of every DICOM file below a folder; of others their first bytes.
 
     Args:
         root: The folder.
         subjects: The rule that gives each file its subject.
         wanted: Tags to read besides the usual ones.
+        takes: Says of the path of a file whether it belongs to the cohort.
     """
     found = Folder()
     broken: list[tuple[str, str]] = []
     for path in files_below(root):
         source = path.relative_to(root).as_posix()
+        if not takes(source):
+            continue
         try:
             if not looks_like_dicom(path):
                 if path.suffix.lower() in SUFFIXES:
@@ -89,7 +94,7 @@ def _drop_copies(root: Path, found: Folder) -> None:
         known = first.setdefault(key, header) if instance else header
         if known is not header and _same_bytes(root / known.source, root / header.source):
             reason = "is a copy, byte for byte, of another file of its subject, and was left out"
-            found.remarks.append(Remark("copy", header.source, subject, reason))
+            found.remarks.append(Remark("not read", header.source, subject, reason))
         else:
             kept.append((subject, header))
     found.images[:] = kept

@@ -12,9 +12,10 @@ from sixgig.cohorts.dicom.headers import INTENSITIES, TAGS, header_of
 from sixgig.cohorts.dicom.intensities import fill_padding, read_grey
 from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.pixels import stored_pixels
-from sixgig.cohorts.dicom.values import text
+from sixgig.cohorts.dicom.values import text, whole
 from sixgig.errors import ImageError
 
+_EIGHT = 8
 _NOTHING: tuple[str, ...] = ()
 _GREYS = ("MONOCHROME1", "MONOCHROME2", "")
 
@@ -29,8 +30,8 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
         subject_id: Whose it is, for remarks.
 
     Returns:
-        Grey: float32 [H, W], rescaled, padding taken for the least intensity, dark is low; ``window`` is what the file
-        shows as black and white. Colour: uint8 [H, W, 3], RGB.
+        Grey: [H, W], rescaled, padding taken for the least intensity, dark is low; float32, or uint8 where 8 bits are
+        stored. ``window`` is what the file shows as black and white. Colour: uint8 [H, W, 3], RGB.
 
     Raises:
         ImageError: The file cannot be read, holds no image or several, or every pixel is the same.
@@ -61,6 +62,12 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
             fill_padding(array, grey.padding, source)
         if not np.isfinite(array).all():
             raise ImageError(source, "holds NaN or infinite pixels", "restore the file")
+        if (
+            (whole(plane.values, "BitsStored") or 16) <= _EIGHT
+            and array.min() >= 0
+            and (array == array.astype(np.uint8)).all()
+        ):
+            array = array.astype(np.uint8)
     if array.min() == array.max():
         raise ImageError(source, f"is constant: every pixel is {float(array.flat[0]):g}", "restore the file")
     doubts = tuple(Remark("intensity", source, subject_id, said) for said in remarks)

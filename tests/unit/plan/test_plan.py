@@ -120,7 +120,7 @@ def test_files_are_in_the_order_of_their_keys(config):
         file.removeprefix("results/default/features") for file in plan.features("npz")
     ]
     assert len(plan.trainings("json")) == len(plan.trained_keys) == 6
-    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2
+    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2 + 1
 
 
 def test_converters_are_those_of_the_package():
