@@ -62,12 +62,9 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
             fill_padding(array, grey.padding, source)
         if not np.isfinite(array).all():
             raise ImageError(source, "holds NaN or infinite pixels", "restore the file")
-        if (
-            (whole(plane.values, "BitsStored") or 16) <= _EIGHT
-            and array.min() >= 0
-            and (array == array.astype(np.uint8)).all()
-        ):
-            array = array.astype(np.uint8)
+        if (whole(plane.values, "BitsStored") or 16) <= _EIGHT:
+            small = array.clip(0, 255).astype(np.uint8)
+            array = small if np.array_equal(small, array) else array
     if array.min() == array.max():
         raise ImageError(source, f"is constant: every pixel is {float(array.flat[0]):g}", "restore the file")
     doubts = tuple(Remark("intensity", source, subject_id, said) for said in remarks)
