@@ -310,6 +310,7 @@ def test_series_as_channels(tmp_path: Path) -> None:
     assert [(one.subject_id, one.reason) for one in found.rejections] == [("p3", "its subject has no series for T2")]
     assert {(one.subject_id, one.text) for one in found.remarks} == {
         ("p1", "is of a series that is no channel"), ("p2", "is of a series that is no channel"),
+        ("p3", "its subject has no series for T2"),
     }  # fmt: skip
     (volume,) = adapter.read(found.records[0])
     assert volume.array.shape == (8, 6, 4, 2)
