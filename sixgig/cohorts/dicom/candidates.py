@@ -14,6 +14,7 @@ from sixgig.cohorts.dicom.stacks import FEWEST_SLICES, Stack, direction_of, is_l
 from sixgig.cohorts.dicom.values import text
 
 LEFT_OUT = "is left out by select"
+PICTURE = "is a picture"
 
 
 @dataclass
@@ -29,6 +30,12 @@ class Candidates:
     stacks: dict[str, list[Stack]] = field(default_factory=dict)
     passed: dict[str, list[tuple[list[str], str]]] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
+
+    @property
+    def are_pictures(self) -> bool:
+        """Whether there is nothing but radiographs and the like."""
+        reasons = [reason for passed in self.passed.values() for _, reason in passed]
+        return not self.stacks and bool(reasons) and all(reason.startswith(PICTURE) for reason in reasons)
 
     def remarks(self) -> list[Remark]:
         """Return every file that was passed over, but for those that stand in :meth:`lost`.
@@ -115,7 +122,7 @@ def _reason(plane: Plane, selection: Selection, role: Selection | None, named: b
         return problem
     if plane.position is None or plane.orientation is None:
         if is_picture(plane.values):
-            return f"is a picture ({plane.modality}), which has no place in a volume: read pictures with dimensions: 2"
+            return f"{PICTURE} ({plane.modality}), which has no place in a volume: read pictures with dimensions: 2"
         return "has no position or direction (ImagePositionPatient, ImageOrientationPatient)"
     return ""
 

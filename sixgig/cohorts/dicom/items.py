@@ -58,9 +58,12 @@ def volumes(images: Images, selection: Selection, how: str, root: object) -> Fou
     """Return a volume for each series that is chosen.
 
     Raises:
-        CohortError: See :func:`sixgig.cohorts.dicom.choosing.choose`.
+        CohortError: See :func:`sixgig.cohorts.dicom.choosing.choose`; or there are pictures alone.
     """
     candidates = find(images, selection)
+    if candidates.are_pictures:
+        reason = "holds pictures such as radiographs, each in a file of its own, and no series that makes a volume"
+        raise CohortError(root, reason, "write dimensions: 2, and every file is an image")
     chosen, said = choose(candidates.stacks, how, root)
     found = Found({}, [*candidates.rejections, *candidates.lost()], [*candidates.remarks(), *said])
     for subject, stacks in chosen.items():

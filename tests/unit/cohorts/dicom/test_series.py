@@ -279,6 +279,9 @@ def test_a_mosaic_and_colours_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_radiographs_say_how_they_are_read(tmp_path: Path) -> None:
     save(image(noise()[..., 0], PatientID="p1", Modality="DX"), tmp_path / "a.dcm")
+    with pytest.raises(CohortError, match="holds pictures such as radiographs.*\n.*write dimensions: 2"):
+        discover(tmp_path)
+    write_series(tmp_path / "ct", "p22")
     (rejection,) = discover(tmp_path).rejections
     assert rejection.reason == "is a picture (DX), which has no place in a volume: read pictures with dimensions: 2"
 
