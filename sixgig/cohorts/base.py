@@ -151,6 +151,7 @@ class Volume:
         frame: ``ED`` or ``ES``, or None.
         sources: One file per channel, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its files themselves show as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
@@ -159,6 +160,7 @@ class Volume:
     frame: str | None
     sources: tuple[str, ...]
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,12 +172,14 @@ class Image2D:
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its file itself shows as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
     image_id: str
     source: str
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 class Adapter(ABC):

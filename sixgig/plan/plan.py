@@ -104,6 +104,14 @@ class Plan:
         takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
+    def learned_file(self, cohort: str, arm: str) -> str:
+        """Return the array that a trained arm learns from."""
+        return next(iter(self.volumes_file(cohort, arm)), f"results/{self.study}/cohorts/{cohort}/images.npy")
+
+    def training_gate(self, cohort: str, arm: str) -> list[str]:
+        """Return the file that says that a trained arm has seen what it may see; none for other arms."""
+        return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
+
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
         found = get_arm(arm)
@@ -193,6 +201,12 @@ class Plan:
         asked = stanza.get("pseudonyms")
         hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
         return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
+
+    @property
+    def pretraining_fraction(self) -> float:
+        """Share of labelled subjects that are set aside for arms that learn; none when no arm does."""
+        learns = any(get_arm(name).learns for name in self.arms)
+        return float(self.config["evaluation"]["pretraining_fraction"]) if learns else 0.0
 
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
