@@ -12,22 +12,26 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.checks import check_classes
+from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +71,8 @@ def prepare_cohort(
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
-            ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
-            ``crop`` and ``crop_mm``, which are applied in this order.
+            ``partitions`` (equal parts of the slices, 4), ``classes``, ``geometry``, and ``n4``, ``spacing``,
+            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -98,7 +102,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -108,9 +113,8 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
-    if limit is not None:
-        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
+    records = choose_subjects(distinct, options, limit, seed, f"cohorts.{cohort}")
+    check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -133,7 +137,8 @@ def prepare_cohort(
         names.write()
     remarks.add(mixed)
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
+        unmatched = len(found.unmatched)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden, unmatched)
     drop(folder)
 
 
@@ -147,6 +152,7 @@ def _write_tables(
     recipe: Recipe,
     simulated: bool,
     pseudonyms: bool,
+    n_unmatched: int,
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -156,6 +162,11 @@ def _write_tables(
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     per_image = adapter.options.get("labels_of") == "image"
     classes = Counter((manifest["label"] if per_image else labels).dropna())
+    first_slices = manifest.dropna(subset=["volume_id"]).drop_duplicates("volume_id")["image_id"]
+    planes = dict(sorted(Counter(map(plane_of, first_slices)).items()))
+    if len(planes) > 1:
+        said = ", ".join(f"{number} {plane}" for plane, number in planes.items())
+        _log.warning("cohort %s: its volumes are sliced in several planes: %s", quarantine.cohort, said)
     write_json(
         output / "cohort.json",
         {
@@ -173,8 +184,10 @@ def _write_tables(
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
+            "n_unmatched": n_unmatched,
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
+            "planes": planes,
             "n_quarantined": quarantine.n_subjects,
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
@@ -221,20 +234,3 @@ def _prepare_all(
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
         )
-
-
-def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
-    if not classes:
-        return records
-    new = {old: name for name, olds in classes.items() for old in olds}
-    there = {label for record in records for label in record.labels if label is not None}
-    unknown = sorted(new.keys() - there)
-    if unknown:
-        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
-    if len(new) < sum(map(len, classes.values())):
-        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
-    left_out = there - new.keys()
-    if left_out:
-        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

@@ -57,8 +57,14 @@ def describe(study: Study, cohort: str) -> CohortView:
     ]
     if study.labels_of(cohort) == "image":
         facts[4:4] = _of_images(study, cohort, info)
+    if info.get("n_unlabelled") or info.get("n_unmatched"):
+        facts.insert(3, (tr("Labels"), _labels(info)))
     if modalities:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
+    planes = dict(info.get("planes") or {})
+    if set(planes) - {"axial"}:
+        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), said))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
@@ -75,6 +81,17 @@ def describe(study: Study, cohort: str) -> CohortView:
         dimensions=int(info.get("dimensions") or 2),
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
+    )
+
+
+def _labels(info: dict[str, Any]) -> str:
+    """Say how many subjects have a class, and how many ids of a table of labels have no subject."""
+    without, unmatched = int(info.get("n_unlabelled") or 0), int(info.get("n_unmatched") or 0)
+    return tr(
+        "{labelled} subjects with a class, {unlabelled} without; {unmatched} of the table are not in the cohort",
+        labelled=numbers.count(int(info.get("n_subjects") or 0) - without),
+        unlabelled=numbers.count(without),
+        unmatched=numbers.count(unmatched),
     )
 
 

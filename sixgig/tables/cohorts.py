@@ -21,10 +21,16 @@ MANIFEST = Table(
         Column(
             "slice",
             "integer",
-            "axial index in the volume in RAS orientation, from 0; empty for 2D cohorts",
+            "index in the volume in RAS orientation, from 0, along the axis that image_id names: z (axial slices), y "
+            "(coronal) or x (sagittal); empty for 2D cohorts",
             required=False,
         ),
-        Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
+        Column(
+            "partition",
+            "integer",
+            "equal part of the slices, from 0 at the first; empty for 2D",
+            required=False,
+        ),
         Column("source", "string", "input file, relative to the cohort's folder"),
         Column(
             "official",

@@ -120,7 +120,7 @@ def test_files_are_in_the_order_of_their_keys(config):
         file.removeprefix("results/default/features") for file in plan.features("npz")
     ]
     assert len(plan.trainings("json")) == len(plan.trained_keys) == 6
-    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2
+    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2 + 1
 
 
 def test_converters_are_those_of_the_package():
@@ -152,7 +152,11 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
     }  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         Plan(config)
-    for part in ("cohorts.brats_phantom", "cohorts.acdc_phantom", f"weights.efficientnet_lite0: {tmp_path}/w.pth"):
+    for part in (
+        "cohorts.brats_phantom",
+        "cohorts.acdc_phantom",
+        f"weights.efficientnet_lite0.source.file.path: {tmp_path}/w.pth",
+    ):
         assert part in str(caught.value)
 
 
