@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
+from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import CohortError, ConfigError
+from sixgig.runtime.paths import user_path
 from sixgig.tables.classes import joined_classes
 
 #: What to do about a subject whose images are of several classes.
@@ -87,11 +89,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One input left out, with the reason: a row of quarantine.csv."""
+    """One input left out, with the reason: a row of quarantine.csv.
+
+    Attributes:
+        file: The file, relative to the cohort's root where it lies below it.
+        subject_id: Whose it is; None when nobody knows.
+        reason: What is wrong, as the end of a sentence.
+        passing: Whether the file could not be reached and may be all right: it is looked at again by every run.
+    """
 
     file: str
     subject_id: str | None
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,11 +124,19 @@ class Remark:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
+    """What a cohort's folder holds.
+
+    Attributes:
+        records: Usable subjects in a fixed order.
+        rejections: Inputs left out before any image is read.
+        remarks: What is to be known of the others, and files passed over on purpose.
+        unmatched: Ids of a table of labels that no subject has.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,7 @@ class Volume:
         frame: ``ED`` or ``ES``, or None.
         sources: One file per channel, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its files themselves show as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
@@ -141,6 +160,7 @@ class Volume:
     frame: str | None
     sources: tuple[str, ...]
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,12 +172,14 @@ class Image2D:
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its file itself shows as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
     image_id: str
     source: str
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 class Adapter(ABC):
@@ -189,11 +211,14 @@ class Adapter(ABC):
     pseudonyms: ClassVar[bool] = False
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
+    #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
+    opens_files: ClassVar[bool] = False
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         self.options = dict(options or {})
+        self.patterns = FilePatterns(self.options)
         self.modalities = self.known_modalities if modalities is None else tuple(modalities)
         unknown = [name for name in self.modalities if name not in self.known_modalities]
         if (
@@ -236,6 +261,30 @@ class Adapter(ABC):
             ImageError: See :meth:`read_item`.
         """
         return (self.read_item(record, item) for item in record.items)
+
+    def listed_files(self, root: Path) -> Iterable[Path] | None:
+        """Return the files that the cohort is read from, where these are not all files below ``root``; else None."""
+        del root
+        return None
+
+    def tables(self) -> list[Path]:
+        """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
+        labels = self.options.get("labels")
+        return [user_path(labels["file"])] if isinstance(labels, Mapping) and "file" in labels else []
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the files that classes, subjects or the list of images come from, and that a user may edit.
+
+        Args:
+            root: The cohort's folder or file; it has passed :meth:`missing`.
+        """
+        del root
+        labels = self.options.get("labels")
+        return [user_path(labels["file"])] if labels and "file" in labels else []
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        return self.patterns.why_not(file)
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

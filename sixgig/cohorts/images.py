@@ -24,13 +24,16 @@ from sixgig.cohorts.deep_pictures import (
     read_deep_colour,
     read_unknown_tiff,
 )
+from sixgig.cohorts.dicom.files import SUFFIXES as DICOM
+from sixgig.cohorts.dicom.picture import read_dicom_picture
+from sixgig.cohorts.not_pictures import what_it_is
 from sixgig.cohorts.pages import choose_page
 from sixgig.errors import ImageError
 
 #: Suffixes of files that :func:`read_picture` reads.
 PICTURES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jp2", ".j2k", ".pbm", ".pgm",
-    ".ppm", ".pnm",
+    ".ppm", ".pnm", *DICOM,
 )  # fmt: skip
 #: What they may be, whatever their suffix says.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM")
@@ -103,7 +106,7 @@ def _decode(data: bytes, place: object) -> Decoded:
     except UnidentifiedImageError as error:
         unknown = read_unknown_tiff(data, place)
         if unknown is None:
-            raise ImageError(place, "is not an image", _NEXT_STEP) from error
+            raise ImageError(place, *what_it_is(data)) from error
         return Decoded(unknown)
     with image:
         sayings: list[tuple[Any, str]] = [("not read", text) for text in choose_page(image, place)]
@@ -154,6 +157,8 @@ def read_picture(path: Path, source: str, item_id: str) -> Image2D:
         ImageError: It cannot be used.
         OSError: The file cannot be opened.
     """
+    if path.suffix.lower() in DICOM:
+        return read_dicom_picture(path, source, item_id)
     data = path.read_bytes()
     decoded = decode_image(io.BytesIO(data), source)
     return Image2D(decoded.array, item_id, source, decoded.remarks(source))

@@ -51,7 +51,7 @@ def read_options(
             raise ConfigError(f"cohorts.{cohort}.{key}", "is not an option of a cohort", f"use {', '.join(_KEYS)}")
         if key == "labels_of":
             continue
-        if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
+        if key in own - set(adapter.option_keys) - set(_KEYS) and given[key] not in ({}, []):
             _log.warning("cohorts.%s.%s has no effect: %s does not use it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
         raise ConfigError(
@@ -143,14 +143,14 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, z-scores and the range do not use them."""
-    methods = ("percentile", "zscore", "range", "window")
+    """Read low and high: percentiles have defaults for them; z-scores, ranges and stored windows do not use them."""
+    methods = ("percentile", "zscore", "range", "window", "stored")
     method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method in ("zscore", "range"):
+    if method not in ("percentile", "window"):
         if limits:
             raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
         return Normalisation(method)

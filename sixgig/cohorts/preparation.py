@@ -13,20 +13,23 @@ import numpy as np
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.checks import check_classes
+from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.workers import results
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
@@ -107,7 +110,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -117,12 +121,8 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    hold_out = bool(options.get("official_splits"))
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
-    if limit is not None:
-        # A held-out test set is the authors' and stays whole.
-        is_test = [hold_out and record.official == "test" for record in records]
-        records = [records[index] for index in subset([record.classes for record in records], is_test, limit, seed)]
+    records = choose_subjects(distinct, options, limit, seed, f"cohorts.{cohort}")
+    check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -146,14 +146,15 @@ def prepare_cohort(
         remarks.add(mixed)
         settled = settle_copies(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
-            policy=options.get("duplicates") or STOP, hold_out=hold_out,
+            policy=options.get("duplicates") or STOP,
+            hold_out=bool(options.get("official_splits")),
             per_image=adapter.options.get("labels_of") == "image", failed_list=failed_copies,
         )  # fmt: skip
         if len(settled.rows) < len(rows):
             _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
         COPIES.write(settled.table, output / "copies.csv")
-        facts = {"pseudonyms": hidden, "copies": settled.facts}
+        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": hidden, "copies": settled.facts}
         _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
     drop(folder)
 
@@ -248,20 +249,3 @@ def _prepare_all(
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
         )
-
-
-def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
-    if not classes:
-        return records
-    new = {old: name for name, olds in classes.items() for old in olds}
-    there = {label for record in records for label in record.labels if label is not None}
-    unknown = sorted(new.keys() - there)
-    if unknown:
-        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
-    if len(new) < sum(map(len, classes.values())):
-        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
-    left_out = there - new.keys()
-    if left_out:
-        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

@@ -98,7 +98,13 @@ def planes_of(volume: Volume, recipe: Recipe) -> Planes:
     # All of the foreground counts for the intensities, also where the centre crop leaves it out.
     inner = None if mask is None else mask[box]
     ranges = tuple(
-        find_range(array[..., channel][box], inner, recipe.normalisation, sources[min(channel, len(sources) - 1)])
+        find_range(
+            array[..., channel][box],
+            inner,
+            recipe.normalisation,
+            sources[min(channel, len(sources) - 1)],
+            volume.window if array.shape[3] == 1 else None,
+        )
         for channel in range(array.shape[3])
     )
     if recipe.crop == "centre" and recipe.crop_mm is not None:

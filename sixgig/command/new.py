@@ -54,8 +54,8 @@ def _look_at(source: Path, labels: Path | None) -> Findings:
         raise ConfigError(source, reason, "change to a folder outside your data, then run sixgig new again")
     proposal = propose(source, labels)
     records, adapter = proposal.discovery.records, proposal.adapter
-    labels = [label for _, label, _ in _labelled(proposal)]
-    classes = Counter(label for label in labels if label is not None)
+    given = [label for _, label, _ in _labelled(proposal)]
+    classes = Counter(label for label in given if label is not None)
     if len(classes) < 2:
         names = ", ".join(classes) or "none"
         reason = f"holds {len(records)} subjects of {len(classes)} classes ({names}), and a study needs two classes"
@@ -68,7 +68,7 @@ def _look_at(source: Path, labels: Path | None) -> Findings:
         f"Classes: {', '.join(f'{name} ({count})' for name, count in sorted(classes.items()))}",
     ]
     findings = Findings(cohort_name(source), proposal.stanza, found, [*proposal.notes, adapter.subject_note])
-    unlabelled = labels.count(None)
+    unlabelled = given.count(None)
     if unlabelled:
         what = "images" if "labels_of" in proposal.stanza else "subjects"
         findings.notes.append(f"{unlabelled} {what} have no class: arms that learn see them, nothing is tested on them")

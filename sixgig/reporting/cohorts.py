@@ -61,6 +61,8 @@ def describe(study: Study, cohort: str) -> CohortView:
         facts.insert(-1, (tr("Pretraining"), tr("no subject with a class is set aside for it")))
     if study.labels_of(cohort) == "image":
         facts[4:4] = _of_images(study, cohort, info)
+    if info.get("n_unlabelled") or info.get("n_unmatched"):
+        facts.insert(3, (tr("Labels"), _labels(info)))
     if modalities:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     planes = dict(info.get("planes") or {})
@@ -84,6 +86,17 @@ def describe(study: Study, cohort: str) -> CohortView:
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
         near_copies=copies.across(cohort, study.leakage(cohort)),
+    )
+
+
+def _labels(info: dict[str, Any]) -> str:
+    """Say how many subjects have a class, and how many ids of a table of labels have no subject."""
+    without, unmatched = int(info.get("n_unlabelled") or 0), int(info.get("n_unmatched") or 0)
+    return tr(
+        "{labelled} subjects with a class, {unlabelled} without; {unmatched} of the table are not in the cohort",
+        labelled=numbers.count(int(info.get("n_subjects") or 0) - without),
+        unlabelled=numbers.count(without),
+        unmatched=numbers.count(unmatched),
     )
 
 
