@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import CohortError, ConfigError
+from sixgig.runtime.paths import user_path
 from sixgig.tables.classes import joined_classes
 
 #: What to do about a subject whose images are of several classes.
@@ -88,11 +89,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One input left out, with the reason: a row of quarantine.csv."""
+    """One input left out, with the reason: a row of quarantine.csv.
+
+    Attributes:
+        file: The file, relative to the cohort's root where it lies below it.
+        subject_id: Whose it is; None when nobody knows.
+        reason: What is wrong, as the end of a sentence.
+        passing: Whether the file could not be reached and may be all right: it is looked at again by every run.
+    """
 
     file: str
     subject_id: str | None
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +211,8 @@ class Adapter(ABC):
     pseudonyms: ClassVar[bool] = False
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
+    #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
+    opens_files: ClassVar[bool] = False
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 
@@ -251,6 +262,16 @@ class Adapter(ABC):
         """
         return (self.read_item(record, item) for item in record.items)
 
+    def listed_files(self, root: Path) -> Iterable[Path] | None:
+        """Return the files that the cohort is read from, where these are not all files below ``root``; else None."""
+        del root
+        return None
+
+    def tables(self) -> list[Path]:
+        """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
+        labels = self.options.get("labels")
+        return [user_path(labels["file"])] if isinstance(labels, Mapping) and "file" in labels else []
+
     def label_files(self, root: Path) -> list[Path]:
         """Return the files that classes, subjects or the list of images come from, and that a user may edit.
 
@@ -259,7 +280,7 @@ class Adapter(ABC):
         """
         del root
         labels = self.options.get("labels")
-        return [Path(labels["file"]).expanduser()] if labels and "file" in labels else []
+        return [user_path(labels["file"])] if labels and "file" in labels else []
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""

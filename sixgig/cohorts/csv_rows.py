@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.cohorts.checks import did_you_mean
 from sixgig.cohorts.csv_text import clean, read_text
 from sixgig.errors import CohortError
 
@@ -16,6 +17,16 @@ _DELIMITERS = ",;\t|"
 _TOLD = re.compile(r'\s*"?sep=(.)"?[ ,;]*(\r\n|\r|\n)', re.IGNORECASE)
 #: The header is looked for in this many lines: above it there may be a title.
 _ABOVE = 30
+
+
+class MissingColumnError(CohortError):
+    """A CSV lacks a column that the study file names.
+
+    Attributes:
+        column: The first one that is not there.
+    """
+
+    column = ""
 
 
 class Row(dict[str, str]):
@@ -53,12 +64,14 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     header = table[place][1]
     lacking = [name for name in required if name not in header]
     if lacking:
-        raise CohortError(
+        missing = MissingColumnError(
             path,
             f"lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; "
             f"it has {', '.join(name for name in header if name)}",
-            "name its columns in the study file, or rename them in the CSV",
+            f"{did_you_mean(lacking[0], header)}name its columns in the study file, or rename them in the CSV",
         )
+        missing.column = lacking[0]
+        raise missing
     twice = sorted({name for name in required if header.count(name) > 1})
     if twice:
         raise CohortError(path, f"has the column {twice[0]} twice", "rename one of the two")

@@ -15,6 +15,7 @@ from sixgig.cohorts.base import Discovery, Remark
 from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.csv_text import clean
 from sixgig.errors import CohortError
+from sixgig.runtime.paths import user_path
 
 #: Keys of a cohort's stanza that say which cells hold no class.
 KEYS = ("missing", "classes")
@@ -101,7 +102,7 @@ def subject_labels(options: Mapping[str, Any], names: Sequence[str], found: Disc
     asked = options.get("labels")
     if not asked:
         return None
-    file = Path(asked["file"]).expanduser()
+    file = user_path(asked["file"])
     columns = asked.get("subject", "subject_id"), asked.get("label", "label")
     labels = read_labels(file, *columns, ClassCells.of(options), found)
     compare_ids(file, labels, names, found, float(asked.get("max_unmatched", MAX_UNMATCHED)))

@@ -22,7 +22,7 @@ class Normalisation:
     Attributes:
         method: ``percentile``: two percentiles of the foreground become 0 and 1. ``zscore``: three standard deviations
             below and above the foreground's mean do. ``range``: its least and its greatest do. ``window``: two
-            intensities do (CT). ``stored``: those do that the file itself shows as black and as white.
+            intensities do (CT). ``stored``: those that the files themselves show as black and as white do.
         low: Lower percentile or intensity.
         high: Upper percentile or intensity.
     """

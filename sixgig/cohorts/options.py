@@ -17,7 +17,9 @@ _VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm", "plane",
 _FOREGROUNDS = ("nonzero", "all", "otsu")
 _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of")
+_OTHER_KEYS = (
+    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "duplicates",
+)  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
 _CHANNELS_OF_AN_IMAGE = 3
@@ -141,14 +143,14 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, the others do not use them."""
+    """Read low and high: percentiles have defaults for them; z-scores, ranges and stored windows do not use them."""
     methods = ("percentile", "zscore", "range", "window", "stored")
     method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method in ("zscore", "range", "stored"):
+    if method not in ("percentile", "window"):
         if limits:
             raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
         return Normalisation(method)

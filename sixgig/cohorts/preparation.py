@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv, remarks.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, copies.csv, quarantine.csv, remarks.csv, cohort.json."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.checks import check_classes
+from sixgig.cohorts.choosing import choose_subjects
+from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.leftovers import leftovers
@@ -22,14 +26,14 @@ from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
+from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.workers import results
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
-from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.cohorts import COPIES, MANIFEST
 from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
@@ -50,6 +54,7 @@ def prepare_cohort(
     workers: int = 1,
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
+    failed_copies: Path | None = None,
     digest: str = "",
     key_table: Path | None = None,
 ) -> None:
@@ -71,7 +76,8 @@ def prepare_cohort(
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
             ``partitions`` (equal parts of the slices, 4), ``classes``, ``geometry``, and ``n4``, ``spacing``,
-            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order.
+            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order;
+            and ``duplicates`` and ``official_splits``.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -80,13 +86,16 @@ def prepare_cohort(
             continues after them, unless options, ``digest`` or their files have changed.
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
+        failed_copies: Where the list of copies goes when they stop the cohort; see
+            :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
         CohortError: The cohort is not where the config says, is empty, or lost too many subjects (``failed_list``
-            is written in that case), or the disk is full.
+            is written in that case), the disk is full, or copies contradict each other.
+        LeakageError: Copies lie on both sides of an official test set that is held out.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
@@ -112,9 +121,8 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(distinct, options.get("classes"), f"cohorts.{cohort}.classes")
-    if limit is not None:
-        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
+    records = choose_subjects(distinct, options, limit, seed, f"cohorts.{cohort}")
+    check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -127,18 +135,27 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
-    mixed = mixed_depths(rows, remarks.remarks)
-    hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
-    if hidden:
-        names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
-        rows = names.manifest_rows(rows)
-        quarantine.rejections = names.rejections(quarantine.rejections)
-        remarks.remarks = names.remarks(remarks.remarks)
-        names.write()
-    remarks.add(mixed)
+        mixed = mixed_depths(rows, remarks.remarks)
+        hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
+        if hidden:
+            names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+            rows = names.manifest_rows(rows)
+            quarantine.rejections = names.rejections(quarantine.rejections)
+            remarks.remarks = names.remarks(remarks.remarks)
+            names.write()
+        remarks.add(mixed)
+        settled = settle_copies(
+            rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
+            policy=options.get("duplicates") or STOP,
+            hold_out=bool(options.get("official_splits")),
+            per_image=adapter.options.get("labels_of") == "image", failed_list=failed_copies,
+        )  # fmt: skip
+        if len(settled.rows) < len(rows):
+            _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
-        unmatched = len(found.unmatched)
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden, unmatched)
+        COPIES.write(settled.table, output / "copies.csv")
+        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": hidden, "copies": settled.facts}
+        _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
     drop(folder)
 
 
@@ -151,8 +168,7 @@ def _write_tables(
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
-    pseudonyms: bool,
-    n_unmatched: int,
+    further: dict[str, Any],
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -176,7 +192,6 @@ def _write_tables(
             "dimensions": adapter.dimensions,
             "subject_note": adapter.subject_note,
             "simulated": simulated,
-            "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
             "image_filter": recipe.image_filter,
@@ -184,13 +199,13 @@ def _write_tables(
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
-            "n_unmatched": n_unmatched,
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "planes": planes,
             "n_quarantined": quarantine.n_subjects,
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
+            **further,
             "bytes": n_bytes,
             **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
@@ -234,20 +249,3 @@ def _prepare_all(
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
         )
-
-
-def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
-    if not classes:
-        return records
-    new = {old: name for name, olds in classes.items() for old in olds}
-    there = {label for record in records for label in record.labels if label is not None}
-    unknown = sorted(new.keys() - there)
-    if unknown:
-        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
-    if len(new) < sum(map(len, classes.values())):
-        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
-    left_out = there - new.keys()
-    if left_out:
-        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

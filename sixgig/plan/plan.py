@@ -10,14 +10,17 @@ from sixgig.arms.base import FeatureArm, PretrainedArm
 from sixgig.arms.registry import control_key, get_arm, looks
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import load_adapter
-from sixgig.errors import ConfigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.files import check_files
+from sixgig.plan.inputs import CohortInput
+from sixgig.plan.study_file import Study
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
+from sixgig.runtime.paths import user_path
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
 
@@ -31,13 +34,17 @@ class Plan:
     Args:
         config: What YAML gave, before defaults.
         conda: Whether Snakemake builds the environments with conda.
+        study: The files that it was read from, for the lines in messages; None when there are none.
+        look: Whether to look for the files that the study names.
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
-    def __init__(self, config: Mapping[str, Any], conda: bool = False) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], conda: bool = False, study: Study | None = None, look: bool = True
+    ) -> None:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
@@ -46,9 +53,15 @@ class Plan:
         self.feature_arms = [name for name in self.arms if name not in self.image_arms]
         self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
+        #: The files of every cohort, by its name.
+        self.inputs = {
+            name: CohortInput(name, stanza, Path(f"results/{self.study}/cohorts/{name}"))
+            for name, stanza in self.config["cohorts"].items()
+        }
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
-        self._check_files()
+        if look:
+            check_files(self.config, study or Study())
 
     @property
     def methods(self) -> list[tuple[str, str]]:
@@ -90,6 +103,14 @@ class Plan:
         """Return the volumes that an arm trains on and encodes; none for arms that see images."""
         takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
+
+    def learned_file(self, cohort: str, arm: str) -> str:
+        """Return the array that a trained arm learns from."""
+        return next(iter(self.volumes_file(cohort, arm)), f"results/{self.study}/cohorts/{cohort}/images.npy")
+
+    def training_gate(self, cohort: str, arm: str) -> list[str]:
+        """Return the file that says that a trained arm has seen what it may see; none for other arms."""
+        return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
@@ -172,7 +193,7 @@ class Plan:
     def splits_file(self, cohort: str) -> list[str]:
         """Return the splits that the user gives for a cohort; none when they are drawn."""
         given = self.config["cohorts"][cohort].get("splits_file")
-        return [str(Path(given).expanduser())] if given else []
+        return [str(user_path(given))] if given else []
 
     def key_table(self, cohort: str) -> str:
         """Return the table that says which pseudonym stands for whom; empty for a cohort without pseudonyms."""
@@ -180,6 +201,12 @@ class Plan:
         asked = stanza.get("pseudonyms")
         hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
         return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
+
+    @property
+    def pretraining_fraction(self) -> float:
+        """Share of labelled subjects that are set aside for arms that learn; none when no arm does."""
+        learns = any(get_arm(name).learns for name in self.arms)
+        return float(self.config["evaluation"]["pretraining_fraction"]) if learns else 0.0
 
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
@@ -308,27 +335,3 @@ class Plan:
             if options["on_missing_environment"] == "fail":
                 interpreter.require()
         return found
-
-    def _check_files(self) -> None:
-        from sixgig.cohorts.options import read_options
-        from sixgig.cohorts.registry import check_source
-
-        missing = []
-        for name, cohort in self.config["cohorts"].items():
-            read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
-            path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
-            if path is not None:
-                missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
-            for given in self.splits_file(name):
-                if not Path(given).is_file():
-                    missing.append(f"cohorts.{name}.splits_file: {given} does not exist")
-        for name, weights in self.config["weights"].items():
-            file = weights["source"].get("file")
-            if file is not None and not Path(file["path"]).expanduser().is_file():
-                missing.append(f"weights.{name}: {file['path']} does not exist")
-        if missing:
-            raise ConfigError(
-                f"study {self.study}",
-                "needs files that are not there:\n    " + "\n    ".join(missing),
-                "put the files there, or correct `source` in the study file",
-            )

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pandas as pd
 
 from sixgig.evaluation.classes import positive_class
-from sixgig.reporting import contact_sheet, views
+from sixgig.reporting import contact_sheet, copies, views
 from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
@@ -34,6 +34,7 @@ class CohortView:
     dimensions: int
     preview: str | None
     duplicates: TableView
+    near_copies: TableView
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -52,9 +53,12 @@ def describe(study: Study, cohort: str) -> CohortView:
         (tr("Dimensions"), f"{info.get('dimensions', numbers.MISSING)}D"),
         (tr("Subjects"), numbers.count(splits["subject_id"].nunique())),
         (tr("Images"), numbers.count(len(manifest))),
+        (tr("Copies"), copies.sentence(info.get("copies") or {})),
         (tr("Cross-validation"), _folds(evaluation)),
         (tr("Splits SHA-256"), study.splits_sha256(cohort)),
     ]
+    if not ((splits["role"] == "pretraining") & splits["label"].notna()).any():
+        facts.insert(-1, (tr("Pretraining"), tr("no subject with a class is set aside for it")))
     if study.labels_of(cohort) == "image":
         facts[4:4] = _of_images(study, cohort, info)
     if info.get("n_unlabelled") or info.get("n_unmatched"):
@@ -81,6 +85,7 @@ def describe(study: Study, cohort: str) -> CohortView:
         dimensions=int(info.get("dimensions") or 2),
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
+        near_copies=copies.across(cohort, study.leakage(cohort)),
     )
 
 
@@ -134,9 +139,10 @@ def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:
         for name, value in gate.items()
         if name not in ("passed", "cohort", "cost")
     ]
+    near = gate.get("near_copies_across")
     words = {
         True: tr("Leakage gate passed"),
-        False: tr("Leakage gate FAILED"),
+        False: copies.warning(len(near)) if near else tr("Leakage gate FAILED"),
         None: tr("Leakage gate: result not stated"),
     }
     passed = None if result is None else bool(result)

@@ -70,6 +70,32 @@ QUARANTINE = Table(
     ),
 )
 
+COPIES = Table(
+    "copies.csv",
+    "images of different subjects that are copies of each other (volumes, in cohorts of volumes), and what was done",
+    (
+        Column("image_id", "string", "the image, or the volume_id of a volume"),
+        Column("subject_id", "string", "subject (patient) before anything was done"),
+        Column("label", "string", "class that the image came with; empty when unknown", required=False),
+        Column("official", "string", "training or test where the cohort's authors published sets", required=False),
+        Column(
+            "group",
+            "integer",
+            "copies of one picture, counted from 1; empty for what goes with a subject that is left out",
+            required=False,
+        ),
+        Column("copy_of", "string", "earlier image that it is most like; empty for the first", required=False),
+        Column("kind", "string", "identical (same pixels) or near", required=False),
+        Column("orientation", "string", "how copy_of has to be turned to lie as this image does", required=False),
+        Column("r", "number", "correlation with copy_of in that orientation", required=False),
+        Column(
+            "action",
+            "string",
+            "none, kept, dropped, dropped: contradictory labels, or the subject that the image is now of",
+        ),
+    ),
+)
+
 REMARKS = Table(
     "remarks.csv",
     "what is to be known of inputs that were used, and of files that were passed over on purpose",

@@ -38,6 +38,7 @@ class DicomAdapter(Adapter):
     )  # fmt: skip
     layout = "a folder with DICOM files, in any folders below it"
     subject_note = "subject-level split: one subject is one PatientID"
+    opens_files = True
     pseudonyms = True
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:

@@ -55,10 +55,27 @@ class TableAdapter(Adapter):
             return [f"{root} does not exist"]
         return [] if _csv(root) else [f"{root} is not a CSV file and does not hold exactly one"]
 
+    def listed_files(self, root: Path) -> list[Path]:
+        """Return the CSV and the files that it names; what else lies in its folder does not belong to the cohort."""
+        path = _csv(root)
+        if path is None:
+            return []
+        try:
+            rows = read_rows(path, ())
+        except CohortError:  # discover() says why
+            return [path]
+        named = (path.parent / row[column] for row in rows for column in self._paths.values() if row.get(column))
+        return [path, *dict.fromkeys(named)]
+
     def label_files(self, root: Path) -> list[Path]:
         """Return the table itself."""
         path = _csv(root)
         return [path] if path else []
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file beside those of the table is not read, None when its name does not tell."""
+        reason = super().why_not_read(file)
+        return reason or ("the table does not name it" if file.lower().endswith((*PICTURES, *_VOLUMES)) else None)
 
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""

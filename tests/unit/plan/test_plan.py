@@ -45,6 +45,15 @@ def test_arms_without_controls_and_tracking(config):
     assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
 
 
+def test_nothing_is_set_aside_when_no_arm_learns(config):
+    config["evaluation"] = {"pretraining_fraction": 0.4}
+    assert Plan(config).pretraining_fraction == 0.4
+    config["arms"] = {name: config["arms"][name] for name in ("vit_pure", "vit_sparse")}
+    assert Plan(config).pretraining_fraction == 0.4  # a dictionary is learned
+    del config["arms"]["vit_sparse"]
+    assert Plan(config).pretraining_fraction == 0.0
+
+
 def test_trained_arms_encode_with_what_they_learned(config):
     plan = Plan(config)
     trained = "results/default/pretraining/elpv/vit_contrastive.safetensors"
@@ -152,7 +161,11 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
     }  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         Plan(config)
-    for part in ("cohorts.brats_phantom", "cohorts.acdc_phantom", f"weights.efficientnet_lite0: {tmp_path}/w.pth"):
+    for part in (
+        "cohorts.brats_phantom",
+        "cohorts.acdc_phantom",
+        f"weights.efficientnet_lite0.source.file.path: {tmp_path}/w.pth",
+    ):
         assert part in str(caught.value)
 
 
