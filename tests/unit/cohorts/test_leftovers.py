@@ -30,7 +30,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     for label in "ab":
         picture(tmp_path / label / "deep" / "1.png")
     picture(tmp_path / "beside.png")
-    for file in ("README", "a/notes.txt", "a/x.dcm", "more.zip", "a/2.tar.gz", "a/deep/v.nii.gz", "a/Thumbs.db",
+    for file in ("README", "a/notes.txt", "a/x.mha", "more.zip", "a/2.tar.gz", "a/deep/v.nii.gz", "a/Thumbs.db",
                  ".DS_Store", "b/._1.png", ".git/config", "__MACOSX/a/._1.png"):  # fmt: skip
         (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / file).write_text("x")
@@ -40,7 +40,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
         "a/2.tar.gz": "an archive: unpack it, if it belongs to the cohort",
         "a/deep/v.nii.gz": "a .nii.gz file that this adapter does not read",
         "a/notes.txt": "a .txt file that this adapter does not read",
-        "a/x.dcm": "a .dcm file that this adapter does not read",
+        "a/x.mha": "a .mha file that this adapter does not read",
         "beside.png": "a picture that lies in no folder of a class",
         "c": "an empty folder",
         "more.zip": "an archive: unpack it, if it belongs to the cohort",
