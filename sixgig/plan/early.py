@@ -159,7 +159,7 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     from sixgig.evaluation.checks import check_folds, check_given_splits
 
     check_classes(records, stanza, f"cohorts.{name}")
-    evaluation = plan.config["evaluation"]
+    evaluation = plan.config["evaluation"] | {"pretraining_fraction": plan.pretraining_fraction}
     given = plan.splits_file(name)
     if not given:
         check_folds(records, evaluation, stanza, name)

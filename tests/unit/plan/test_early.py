@@ -115,13 +115,13 @@ def test_a_right_study_is_planned(plan_of):
         (
             "folds: 3",
             "folds: 10",
-            r"study.yaml:17: config key evaluation.folds: is 10, and in cohort pics class 'HGG' has 9 "
-            r"evaluation subjects \(and 3 for pretraining\); 10 folds need 10\n.*set evaluation.folds to at most 9, ",
+            r"study.yaml:17: config key evaluation.folds: is 10, and in cohort pics class 'LGG' has 9 "
+            r"evaluation subjects \(and 0 for pretraining\); 10 folds need 10\n.*set evaluation.folds to at most 9, ",
         ),
         (
             "positive: HGG",
             "limit: 5",
-            r"evaluation.folds: is 3, and in cohort pics class 'HGG' has 2 .*\n.*cohort's limit",
+            r"evaluation.folds: is 3, and in cohort pics class 'LGG' has 2 .*\n.*cohort's limit",
         ),
         (
             "positive: HGG",
@@ -175,6 +175,14 @@ def test_a_right_study_is_planned(plan_of):
 def test_mistakes_are_found_before_a_job_runs(plan_of, old, new, message):
     with pytest.raises(SixgigError, match=message):
         plan_of(changed((old, new)))
+
+
+def test_subjects_that_arms_learn_from_are_not_tested(plan_of):
+    text = changed(("baseline_cnn: {weights: w}", "vit_pure: {weights: w}\n  vit_sparse: {}"), ("folds: 3", "folds: 8"))
+    reason = r"is 8, and in cohort pics class 'LGG' has 7 evaluation subjects \(and 2 for pretraining\); 8 folds need 8"
+    with pytest.raises(SixgigError, match=reason):
+        plan_of(text)
+    plan_of(text, "evaluation={pretraining_fraction: 0.1}")
 
 
 def test_a_pinned_file_is_found_to_be_right(plan_of):
