@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,15 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     Raises:
         SixgigError: A job would fail; the place is a key of the study.
     """
+    # With conda the jobs have an environment of their own, and this one may lack what they have: they will say it then.
     if plan.config["device"] == "cuda" and jobs_here:
-        _check_card()
-    _check_weights(plan.config["weights"])
+        with suppress(ModuleNotFoundError):
+            _check_card()
+    with suppress(ModuleNotFoundError):
+        _check_weights(plan.config["weights"])
     for name in plan.cohorts:
-        _check_cohort(plan, study, name)
+        with suppress(ModuleNotFoundError):
+            _check_cohort(plan, study, name)
 
 
 def _check_card() -> None:

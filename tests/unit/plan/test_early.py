@@ -235,6 +235,18 @@ def test_cuda_without_a_card(plan_of, no_card, monkeypatch):
         plan_of(text)
 
 
+def test_what_this_environment_lacks_is_left_to_the_jobs(plan_of, monkeypatch):
+    """With conda, Snakemake's own environment need not have torch and timm."""
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    for module in ("torch", "timm"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("sixgig.weights.model_names.is_surely_known", lambda model: False)
+    plan = plan_of(changed(("study: x", "study: x\ndevice: cuda")))
+    assert plan.config["device"] == "cuda"
+    with pytest.raises(SixgigError, match="there is no class 'hgg'"):
+        plan_of(changed(("positive: HGG", "positive: hgg")))
+
+
 def test_a_folder_with_many_files_is_not_opened_for_planning(plan_of, monkeypatch):
     from sixgig.cohorts.adapters.image_folder import ADAPTER
 
