@@ -155,6 +155,8 @@ def _check_losses(found: Discovery, name: str, max_fraction: float) -> None:
     if n_lost > max_fraction * n_found:
         error = too_many_lost(place, name, found.rejections, n_lost, n_found, max_fraction)
         step = "correct these files, or the keys of the cohort that they are found by; or raise quarantine.max_fraction"
+        if any("does not exist" in rejection.reason for rejection in found.rejections):
+            step += ". Relative paths in a table start in the folder of the table"
         raise CohortError(place, error.reason, step)
 
 

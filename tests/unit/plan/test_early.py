@@ -177,6 +177,15 @@ def test_mistakes_are_found_before_a_job_runs(plan_of, old, new, message):
         plan_of(changed((old, new)))
 
 
+def test_paths_in_a_table_start_in_its_folder(plan_of, data):
+    rows = (data / "tab/list.csv").read_text().replace(".png", ".PNG").splitlines()
+    (data / "elsewhere.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(
+        SixgigError, match=r"study.yaml:9: .*000.PNG does not exist.*\n.*in a table start in the folder of"
+    ):
+        plan_of(changed(("tab/list.csv", "elsewhere.csv")))
+
+
 def test_subjects_that_arms_learn_from_are_not_tested(plan_of):
     text = changed(("baseline_cnn: {weights: w}", "vit_pure: {weights: w}\n  vit_sparse: {}"), ("folds: 3", "folds: 8"))
     reason = r"is 8, and in cohort pics class 'LGG' has 7 evaluation subjects \(and 2 for pretraining\); 8 folds need 8"
