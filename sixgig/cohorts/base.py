@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -160,6 +160,16 @@ class Adapter(ABC):
         Raises:
             ImageError: A file of the subject cannot be used; its ``place`` is the file.
         """
+
+    def listed_files(self, root: Path) -> Iterable[Path] | None:
+        """Return the files that the cohort is read from, where these are not all files below ``root``; else None."""
+        del root
+        return None
+
+    def tables(self) -> list[Path]:
+        """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
+        labels = self.options.get("labels")
+        return [Path(labels["file"]).expanduser()] if isinstance(labels, Mapping) and "file" in labels else []
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

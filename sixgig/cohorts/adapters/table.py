@@ -49,6 +49,18 @@ class TableAdapter(Adapter):
             return [f"{root} does not exist"]
         return [] if _csv(root) else [f"{root} is not a CSV file and does not hold exactly one"]
 
+    def listed_files(self, root: Path) -> list[Path]:
+        """Return the CSV and the files that it names; what else lies in its folder does not belong to the cohort."""
+        path = _csv(root)
+        if path is None:
+            return []
+        try:
+            rows = read_rows(path, ())
+        except CohortError:  # discover() says why
+            return [path]
+        named = (path.parent / row[column] for row in rows for column in self._paths.values() if row.get(column))
+        return [path, *dict.fromkeys(named)]
+
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""
         self.require(root)
