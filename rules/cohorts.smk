@@ -37,7 +37,9 @@ rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes.
 
     Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
-    beside the log in that case. volumes.npy has no rows when the config asks for no volumes.
+    beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is that of all files
+    that the cohort is read from; the inventory says what they were, for whoever plans next, and is no output for that
+    reason.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -63,6 +65,9 @@ rule prepare_cohort:
         image_size=PLAN.config["image"]["size"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
+        state=lambda wildcards: PLAN.inputs[wildcards.cohort].state,
+        attempt=lambda wildcards: PLAN.inputs[wildcards.cohort].attempt,
+        inventory="results/{study}/cohorts/{cohort}/inventory.json",
         checkpoints="results/{study}/.checkpoints",
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:

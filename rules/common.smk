@@ -1,5 +1,6 @@
 """Helpers that the rules share. No rules here."""
 
+import sys
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
@@ -18,7 +19,11 @@ template_digest = this_source().template_digest
 def plan_study(study_config):
     """Check the study file; a mistake stops Snakemake with a message that names the key."""
     try:
-        return Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
+        plan = Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
+        if workflow.is_main_process:  # and not each of the jobs, which read this file again
+            for sentence in plan.changes():
+                print(f"[sixgig] {sentence}", file=sys.stderr)
+        return plan
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
 

@@ -22,6 +22,8 @@ def main(
     checkpoints: Path,
     failed_list: Path,
     digest: str,
+    inventory: Path,
+    attempt: int,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     failed_list.unlink(missing_ok=True)
@@ -30,6 +32,7 @@ def main(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
             simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
+            inventory=inventory, attempt=attempt,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -52,4 +55,6 @@ if __name__ == "__main__":
             checkpoints=Path(snakemake.params.checkpoints),
             failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
+            inventory=Path(snakemake.params.inventory),
+            attempt=snakemake.params.attempt,
         )

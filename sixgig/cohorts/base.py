@@ -50,11 +50,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One input left out, with the reason: a row of quarantine.csv."""
+    """One input left out, with the reason: a row of quarantine.csv.
+
+    Attributes:
+        file: The file, relative to the cohort's root where it lies below it.
+        subject_id: Whose it is; None when nobody knows.
+        reason: What is wrong, as the end of a sentence.
+        passing: Whether the file could not be reached and may be all right: it is looked at again by every run.
+    """
 
     file: str
     subject_id: str | None
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,8 @@ class Adapter(ABC):
     known_modalities: tuple[str, ...] = ()
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
+    #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
+    opens_files: ClassVar[bool] = False
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 

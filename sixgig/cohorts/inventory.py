@@ -108,6 +108,11 @@ def take_stock(adapter: Adapter, root: Path, known: Mapping[str, FileState] | No
         ) from error
 
 
+def take_tables(adapter: Adapter, root: Path, known: Mapping[str, FileState] | None = None) -> dict[str, FileState]:
+    """Look at the tables that lie outside a cohort's folder alone; see :func:`take_stock`."""
+    return look_at_all(root, adapter.tables(), known)
+
+
 def discover(adapter: Adapter, stock: Stock) -> Discovery:
     """Return what an adapter finds; twice in one process, it looks once as long as the files stay what they are.
 

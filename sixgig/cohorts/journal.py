@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sixgig.cohorts.array_stream import ArrayStream
 from sixgig.cohorts.base import Record, Rejection
@@ -24,6 +25,7 @@ from sixgig.errors import CohortError
 #: Seconds between two moments at which what was prepared is put safely on the disk.
 _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
+_ORDERED = "ordered-"
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Journal:
     """The unfinished arrays of a cohort, with a line of text for each subject that is in them.
 
     A line is written after the rows that it describes have reached the disk. On opening, a subject counts as done when
-    there is a line about it and its input files are what they were. The arrays only grow: rows of a subject that has
-    changed since stay where they are, unused, until :meth:`publish` puts the rows of all subjects into their order.
+    there is a line about it and its input files are what they were. Lines and rows of any other subject (one that has
+    changed, or that is no longer in the cohort) are removed then: consent may have been withdrawn. After that the
+    arrays only grow, until :meth:`publish` puts the rows of all subjects into their order.
 
     Args:
         folder: Where the files grow; one folder for one way of preparing.
@@ -68,8 +71,10 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             for name in (_IMAGES, _VOLUMES):
                 _unlink_twin(folder / name)
+                (folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
             lines = self._replay()
             try:
+                lines = self._compact(lines, {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)})
                 self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
             except ValueError:  # the arrays do not match the lines: nothing can be kept
@@ -79,7 +84,6 @@ class Journal:
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16)
             (folder / _LINES).write_text("".join(lines), encoding="utf-8")
             self._text = (folder / _LINES).open("a", encoding="utf-8")
-        self._entries = {name: self._entries[name] for name in self._subjects if name in self._entries}
         self.n_kept = len(self._entries)
         self._pending: list[str] = []
         self._synced = time.monotonic()
@@ -98,7 +102,7 @@ class Journal:
         return self._entries[self._subjects[index]].rejection
 
     def add(self, index: int, result: PreparedSubject | Rejection) -> None:
-        """Add a subject that is not done yet."""
+        """Add a subject that is not done yet; one that could not be reached is forgotten when the run ends."""
         line: dict[str, Any] = {"subject": self._subjects[index]}
         with writing(self._folder):
             if isinstance(result, Rejection):
@@ -109,7 +113,8 @@ class Journal:
                 if result.volumes:
                     self._volumes.append(np.stack(result.volumes))
                 line |= {"rows": result.rows, "volumes": len(result.volumes)}
-            self._pending.append(json.dumps(line) + "\n")
+            if not (isinstance(result, Rejection) and result.passing):
+                self._pending.append(json.dumps(line) + "\n")
             self._enter(line)
             if time.monotonic() - self._synced >= _SYNC_EVERY:
                 self.sync()
@@ -141,7 +146,7 @@ class Journal:
             output.mkdir(parents=True, exist_ok=True)
             for stream, name, spans in ((self._images, _IMAGES, images), (self._volumes, _VOLUMES, volumes)):
                 stream.close()
-                source, size = stream.in_order(spans, self._folder / f"ordered-{name}")
+                source, size = stream.in_order(spans, self._folder / f"{_ORDERED}{name}")
                 _put(source, output / name)
                 n_bytes += size
         return [row for entry in entries for row in entry.rows], n_bytes
@@ -174,6 +179,34 @@ class Journal:
                 break
             lines.append(line)
         return lines
+
+    def _compact(self, lines: list[str], arrays: dict[str, tuple[tuple[int, ...], npt.DTypeLike]]) -> list[str]:
+        """Take out the lines and the rows of all subjects but those of the cohort; return the lines that stay.
+
+        Raises:
+            ValueError: The arrays do not hold the rows that the lines speak of.
+        """
+        wanted = set(self._subjects)
+        last = {json.loads(line)["subject"]: line for line in lines}
+        kept = [line for name, line in last.items() if name in wanted]
+        if len(kept) == len(lines):
+            return lines
+        entries = [self._entries[json.loads(line)["subject"]] for line in kept]
+        spans = {
+            _IMAGES: ([(entry.image, len(entry.rows)) for entry in entries if entry.rows], self._n_images),
+            _VOLUMES: ([(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes], self._n_volumes),
+        }
+        # Without a line no row is believed, should this be broken off between the two arrays.
+        (self._folder / _LINES).write_text("", encoding="utf-8")
+        for name, (row, dtype) in arrays.items():
+            stream = ArrayStream(self._folder / name, row, dtype, keep=spans[name][1])
+            stream.close()
+            source, _ = stream.in_order(spans[name][0], self._folder / f"{_ORDERED}{name}")
+            os.replace(source, self._folder / name)
+        self._forget()
+        for line in kept:
+            self._enter(json.loads(line))
+        return kept
 
     def _forget(self) -> None:
         self._entries = {}

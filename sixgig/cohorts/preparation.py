@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.inventory import Inventory, discover, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.quarantine import Quarantine
@@ -42,6 +43,8 @@ def prepare_cohort(
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
     digest: str = "",
+    inventory: Path | None = None,
+    attempt: int = 0,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -69,6 +72,8 @@ def prepare_cohort(
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
+        inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`.
+        attempt: See there.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -83,7 +88,8 @@ def prepare_cohort(
         raise CohortError(
             f"cohorts.{cohort}.source", "; ".join(problems), f"set this key of the study file to {adapter.layout}"
         )
-    found = adapter.discover(root)
+    stock = take_stock(adapter, root)  # before anything is read: what changes meanwhile is seen by the next run
+    found = discover(adapter, stock)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections)
     n_lost = quarantine.n_subjects
@@ -112,6 +118,10 @@ def prepare_cohort(
         rows, n_bytes = journal.publish(output)
     with writing(output):
         _write_tables(output, rows, n_bytes, quarantine, adapter, recipe, simulated)
+        if inventory is not None:
+            labels = {record.subject_id: record.label for record in found.records}
+            again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
+            Inventory(stock.state, stock.files, labels, again, attempt).write(inventory)
     drop(folder)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Record, Rejection, Volume
+from sixgig.cohorts.faults import check_still_there, passing_fault
 from sixgig.cohorts.images import fit
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.volumes import prepare_volume
@@ -47,6 +48,9 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
 
     Returns:
         The subject, or the first input that cannot be used.
+
+    Raises:
+        CohortError: The folder of the cohort is gone.
     """
     subject = PreparedSubject()
     try:
@@ -56,11 +60,19 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
             else:
                 _add_image(subject, record, recipe, item)
     except ImageError as error:
-        return Rejection(_relative(error.place, record.root), record.subject_id, error.reason)
+        return _rejection(record, error.place, error.reason, error)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
         place = str(error.filename or record.root)
-        return Rejection(_relative(place, record.root), record.subject_id, f"cannot be read: {error.strerror or error}")
+        return _rejection(record, place, f"cannot be read: {error.strerror or error}", error)
     return subject
+
+
+def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rejection:
+    """Say what is wrong with a file; when it cannot be reached because the whole cohort is gone, stop."""
+    passing = passing_fault(error) is not None
+    if passing:
+        check_still_there(record.root)
+    return Rejection(_relative(place, record.root), record.subject_id, reason, passing)
 
 
 def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, volume: Volume) -> None:

@@ -15,6 +15,7 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.inputs import CohortInput
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
@@ -45,6 +46,11 @@ class Plan:
         self.feature_arms = [name for name in self.arms if name not in self.image_arms]
         self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
+        #: The files of every cohort, by its name.
+        self.inputs = {
+            name: CohortInput(name, stanza, Path(f"results/{self.study}/cohorts/{name}"))
+            for name, stanza in self.config["cohorts"].items()
+        }
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
         self._check_files()
@@ -154,6 +160,14 @@ class Plan:
         """Return the splits that the user gives for a cohort; none when they are drawn."""
         given = self.config["cohorts"][cohort].get("splits_file")
         return [str(Path(given).expanduser())] if given else []
+
+    def changes(self) -> list[str]:
+        """Say which cohorts have changed since they were prepared, and how."""
+        return [
+            f"cohort {name} has changed: {'; '.join(said)}"
+            for name in self.cohorts
+            if (said := self.inputs[name].changes())
+        ]
 
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""

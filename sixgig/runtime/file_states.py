@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from sixgig.runtime.digests import file_sha256
 #: Endings of files that people edit: these are known by their content, so that saving one unchanged changes nothing.
 EDITED = (".csv", ".tsv", ".json", ".txt", ".cfg", ".yaml", ".yml")
 _EDITED_BYTES = 8 * 2**20
-#: What file managers leave behind; names that begin with a dot are left out, too.
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+#: What file managers and drives leave behind; names that begin with a dot are left out, too.
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "lost+found", "$recycle.bin", "system volume information"})
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,22 @@ def look_at(file: os.DirEntry[str] | Path, known: FileState | None = None) -> Fi
 
 
 def look_at_all(
-    root: Path, files: Iterable[os.DirEntry[str] | Path], known: dict[str, FileState] | None = None
+    root: Path, files: Iterable[os.DirEntry[str] | Path], known: Mapping[str, FileState] | None = None
 ) -> dict[str, FileState]:
-    """Return the states of files by their path relative to ``root``, or to its folder; absolute where they lie elsewhere."""
+    """Return the states of files by path, sorted.
+
+    Paths are relative to ``root``, or to its folder when it is a file; those elsewhere begin with ``./`` below the
+    working directory, so that a study can be moved, and are absolute otherwise.
+    """
     known = known or {}
     start = f"{os.path.abspath(root if root.is_dir() else root.parent)}{os.sep}"
+    here = f"{os.getcwd()}{os.sep}"
     found: dict[str, FileState] = {}
     for file in files:
-        name = os.path.abspath(file).removeprefix(start)
+        path = os.path.abspath(file)
+        name = path.removeprefix(start)
+        if name == path and path.startswith(here):
+            name = f"./{path.removeprefix(here)}"
         if name not in found:
             found[name] = look_at(file, known.get(name))
     return dict(sorted(found.items()))

@@ -49,6 +49,7 @@ class DicomAdapter(Adapter):
     layout = "a folder with DICOM files, in any folders below it"
     known_modalities = ("image",)
     option_keys = ("labels",)
+    opens_files = True
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a cohort of DICOM series."""
