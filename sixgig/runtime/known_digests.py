@@ -51,8 +51,8 @@ class KnownDigests:
         return digest
 
     def save(self) -> None:
-        """Write down what was read."""
-        if not self._changed:
+        """Write down what was read, unless nothing has been run here yet."""
+        if not self._changed or not self._store.parent.is_dir():
             return
         known = {name: entry for name, entry in self._known.items() if os.path.exists(name)}
         with suppress(OSError):
