@@ -48,6 +48,7 @@ rule prepare_cohort:
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        remarks=ensure("results/{study}/cohorts/{cohort}/remarks.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
@@ -67,8 +68,9 @@ rule prepare_cohort:
         seed=PLAN.seed,
         state=lambda wildcards: PLAN.inputs[wildcards.cohort].state,
         attempt=lambda wildcards: PLAN.inputs[wildcards.cohort].attempt,
-        inventory="results/{study}/cohorts/{cohort}/inventory.json",
+        inventory=lambda wildcards: PLAN.inventory_file(wildcards.cohort),
         checkpoints="results/{study}/.checkpoints",
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),
     script:
         "../scripts/prepare_cohort.py"
@@ -97,6 +99,7 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"

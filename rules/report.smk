@@ -66,6 +66,7 @@ rule write_report:
         volumes=PLAN.cohort_files("volumes.npy"),
         splits=PLAN.cohort_files("splits.csv"),
         quarantines=PLAN.cohort_files("quarantine.csv"),
+        remarks=PLAN.cohort_files("remarks.csv"),
         trainings=PLAN.trainings("json"),
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),

@@ -24,6 +24,7 @@ def main(
     digest: str,
     inventory: Path,
     attempt: int,
+    key_table: Path,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     failed_list.unlink(missing_ok=True)
@@ -33,6 +34,7 @@ def main(
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
             simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
             inventory=inventory, attempt=attempt,
+            key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -57,4 +59,5 @@ if __name__ == "__main__":
             digest=snakemake.params.digest,
             inventory=Path(snakemake.params.inventory),
             attempt=snakemake.params.attempt,
+            key_table=Path(snakemake.params.key_table),
         )

@@ -60,9 +60,10 @@ class PartialFeatures:
         try:
             state = json.loads(self._state.read_text())
             array = np.load(self._data, mmap_mode="r+")
-            if len(array) == n_images and 0 <= state["done"] <= n_images:
-                self._array, self.done = array, int(state["done"])
-        except (OSError, ValueError, KeyError):
+            done = int(state["done"])
+            if array.ndim == 2 and array.dtype == np.float32 and len(array) == n_images and 0 <= done <= n_images:
+                self._array, self.done = array, done
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
             pass  # no checkpoint, or an incomplete one: begin again
 
     def put(self, start: int, stop: int, features: np.ndarray) -> None:

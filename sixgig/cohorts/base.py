@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from sixgig.errors import CohortError, ConfigError
@@ -22,11 +21,13 @@ class Item:
         item_id: Unique name; becomes the volume_id (3D) or the image_id (2D).
         files: Channel name -> file, relative to the record's root.
         frame: ``ED`` or ``ES``, or None.
+        label: Class of this one item where a cohort is labelled per image, else None.
     """
 
     item_id: str
     files: Mapping[str, str]
     frame: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,30 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a reader has to know of an input that is used, or that was passed over on purpose: a row of remarks.csv.
+
+    Attributes:
+        kind: ``not read``: a file that is no image of the cohort, or that the study file leaves out. ``geometry``,
+            ``intensity``, ``label``: something in doubt, and how it was taken. ``copy``: a copy of another image.
+        file: Input file, relative to the cohort's folder.
+        subject_id: Whose it is, or None.
+        text: What is to be known, as the end of a sentence that begins with the file.
+    """
+
+    kind: Literal["not read", "geometry", "intensity", "label", "copy"]
+    file: str
+    subject_id: str | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Discovery:
     """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,7 @@ class Volume:
         volume_id: Unique name.
         frame: ``ED`` or ``ES``, or None.
         sources: One file per channel, relative to the cohort's folder.
+        remarks: What is in doubt about it.
     """
 
     array: npt.NDArray[Any]
@@ -91,15 +112,24 @@ class Volume:
     volume_id: str
     frame: str | None
     sources: tuple[str, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
 class Image2D:
-    """One image of a 2D cohort in memory: uint8 [H, W] (grey) or [H, W, 3] (RGB)."""
+    """One image of a 2D cohort in memory.
 
-    array: npt.NDArray[np.uint8]
+    Attributes:
+        array: [H, W] of any number type (grey, intensities as they were read), or uint8 [H, W, 3] (RGB).
+        image_id: Unique name.
+        source: Input file, relative to the cohort's folder.
+        remarks: What is in doubt about it.
+    """
+
+    array: npt.NDArray[Any]
     image_id: str
     source: str
+    remarks: tuple[Remark, ...] = ()
 
 
 class Adapter(ABC):
@@ -127,6 +157,8 @@ class Adapter(ABC):
     layout: ClassVar[str]
     #: Channels that exist, in the default order; empty for 2D cohorts. An adapter may set it before super().__init__().
     known_modalities: tuple[str, ...] = ()
+    #: Whether pseudonyms stand in place of subjects unless the study file says otherwise: ids are those of patients.
+    pseudonyms: ClassVar[bool] = False
     #: True when every voxel outside the organ is zero, so that non-zero voxels are the foreground.
     zero_background: ClassVar[bool] = False
     #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
@@ -164,12 +196,20 @@ class Adapter(ABC):
         """
 
     @abstractmethod
+    def read_item(self, record: Record, item: Item) -> Volume | Image2D:
+        """Read one item of a subject.
+
+        Raises:
+            ImageError: A file of the item cannot be used; its ``place`` is the file.
+        """
+
     def read(self, record: Record) -> Iterator[Volume | Image2D]:
         """Read a subject's items lazily, one in memory at a time.
 
         Raises:
-            ImageError: A file of the subject cannot be used; its ``place`` is the file.
+            ImageError: See :meth:`read_item`.
         """
+        return (self.read_item(record, item) for item in record.items)
 
     def listed_files(self, root: Path) -> Iterable[Path] | None:
         """Return the files that the cohort is read from, where these are not all files below ``root``; else None."""

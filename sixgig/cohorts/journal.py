@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.array_stream import ArrayStream
-from sixgig.cohorts.base import Record, Rejection
+from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.fingerprints import fingerprint
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.errors import CohortError
@@ -26,6 +26,8 @@ from sixgig.errors import CohortError
 _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
 _ORDERED = "ordered-"
+#: Stands for a subject whose rows are there and are not to be believed by the next run.
+_NOBODY = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class _Entry:
     """Where a subject's rows are in the arrays: the first row, and how many there are."""
 
     rows: list[dict[str, Any]]
-    rejection: Rejection | None
+    rejections: list[Rejection]
+    remarks: list[Remark]
     image: int
     volume: int
     n_volumes: int
@@ -97,24 +100,34 @@ class Journal:
         """Whether the subject with this index is done."""
         return self._subjects[index] in self._entries
 
-    def rejection(self, index: int) -> Rejection | None:
-        """Return why a subject that is done cannot be used, or None when it can."""
-        return self._entries[self._subjects[index]].rejection
+    def is_lost(self, index: int) -> bool:
+        """Whether nothing of a subject that is done can be used."""
+        return not self._entries[self._subjects[index]].rows
 
-    def add(self, index: int, result: PreparedSubject | Rejection) -> None:
+    def rejections(self, index: int) -> list[Rejection]:
+        """Return what cannot be used of a subject that is done."""
+        return self._entries[self._subjects[index]].rejections
+
+    def remarks(self, index: int) -> list[Remark]:
+        """Return what is to be known of a subject that is done."""
+        return self._entries[self._subjects[index]].remarks
+
+    def add(self, index: int, result: PreparedSubject) -> None:
         """Add a subject that is not done yet; one that could not be reached is forgotten when the run ends."""
-        line: dict[str, Any] = {"subject": self._subjects[index]}
         with writing(self._folder):
-            if isinstance(result, Rejection):
-                line["rejection"] = asdict(result)
-            else:
-                if result.images:
-                    self._images.append(np.stack(result.images))
-                if result.volumes:
-                    self._volumes.append(np.stack(result.volumes))
-                line |= {"rows": result.rows, "volumes": len(result.volumes)}
-            if not (isinstance(result, Rejection) and result.passing):
-                self._pending.append(json.dumps(line) + "\n")
+            if result.images:
+                self._images.append(np.stack(result.images))
+            if result.volumes:
+                self._volumes.append(np.stack(result.volumes))
+            line: dict[str, Any] = {
+                "subject": self._subjects[index],
+                "rows": result.rows,
+                "volumes": len(result.volumes),
+                "rejections": [asdict(rejection) for rejection in result.rejections],
+                "remarks": [asdict(remark) for remark in result.remarks],
+            }
+            passing = any(rejection.passing for rejection in result.rejections)
+            self._pending.append(json.dumps({**line, "subject": _NOBODY} if passing else line) + "\n")
             self._enter(line)
             if time.monotonic() - self._synced >= _SYNC_EVERY:
                 self.sync()
@@ -213,9 +226,11 @@ class Journal:
         self._n_images = self._n_volumes = 0
 
     def _enter(self, line: dict[str, Any]) -> None:
-        rejection = Rejection(**line["rejection"]) if "rejection" in line else None
-        rows, n_volumes = ([], 0) if rejection else (list(line["rows"]), int(line["volumes"]))
-        self._entries[line["subject"]] = _Entry(rows, rejection, self._n_images, self._n_volumes, n_volumes)
+        rows, n_volumes = list(line["rows"]), int(line["volumes"])
+        rejections = [Rejection(**rejection) for rejection in line["rejections"]]
+        remarks = [Remark(**remark) for remark in line["remarks"]]
+        entry = _Entry(rows, rejections, remarks, self._n_images, self._n_volumes, n_volumes)
+        self._entries[line["subject"]] = entry
         self._n_images += len(rows)
         self._n_volumes += n_volumes
 

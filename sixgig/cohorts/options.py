@@ -14,7 +14,7 @@ from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
 _VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
-_KEYS = ("modalities", "limit", "partitions", "classes", *_VOLUME_KEYS)
+_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
 _PERCENTILES = {"low": 1.0, "high": 99.0}

@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv, remarks.csv and cohort.json."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.inventory import Inventory, discover, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
+from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import results
@@ -45,6 +47,7 @@ def prepare_cohort(
     digest: str = "",
     inventory: Path | None = None,
     attempt: int = 0,
+    key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -74,6 +77,7 @@ def prepare_cohort(
         digest: Digest of the source code that prepares the subjects.
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`.
         attempt: See there.
+        key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -91,7 +95,9 @@ def prepare_cohort(
     stock = take_stock(adapter, root)  # before anything is read: what changes meanwhile is seen by the next run
     found = discover(adapter, stock)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
-    quarantine.add(found.rejections)
+    quarantine.add(found.rejections, {record.subject_id for record in found.records})
+    remarks = Remarks(output / "remarks.csv")
+    remarks.add(found.remarks)
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -114,13 +120,20 @@ def prepare_cohort(
     with writing(checkpoints):
         folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
-        _prepare_all(adapter, records, recipe, workers, journal, quarantine, n_lost, n_found)
+        _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+    again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
+    hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
+    if hidden:
+        names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+        rows = names.manifest_rows(rows)
+        quarantine.rejections = names.rejections(quarantine.rejections)
+        remarks.remarks = names.remarks(remarks.remarks)
+        names.write()
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, adapter, recipe, simulated)
+        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
         if inventory is not None:
             labels = {record.subject_id: record.label for record in found.records}
-            again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
             Inventory(stock.state, stock.files, labels, again, attempt).write(inventory)
     drop(folder)
 
@@ -130,14 +143,17 @@ def _write_tables(
     rows: list[dict[str, Any]],
     n_bytes: int,
     quarantine: Quarantine,
+    remarks: Remarks,
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
+    pseudonyms: bool,
 ) -> None:
-    """Write manifest.csv, quarantine.csv and cohort.json."""
+    """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
     MANIFEST.write(manifest, output / "manifest.csv")
     quarantine.write()
+    remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     classes = Counter(labels.dropna())
     write_json(
@@ -149,6 +165,7 @@ def _write_tables(
             "dimensions": adapter.dimensions,
             "subject_note": adapter.subject_note,
             "simulated": simulated,
+            "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
@@ -157,6 +174,7 @@ def _write_tables(
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
             "n_quarantined": quarantine.n_subjects,
+            "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
         },
@@ -170,6 +188,7 @@ def _prepare_all(
     workers: int,
     journal: Journal,
     quarantine: Quarantine,
+    remarks: Remarks,
     n_lost: int,
     n_found: int,
 ) -> None:
@@ -184,10 +203,11 @@ def _prepare_all(
             if not journal.holds(index):
                 journal.add(index, next(fresh))
                 progress.advance()
-            rejection = journal.rejection(index)
-            if rejection is not None:
+            still = () if journal.is_lost(index) else (records[index].subject_id,)
+            quarantine.add(journal.rejections(index), still)
+            remarks.add(journal.remarks(index))
+            if journal.is_lost(index):
                 n_unusable += 1
-                quarantine.add([rejection])
                 # Subjects lost before reading and subjects lost while reading, of those that `limit` leaves.
                 kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
                 quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -30,17 +30,25 @@ class Quarantine:
     def __init__(self, cohort: str, path: Path, failed_path: Path, max_fraction: float) -> None:
         self.cohort, self._path, self.failed_path, self._max_fraction = cohort, path, failed_path, max_fraction
         self.rejections: list[Rejection] = []
+        self._lost: set[str] = set()
 
-    def add(self, rejections: Iterable[Rejection]) -> None:
-        """Add further rejections and write each to the log."""
+    def add(self, rejections: Iterable[Rejection], kept: Container[str | None] = ()) -> None:
+        """Add further rejections and write each to the log.
+
+        Args:
+            rejections: Inputs that cannot be used.
+            kept: Subjects of which something else can be used: they are not lost.
+        """
         for rejection in rejections:
             _log.warning("quarantine: %s: %s", rejection.file, rejection.reason)
             self.rejections.append(rejection)
+            if rejection.subject_id is None or rejection.subject_id not in kept:
+                self._lost.add(rejection.subject_id or f"file {rejection.file}")
 
     @property
     def n_subjects(self) -> int:
-        """Subjects lost. A rejected file that belongs to no known subject counts as one subject."""
-        return len({rejection.subject_id or f"file {rejection.file}" for rejection in self.rejections})
+        """Subjects of which nothing is left. A rejected file that belongs to no known subject counts as one subject."""
+        return len(self._lost)
 
     def write(self, *, failed: bool = False) -> None:
         """Write quarantine.csv, also when it is empty; ``failed`` says where to."""

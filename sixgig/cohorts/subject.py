@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.cohorts.base import Adapter, Image2D, Record, Rejection, Volume
+from sixgig.cohorts.base import Adapter, Image2D, Item, Record, Rejection, Remark, Volume
 from sixgig.cohorts.faults import check_still_there, passing_fault
 from sixgig.cohorts.images import fit
 from sixgig.cohorts.recipe import Recipe
@@ -26,45 +27,80 @@ class PreparedSubject:
         rows: Rows of manifest.csv, one per image.
         images: Pictures, uint8 [H, W, 3] each, in the order of ``rows``.
         volumes: float16 [D, H, W, M] each, in the order in which volume_ids appear in ``rows``.
+        rejections: Items that cannot be used; the subject is lost when there are no rows.
+        remarks: What is to be known of the others.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     volumes: list[npt.NDArray[np.float16]] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
     def add(
-        self, record: Record, image_id: str, source: str, picture: npt.NDArray[np.uint8], place: Mapping[str, Any]
+        self,
+        record: Record,
+        item: Item,
+        image_id: str,
+        source: str,
+        picture: npt.NDArray[np.uint8],
+        place: Mapping[str, Any],
     ) -> None:
         """Add one image; ``place`` is where in which volume it lies."""
-        named = {"image_id": image_id, "subject_id": record.subject_id, "label": record.label}
+        label = record.label if item.label is None else item.label
+        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label}
         self.rows.append({**named, **place, "source": source, "official": record.official})
         self.images.append(picture)
 
 
-def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject | Rejection:
+def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject:
     """Prepare all items of a subject, with one of them in memory at a time.
 
-    A subject that loses one item is left out whole: features of half a subject would not be comparable with the others.
+    An item that cannot be used costs that item, and the subject only when no item is left, or when its items are
+    frames: the features of one frame would not be comparable with those of both.
 
     Returns:
-        The subject, or the first input that cannot be used.
+        The subject; without rows when it is lost.
 
     Raises:
         CohortError: The folder of the cohort is gone.
     """
     subject = PreparedSubject()
+    for item in record.items:
+        lost = _add_item(subject, adapter, record, item, recipe)
+        if lost is None:
+            continue
+        if item.frame is not None:
+            return PreparedSubject(rejections=[lost])
+        subject.rejections.append(lost)
+    return subject
+
+
+def _add_item(
+    subject: PreparedSubject, adapter: Adapter, record: Record, item: Item, recipe: Recipe
+) -> Rejection | None:
+    """Read and prepare one item; return why that is not possible, whatever the reason is."""
     try:
-        for item in adapter.read(record):
-            if isinstance(item, Volume):
-                _add_volume(subject, record, recipe, item)
-            else:
-                _add_image(subject, record, recipe, item)
+        found = adapter.read_item(record, item)
+        if isinstance(found, Volume):
+            _add_volume(subject, record, recipe, item, found)
+        else:
+            _add_image(subject, record, recipe, item, found)
+        subject.remarks += found.remarks
     except ImageError as error:
         return _rejection(record, error.place, error.reason, error)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
         place = str(error.filename or record.root)
         return _rejection(record, place, f"cannot be read: {error.strerror or error}", error)
-    return subject
+    except MemoryError:  # this machine is too small, whatever the file holds
+        raise
+    except Exception as error:  # a file that no reader was written for must not cost the cohort
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"
+        source = next(iter(item.files.values()), item.item_id)
+        reason = f"cannot be prepared: {type(error).__name__}: {error} ({where}); please report this"
+        return Rejection(source, record.subject_id, reason)
+    return None
 
 
 def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rejection:
@@ -75,20 +111,20 @@ def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rej
     return Rejection(_relative(place, record.root), record.subject_id, reason, passing)
 
 
-def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, volume: Volume) -> None:
+def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume) -> None:
     slices, resampled = prepare_volume(volume, recipe)
     for axial, partition, picture in slices:
         place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": axial, "partition": partition}
-        subject.add(record, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
+        subject.add(record, item, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
     if resampled is not None:
         subject.volumes.append(resampled)
 
 
-def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, image: Image2D) -> None:
+def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D) -> None:
     picture = fit(image.array, (recipe.image_size, recipe.image_size))
     picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
-    subject.add(record, image.image_id, image.source, picture, place)
+    subject.add(record, item, image.image_id, image.source, picture, place)
 
 
 def _relative(place: str, root: Path) -> str:

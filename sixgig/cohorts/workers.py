@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sixgig.cohorts.base import Adapter, Item, Record, Rejection
+from sixgig.cohorts.base import Adapter, Item, Record
 from sixgig.cohorts.fingerprints import files_of
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.stored import read_shape
@@ -26,13 +26,13 @@ _LOOKED_AT = 16
 #: Images of a 2D cohort take milliseconds: many in one message, or the messages take longer than the work.
 _BATCH_2D = 32
 
-Prepare = Callable[[Adapter, Record, Recipe], PreparedSubject | Rejection]
+Prepare = Callable[[Adapter, Record, Recipe], PreparedSubject]
 _log = logging.getLogger(__name__)
 
 
 def results(
     prepare: Prepare, adapter: Adapter, records: Sequence[Record], recipe: Recipe, workers: int
-) -> Iterator[PreparedSubject | Rejection]:
+) -> Iterator[PreparedSubject]:
     """Yield the subjects in order, prepared in up to ``workers`` processes; the results do not depend on how many.
 
     Raises:

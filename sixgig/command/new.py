@@ -89,7 +89,7 @@ def _add_first_item(proposal: Proposal, findings: Findings) -> None:
     """Read one image or volume, for its size."""
     record = proposal.discovery.records[0]
     try:
-        item = next(iter(proposal.adapter.read(record)))
+        item = proposal.adapter.read_item(record, record.items[0])
     except ImageError as error:
         findings.notes.append(f"the first subject cannot be read: {error.place} {error.reason}")
         return

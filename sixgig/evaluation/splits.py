@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -136,15 +137,24 @@ def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -
     return fold_of
 
 
-def read_own_splits(path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int) -> pd.DataFrame:
+def read_own_splits(
+    path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int, rename: Callable[[str], str] | None = None
+) -> pd.DataFrame:
     """Read and check a splits file that the user gives; see :func:`check_splits`.
+
+    ``rename`` gives a subject's pseudonym where the manifest has pseudonyms; the file may have either.
 
     Raises:
         SixgigError: Something is wrong with it, or it has another number of folds or repeats than the study file; the
             place is the file.
     """
     try:
-        checked = check_splits(SPLITS.read(path), manifest)
+        splits = SPLITS.read(path)
+        if rename is not None:
+            known = set(manifest["subject_id"])
+            new = {name: rename(name) for name in splits["subject_id"].unique() if name not in known}
+            splits["subject_id"] = splits["subject_id"].replace(new)
+        checked = check_splits(splits, manifest)
     except (CohortError, LeakageError) as error:
         raise type(error)(path, error.reason, error.next_step) from error
     found = {"folds": int(checked["fold"].nunique()), "repeats": int(checked["repeat"].nunique())}

@@ -32,10 +32,15 @@ class CohortInput:
         cohort: Name of the cohort.
         stanza: Its stanza in the study file, with defaults.
         folder: Where its prepared files are: ``results/<study>/cohorts/<cohort>``.
+        inventory_file: Where preparation leaves its inventory.
+        named: Whether subjects and their files may be named; False for a cohort with pseudonyms.
     """
 
-    def __init__(self, cohort: str, stanza: Mapping[str, Any], folder: Path) -> None:
+    def __init__(
+        self, cohort: str, stanza: Mapping[str, Any], folder: Path, inventory_file: Path, *, named: bool = True
+    ) -> None:
         self.cohort, self._stanza, self._folder = cohort, stanza, folder
+        self._inventory_file, self._named = inventory_file, named
 
     @cached_property
     def adapter(self) -> Adapter:
@@ -60,7 +65,7 @@ class CohortInput:
     @cached_property
     def inventory(self) -> Inventory | None:
         """What the cohort was prepared from."""
-        return read_inventory(self._folder / "inventory.json")
+        return read_inventory(self._inventory_file)
 
     @cached_property
     def stock(self) -> Stock | None:
@@ -104,7 +109,9 @@ class CohortInput:
     def changes(self) -> list[str]:
         """Say in words what has changed since the cohort was prepared; empty when nothing has, or nothing is known."""
         try:
-            return describe_changes(self.adapter, self.inventory, self.stock) if self.inventory and self.stock else []
+            if self.inventory is None or self.stock is None:
+                return []
+            return describe_changes(self.adapter, self.inventory, self.stock, self._named)
         except SixgigError as error:
             return [str(error)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -27,6 +27,7 @@ class CohortView:
     leakage: str
     roles: TableView
     quarantine: TableView
+    remarks: TableView
     strips: list[contact_sheet.Strip]
     modalities: list[str]
     dimensions: int
@@ -65,6 +66,7 @@ def describe(study: Study, cohort: str) -> CohortView:
         leakage=leakage,
         roles=_roles(cohort, splits),
         quarantine=_quarantine(study, cohort),
+        remarks=_remarks(study, cohort),
         strips=contact_sheet.strips(manifest, study.images(cohort)),
         modalities=modalities,
         dimensions=int(info.get("dimensions") or 2),
@@ -154,4 +156,19 @@ def _quarantine(study: Study, cohort: str) -> TableView:
     )
     for _, row in study.quarantine(cohort).iterrows():
         table.rows.append([views.text(row[name]) for name in ("file", "subject_id", "reason")])
+    return table
+
+
+def _remarks(study: Study, cohort: str) -> TableView:
+    """Sum up the remarks: one row for each thing that was said, with the first file that it was said of."""
+    table = TableView(
+        f"remarks-{cohort}",
+        tr("{cohort}: what is to be known of the inputs; the whole list is in remarks.csv.", cohort=cohort),
+        [tr("About"), tr("Files"), tr("First file"), tr("Remark")],
+        sortable=False,
+    )
+    for key, rows in study.remarks(cohort).groupby(["kind", "remark"], sort=False):
+        kind, remark = map(str, cast(tuple[str, str], key))
+        number = Cell(numbers.count(len(rows)), float(len(rows)), numeric=True)
+        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(remark)])
     return table

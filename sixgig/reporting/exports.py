@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixgig.runtime.atomic import write_text
+from sixgig.tables.format import FORMULA
 from sixgig.words.language import speaking
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ def write_tables(study: Study, folder: Path) -> None:
 
 
 def to_csv(view: TableView) -> str:
-    """A view as CSV, each cell as the page shows it; the study's own tables hold the full numbers."""
+    """A view as CSV, each cell as the page shows it, formulas as text; the study's own tables hold the full numbers."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(view.columns)
-    writer.writerows([cell.text for cell in row] for row in view.rows)
+    writer.writerows([FORMULA.sub("'", cell.text) for cell in row] for row in view.rows)
     return stream.getvalue()
 
 

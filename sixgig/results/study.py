@@ -18,7 +18,7 @@ from sixgig.results.pairs import Pairs
 from sixgig.results.training import Training
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.budget import BUDGET
-from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
@@ -285,6 +285,10 @@ class Study:
     def splits(self, cohort: str) -> pd.DataFrame:
         """``splits.csv``: role, repeat and fold of every subject."""
         return read_table(SPLITS, self.cohort_folder(cohort) / "splits.csv")
+
+    def remarks(self, cohort: str) -> pd.DataFrame:
+        """``remarks.csv``: what is to be known of inputs."""
+        return read_table(REMARKS, self.cohort_folder(cohort) / "remarks.csv")
 
     def quarantine(self, cohort: str) -> pd.DataFrame:
         """``quarantine.csv``: inputs left out."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -23,6 +25,18 @@ from sixgig.sources.http import check_space
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _DONE = ".unpacked"
 _BLOCK = 1 << 20
+#: What zipfile, tarfile and what unpacks for them raise on damaged bytes and on compressions unknown to them.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RuntimeError,  # NotImplementedError among them
+)
 _REMOVED = "get the archive from its official page; what was unpacked has been removed"
 
 
@@ -93,7 +107,7 @@ def _unpack(archive: Path, target: Path, limits: Limits) -> None:
         write_text(partial / _DONE, f"{archive.name}\n")
         partial.chmod(0o755)
         os.replace(partial, target)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         step = "remove the file; it is fetched again"
         raise CohortError(archive, f"is damaged or no archive: {error}", step) from error
     except OSError as error:

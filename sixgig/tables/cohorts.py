@@ -52,3 +52,24 @@ QUARANTINE = Table(
         Column("reason", "string", "why the input cannot be used"),
     ),
 )
+
+REMARKS = Table(
+    "remarks.csv",
+    "what is to be known of inputs that were used, and of files that were passed over on purpose",
+    (
+        Column("file", "string", "input file, relative to the cohort's folder"),
+        Column("subject_id", "string", "subject (patient)", required=False),
+        Column("kind", "string", "not read, geometry, intensity, label or copy"),
+        Column("remark", "string", "what is to be known"),
+    ),
+)
+
+PSEUDONYMS = Table(
+    "pseudonyms",
+    "which pseudonym of a cohort stands for what; outside the study's folder, for its owner alone",
+    (
+        Column("pseudonym", "string", "what stands in the study's files"),
+        Column("kind", "string", "subject or file"),
+        Column("name", "string", "the subject (patient) or file that it stands for"),
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,11 @@ from sixgig.runtime.atomic import atomic_path
 
 #: pandas types by the name used in a specification. The capital ``Int64`` allows missing values.
 _TYPES = {"string": "string", "integer": "Int64", "number": "float64"}
+
+#: Text that a spreadsheet runs as a formula; a plain number is none. Apostrophes before it are counted in, so that
+#: taking one away undoes adding one.
+_RUN = r"(?='*[=+\-@\t\r])(?!'*[+\-]?[\d.,]*$)"
+FORMULA, _GUARD = re.compile(f"^{_RUN}"), re.compile(f"^'{_RUN}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Table:
         """Check ``frame`` and write it atomically as CSV with ten significant digits."""
         checked = self.check(frame, path)
         with atomic_path(path) as partial:
-            checked.to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
+            self._guarded(checked).to_csv(partial, index=False, float_format="%.10g", lineterminator="\n")
 
     def read(self, path: str | PathLike[str]) -> pd.DataFrame:
         """Read and check a CSV file of this format.
@@ -101,7 +107,15 @@ class Table:
             frame = pd.read_csv(Path(path), dtype=text, keep_default_na=False, na_values=[""])
         except (OSError, ValueError, pd.errors.ParserError) as error:
             raise TableError(path, f"cannot be read as CSV: {error}", "run snakemake to write it again") from error
+        for name in text:
+            if name in frame:
+                frame[name] = frame[name].str.replace(_GUARD, "", regex=True)
         return self.check(frame, path)
+
+    def _guarded(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Put an apostrophe before text that a spreadsheet would run as a formula; :meth:`read` takes it away."""
+        texts = [column.name for column in self.columns if column.type == "string"]
+        return frame.assign(**{name: frame[name].str.replace(FORMULA, "'", regex=True) for name in texts})
 
 
 #: Columns that several tables share.

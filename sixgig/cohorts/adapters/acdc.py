@@ -7,7 +7,7 @@ opened.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,14 +69,13 @@ class AcdcAdapter(Adapter):
                 found.rejections.append(result)
         return found
 
-    def read(self, record: Record) -> Iterator[Volume]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            (source,) = item.files.values()
-            file, _, number = source.partition(_FRAME_OF)
-            path = record.root / file
-            array, spacing = read_frame(path, int(number) - 1) if number else read_channels([path])
-            yield Volume(array, spacing, item.item_id, item.frame, (file,))
+    def read_item(self, record: Record, item: Item) -> Volume:
+        """Read one item of a subject."""
+        (source,) = item.files.values()
+        file, _, number = source.partition(_FRAME_OF)
+        path = record.root / file
+        array, spacing = read_frame(path, int(number) - 1) if number else read_channels([path])
+        return Volume(array, spacing, item.item_id, item.frame, (file,))
 
     def _subject(self, root: Path, folder: Path) -> Record | Rejection:
         subject_id, config = folder.name, folder / "Info.cfg"

@@ -141,12 +141,11 @@ class BratsAdapter(Adapter):
             _log.info("%d subjects have no class: they are used for pretraining only", unlabelled)
         return found
 
-    def read(self, record: Record) -> Iterator[Volume]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            sources = tuple(item.files[name] for name in self.modalities)
-            array, spacing = read_channels([record.root / source for source in sources])
-            yield Volume(array, spacing, item.item_id, item.frame, sources)
+    def read_item(self, record: Record, item: Item) -> Volume:
+        """Read one item of a subject."""
+        sources = tuple(item.files[name] for name in self.modalities)
+        array, spacing = read_channels([record.root / source for source in sources])
+        return Volume(array, spacing, item.item_id, item.frame, sources)
 
     def _item(self, root: Path, folder: Path, release: Release) -> Item | Rejection:
         files: dict[str, str] = {}

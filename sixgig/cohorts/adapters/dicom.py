@@ -50,6 +50,7 @@ class DicomAdapter(Adapter):
     known_modalities = ("image",)
     option_keys = ("labels",)
     opens_files = True
+    pseudonyms = True
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a cohort of DICOM series."""
@@ -90,12 +91,11 @@ class DicomAdapter(Adapter):
                 found.records.append(Record(root, subject_id, (labels or {}).get(subject_id), tuple(own)))
         return found
 
-    def read(self, record: Record) -> Iterator[Volume]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            sources = tuple(item.files.values())
-            array, spacing = _read_series([record.root / source for source in sources])
-            yield Volume(array, spacing, item.item_id, item.frame, (sources[0],))
+    def read_item(self, record: Record, item: Item) -> Volume:
+        """Read one item of a subject."""
+        sources = tuple(item.files.values())
+        array, spacing = _read_series([record.root / source for source in sources])
+        return Volume(array, spacing, item.item_id, item.frame, (sources[0],))
 
 
 def _files(root: Path) -> Iterator[Path]:

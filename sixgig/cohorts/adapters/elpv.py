@@ -10,7 +10,6 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -83,18 +82,15 @@ class ElpvAdapter(Adapter):
             found.records.append(Record(root, subject_id, label, (Item(subject_id, {"grey": member}),)))
         return found
 
-    def read(self, record: Record) -> Iterator[Image2D]:
-        """Read a subject's items lazily, one in memory at a time."""
+    def read_item(self, record: Record, item: Item) -> Image2D:
+        """Read one item of a subject."""
         archive = _archive(record.root)
-        for item in record.items:
-            (member,) = item.files.values()
-            try:
-                data = archive.read(member)
-            except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-                raise ImageError(
-                    member, f"cannot be read from the wheel: {error}", "download the wheel again"
-                ) from error
-            yield Image2D(decode_image(io.BytesIO(data), member), item.item_id, member)
+        (member,) = item.files.values()
+        try:
+            data = archive.read(member)
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageError(member, f"cannot be read from the wheel: {error}", "download the wheel again") from error
+        return Image2D(decode_image(io.BytesIO(data), member), item.item_id, member)
 
     @staticmethod
     def _labels_member(root: Path) -> str | None:

@@ -92,11 +92,10 @@ class ImageFolderAdapter(Adapter):
             found.records.append(record)
         return found
 
-    def read(self, record: Record) -> Iterator[Image2D]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            source = item.files["image"]
-            yield read_picture(record.root / source, source, item.item_id)
+    def read_item(self, record: Record, item: Item) -> Image2D:
+        """Read one item of a subject."""
+        source = item.files["image"]
+        return read_picture(record.root / source, source, item.item_id)
 
     def _subject(self, inside: str, source: str) -> str | None:
         if self._pattern is None:

@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -123,20 +123,18 @@ class MedMnistAdapter(Adapter):
                 found.records.append(Record(path, subject_id, label, (item,), official))
         return found
 
-    def read(self, record: Record) -> Iterator[Image2D | Volume]:
-        """Read a subject's items lazily, one in memory at a time."""
-        (item,) = record.items
+    def read_item(self, record: Record, item: Item) -> Image2D | Volume:
+        """Read one item of a subject."""
         source = item.files["image"]
         member, _, index = source.partition("/")
         array = _row(record.root, member, int(index))
         if array.min() == array.max():
             raise ImageError(source, f"is constant: every pixel is {int(array.flat[0])}", "leave it out")
         if self.dimensions == 2:
-            yield Image2D(array, item.item_id, source)
-            return
+            return Image2D(array, item.item_id, source)
         # Depth, row, column to right, anterior, superior, so that a slice looks as it is stored in the file.
         volume = np.asfortranarray(array.transpose(2, 1, 0)[:, ::-1, :, None], dtype=np.float32)
-        yield Volume(volume, (1.0, 1.0, 1.0), item.item_id, None, (source,))
+        return Volume(volume, (1.0, 1.0, 1.0), item.item_id, None, (source,))
 
 
 def class_names(path: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ classes: the classes come from a table that the user provides, and the segmentat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +76,14 @@ class MsdAdapter(Adapter):
                 )
         return found
 
-    def read(self, record: Record) -> Iterator[Volume]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            places = [source.rpartition("@") for source in item.files.values()]
-            file = places[0][0]
-            path = record.root / file
-            channels = [int(place) for _, _, place in places]
-            array, spacing = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
-            yield Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
+    def read_item(self, record: Record, item: Item) -> Volume:
+        """Read one item of a subject."""
+        places = [source.rpartition("@") for source in item.files.values()]
+        file = places[0][0]
+        path = record.root / file
+        channels = [int(place) for _, _, place in places]
+        array, spacing = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
+        return Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
 
     def _places(self, path: Path, listed: Mapping[str, str]) -> dict[str, int]:
         """Return modality -> index along the fourth axis; -1 for files without one."""

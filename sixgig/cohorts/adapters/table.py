@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -81,16 +81,14 @@ class TableAdapter(Adapter):
             raise CohortError(path, "has a header and no rows", "write one row for each image or volume")
         return found
 
-    def read(self, record: Record) -> Iterator[Volume | Image2D]:
-        """Read a subject's items lazily, one in memory at a time."""
-        for item in record.items:
-            if self.dimensions == 2:
-                source = item.files["image"]
-                yield read_picture(record.root / source, source, item.item_id)
-                continue
-            sources = tuple(item.files[name] for name in self.modalities)
-            array, spacing = read_channels([record.root / source for source in sources])
-            yield Volume(array, spacing, item.item_id, item.frame, sources)
+    def read_item(self, record: Record, item: Item) -> Volume | Image2D:
+        """Read one item of a subject."""
+        if self.dimensions == 2:
+            source = item.files["image"]
+            return read_picture(record.root / source, source, item.item_id)
+        sources = tuple(item.files[name] for name in self.modalities)
+        array, spacing = read_channels([record.root / source for source in sources])
+        return Volume(array, spacing, item.item_id, item.frame, sources)
 
     def _record(self, path: Path, subject_id: str, rows: list[tuple[int, dict[str, str]]]) -> Record | Rejection:
         items, labels, officials = [], set(), set()

@@ -227,6 +227,25 @@ def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
     assert PartialFeatures(tmp_path, 4).done == 0
 
 
+@pytest.mark.parametrize(
+    "state", ["[]", "3", "null", '"done"', '{"done": null}', '{"done": [1]}', '{"done": "x"}', "{"]
+)
+def test_a_state_of_another_kind_begins_again(tmp_path, state):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3), np.float32))
+    partial.save()
+    assert PartialFeatures(tmp_path, 4).done == 2
+    (tmp_path / "state.json").write_text(state)
+    assert PartialFeatures(tmp_path, 4).done == 0
+
+
+def test_features_of_another_kind_begin_again(tmp_path):
+    (tmp_path / "state.json").write_text('{"done": 2}')
+    for array in (np.ones(4, np.float32), np.ones((4, 3)), np.ones((5, 3), np.float32)):
+        np.save(tmp_path / "features.npy", array)
+        assert PartialFeatures(tmp_path, 4).done == 0
+
+
 def test_unfinished_features_are_not_handed_out(tmp_path):
     partial = PartialFeatures(tmp_path, 4)
     partial.put(0, 2, np.ones((2, 3)))

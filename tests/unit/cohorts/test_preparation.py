@@ -37,7 +37,7 @@ def test_images_of_a_2d_cohort(make_elpv: Callable[..., Path], tmp_path: Path) -
     assert facts["subject_note"] == "image-level split: no subject ids exist"
     assert facts["bytes"] == images.nbytes
     assert not facts["simulated"]
-    written = ["cohort.json", "images.npy", "manifest.csv", "quarantine.csv", "volumes.npy"]
+    written = ["cohort.json", "images.npy", "manifest.csv", "quarantine.csv", "remarks.csv", "volumes.npy"]
     assert sorted(_digests(tmp_path / "cells")) == written
     assert len(np.load(tmp_path / "cells" / "volumes.npy")) == 0
     assert QUARANTINE.read(tmp_path / "cells" / "quarantine.csv").empty
@@ -102,7 +102,7 @@ def test_one_bad_image_goes_to_quarantine(make_elpv: Callable[..., Path], tmp_pa
     assert read_json(tmp_path / "cells" / "cohort.json")["n_quarantined"] == 1
 
 
-def test_a_subject_that_loses_a_volume_is_left_out_whole(make_acdc: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_subject_that_loses_a_frame_is_left_out_whole(make_acdc: Callable[..., Path], tmp_path: Path) -> None:
     root = make_acdc(["NOR", "DCM", "RV", "NOR"])
     bad = root / "training" / "patient002" / "patient002_frame07.nii.gz"
     bad.write_bytes(bad.read_bytes()[:-100])

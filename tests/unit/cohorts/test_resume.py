@@ -104,7 +104,14 @@ def test_a_repaired_subject_is_put_in_its_place(
     bad[0].write_bytes(whole[0])
     prepare(root, tmp_path / "c", max_quarantine_fraction=0.2)
     assert [name[-3:] for name in count] == ["002", "006", "007", "008"]
-    assert [path.suffix for path in sorted((tmp_path / "c").iterdir())] == [".json", ".npy", ".csv", ".csv", ".npy"]
+    assert [path.suffix for path in sorted((tmp_path / "c").iterdir())] == [
+        ".json",
+        ".npy",
+        ".csv",
+        ".csv",
+        ".csv",
+        ".npy",
+    ]
     prepare(root, tmp_path / "whole" / "c", checkpoints=tmp_path / "other")
     assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
 

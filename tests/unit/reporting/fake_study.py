@@ -18,7 +18,7 @@ from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
 from sixgig.tables.budget import BUDGET
-from sixgig.tables.cohorts import MANIFEST, QUARANTINE, SPLITS
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
@@ -236,6 +236,8 @@ def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.Dat
         else []
     )
     _table(QUARANTINE, bad, own / "quarantine.csv")
+    passed = [(f"{cohort}/atlas{i}.nii.gz", None, "not read", "the study file excludes it") for i in range(3)]
+    _table(REMARKS, passed if cohort == "brats_phantom" else [], own / "remarks.csv")
     np.save(own / "images.npy", np.stack(images))
     write_json(
         own / "cohort.json",

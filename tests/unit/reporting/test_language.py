@@ -4,12 +4,14 @@ import ast
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args, get_type_hints
 
 import pytest
 from jinja2 import Environment, nodes
 
 from sixgig.arms import registry as arms
 from sixgig.classifiers import registry as classifiers
+from sixgig.cohorts.base import Remark
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors
 from sixgig.figures.catalogue import KINDS, draw_figure
@@ -54,6 +56,7 @@ def texts_by_name():
     yield from ("difference found", "no verdict")
     yield from ("within noise", "not testable", "failed", "fallback", "global", "local")
     yield from ("Evaluation", "Pretraining", "Test", "red", "green", "blue")
+    yield from get_args(get_type_hints(Remark)["kind"])
     yield from ("images", "blank images", "duplicates within subject", "duplicates within fold")
 
 

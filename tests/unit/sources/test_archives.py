@@ -1,12 +1,15 @@
 """Archives that are not to be trusted: nothing lands outside, nothing grows without end, nothing is half there."""
 
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sixgig.errors import CohortError
 from sixgig.sources import archives
@@ -142,3 +145,36 @@ def test_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(CohortError, match="cannot be unpacked: No space left on device"):
         unpack(make_zip(tmp_path / "x.zip", GOOD), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("make", ["zip", "gz", "xz", "bz2"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), kept=st.floats(0.2, 1))
+def test_no_damage_is_a_raw_exception(tmp_path, make, place, byte, kept):
+    """One byte is another, and the end may be missing: the archive is unpacked, or its name is in the message."""
+    sound = tmp_path / f"sound.{make}"
+    if not sound.exists():
+        make_zip(sound, GOOD) if make == "zip" else make_tar(sound, GOOD, f"w:{make}")
+    data = bytearray(sound.read_bytes())
+    data[int(place * len(data))] = byte
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(data[: int(kept * len(data))])
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    message = ""
+    try:
+        unpack(damaged, tmp_path / "out")
+    except CohortError as error:
+        message = str(error)
+    assert (tmp_path / "out").exists() != ("damaged.zip" in message)
+
+
+def test_an_unknown_compression_is_named(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"a.txt": b"text"})
+    data = path.read_bytes()
+    deflated, unknown = (8).to_bytes(2, "little"), (99).to_bytes(2, "little")
+    data = data[:8] + unknown + data[10:]
+    place = data.index(b"PK\x01\x02") + 10
+    assert data[place : place + 2] == deflated
+    path.write_bytes(data[:place] + unknown + data[place + 2 :])
+    with pytest.raises(CohortError, match="compression"):
+        unpack(path, tmp_path / "out")

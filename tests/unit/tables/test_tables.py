@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,22 @@ def test_class_names_that_look_like_missing_values_stay_text(tmp_path, label):
 def test_subject_ids_keep_leading_zeros(tmp_path):
     SPLITS.write(splits(subject_id=["007", "08"]), tmp_path / "splits.csv")
     assert SPLITS.read(tmp_path / "splits.csv")["subject_id"].tolist() == ["007", "08"]
+
+
+@pytest.mark.parametrize("label", ["=cmd|' /C calc'!A0", "+1+2", "-2+3", "@SUM(1)", "'=1", "''=1", "\t=1"])
+def test_a_spreadsheet_runs_nothing(tmp_path, label):
+    SPLITS.write(splits(label=[label, "y"]), tmp_path / "splits.csv")
+    with (tmp_path / "splits.csv").open(newline="") as stream:
+        assert list(csv.reader(stream))[1][1] == f"'{label}"
+    assert SPLITS.read(tmp_path / "splits.csv")["label"].tolist() == [label, "y"]
+
+
+@pytest.mark.parametrize("label", ["-1", "+0.5", "a=b", "'quoted'", "'-1", "-"])
+def test_other_text_is_written_as_it_is(tmp_path, label):
+    SPLITS.write(splits(label=[label, "y"]), tmp_path / "splits.csv")
+    with (tmp_path / "splits.csv").open(newline="") as stream:
+        assert list(csv.reader(stream))[1][1] == label
+    assert SPLITS.read(tmp_path / "splits.csv")["label"].tolist() == [label, "y"]
 
 
 def test_missing_and_unknown_columns_are_named(tmp_path):
@@ -86,6 +103,7 @@ def test_undefined_metric_survives(tmp_path):
 def test_results_page_documents_every_column():
     page = (Path(__file__).resolve().parents[3] / "results/README.md").read_text()
     headings = {"predictions": "<classifier>.csv", "training.csv": "pretraining/<cohort>/<arm>.csv"}
+    headings["pseudonyms"] = "pseudonyms/<study>.<cohort>.csv"
     for table in all_tables():
         section = page.split(f"{headings.get(table.name, table.name)}`\n")[1].split("\n### ")[0]
         for column in table.columns:
