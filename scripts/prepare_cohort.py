@@ -23,7 +23,6 @@ def main(
     failed_list: Path,
     digest: str,
     inventory: Path,
-    attempt: int,
     key_table: Path,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
@@ -33,8 +32,7 @@ def main(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
             simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
-            inventory=inventory, attempt=attempt,
-            key_table=key_table,
+            inventory=inventory, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -58,6 +56,5 @@ if __name__ == "__main__":
             failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
             inventory=Path(snakemake.params.inventory),
-            attempt=snakemake.params.attempt,
             key_table=Path(snakemake.params.key_table),
         )

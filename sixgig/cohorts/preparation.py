@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Record
-from sixgig.cohorts.inventory import Inventory, discover, take_stock
+from sixgig.cohorts.inventory import Inventory, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pseudonyms import Pseudonyms
@@ -46,7 +46,6 @@ def prepare_cohort(
     failed_list: Path | None = None,
     digest: str = "",
     inventory: Path | None = None,
-    attempt: int = 0,
     key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
@@ -76,7 +75,6 @@ def prepare_cohort(
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`.
-        attempt: See there.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
@@ -134,6 +132,7 @@ def prepare_cohort(
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
         if inventory is not None:
             labels = {record.subject_id: record.label for record in found.records}
+            attempt = next_attempt(read_inventory(inventory), stock)
             Inventory(stock.state, stock.files, labels, again, attempt).write(inventory)
     drop(folder)
 

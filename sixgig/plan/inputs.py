@@ -13,16 +13,16 @@ from typing import Any
 
 from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.changes import describe_changes
-from sixgig.cohorts.inventory import Inventory, Stock, read_inventory, take_stock, take_tables
+from sixgig.cohorts.inventory import Inventory, Stock, next_attempt, read_inventory, take_stock, take_tables
 from sixgig.cohorts.registry import open_adapter
-from sixgig.errors import SixgigError
+from sixgig.errors import SixgigError, WeightsError
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import settings_digest
-from sixgig.runtime.known_digests import content_digest
+from sixgig.runtime.known_digests import KnownDigests, content_digest
+from sixgig.weights.build import check_pin
 
 #: Files that sixgig itself fetched or wrote, and nobody has changed since.
 AS_OBTAINED = "as obtained"
-_HEAD = 2**16
 
 
 class CohortInput:
@@ -100,11 +100,9 @@ class CohortInput:
     def attempt(self) -> int:
         """How often the same files were prepared again, since some that could not be read then can be read now."""
         known = self.inventory
-        if known is None or not (known.attempt or known.again):
+        if known is None or not (known.attempt or known.again) or self.stock is None:
             return 0
-        if self.root is None or self.stock is None or self.stock.state != known.state:
-            return 0
-        return known.attempt + any(_opens(self.root / name) for name in known.again)
+        return next_attempt(known, self.stock)
 
     def changes(self) -> list[str]:
         """Say in words what has changed since the cohort was prepared; empty when nothing has, or nothing is known."""
@@ -136,10 +134,27 @@ class CohortInput:
         return found if isinstance(found, dict) else {}
 
 
-def _opens(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            stream.read(_HEAD)
-    except OSError:
-        return False
-    return True
+def check_pins(weights: Mapping[str, Any]) -> None:
+    """Refuse weights files that are not those that the study file pins.
+
+    A file whose size and time are known is not read again.
+
+    Args:
+        weights: The part ``weights`` of the study file.
+
+    Raises:
+        WeightsError: A file cannot be read, or has another sha256.
+    """
+    known = KnownDigests()
+    for name, entry in weights.items():
+        file = entry["source"].get("file")
+        if file is None:
+            continue
+        path = Path(file["path"]).expanduser()
+        try:
+            found = known.sha256(path)
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            raise WeightsError(path, reason, "correct its permissions, or the path in the study file") from error
+        check_pin(f"weights.{name}", path, found, file["sha256"])
+    known.save()

@@ -15,7 +15,7 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
-from sixgig.plan.inputs import CohortInput
+from sixgig.plan.inputs import CohortInput, check_pins
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
@@ -34,6 +34,7 @@ class Plan:
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
+        WeightsError: A weights file is not the one that the study file pins.
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
@@ -334,3 +335,4 @@ class Plan:
                 "needs files that are not there:\n    " + "\n    ".join(missing),
                 "put the files there, or correct `source` in the study file",
             )
+        check_pins(self.config["weights"])

@@ -123,14 +123,22 @@ def _read_source(
         reason = error.strerror or str(error)
         raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
     found = hashlib.sha256(data).hexdigest()
-    wanted = str(source["sha256"]).lower()
-    if found != wanted:
+    check_pin(place, path, found, str(source["sha256"]))
+    return data, {"path": str(path)}, found
+
+
+def check_pin(place: str, path: Path, found: str, wanted: str) -> None:
+    """Refuse a file that is not the one that the study file pins.
+
+    Raises:
+        WeightsError: The sha256 differ.
+    """
+    if found != wanted.lower():
         raise WeightsError(
             path,
-            f"has sha256 {found}, but the study file pins {wanted}",
+            f"has sha256 {found}, but the study file pins {wanted.lower()}",
             f"get the right file; or, if you trust this one, write its sha256 into the source of {place}",
         )
-    return data, {"path": str(path)}, found
 
 
 def _as_float32(state: dict[str, Tensor], place: str) -> dict[str, Tensor]:
