@@ -6,13 +6,13 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
+from sixgig.runtime.versions import package_version
 from sixgig.version import __version__
 
 #: Packages whose version can change a result.
@@ -32,7 +32,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
         "config": dict(config),
         "seed": config["seed"],
         "sixgig": __version__,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}},
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
@@ -43,13 +43,6 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
         "source": _source(),
         "command": "snakemake --cores all",
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _processor() -> str:
