@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig.cohorts.base import Adapter, Record
-from sixgig.cohorts.inventory import Inventory, discover, next_attempt, read_inventory, take_stock
+from sixgig.cohorts.base import Adapter, Discovery, Record
+from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pseudonyms import Pseudonyms
@@ -21,6 +21,7 @@ from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
+from sixgig.cohorts.withdrawal import remove_derived
 from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError, ConfigError
 from sixgig.runtime.atomic import write_json
@@ -74,7 +75,9 @@ def prepare_cohort(
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
         digest: Digest of the source code that prepares the subjects.
-        inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`.
+        inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
+            earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
+            the output.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
@@ -131,10 +134,19 @@ def prepare_cohort(
     with writing(output):
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
         if inventory is not None:
-            labels = {record.subject_id: record.label for record in found.records}
-            attempt = next_attempt(read_inventory(inventory), stock)
-            Inventory(stock.state, stock.files, labels, again, attempt).write(inventory)
+            _take_inventory(inventory, stock, found, again, output)
     drop(folder)
+
+
+def _take_inventory(path: Path, stock: Stock, found: Discovery, again: tuple[str, ...], output: Path) -> None:
+    """Write down what the cohort was prepared from, after what is left of subjects that are gone was removed."""
+    before = read_inventory(path)
+    labels = {record.subject_id: record.label for record in found.records}
+    listed = labels.keys() | {rejection.subject_id for rejection in found.rejections}
+    gone = set(before.labels) - listed if before else set()
+    if gone:
+        remove_derived(output.parents[1], output.name, len(gone))
+    Inventory(stock.state, stock.files, labels, again, next_attempt(before, stock)).write(path)
 
 
 def _write_tables(
