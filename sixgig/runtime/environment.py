@@ -12,14 +12,8 @@ from typing import Any
 import psutil
 
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
-from sixgig.runtime.versions import package_version
+from sixgig.runtime.versions import study_versions
 from sixgig.version import __version__
-
-#: Packages whose version can change a result.
-PACKAGES = (
-    "snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "pandas", "nibabel", "statsmodels",
-    "matplotlib", "mlflow",
-)  # fmt: skip
 
 
 def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +26,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
         "config": dict(config),
         "seed": config["seed"],
         "sixgig": __version__,
-        "versions": {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}},
+        "versions": study_versions(),
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from importlib.metadata import PackageNotFoundError, version
 
-#: Packages that compute features: another version of one may give other numbers.
+#: Packages whose version can change a result.
+PACKAGES = (
+    "snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "pandas", "nibabel", "statsmodels",
+    "matplotlib", "mlflow",
+)  # fmt: skip
+#: Those that compute features: another version of one may give other numbers.
 ENCODING_PACKAGES = ("torch", "torchvision", "timm")
 
 
@@ -19,3 +25,8 @@ def package_version(package: str) -> str:
 def encoding_versions() -> dict[str, str]:
     """Return the versions of the packages that compute features."""
     return {name: package_version(name) for name in ENCODING_PACKAGES}
+
+
+def study_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a result."""
+    return {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}}
