@@ -200,7 +200,7 @@ def trouble(study: Study) -> TableView:
                 if str(fallback) not in status:
                     seen[method.arm, "fallback", str(fallback)] = None
             for reason in other_versions(study, cohort, method.arm):
-                seen[method.arm, "other versions", reason] = None
+                seen[method.arm, tr("other versions"), reason] = None
         for arm, kind, reason in seen:
             table.rows.append(
                 [
