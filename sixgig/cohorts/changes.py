@@ -63,7 +63,7 @@ def _text(files: Mapping[str, FileState], name: str) -> str:
 
 def _subjects(before: Mapping[str, str | None], now: Mapping[str, str | None], named: bool) -> str:
     differ = [name for name in now if name in before and now[name] != before[name]]
-    parts = []
+    parts: list[str] = []
     for names, what in (
         ([name for name in differ if None not in (now[name], before[name])], "relabelled"),
         ([name for name in differ if before[name] is None], "with a class now"),
@@ -84,7 +84,7 @@ def _files(differ: Sequence[str], before: Mapping[str, FileState], now: Mapping[
     locked = [name for name in kept if before[name].readable != now[name].readable]
     changed = [name for name in kept if name not in locked]
     opened = [name for name in locked if now[name].readable]
-    parts = []
+    parts: list[str] = []
     for names, what in (
         (changed, "changed"), (new, "added"), (gone, "removed"), (opened, "readable now"),
         ([name for name in locked if name not in opened], "no longer readable"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,27 +17,16 @@ import numpy.typing as npt
 from sixgig.cohorts.array_stream import ArrayStream
 from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.fingerprints import fingerprint
+from sixgig.cohorts.journal_lines import NOBODY, Entry, labelled, line_of, read_line, subject_of
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.errors import CohortError
+from sixgig.runtime.atomic import write_text
+from sixgig.runtime.checkpoints import drop
 
 #: Seconds between two moments at which what was prepared is put safely on the disk.
 _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
 _ORDERED = "ordered-"
-#: Stands for a subject whose rows are there and are not to be believed by the next run.
-_NOBODY = ""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Where a subject's rows are in the arrays: the first row, and how many there are."""
-
-    rows: list[dict[str, Any]]
-    rejections: list[Rejection]
-    remarks: list[Remark]
-    image: int
-    volume: int
-    n_volumes: int
 
 
 class Journal:
@@ -66,9 +53,9 @@ class Journal:
     def __init__(
         self, folder: Path, records: Sequence[Record], image_row: tuple[int, ...], volume_row: tuple[int, ...]
     ) -> None:
-        self._folder = folder
+        self._folder, self._records = folder, records
         self._subjects = [fingerprint(record) for record in records]
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._n_images = self._n_volumes = 0
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,16 +106,13 @@ class Journal:
                 self._images.append(np.stack(result.images))
             if result.volumes:
                 self._volumes.append(np.stack(result.volumes))
-            line: dict[str, Any] = {
-                "subject": self._subjects[index],
-                "rows": result.rows,
-                "volumes": len(result.volumes),
-                "rejections": [asdict(rejection) for rejection in result.rejections],
-                "remarks": [asdict(remark) for remark in result.remarks],
-            }
+            entry = Entry(
+                result.rows, result.item_ids, result.rejections, result.remarks, self._n_images, self._n_volumes,
+                len(result.volumes),
+            )  # fmt: skip
             passing = any(rejection.passing for rejection in result.rejections)
-            self._pending.append(json.dumps({**line, "subject": _NOBODY} if passing else line) + "\n")
-            self._enter(line)
+            self._pending.append(line_of(NOBODY if passing else self._subjects[index], entry))
+            self._enter(self._subjects[index], entry)
             if time.monotonic() - self._synced >= _SYNC_EVERY:
                 self.sync()
 
@@ -162,7 +146,30 @@ class Journal:
                 source, size = stream.in_order(spans, self._folder / f"{_ORDERED}{name}")
                 _put(source, output / name)
                 n_bytes += size
-        return [row for entry in entries for row in entry.rows], n_bytes
+        pairs = zip(entries, self._records, strict=True)
+        return [row for entry, record in pairs for row in labelled(entry, record)], n_bytes
+
+    def keep(self, output: Path) -> None:
+        """Keep what was published as the journal of the next preparation, which then reads only what has changed.
+
+        The arrays get a second name each, so that they take no more room; where the file system has no second names,
+        nothing is kept.
+        """
+        entries = [self._entries[name] for name in self._subjects]
+        with writing(self._folder):
+            (self._folder / _LINES).write_text("", encoding="utf-8")  # no row is believed until all is in its place
+            for name in (_IMAGES, _VOLUMES):
+                (self._folder / name).unlink(missing_ok=True)
+                (self._folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
+                try:
+                    os.link(output / name, self._folder / name)
+                except OSError:
+                    drop(self._folder)
+                    return
+            pairs = zip(self._subjects, entries, strict=True)
+            # What was left out is looked at again by the next preparation: a decoder may have been installed.
+            lines = (line_of(NOBODY if entry.rejections else name, entry) for name, entry in pairs)
+            write_text(self._folder / _LINES, "".join(lines))
 
     def __enter__(self) -> Journal:
         return self
@@ -187,7 +194,7 @@ class Journal:
             try:
                 if not line.endswith("\n"):
                     break
-                self._enter(json.loads(line))
+                self._enter(*self._read(line))
             except (ValueError, KeyError, TypeError):  # the run was killed while it wrote this line
                 break
             lines.append(line)
@@ -200,11 +207,11 @@ class Journal:
             ValueError: The arrays do not hold the rows that the lines speak of.
         """
         wanted = set(self._subjects)
-        last = {json.loads(line)["subject"]: line for line in lines}
+        last = {subject_of(line): line for line in lines}
         kept = [line for name, line in last.items() if name in wanted]
         if len(kept) == len(lines):
             return lines
-        entries = [self._entries[json.loads(line)["subject"]] for line in kept]
+        entries = [self._entries[subject_of(line)] for line in kept]
         spans = {
             _IMAGES: ([(entry.image, len(entry.rows)) for entry in entries if entry.rows], self._n_images),
             _VOLUMES: ([(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes], self._n_volumes),
@@ -218,21 +225,20 @@ class Journal:
             os.replace(source, self._folder / name)
         self._forget()
         for line in kept:
-            self._enter(json.loads(line))
+            self._enter(*self._read(line))
         return kept
 
     def _forget(self) -> None:
         self._entries = {}
         self._n_images = self._n_volumes = 0
 
-    def _enter(self, line: dict[str, Any]) -> None:
-        rows, n_volumes = list(line["rows"]), int(line["volumes"])
-        rejections = [Rejection(**rejection) for rejection in line["rejections"]]
-        remarks = [Remark(**remark) for remark in line["remarks"]]
-        entry = _Entry(rows, rejections, remarks, self._n_images, self._n_volumes, n_volumes)
-        self._entries[line["subject"]] = entry
-        self._n_images += len(rows)
-        self._n_volumes += n_volumes
+    def _read(self, line: str) -> tuple[str, Entry]:
+        return read_line(line, self._n_images, self._n_volumes)
+
+    def _enter(self, subject: str, entry: Entry) -> None:
+        self._entries[subject] = entry
+        self._n_images += len(entry.rows)
+        self._n_volumes += entry.n_volumes
 
 
 @contextlib.contextmanager

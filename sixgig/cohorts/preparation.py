@@ -27,6 +27,7 @@ from sixgig.errors import CohortError, ConfigError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
+from sixgig.runtime.versions import reading_versions
 from sixgig.tables.cohorts import MANIFEST
 
 _log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def prepare_cohort(
         digest: Digest of the source code that prepares the subjects.
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
             earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
-            the output.
+            the output. With it, finished subjects are kept for the next preparation, unless pseudonyms hide them.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
@@ -114,7 +115,7 @@ def prepare_cohort(
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
-        "options": adapter.options, "digest": digest,
+        "options": adapter.options, "digest": digest, "versions": reading_versions(),
     }  # fmt: skip
     volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
     checkpoints = checkpoints or output.parent / ".checkpoints"
@@ -135,7 +136,10 @@ def prepare_cohort(
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
         if inventory is not None:
             _take_inventory(inventory, stock, found, again, output)
-    drop(folder)
+    if inventory is None or hidden:  # a journal names patients
+        drop(folder)
+    else:
+        journal.keep(output)
 
 
 def _take_inventory(path: Path, stock: Stock, found: Discovery, again: tuple[str, ...], output: Path) -> None:

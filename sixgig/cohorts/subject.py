@@ -25,6 +25,7 @@ class PreparedSubject:
 
     Attributes:
         rows: Rows of manifest.csv, one per image.
+        item_ids: The item that each row is of.
         images: Pictures, uint8 [H, W, 3] each, in the order of ``rows``.
         volumes: float16 [D, H, W, M] each, in the order in which volume_ids appear in ``rows``.
         rejections: Items that cannot be used; the subject is lost when there are no rows.
@@ -32,6 +33,7 @@ class PreparedSubject:
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
+    item_ids: list[str] = field(default_factory=list)
     images: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     volumes: list[npt.NDArray[np.float16]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -47,10 +49,15 @@ class PreparedSubject:
         place: Mapping[str, Any],
     ) -> None:
         """Add one image; ``place`` is where in which volume it lies."""
-        label = record.label if item.label is None else item.label
-        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label}
+        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label_of(record, item)}
         self.rows.append({**named, **place, "source": source, "official": record.official})
+        self.item_ids.append(item.item_id)
         self.images.append(picture)
+
+
+def label_of(record: Record, item: Item) -> str | None:
+    """Return the class of an item: its own, or that of its subject."""
+    return record.label if item.label is None else item.label
 
 
 def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject:

@@ -13,6 +13,9 @@ PACKAGES = (
 #: Those that compute features: another version of one may give other numbers.
 ENCODING_PACKAGES = ("torch", "torchvision", "timm")
 
+#: Those that read and resample files.
+_READING_PACKAGES = ("numpy", "pillow", "nibabel", "pydicom", "simpleitk")
+
 
 def package_version(package: str) -> str:
     """Return the version of an installed package, or that it is not installed."""
@@ -25,6 +28,11 @@ def package_version(package: str) -> str:
 def encoding_versions() -> dict[str, str]:
     """Return the versions of the packages that compute features."""
     return {name: package_version(name) for name in ENCODING_PACKAGES}
+
+
+def reading_versions() -> dict[str, str]:
+    """Return the versions of the packages that read and resample files."""
+    return {name: package_version(name) for name in _READING_PACKAGES}
 
 
 def study_versions() -> dict[str, str]:
