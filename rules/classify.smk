@@ -18,6 +18,7 @@ rule classify_subjects:
         sidecar="results/{study}/features/{cohort}/{arm}.json",
         splits="results/{study}/cohorts/{cohort}/splits.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
+        manifest=lambda wildcards: PLAN.image_labels(wildcards.cohort),
     output:
         predictions=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
         test=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.test.csv", non_empty=True),
@@ -47,6 +48,7 @@ rule predict_majority:
     input:
         splits="results/{study}/cohorts/{cohort}/splits.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
+        manifest=lambda wildcards: PLAN.image_labels(wildcards.cohort),
     output:
         predictions=ensure(
             "results/{study}/predictions/{cohort}/control_majority_class.majority_class.csv", non_empty=True

@@ -61,9 +61,9 @@ rule prepare_cohort:
     resources:
         mem_mb=2000,
     params:
-        options=lambda wildcards: PLAN.cohort_options(wildcards.cohort),
+        options=lambda wildcards: PLAN.preparation_options(wildcards.cohort),
         simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
-        image_size=PLAN.config["image"]["size"],
+        image=PLAN.config["image"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
         state=lambda wildcards: PLAN.inputs[wildcards.cohort].state,
@@ -98,6 +98,8 @@ rule split_cohort:
         scope=PLAN.config["scope"],
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
+        labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
+        metrics_of=lambda wildcards: PLAN.metrics_of[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),
@@ -122,6 +124,7 @@ rule check_leakage:
     resources:
         mem_mb=500,
     params:
+        labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         digest=code_digest("check_leakage"),
     script:
         "../scripts/check_leakage.py"

@@ -1,4 +1,4 @@
-"""From images to features per subject: results/<study>/features/<cohort>/<arm>.npz and <arm>.json."""
+"""From images to features per subject, or per image where that has the class: results/<study>/features/<cohort>/<arm>.npz and <arm>.json."""
 
 
 wildcard_constraints:
@@ -83,10 +83,12 @@ rule encode_images:
         mem_mb=2500,
     params:
         options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
+        image=PLAN.config["image"],
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
         seed=PLAN.seed,
         checkpoints="results/{study}/.checkpoints",
+        labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         digest=lambda wildcards: code_digest("encode_images", PLAN.arm_module(wildcards.arm)),
     script:
         "../scripts/encode_images.py"
@@ -118,6 +120,7 @@ if PLAN.feature_arms:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm),
             scope=PLAN.config["scope"],
             seed=PLAN.seed,
+            labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
             digest=lambda wildcards: code_digest("code_features", PLAN.arm_module(wildcards.arm)),
         script:
             "../scripts/code_features.py"

@@ -37,6 +37,7 @@ rule score_predictions:
         mem_mb=1500,
     params:
         positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
         cohorts=PLAN.cohorts,
         arms=PLAN.arm_keys,
         methods=PLAN.method_keys,
@@ -106,6 +107,8 @@ rule compare_subjects:
     params:
         methods=PLAN.method_keys,
         alpha=PLAN.config["evaluation"]["alpha"],
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
         digest=code_digest("compare_subjects"),
     script:
         "../scripts/compare_subjects.py"

@@ -16,9 +16,10 @@ def main(
     images: Path,
     splits: Path,
     output: Path,
+    labels_of: str,
 ) -> None:
     """Fail the study when a subject or an image is on both sides of a split."""
-    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"))
+    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of)
     write_json(output, facts)
 
 
@@ -31,4 +32,5 @@ if __name__ == "__main__":
             images=Path(snakemake.input.images),
             splits=Path(snakemake.input.splits),
             output=Path(snakemake.output.facts),
+            labels_of=snakemake.params.labels_of,
         )

@@ -17,9 +17,10 @@ def main(
     seed: int,
     threads: int,
     predictions: Path,
+    manifest: Path | None,
 ) -> None:
     """Nested cross-validation of one classifier on one arm's features."""
-    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions)
+    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions, manifest)
 
 
 if __name__ == "__main__":
@@ -35,4 +36,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             threads=snakemake.threads,
             predictions=Path(snakemake.output.predictions),
+            manifest=next(map(Path, snakemake.input.manifest), None),
         )

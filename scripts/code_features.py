@@ -19,10 +19,11 @@ def main(
     scope: str,
     features: Path,
     seed: int,
+    labels_of: str,
 ) -> None:
     """Compute an arm's features from the image features of another arm."""
     learn_from = set(pretraining_subjects(SPLITS.read(splits), scope))
-    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed)
+    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed, labels_of)
 
 
 if __name__ == "__main__":
@@ -38,4 +39,5 @@ if __name__ == "__main__":
             scope=snakemake.params.scope,
             features=Path(snakemake.output.features),
             seed=snakemake.params.seed,
+            labels_of=snakemake.params.labels_of,
         )

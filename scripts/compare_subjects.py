@@ -13,11 +13,13 @@ from sixgig.tables.pairs import DELONG, MCNEMAR
 def main(
     predictions: Mapping[tuple[str, ...], Path],
     alpha: float,
+    positives: Mapping[str, str | None],
+    metrics_of: Mapping[str, str],
     mcnemar: Path,
     delong: Path,
 ) -> None:
     """Compare the methods of each cohort over its subjects: exact McNemar and DeLong tests with Holm's correction."""
-    tests = compare_subjects(predictions, alpha)
+    tests = compare_subjects(predictions, alpha, positives, metrics_of)
     MCNEMAR.write(tests.mcnemar, mcnemar)
     DELONG.write(tests.delong, delong)
 
@@ -29,6 +31,8 @@ if __name__ == "__main__":
         main(
             predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
             alpha=snakemake.params.alpha,
+            positives=snakemake.params.positives,
+            metrics_of=snakemake.params.metrics_of,
             mcnemar=Path(snakemake.output.mcnemar),
             delong=Path(snakemake.output.delong),
         )

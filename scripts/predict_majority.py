@@ -11,9 +11,10 @@ def main(
     splits: Path,
     seed: int,
     predictions: Path,
+    manifest: Path | None,
 ) -> None:
     """Predict the most frequent class of the training folds."""
-    predict_majority(splits, seed, predictions)
+    predict_majority(splits, seed, predictions, manifest)
 
 
 if __name__ == "__main__":
@@ -24,4 +25,5 @@ if __name__ == "__main__":
             splits=Path(snakemake.input.splits),
             seed=snakemake.params.seed,
             predictions=Path(snakemake.output.predictions),
+            manifest=next(map(Path, snakemake.input.manifest), None),
         )

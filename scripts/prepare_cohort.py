@@ -15,7 +15,7 @@ def main(
     folder: Path,
     options: Mapping[str, Any],
     simulated: bool,
-    image_size: int,
+    image: Mapping[str, Any],
     max_fraction: float,
     seed: int,
     workers: int,
@@ -30,9 +30,9 @@ def main(
     with CostMeter("prepare") as meter:
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
-            image_size=image_size, options=options, seed=seed, max_quarantine_fraction=max_fraction,
-            simulated=simulated, workers=workers, checkpoints=checkpoints, failed_list=failed_list, digest=digest,
-            inventory=inventory, key_table=key_table,
+            image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers,
+            checkpoints=checkpoints, failed_list=failed_list, digest=digest, inventory=inventory, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     title = options["title"] or facts["title"]
@@ -48,7 +48,7 @@ if __name__ == "__main__":
             folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
-            image_size=snakemake.params.image_size,
+            image=snakemake.params.image,
             max_fraction=snakemake.params.max_fraction,
             seed=snakemake.params.seed,
             workers=snakemake.threads,

@@ -13,6 +13,7 @@ from sixgig.tables.scores import METRICS, SUMMARY
 def main(
     files: ScoredFiles,
     positives: Mapping[str, str | None],
+    metrics_of: Mapping[str, str],
     bootstrap_samples: int,
     seed: int,
     threads: int,
@@ -21,7 +22,7 @@ def main(
     test: Path,
 ) -> None:
     """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
-    scores = score_study(files, positives, bootstrap_samples, seed, threads)
+    scores = score_study(files, positives, bootstrap_samples, seed, threads, metrics_of)
     METRICS.write(scores.metrics, metrics)
     SUMMARY.write(scores.summary, summary)
     SUMMARY.write(scores.test, test)
@@ -39,6 +40,7 @@ if __name__ == "__main__":
                 sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
             ),
             positives=snakemake.params.positives,
+            metrics_of=snakemake.params.metrics_of,
             bootstrap_samples=snakemake.params.bootstrap_samples,
             seed=snakemake.params.seed,
             threads=snakemake.threads,

@@ -1,10 +1,12 @@
 """Give every subject a role, and every evaluation subject a fold in each repeat."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.evaluation.classes import positive_class
+from sixgig.evaluation.levels import check_subject_level
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.jobs import job
 from sixgig.tables.cohorts import MANIFEST, SPLITS
@@ -14,13 +16,9 @@ def main(
     cohort: str,
     manifest: Path,
     output: Path,
-    folds: int,
-    repeats: int,
-    pretraining_fraction: float,
-    scope: str,
-    seed: int,
+    draw: Mapping[str, Any],
     positive: str | None,
-    hold_out: bool,
+    metrics_of: str,
     given: Path | None,
     key_table: Path | None,
 ) -> None:
@@ -30,30 +28,27 @@ def main(
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
     if given is not None:
         rename = None if key_table is None else Pseudonyms(key_table).subject
-        SPLITS.write(read_own_splits(given, images, folds=folds, repeats=repeats, rename=rename), output)
-        return
-    splits = make_splits(
-        images, folds=folds, repeats=repeats, pretraining_fraction=pretraining_fraction, scope=scope, seed=seed,
-        hold_out=hold_out,
-    )  # fmt: skip
+        wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
+        splits = read_own_splits(given, images, rename=rename, **wanted)
+    else:
+        splits = make_splits(images, **draw)
+    if draw["labels_of"] != metrics_of:
+        check_subject_level(splits, cohort, positive)
     SPLITS.write(splits, output)
 
 
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
+    drawn = ("folds", "repeats", "pretraining_fraction", "scope", "seed", "hold_out", "labels_of")
     with job(snakemake.log[0]):
         main(
             cohort=snakemake.wildcards.cohort,
             manifest=Path(snakemake.input.manifest),
             output=Path(snakemake.output.splits),
-            folds=snakemake.params.folds,
-            repeats=snakemake.params.repeats,
-            pretraining_fraction=snakemake.params.pretraining_fraction,
-            scope=snakemake.params.scope,
-            seed=snakemake.params.seed,
+            draw={name: snakemake.params[name] for name in drawn},
             positive=snakemake.params.positive,
-            hold_out=snakemake.params.hold_out,
+            metrics_of=snakemake.params.metrics_of,
             given=next(map(Path, snakemake.input.given), None),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
         )

@@ -1,4 +1,4 @@
-"""From one feature vector per image to one per subject."""
+"""From one feature vector per image to one per sample: a subject, or an image where the class is that of the image."""
 
 from __future__ import annotations
 
@@ -15,6 +15,32 @@ POOLINGS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ...]] = {
     "mean_max": (lambda rows: rows.mean(axis=0), lambda rows: rows.max(axis=0)),
     "mean_std": (lambda rows: rows.mean(axis=0), lambda rows: rows.std(axis=0)),
 }
+
+
+def pool_samples(
+    image_features: np.ndarray, manifest: pd.DataFrame, pooling: str, labels_of: str = "subject"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Pool image features per subject, or per image alone where each has a class of its own.
+
+    Args:
+        image_features: See :func:`pool_subjects`.
+        manifest: See :func:`pool_subjects`.
+        pooling: A key of :data:`POOLINGS`; an image alone is pooled as the only image of a subject would be.
+        labels_of: ``subject`` or ``image``.
+
+    Returns:
+        features: float32 [n_samples, ...], see :func:`pool_subjects`.
+        subject_ids: str [n_samples].
+        image_ids: str [n_samples]; None when samples are subjects.
+
+    Raises:
+        CohortError: See :func:`pool_subjects`.
+    """
+    if labels_of == "subject":
+        return *pool_subjects(image_features, manifest, pooling), None
+    alone = manifest.assign(subject_id=manifest["image_id"])
+    pooled, image_ids = pool_subjects(image_features, alone, pooling)
+    return pooled, manifest["subject_id"].to_numpy(dtype=str), image_ids
 
 
 def pool_subjects(image_features: np.ndarray, manifest: pd.DataFrame, pooling: str) -> tuple[np.ndarray, np.ndarray]:

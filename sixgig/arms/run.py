@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,8 @@ from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
-from sixgig.arms.pooling import pool_subjects
+from sixgig.arms.network_input import describe_input
+from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError, failure
 from sixgig.gpu.device import Device, choose_device
@@ -29,14 +31,26 @@ from sixgig.runtime.progress import Progress
 from sixgig.runtime.versions import encoding_versions
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
+from sixgig.weights.loading import data_config
 
 _LOG = logging.getLogger(__name__)
 #: Encodes with a rung, in a type, keeping features as they come and counting what is done.
 Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
 
 
+@dataclass(frozen=True, kw_only=True)
 class EncodeJob(Job):
-    """All that decides the features of one arm on one cohort."""
+    """All that decides the features of one arm on one cohort.
+
+    Attributes:
+        labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
+        image_filter: How the images were resized, for the sidecar.
+        image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
+    """
+
+    labels_of: str = "subject"
+    image_filter: str = "bicubic"
+    image_crop: float | None = None
 
     @property
     def label(self) -> str:
@@ -47,9 +61,9 @@ class EncodeJob(Job):
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     """Encode a cohort's images.
 
-    Writes ``features`` (per subject), ``image_features`` (float32 [n_images, d]) and, next to the first, the sidecar
-    ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status says
-    ``failed: reason``, so that the rest of the study goes on and the report shows it.
+    Writes ``features`` (per subject, or per image), ``image_features`` (float32 [n_images, d]) and, next to the first,
+    the sidecar ``.json``. When the arm fails with a known reason, the features have no rows and the sidecar's status
+    says ``failed: reason``, so that the rest of the study goes on and the report shows it.
 
     Args:
         job: What to encode, with what.
@@ -81,14 +95,14 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
                 facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
                 facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
                 rows = _encode(job, arm, encoder, images, table, device, inputs, facts)
-            pooled, subject_ids = pool_subjects(rows, table, job.options["pooling"])
+            pooled, subject_ids, image_ids = pool_samples(rows, table, job.options["pooling"], job.labels_of)
         except (SixgigError, RuntimeError) as error:
-            rows, pooled, subject_ids = _failed(job.arm, error, facts)
+            rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
     facts.setdefault("cost", _cost(meter, len(rows) or len(images), facts))
     with atomic_path(image_features) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
-    write_features(features, pooled, subject_ids)
-    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, facts)
+    write_features(features, pooled, subject_ids, image_ids)
+    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
     if not facts.get("status") and not facts["fallbacks"]:  # what went wrong is tried again
         kept.write(image_features, facts)
 
@@ -105,6 +119,7 @@ def _inputs(job: EncodeJob) -> dict[str, Any]:
         "options": dict(job.options),
         "weights": file_sha256(job.weights),
         "source": file_sha256(job.volumes or job.images),
+        "image": [job.image_filter, job.image_crop],
         "seed": job.seed,
         "digest": job.digest,
     }
@@ -124,6 +139,7 @@ def _encode(
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
+        facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
         names = list(table["volume_id"])
 
         def work_on_volumes(
@@ -133,6 +149,8 @@ def _encode(
             return rows
 
         return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts)
+
+    facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
@@ -182,6 +200,7 @@ def transform_cohort(
     learn_from: set[str],
     features: Path,
     seed: int,
+    labels_of: str = "subject",
 ) -> None:
     """Compute a cohort's features with a :class:`FeatureArm`.
 
@@ -193,6 +212,7 @@ def transform_cohort(
         learn_from: Subjects the arm may learn from.
         features: Output .npz; the sidecar goes next to it.
         seed: The study's seed.
+        labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
     """
     arm = cast("FeatureArm", get_arm(arm_name)())
     facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
@@ -206,18 +226,18 @@ def transform_cohort(
             may_learn = table["subject_id"].isin(learn_from).to_numpy(dtype=bool)
             coded, learned = arm.transform(rows, may_learn, options, seed)
             facts["learned"] = dict(learned)
-            pooled, subject_ids = pool_subjects(coded, table, options["pooling"])
+            pooled, subject_ids, image_ids = pool_samples(coded, table, options["pooling"], labels_of)
         except (SixgigError, np.linalg.LinAlgError) as error:
-            _, pooled, subject_ids = _failed(arm_name, error, facts)
+            _, pooled, subject_ids, image_ids = _failed(arm_name, error, facts)
     facts["cost"] = _cost(meter, len(table), facts)
-    write_features(features, pooled, subject_ids)
-    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, facts)
+    write_features(features, pooled, subject_ids, image_ids)
+    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), facts)
 
 
-def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
     _LOG.exception("arm %s failed", arm_name)
     facts["status"] = failure(error)
-    return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str)
+    return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None
 
 
 def _memory() -> str:
@@ -242,6 +262,7 @@ def _write_sidecar(
     asked: int,
     n_images: int,
     pooled: np.ndarray,
+    n_subjects: int,
     facts: Mapping[str, Any],
 ) -> None:
     fallbacks = list(facts["fallbacks"])
@@ -258,7 +279,7 @@ def _write_sidecar(
         "status": status,
         "batch_size_asked": asked,
         "n_images": n_images,
-        "n_subjects": len(pooled),
+        "n_subjects": n_subjects,
         "n_features": int(pooled.shape[1]),
     }
     write_json(features.with_suffix(".json"), sidecar)

@@ -12,7 +12,9 @@ from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
+from sixgig.classifiers.dealing import GroupedFolds, has_groups
 from sixgig.classifiers.registry import Grid
 
 _PREFIX = "classifier__"
@@ -34,7 +36,14 @@ class Search:
 
 
 def search(
-    pipeline: Pipeline, grid: Grid, X: NDArray[np.floating], y: NDArray[Any], *, inner_folds: int, seed: int
+    pipeline: Pipeline,
+    grid: Grid,
+    X: NDArray[np.floating],
+    y: NDArray[Any],
+    *,
+    inner_folds: int,
+    seed: int,
+    groups: NDArray[Any] | None = None,
 ) -> Search:
     """Choose by inner cross-validation and refit on all of X.
 
@@ -45,28 +54,37 @@ def search(
     Args:
         pipeline: Unfitted pipeline whose last step is called ``classifier``.
         grid: Candidates; every key starts with ``classifier__``. Empty: nothing to choose.
-        X: Features of the training fold, [n_subjects, n_features].
-        y: Classes, [n_subjects].
+        X: Features of the training fold, [n_samples, n_features].
+        y: Classes, [n_samples].
         inner_folds: Inner folds. Every class needs at least as many subjects.
         seed: Seed of the inner folds.
+        groups: Subject of every sample, [n_samples], where one may have several: they stay together in the inner folds,
+            and in those in which a classifier that takes ``groups`` fits its scores. None makes each its own.
 
     Raises:
-        ValueError: A grid key belongs to another step.
+        ValueError: A grid key belongs to another step, or subjects cannot be dealt so that a part has every class.
     """
     candidates = _candidates(grid)
     chosen: dict[str, Any] = candidates[0] if candidates else {}
     score = float("nan")
     if len(candidates) > 1:
-        folds = StratifiedKFold(inner_folds, shuffle=True, random_state=seed)
-        means = inner_scores(pipeline, grid, X, y, folds).mean(axis=0)
+        folds = GroupedFolds(inner_folds, seed)
+        means = inner_scores(pipeline, grid, X, y, folds, groups).mean(axis=0)
         best = int(means.argmax())
         chosen, score = candidates[best], float(means[best])
-    fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y)
+    takes = has_groups(groups) and has_fit_parameter(pipeline[-1], "groups")
+    known = {f"{_PREFIX}groups": groups} if takes else {}
+    fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y, **known)
     return Search(chosen, score, fitted)
 
 
 def inner_scores(
-    pipeline: Pipeline, grid: Grid, X: NDArray[np.floating], y: NDArray[Any], folds: StratifiedKFold
+    pipeline: Pipeline,
+    grid: Grid,
+    X: NDArray[np.floating],
+    y: NDArray[Any],
+    folds: StratifiedKFold | GroupedFolds,
+    groups: NDArray[Any] | None = None,
 ) -> NDArray[np.float64]:
     """Return the balanced accuracy of every candidate on every inner fold, [n_folds, n_candidates].
 
@@ -76,12 +94,13 @@ def inner_scores(
         X: See :func:`search`.
         y: See :func:`search`.
         folds: The inner folds.
+        groups: See :func:`search`.
 
     Raises:
         ValueError: A grid key belongs to another step.
     """
     candidates = _candidates(grid)
-    return np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y)])
+    return np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y, groups)])
 
 
 def _candidates(grid: Grid) -> list[dict[str, Any]]:

@@ -7,12 +7,14 @@ class is always the one with the highest score.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
-from sklearn.model_selection import StratifiedKFold
+
+from sixgig.classifiers.dealing import GroupedFolds
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -43,23 +45,29 @@ def held_out_temperature(
     folds: int,
     random_state: int | np.random.RandomState | None,
     fallback: float,
+    groups: NDArray[Any] | None = None,
 ) -> float:
     """Fit the temperature on decision values that were made without the subject itself.
 
     Args:
         decide: Takes training rows and held-out rows; returns the decision values of the latter, [n, n_classes].
-        classes: Class index of every training subject.
-        folds: Folds wanted; fewer are used when a class has fewer subjects.
+        classes: Class index of every training sample.
+        folds: Folds wanted; fewer are used when a class has fewer samples.
         random_state: Seed of the folds.
-        fallback: Returned when ``folds`` is below two, or a class is alone or has a single subject.
+        fallback: Returned when ``folds`` is below two, or a class is alone or has a single sample; or when the groups
+            cannot be dealt into two parts that hold every class.
+        groups: Subject of every sample where one may have several: they are held out together.
     """
     counts = np.bincount(classes)
     folds = min(folds, int(counts.min()))
     if folds < 2 or len(counts) < 2:
         return fallback
     values = np.empty((len(classes), len(counts)))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
-    for train, held_out in splitter.split(np.zeros(len(classes)), classes):
+    try:
+        parts = list(GroupedFolds(folds, random_state).split(classes, classes, groups))
+    except ValueError:
+        return fallback
+    for train, held_out in parts:
         values[held_out] = decide(train, held_out)
     return fit_temperature(values, classes)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
 from sixgig.errors import CohortError, ConfigError
+from sixgig.tables.classes import joined_classes
+
+#: What to do about a subject whose images are of several classes.
+KEEP_THE_LABELS = "`labels_of: image` keeps the class of each image"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Record:
     Attributes:
         root: The cohort's folder or file.
         subject_id: Unique name.
-        label: Class, or None.
+        label: Class; None when unknown, and where each item has its own.
         items: Volumes or images.
         official: ``training`` or ``test`` where the cohort's authors say so, else None.
     """
@@ -47,6 +51,31 @@ class Record:
     label: str | None
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
+
+    @property
+    def labels(self) -> set[str | None]:
+        """The subject's class, or those of its items where each has its own; None stands for an unknown one."""
+        return {self.label} if self.label is not None else {item.label for item in self.items}
+
+    @property
+    def classes(self) -> str | None:
+        """The same as one name; None when all are unknown."""
+        return joined_classes(self.labels)
+
+    def with_classes(self, new: Mapping[str, str]) -> Record | None:
+        """Return the subject with its classes renamed, without items of classes that have no new name.
+
+        Args:
+            new: New name of every class that stays; an unknown class stays unknown.
+
+        Returns:
+            The subject; None when nothing is left of it.
+        """
+        if self.label is not None:
+            return replace(self, label=new[self.label]) if self.label in new else None
+        kept = [item for item in self.items if item.label is None or item.label in new]
+        items = tuple(item if item.label is None else replace(item, label=new[item.label]) for item in kept)
+        return replace(self, items=items) if items else None
 
 
 @dataclass(frozen=True)

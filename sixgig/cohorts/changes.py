@@ -47,7 +47,7 @@ def _labels(adapter: Adapter, before: Inventory, now: Stock) -> dict[str, str | 
     if adapter.opens_files:
         table = label_table(adapter.options)
         return dict(before.labels) if table is None else {name: table.get(name) for name in before.labels}
-    return {record.subject_id: record.label for record in discover(adapter, now).records}
+    return {record.subject_id: record.classes for record in discover(adapter, now).records}
 
 
 def _split(before: Mapping[str, FileState], now: Mapping[str, FileState]) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Which intensities of a volume become 0 and 1."""
+"""Which intensities of a volume or of a picture become 0 and 1."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Normalisation:
 
     Attributes:
         method: ``percentile``: two percentiles of the foreground become 0 and 1. ``zscore``: three standard deviations
-            below and above the foreground's mean do. ``window``: two intensities do (CT).
+            below and above the foreground's mean do. ``range``: its least and its greatest do. ``window``: two
+            intensities do (CT).
         low: Lower percentile or intensity.
         high: Upper percentile or intensity.
     """
 
-    method: Literal["percentile", "zscore", "window"] = "percentile"
+    method: Literal["percentile", "zscore", "range", "window"] = "percentile"
     low: float = 1.0
     high: float = 99.0
 
@@ -51,6 +52,9 @@ def find_range(
     if how.method == "percentile":
         low, high = (np.float32(value) for value in values.percentiles((how.low, how.high)))
         what = f"the {how.low:g}th and {how.high:g}th percentile of its foreground are both {low:g}"
+    elif how.method == "range":
+        low, high = (np.float32(value) for value in values.extremes())
+        what = f"all of its foreground is {low:g}"
     else:
         mean, deviation = values.moments()
         low, high = np.float32(mean - _DEVIATIONS * deviation), np.float32(mean + _DEVIATIONS * deviation)
@@ -58,6 +62,14 @@ def find_range(
     if not high > low:
         raise ImageError(source, f"has no contrast: {what}", "restore the file from its original archive")
     return low, high
+
+
+def scaled(values: npt.NDArray[Any], limits: tuple[np.float32, np.float32]) -> npt.NDArray[np.float32]:
+    """Return values in [0, 1]: the first limit and what is below become 0, the second and what is above 1."""
+    low, high = limits
+    result = np.subtract(values, low, dtype=np.float32)
+    np.divide(result, high - low, out=result)
+    return np.clip(result, 0.0, 1.0, out=result)
 
 
 class _Values:
@@ -70,6 +82,10 @@ class _Values:
     def percentiles(self, wanted: tuple[float, float]) -> list[float]:
         """Return them as numpy does; may be called once."""
         return [float(value) for value in np.percentile(self._values, wanted, overwrite_input=True)]
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and the greatest."""
+        return float(self._values.min()), float(self._values.max())
 
     def moments(self) -> tuple[float, float]:
         """Return mean and standard deviation."""
@@ -99,6 +115,11 @@ class _Counts:
             before, after = (int(np.searchsorted(below, rank, side="right")) for rank in ranks)
             found.append(self._least + before + (after - before) * (place - int(place)))
         return found
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and the greatest."""
+        there = np.flatnonzero(self._counts)
+        return float(self._least + there[0]), float(self._least + there[-1])
 
     def moments(self) -> tuple[float, float]:
         """Return mean and standard deviation."""

@@ -13,10 +13,11 @@ from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
-_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "normalise", "foreground", "crop", "crop_mm")
-_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", *_VOLUME_KEYS)
+_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm")
+_FOREGROUNDS = ("nonzero", "all", "otsu")
+_KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file")
+_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ def read_options(
     for key in given:
         if key not in {*_KEYS, *_OTHER_KEYS, *own}:
             raise ConfigError(f"cohorts.{cohort}.{key}", "is not an option of a cohort", f"use {', '.join(_KEYS)}")
+        if key == "labels_of":
+            continue
         if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
             _log.warning("cohorts.%s.%s has no effect: %s does not use it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
@@ -53,14 +56,51 @@ def read_options(
             f"is needed: {adapter.title} has {len(adapter.modalities)} modalities and an image has three channels",
             f"list them, the three of the images first, for instance [{', '.join(adapter.modalities[:3])}]",
         )
+    _check_unit(adapter, f"cohorts.{cohort}", given)
     limit = None if "limit" not in given else _positive(given["limit"], f"cohorts.{cohort}.limit")
     size = _positive(image_size, "image.size")
     if adapter.dimensions == 2:
         for key in sorted(set(given) & set(_VOLUME_KEYS)):
             if given[key]:
                 _log.warning("cohorts.%s.%s has no effect: %s holds 2D images", cohort, key, adapter.title)
-        return adapter, Recipe(size), limit
+        return adapter, _picture_recipe(f"cohorts.{cohort}", given, size), limit
     return adapter, _volume_recipe(adapter, f"cohorts.{cohort}", given, size), limit
+
+
+def _check_unit(adapter: Adapter, place: str, given: Mapping[str, Any]) -> None:
+    """Check what has a class, and what metrics count."""
+    per_image = _one_of(given.get("labels_of", "subject"), ("subject", "image"), f"{place}.labels_of") == "image"
+    counted = _one_of(
+        given.get("metrics_of", "image" if per_image else "subject"), ("image", "subject"), f"{place}.metrics_of"
+    )
+    if per_image and adapter.dimensions == 3:
+        raise ConfigError(
+            f"{place}.labels_of",
+            "is image, and the cohort holds volumes: their slices have no classes of their own",
+            "remove the key, and give each subject one class, such as that of its first or its last volume",
+        )
+    if per_image and "labels_of" not in adapter.option_keys:
+        able = [name for name in adapter_names() if "labels_of" in load_adapter(name).option_keys]
+        raise ConfigError(
+            f"{place}.labels_of",
+            f"is image, and adapter {adapter.name!r} has one class for each subject",
+            f"remove the key, or use one of the adapters {', '.join(able)}",
+        )
+    if counted == "image" and not per_image:
+        raise ConfigError(
+            f"{place}.metrics_of",
+            "is image, and the class is that of the subject",
+            "add `labels_of: image` if each image has a class of its own, or remove the key",
+        )
+
+
+def _picture_recipe(place: str, given: Mapping[str, Any], size: int) -> Recipe:
+    return Recipe(
+        size,
+        foreground=_one_of(given.get("foreground", "all"), _FOREGROUNDS, f"{place}.foreground"),
+        normalisation=_normalisation(given.get("normalise") or {}, f"{place}.normalise"),
+        keep_8_bit=not given.get("normalise"),
+    )
 
 
 def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size: int) -> Recipe:
@@ -82,7 +122,7 @@ def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size:
         crop_mm,
         _one_of(
             given.get("foreground", "nonzero" if adapter.zero_background else "all"),
-            ("nonzero", "all", "otsu"),
+            _FOREGROUNDS,
             f"{place}.foreground",
         ),
         _normalisation(given.get("normalise") or {}, f"{place}.normalise"),
@@ -98,16 +138,17 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, and z-scores do not use them."""
-    method = _one_of(given.get("method", "percentile"), ("percentile", "zscore", "window"), f"{place}.method")
+    """Read low and high: percentiles have defaults for them, z-scores and the range do not use them."""
+    methods = ("percentile", "zscore", "range", "window")
+    method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method == "zscore":
+    if method in ("zscore", "range"):
         if limits:
-            raise ConfigError(f"{place}.{min(limits)}", "has no effect on z-scores", "remove it, or use percentile")
-        return Normalisation("zscore")
+            raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
+        return Normalisation(method)
     if len(limits) < 2:
         raise ConfigError(
             place, "is a window without low and high", "give both, such as {method: window, low: -160, high: 240}"

@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Discovery, Record
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.options import read_options
+from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
@@ -39,6 +41,8 @@ def prepare_cohort(
     output: Path,
     *,
     image_size: int,
+    image_filter: Filter = "bicubic",
+    image_crop: float | None = None,
     options: Mapping[str, Any],
     seed: int,
     max_quarantine_fraction: float,
@@ -62,6 +66,8 @@ def prepare_cohort(
         root: The raw cohort.
         output: Folder to write to; its name is the cohort's name in the config.
         image_size: Side of the square images in pixels.
+        image_filter: How pictures are brought to that size.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
@@ -89,6 +95,7 @@ def prepare_cohort(
     root, output = Path(root), Path(output)
     cohort = output.name
     adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
+    recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
     problems = adapter.missing(root)
     if problems:
         raise CohortError(
@@ -111,7 +118,7 @@ def prepare_cohort(
     quarantine.check(n_lost / n_found, n_found)
     records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
     if limit is not None:
-        records = [records[index] for index in stratified_subset([record.label for record in records], limit, seed)]
+        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -125,6 +132,7 @@ def prepare_cohort(
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
     again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
+    mixed = mixed_depths(rows, remarks.remarks)
     hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
     if hidden:
         names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
@@ -132,6 +140,7 @@ def prepare_cohort(
         quarantine.rejections = names.rejections(quarantine.rejections)
         remarks.remarks = names.remarks(remarks.remarks)
         names.write()
+    remarks.add(mixed)
     with writing(output):
         _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
         if inventory is not None:
@@ -145,7 +154,7 @@ def prepare_cohort(
 def _take_inventory(path: Path, stock: Stock, found: Discovery, again: tuple[str, ...], output: Path) -> None:
     """Write down what the cohort was prepared from, after what is left of subjects that are gone was removed."""
     before = read_inventory(path)
-    labels = {record.subject_id: record.label for record in found.records}
+    labels = {record.subject_id: record.classes for record in found.records}
     listed = labels.keys() | {rejection.subject_id for rejection in found.rejections}
     gone = set(before.labels) - listed if before else set()
     if gone:
@@ -170,7 +179,8 @@ def _write_tables(
     quarantine.write()
     remarks.write()
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    classes = Counter(labels.dropna())
+    per_image = adapter.options.get("labels_of") == "image"
+    classes = Counter((manifest["label"] if per_image else labels).dropna())
     write_json(
         output / "cohort.json",
         {
@@ -183,6 +193,8 @@ def _write_tables(
             "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
+            "image_filter": recipe.image_filter,
+            "image_crop": recipe.image_crop,
             "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
             "n_subjects": len(labels),
             "n_unlabelled": int(labels.isna().sum()),
@@ -192,6 +204,7 @@ def _write_tables(
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
             "bytes": n_bytes,
+            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },
     )
 
@@ -240,7 +253,7 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     if not classes:
         return records
     new = {old: name for name, olds in classes.items() for old in olds}
-    there = {record.label for record in records if record.label is not None}
+    there = {label for record in records for label in record.labels if label is not None}
     unknown = sorted(new.keys() - there)
     if unknown:
         raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
@@ -249,8 +262,4 @@ def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | Non
     left_out = there - new.keys()
     if left_out:
         _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [
-        replace(record, label=None if record.label is None else new[record.label])
-        for record in records
-        if record.label is None or record.label in new
-    ]
+    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

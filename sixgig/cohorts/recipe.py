@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sixgig.cohorts.foreground import Foreground
+from sixgig.cohorts.images import Filter
 from sixgig.cohorts.normalisation import Normalisation
 
 DEFAULT_PARTITIONS = 4
@@ -28,6 +29,9 @@ class Recipe:
         normalisation: How intensities become [0, 1].
         spacing: Voxel size to resample to, in mm; 0 leaves an axis alone. None: no resampling.
         n4: Whether the bias field is corrected.
+        image_filter: How pictures are brought to their size; volumes always with a triangle.
+        image_crop: Share of a picture's shorter side that is shown; None shows all of it, padded with black.
+        keep_8_bit: Whether 8-bit pictures stay as they are, because the study file asks for no normalisation.
     """
 
     image_size: int
@@ -41,3 +45,6 @@ class Recipe:
     normalisation: Normalisation = field(default_factory=Normalisation)
     spacing: tuple[float, float, float] | None = None
     n4: bool = False
+    image_filter: Filter = "bicubic"
+    image_crop: float | None = None
+    keep_8_bit: bool = True

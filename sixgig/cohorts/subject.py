@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Item, Record, Rejection, Remark, Volume
 from sixgig.cohorts.faults import check_still_there, passing_fault
-from sixgig.cohorts.images import fit
+from sixgig.cohorts.pictures import prepare_picture
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.volumes import prepare_volume
 from sixgig.errors import ImageError
@@ -90,10 +90,10 @@ def _add_item(
     try:
         found = adapter.read_item(record, item)
         if isinstance(found, Volume):
-            _add_volume(subject, record, recipe, item, found)
+            remarks = _add_volume(subject, record, recipe, item, found)
         else:
-            _add_image(subject, record, recipe, item, found)
-        subject.remarks += found.remarks
+            remarks = _add_image(subject, record, recipe, item, found)
+        subject.remarks += [replace(one, subject_id=one.subject_id or record.subject_id) for one in remarks]
     except ImageError as error:
         return _rejection(record, error.place, error.reason, error)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
@@ -118,20 +118,25 @@ def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rej
     return Rejection(_relative(place, record.root), record.subject_id, reason, passing)
 
 
-def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume) -> None:
+def _add_volume(
+    subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume
+) -> tuple[Remark, ...]:
     slices, resampled = prepare_volume(volume, recipe)
     for axial, partition, picture in slices:
         place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": axial, "partition": partition}
         subject.add(record, item, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
     if resampled is not None:
         subject.volumes.append(resampled)
+    return volume.remarks
 
 
-def _add_image(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D) -> None:
-    picture = fit(image.array, (recipe.image_size, recipe.image_size))
-    picture = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+def _add_image(
+    subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, image: Image2D
+) -> tuple[Remark, ...]:
+    picture, remarks = prepare_picture(image, recipe)
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
     subject.add(record, item, image.image_id, image.source, picture, place)
+    return remarks
 
 
 def _relative(place: str, root: Path) -> str:

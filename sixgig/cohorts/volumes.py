@@ -15,8 +15,8 @@ from sixgig.cohorts.base import Volume
 from sixgig.cohorts.bias_field import correct_bias
 from sixgig.cohorts.cropping import Box, bounding_box, centre
 from sixgig.cohorts.foreground import Mask, find_foreground
-from sixgig.cohorts.images import fit, three_channels
-from sixgig.cohorts.normalisation import find_range
+from sixgig.cohorts.images import Filter, fit, three_channels
+from sixgig.cohorts.normalisation import find_range, scaled
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.resampling import to_spacing, triangle
 from sixgig.cohorts.slices import choose_slices, partition_of
@@ -49,7 +49,7 @@ def prepare_volume(volume: Volume, recipe: Recipe) -> tuple[list[Slice], npt.NDA
         Slice(
             planes.first_slice + index,
             partition_of(index, number, recipe.partitions),
-            planes.picture(index, recipe.image_size),
+            planes.picture(index, recipe.image_size, recipe.image_filter, recipe.image_crop),
         )
         for index in choose_slices(number, every=recipe.every, count=recipe.count)
     ]
@@ -109,22 +109,21 @@ class Planes:
 
     def plane(self, index: int, channel: int) -> npt.NDArray[np.float32]:
         """Return an axial plane of one channel, float32 [X, Y] in [0, 1]."""
-        low, high = self.ranges[channel]
-        plane = np.subtract(self.array[:, :, index, channel], low, dtype=np.float32)
-        np.divide(plane, high - low, out=plane)
-        np.clip(plane, 0.0, 1.0, out=plane)
+        plane = scaled(self.array[:, :, index, channel], self.ranges[channel])
         if self.mask is not None:
             np.multiply(plane, self.mask[:, :, index], out=plane)
         return plane
 
-    def picture(self, index: int, size: int) -> npt.NDArray[np.uint8]:
+    def picture(
+        self, index: int, size: int, how: Filter = "bicubic", crop: float | None = None
+    ) -> npt.NDArray[np.uint8]:
         """Return one axial slice as a picture, uint8 [size, size, 3].
 
         Anterior is at the top and the subject's left at the left; the aspect ratio is that of the body in mm.
         """
         channels = range(min(3, self.array.shape[3]))
         return three_channels(
-            np.stack([self._turned(self.plane(index, channel), (size, size)) for channel in channels])
+            np.stack([self._turned(self.plane(index, channel), (size, size), how, crop) for channel in channels])
         )
 
     def resampled(self, size: tuple[int, int, int]) -> npt.NDArray[np.float16]:
@@ -148,8 +147,10 @@ class Planes:
                 plane = np.zeros(self.array.shape[:2], dtype=np.float32, order="F")
                 for index, weight in zip(indices, weights, strict=True):
                     plane += weight * planes[index]
-                result[position, :, :, channel] = self._turned(plane, size[1:])
+                result[position, :, :, channel] = self._turned(plane, size[1:], "bilinear")
         return result
 
-    def _turned(self, plane: npt.NDArray[np.float32], size: tuple[int, int]) -> np.ndarray:
-        return fit(plane[:, ::-1].T, size, (self.spacing[1], self.spacing[0]))
+    def _turned(
+        self, plane: npt.NDArray[np.float32], size: tuple[int, int], how: Filter, crop: float | None = None
+    ) -> np.ndarray:
+        return fit(plane[:, ::-1].T, size, (self.spacing[1], self.spacing[0]), how, crop)

@@ -93,11 +93,21 @@ def _add_first_item(proposal: Proposal, findings: Findings) -> None:
     except ImageError as error:
         findings.notes.append(f"the first subject cannot be read: {error.place} {error.reason}")
         return
+    except OSError as error:
+        findings.notes.append(f"the first subject cannot be read: {error}")
+        return
     shape = item.array.shape
     if proposal.adapter.dimensions == 2:
+        kind = "RGB" if len(shape) > 2 else "grey"
+        deep = item.array.dtype.itemsize > 1 or item.array.dtype.kind != "u"
         findings.found.append(
-            f"The first image has {shape[1]} x {shape[0]} pixels, {'RGB' if len(shape) > 2 else 'grey'}"
+            f"The first image has {shape[1]} x {shape[0]} pixels, {kind}{', of more than 8 bits' if deep else ''}"
         )
+        if deep:
+            findings.notes.append(
+                "images of more than 8 bits are shown between the 1st and the 99th percentile of their own pixels: "
+                "where values mean the same in all of them, set normalise: {method: window, low: ..., high: ...}"
+            )
         return
     findings.depth = shape[2]
     spacing = " x ".join(f"{value:.3g}" for value in getattr(item, "spacing", ()))

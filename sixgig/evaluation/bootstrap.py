@@ -3,6 +3,8 @@
 The subject is the unit: a resample draws subjects with replacement inside each class, and all repeats of a drawn
 subject come with it. The statistic is the mean over repeats of the metric on the drawn subjects. Resamples depend on
 the seed and the cohort's subjects and classes only, so every arm and classifier of a cohort sees the same ones.
+Where metrics count images, all images of a drawn subject come with it (the cluster bootstrap): images of one subject
+are alike, and drawn one by one they would promise more certainty than there is.
 
 Intervals are BCa (Efron, 1987, "Better bootstrap confidence intervals"): percentiles of the resampled values, moved for
 the bias of the resamples and for how the spread changes with the truth. Where BCa is not defined they are plain
@@ -20,7 +22,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from sixgig.errors import TableError
+from sixgig.evaluation.clusters import Clusters
 from sixgig.evaluation.metrics import Outcomes, outcomes, weighted_metrics
+from sixgig.tables.predictions import IMAGE
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +32,8 @@ Floats = NDArray[np.float64]
 _MAX_WEIGHTS = 2_000_000
 #: Two values of a metric that differ by less are the same value, rounded differently.
 _SAME = 1e-12
+#: Share of the resamples that may miss a class and be left out.
+_MAY_MISS = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,19 @@ class Interval:
     method: str = ""
 
 
-def subject_weights(labels: NDArray[np.str_], n_resamples: int, seed: int) -> Iterator[Floats]:
+def subject_weights(
+    labels: NDArray[np.str_], n_resamples: int, seed: int, width: int | None = None
+) -> Iterator[Floats]:
     """Yield how often each resample draws each subject, in blocks of rows [up to n_resamples, n_subjects].
 
     Args:
         labels: Class of every subject; each class keeps its number of subjects.
         n_resamples: Resamples in all.
         seed: Seed.
+        width: Columns that the weights will be spread to, which bounds the blocks; the subjects when None.
     """
     generator = np.random.default_rng(np.random.SeedSequence(seed))
-    block = max(1, _MAX_WEIGHTS // len(labels))
+    block = max(1, _MAX_WEIGHTS // (width or len(labels)))
     for start in range(0, n_resamples, block):
         weights = np.zeros((min(block, n_resamples - start), len(labels)))
         for label in np.unique(labels):
@@ -72,7 +81,8 @@ def bootstrap_intervals(
     """Estimate every metric with its interval.
 
     Args:
-        predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier; every subject once in every repeat.
+        predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier; every subject, or every image, once in
+            every repeat.
         n_resamples: Resamples of the subjects.
         seed: Seed of the resamples.
         confidence: Confidence level.
@@ -82,19 +92,25 @@ def bootstrap_intervals(
         An interval per metric. There is none (``none: why``) for a metric that would be undefined without one of the
         subjects, because the only subject of a class cannot be resampled, nor for one that is the same in every
         resample, such as the accuracy of a method that made no mistake: the bootstrap cannot see mistakes that the
-        cohort does not hold, and a width of zero would look like certainty.
+        cohort does not hold, and a width of zero would look like certainty. Where a class is only on images of
+        subjects that have others, too, a resample may miss it: such resamples are left out, and there is no interval
+        when they are more than 5%.
 
     Raises:
         TableError: A repeat lacks a subject, or has one twice.
     """
-    repeats = _repeats(predictions, positive)
-    labels = np.asarray(repeats[0].classes)[repeats[0].true]
-    estimates = _mean_over_repeats(repeats, [np.ones((1, len(labels)))])
-    resampled = _mean_over_repeats(repeats, subject_weights(labels, n_resamples, seed))
-    without_one = _mean_over_repeats(repeats, _leave_one_out(len(labels)))
+    repeats, clusters = _repeats(predictions, positive)
+    labels, n_rows = clusters.strata, len(clusters.members)
+    estimates = _mean_over_repeats(repeats, [np.ones((1, n_rows))])
+    resampled = _mean_over_repeats(repeats, clusters.spread(subject_weights(labels, n_resamples, seed, n_rows)))
+    without_one = _mean_over_repeats(repeats, clusters.spread(_leave_one_out(len(labels), n_rows)))
     values = np.stack(list(resampled.values()))
     jackknife = np.stack(list(without_one.values()))
     centres = np.concatenate(list(estimates.values()))
+    whole = ~np.isnan(values[~np.isnan(centres)]).any(axis=0)
+    missed = float(1 - whole.mean())
+    if 0 < missed <= _MAY_MISS:
+        values = values[:, whole]
     bca_low, bca_high = bca_limits(centres, values, jackknife, labels, confidence)
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     intervals = {}
@@ -103,7 +119,9 @@ def bootstrap_intervals(
         if np.isnan(estimate):
             method = ""
         elif np.isnan(jackknife[row]).any():
-            method = f"none: class {str(labels[np.isnan(jackknife[row]).argmax()])!r} has one subject"
+            method = f"none: class {clusters.only(int(np.isnan(jackknife[row]).argmax()))!r} has one subject"
+        elif np.isnan(values[row]).any():
+            method = f"none: {100 * missed:.0f}% of the resamples lack a class"
         elif np.ptp(values[row]) <= _SAME:
             method = "none: every resample gives the same value"
         elif np.isnan(bca_low[row]):
@@ -176,9 +194,9 @@ def _quantiles(ordered: Floats, shares: Floats) -> Floats:
     return result
 
 
-def _leave_one_out(n: int) -> Iterator[Floats]:
+def _leave_one_out(n: int, width: int | None = None) -> Iterator[Floats]:
     """Yield weights that leave out each of n subjects in turn, in blocks of rows [up to n, n]."""
-    block = max(1, _MAX_WEIGHTS // n)
+    block = max(1, _MAX_WEIGHTS // (width or n))
     for start in range(0, n, block):
         rows = np.arange(start, min(start + block, n))
         weights = np.ones((len(rows), n))
@@ -186,21 +204,24 @@ def _leave_one_out(n: int) -> Iterator[Floats]:
         yield weights
 
 
-def _repeats(predictions: pd.DataFrame, positive: str | None) -> list[Outcomes]:
-    """Return one set of outcomes per repeat, all in the order of the subject names."""
-    rows = predictions.sort_values(["repeat", "subject_id"], kind="stable")
+def _repeats(predictions: pd.DataFrame, positive: str | None) -> tuple[list[Outcomes], Clusters]:
+    """Return one set of outcomes per repeat, all in the order of the names, and which rows are whose."""
+    unit, name = ("image", IMAGE) if IMAGE in predictions else ("subject", "subject_id")
+    rows = predictions.sort_values(list(dict.fromkeys(["repeat", "subject_id", name])), kind="stable")
     parts = [part for _, part in rows.groupby("repeat", sort=True)]
-    subjects = parts[0]["subject_id"].to_numpy() if parts else np.array([])
-    if not len(subjects):
+    names = parts[0][name].to_numpy() if parts else np.array([])
+    if not len(names):
         raise TableError("predictions", "there are no rows", "delete the file and run snakemake again")
     for part in parts:
-        if not np.array_equal(part["subject_id"].to_numpy(), subjects) or part["subject_id"].duplicated().any():
+        if not np.array_equal(part[name].to_numpy(), names) or part[name].duplicated().any():
             raise TableError(
                 "predictions",
-                f"repeat {part['repeat'].iloc[0]} does not hold every evaluation subject exactly once",
+                f"repeat {part['repeat'].iloc[0]} does not hold every evaluation {unit} exactly once",
                 "delete the file of predictions and run snakemake again",
             )
-    return [outcomes(part, positive) for part in parts]
+    found = [outcomes(part, positive) for part in parts]
+    classes = np.asarray(found[0].classes)[found[0].true]
+    return found, Clusters.of(parts[0]["subject_id"].to_numpy(dtype=str), classes)
 
 
 def _mean_over_repeats(repeats: list[Outcomes], blocks: Iterable[Floats]) -> dict[str, Floats]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from sixgig.evaluation.metrics import outcomes
+from sixgig.tables.predictions import IMAGE
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Reliability:
         observed: Share of its predictions in which the event happened, [n_bins].
         low: Lower end of the 95% interval of ``observed``, [n_bins].
         high: Upper end, [n_bins].
-        n_subjects: Predictions in the bin divided by the number of repeats, [n_bins].
+        n_subjects: Predictions in the bin divided by the number of repeats, [n_bins]; images where they are counted.
         error: Expected calibration error: mean over predictions of the distance of their bin from the diagonal.
         error_if_calibrated: What that error would be on average if every score were the true probability.
     """
@@ -54,7 +55,8 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
 
     The predictions of all repeats are pooled. Repeats predict the same subjects again, so a bin's interval counts its
     predictions over the number of repeats, as if further repeats told nothing new. Equal scores share a bin; scores
-    that are all equal make one bin.
+    that are all equal make one bin. Where a subject has several images, a bin's number is divided by the design effect
+    as well (Rao and Scott, Biometrics 48, 1992): images of one subject are alike and tell less than as many subjects.
 
     Args:
         predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier.
@@ -63,20 +65,23 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     Raises:
         TableError: A class has no score column, or a score is missing.
     """
-    rows = predictions.sort_values(["repeat", "subject_id"], kind="stable")
+    unit = IMAGE if IMAGE in predictions else "subject_id"
+    rows = predictions.sort_values(list(dict.fromkeys(["repeat", "subject_id", unit])), kind="stable")
     data = outcomes(rows, positive)
     if len(data.classes) == 2:
         promise, kept = data.scores[:, data.positive], data.true == data.positive
     else:
         promise, kept = data.scores[np.arange(len(rows)), data.predicted], data.true == data.predicted
-    subjects, codes = np.unique(rows["subject_id"].to_numpy(dtype=str), return_inverse=True)
+    names, codes = np.unique(rows[unit].to_numpy(dtype=str), return_inverse=True)
+    subjects, members = np.unique(rows["subject_id"].to_numpy(dtype=str), return_inverse=True)
     repeats = rows["repeat"].nunique()
-    n_bins = int(np.clip(len(subjects) // _PER_BIN, 1, _MOST_BINS))
+    n_bins = int(np.clip(len(names) // _PER_BIN, 1, _MOST_BINS))
     edges = np.unique(np.quantile(promise, np.arange(1, n_bins) / n_bins))
     _, bins = np.unique(np.searchsorted(edges, promise, side="right"), return_inverse=True)
     counts = np.bincount(bins)
     promised, observed = np.bincount(bins, promise) / counts, np.bincount(bins, kept) / counts
-    low, high = wilson(observed, counts / repeats)
+    effect = _design_effect(kept, bins, members, repeats) if len(subjects) < len(names) else 1.0
+    low, high = wilson(observed, counts / repeats / effect)
     return Reliability(
         promised,
         observed,
@@ -88,8 +93,29 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     )
 
 
+def _design_effect(kept: NDArray[np.bool_], bins: NDArray[np.intp], subjects: NDArray[np.intp], repeats: int) -> Floats:
+    """How much more the share of a bin varies than if its images were independent, at least 1, [n_bins].
+
+    It is the variance of a ratio of the subjects' totals over the binomial variance. Where all predictions of a bin are
+    alike neither says anything, and each subject counts once.
+    """
+    effects = np.ones(int(bins.max()) + 1)
+    for index in range(len(effects)):
+        inside = bins == index
+        _, codes = np.unique(subjects[inside], return_inverse=True)
+        totals, sizes = np.bincount(codes, kept[inside]), np.bincount(codes)
+        n, share = sizes.sum(), totals.sum() / sizes.sum()
+        binomial = share * (1 - share) / (n / repeats)
+        if binomial == 0 or len(sizes) == 1:
+            effects[index] = n / repeats / len(sizes)
+        else:
+            found = len(sizes) / (len(sizes) - 1) * ((totals - sizes * share) ** 2).sum() / n**2
+            effects[index] = found / binomial
+    return np.maximum(effects, 1.0)
+
+
 def _error_if_calibrated(promise: Floats, subjects: NDArray[np.intp], bins: NDArray[np.intp]) -> float:
-    """Mean calibration error of outcomes drawn from the scores, one draw per subject for all its repeats.
+    """Mean calibration error of outcomes drawn from the scores, one draw per subject, or image, for all its repeats.
 
     Outcomes drawn from the scores themselves are Broecker and Smith's (2007, section 3) consistency resampling.
     """

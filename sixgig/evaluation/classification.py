@@ -12,9 +12,9 @@ import pandas as pd
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.monitor import CostMeter
-from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.predictions import PREDICTIONS, no_predictions
 
 
 def classify_features(
@@ -26,6 +26,7 @@ def classify_features(
     seed: int,
     threads: int,
     predictions: Path,
+    manifest: Path | None = None,
 ) -> None:
     """Cross-validate a classifier and write its predictions, and a ``.json`` file of costs and choices.
 
@@ -43,35 +44,38 @@ def classify_features(
         seed: The study's seed.
         threads: Outer folds computed at a time.
         predictions: Output .csv.
+        manifest: manifest.csv of a cohort whose images have classes of their own; else None.
     """
-    rows, subject_ids = read_features(features)
+    rows, names = read_features(features)
+    images = None if manifest is None else MANIFEST.read(manifest)
     with CostMeter(f"classify:{classifier}") as meter:
         if len(rows) == 0:
-            found = held_out = (pd.DataFrame(columns=PREDICTIONS.column_names), pd.DataFrame())
+            found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
-            known = (rows, subject_ids.tolist(), SPLITS.read(splits), classifier, options)
-            found = cross_validate(
-                *known, inner_folds=inner_folds, seed=seed, threads=threads, place=features, label=predictions.stem
-            )
-            held_out = predict_held_out(*known, inner_folds=inner_folds, seed=seed, place=features)
+            known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
+            search = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
+            found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
+            held_out = predict_held_out(*known, **search)
     _write(found, held_out, meter, predictions)
 
 
-def predict_majority(splits: Path, seed: int, predictions: Path) -> None:
+def predict_majority(splits: Path, seed: int, predictions: Path, manifest: Path | None = None) -> None:
     """Write the predictions of the majority-class control, which sees labels of training folds and nothing else.
 
     Args:
         splits: splits.csv of the cohort.
         seed: The study's seed.
         predictions: Output .csv.
+        manifest: manifest.csv of a cohort whose images have classes of their own; else None.
     """
     table = SPLITS.read(splits)
-    subject_ids = table["subject_id"].drop_duplicates().to_numpy(dtype=str)
-    nothing = np.zeros((len(subject_ids), 1), dtype=np.float32)
+    images = None if manifest is None else MANIFEST.read(manifest)
+    names = (table["subject_id"].drop_duplicates() if images is None else images["image_id"]).to_numpy(dtype=str)
+    nothing = np.zeros((len(names), 1), dtype=np.float32)
     with CostMeter("classify:majority_class") as meter:
-        known = (nothing, subject_ids.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
-        found = cross_validate(*known, inner_folds=2, seed=seed, threads=1)
-        held_out = predict_held_out(*known, inner_folds=2, seed=seed)
+        known = (nothing, names.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
+        found = cross_validate(*known, inner_folds=2, seed=seed, images=images, threads=1)
+        held_out = predict_held_out(*known, inner_folds=2, seed=seed, images=images)
     _write(found, held_out, meter, predictions)
 
 

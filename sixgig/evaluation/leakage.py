@@ -19,7 +19,9 @@ _SHOWN = 5
 _RELEASE_BYTES = 64 * 1024 * 1024
 
 
-def check_leakage(manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDArray[np.uint8]) -> dict[str, Any]:
+def check_leakage(
+    manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDArray[np.uint8], labels_of: str = "subject"
+) -> dict[str, Any]:
     """Check that no subject and no image is on two sides of a split.
 
     Images are compared by the sha256 of their prepared pixels, so copies of one file under two names are found, and
@@ -30,6 +32,7 @@ def check_leakage(manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDAr
         manifest: Rows of manifest.csv.
         splits: Rows of splits.csv.
         images: uint8 [n_images, H, W, 3]; row i is row i of the manifest. May be memory-mapped.
+        labels_of: ``image`` where images of one subject may be of several classes.
 
     Returns:
         Counts, and groups of equal images that are harmless: ``duplicates_within_subject`` and
@@ -37,7 +40,7 @@ def check_leakage(manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDAr
         image_id.
 
     Raises:
-        CohortError: A subject has several labels.
+        CohortError: A subject has several labels, and its images may not have classes of their own.
         LeakageError: A subject has two roles, two folds in a repeat, or none; equal images belong to subjects in
             different roles or folds; or manifest and images do not match.
     """
@@ -50,7 +53,7 @@ def check_leakage(manifest: pd.DataFrame, splits: pd.DataFrame, images: npt.NDAr
     twice = manifest.loc[manifest["image_id"].duplicated(), "image_id"]
     if len(twice):
         raise LeakageError("manifest.csv", f"image_id is not unique: {twice.iloc[0]}", "prepare the cohort again")
-    subject_labels(manifest)
+    subject_labels(manifest, labels_of)
     check_placement(splits)
     sides = _sides(splits)
     image_ids = manifest["image_id"].astype(str).tolist()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sixgig.errors import TableError
 from sixgig.evaluation.classes import positive_class
-from sixgig.tables.predictions import SCORE
+from sixgig.tables.predictions import IMAGE, SCORE
 from sixgig.tables.scores import METRICS as METRICS_TABLE
 
 Floats = NDArray[np.float64]
@@ -268,7 +268,7 @@ def weighted_auc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -
 def fold_metrics(
     predictions: pd.DataFrame, cohort: str, arm: str, classifier: str, *, positive: str | None = None
 ) -> pd.DataFrame:
-    """Compute every metric on the test subjects of every repeat and fold.
+    """Compute every metric on the test subjects, or their images, of every repeat and fold.
 
     Args:
         predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier.
@@ -281,7 +281,8 @@ def fold_metrics(
         Rows of ``tables.METRICS``, ordered by metric, repeat and fold; an undefined value is NaN. Cohorts of more than
         two classes have no rows for sensitivity and specificity.
     """
-    rows = predictions.sort_values(["repeat", "fold", "subject_id"], kind="stable")
+    within = [name for name in ("subject_id", IMAGE) if name in predictions]
+    rows = predictions.sort_values(["repeat", "fold", *within], kind="stable")
     folds = rows.groupby(["repeat", "fold"], sort=True)
     weights = (folds.ngroup().to_numpy() == np.arange(folds.ngroups)[:, None]).astype(np.float64)
     values = weighted_metrics(outcomes(rows, positive), weights)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
+from sixgig.evaluation.levels import at_level
 from sixgig.evaluation.metrics import fold_metrics
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.format import Table
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.roles import held_out_fold
 from sixgig.tables.scores import METRICS, SUMMARY
 
@@ -56,6 +57,7 @@ def score_study(
     bootstrap_samples: int,
     seed: int,
     threads: int,
+    metrics_of: Mapping[str, str] | None = None,
 ) -> Scores:
     """Score every method on every cohort.
 
@@ -65,12 +67,17 @@ def score_study(
         bootstrap_samples: Resamples of subjects behind each interval.
         seed: The study's seed; all methods of a cohort get the same resamples.
         threads: Methods scored at a time.
+        metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when a cohort is not named.
 
     Returns:
         The tables. An arm that failed has rows in the summaries only, with its reason as status.
     """
     methods = files.predictions
-    tasks = (delayed(_score_method)(files, key, positives[key[0]], bootstrap_samples, seed) for key in methods)
+    counted = metrics_of or {}
+    tasks = (
+        delayed(_score_method)(files, key, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject"))
+        for key in methods
+    )
     found: list[Scores] = []
     with Progress("score", len(methods), "methods") as progress:
         for scores in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
@@ -89,10 +96,12 @@ def _joined(parts: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
 
 
 def _score_method(
-    files: ScoredFiles, key: tuple[str, ...], positive: str | None, bootstrap_samples: int, seed: int
+    files: ScoredFiles, key: tuple[str, ...], positive: str | None, bootstrap_samples: int, seed: int, metrics_of: str
 ) -> Scores:
     cohort, arm, classifier = key
     predictions = PREDICTIONS.read(files.predictions[key])
+    labels_of = "image" if IMAGE in predictions else "subject"
+    predictions = at_level(predictions, metrics_of, positive)
     splits = SPLITS.read(files.splits[cohort,])
     sidecar = files.sidecars.get((cohort, arm))
     status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
@@ -102,14 +111,15 @@ def _score_method(
         metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)
     summary = summarise(
         None if failed else predictions, cohort, arm, classifier, status,
-        splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive,
+        splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive, labels_of=labels_of,
     )  # fmt: skip
     test = SUMMARY.check(pd.DataFrame(columns=SUMMARY.column_names), "no test subjects")
     one_fold = held_out_fold(splits)
     if len(one_fold):
-        held_out = None if failed else PREDICTIONS.read(files.held_out[key])
+        held_out = None if failed else at_level(PREDICTIONS.read(files.held_out[key]), metrics_of, positive)
         test = summarise(
             held_out, cohort, arm, classifier, status,
             splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,
+            labels_of=labels_of,
         )  # fmt: skip
     return Scores(metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}"), test)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sixgig.errors import CohortError, ConfigError, LeakageError
+from sixgig.evaluation.image_splits import deal_subjects, joined_labels, several_images
+from sixgig.tables.classes import single_classes
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.roles import EVALUATION, PRETRAINING, ROLES, TEST, check_scope
 
@@ -24,12 +26,20 @@ _SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
-def subject_labels(manifest: pd.DataFrame) -> dict[str, str | None]:
+def subject_labels(manifest: pd.DataFrame, labels_of: str = "subject") -> dict[str, str | None]:
     """Return subject -> class (None when unknown), sorted by subject.
 
+    Args:
+        manifest: Rows of manifest.csv.
+        labels_of: ``subject``, or ``image`` where images have classes of their own; the class of a subject is then
+            those of its images, such as ``benign + malignant``.
+
     Raises:
-        CohortError: Images of one subject have different labels.
+        CohortError: Images of one subject have different labels, and are not to have classes of their own; or such a
+            class has a name that looks like two.
     """
+    if labels_of == "image":
+        return joined_labels(manifest)
     labels: dict[str, str | None] = {}
     for subject_id, group in manifest.groupby("subject_id", sort=True)["label"]:
         names = {None if pd.isna(label) else str(label) for label in group}
@@ -49,12 +59,14 @@ def make_splits(
     scope: str,
     seed: int,
     hold_out: bool = False,
+    labels_of: str = "subject",
 ) -> pd.DataFrame:
     """Draw roles and folds.
 
     Unlabelled subjects are always pretraining. Of each class a seeded fraction is pretraining, the rest evaluation;
     every repeat deals the evaluation subjects of each class evenly into the folds. Row order of the manifest does not
-    matter.
+    matter. Subjects with several images that have classes of their own are dealt as
+    :func:`sixgig.evaluation.image_splits.deal_subjects` says.
 
     Args:
         manifest: Rows of manifest.csv.
@@ -64,6 +76,7 @@ def make_splits(
         scope: ``inductive`` or ``transductive``; checked here, used by :func:`pretraining_subjects`.
         seed: Seed of the draws.
         hold_out: Give the labelled subjects of the official test set the role test, and draw among the others.
+        labels_of: What has a class, ``subject`` or ``image``.
 
     Returns:
         Rows of splits.csv.
@@ -81,7 +94,7 @@ def make_splits(
         raise ConfigError(
             "evaluation.pretraining_fraction", f"is {pretraining_fraction}", "give a number from 0 to below 1"
         )
-    everyone = subject_labels(manifest)
+    everyone = subject_labels(manifest, labels_of)
     held_out = sorted(_official_test(manifest) & {name for name, label in everyone.items() if label is not None})
     if hold_out and not held_out:
         raise CohortError(
@@ -89,7 +102,10 @@ def make_splits(
         )
     test = set(held_out) if hold_out else set()
     labels = {name: label for name, label in everyone.items() if name not in test}
-    classes = sorted({label for label in labels.values() if label is not None})
+    joined = {label for label in labels.values() if label is not None}
+    classes = sorted(
+        {name for label in joined for name in (single_classes(label) if labels_of == "image" else [label])}
+    )
     if len(classes) < 2:
         raise CohortError(
             "labels",
@@ -97,9 +113,36 @@ def make_splits(
             "check the file that holds the labels, or raise the cohort's limit",
         )
     role_seed, *repeat_seeds = np.random.SeedSequence(seed).spawn(1 + repeats)
-    rng = np.random.default_rng(role_seed)
-    evaluation: dict[str, list[str]] = {}
     pretraining = {subject_id for subject_id, label in labels.items() if label is None}
+    drawn = manifest[manifest["subject_id"].isin(labels)]
+    if labels_of == "image" and several_images(drawn):
+        learned, deals = deal_subjects(drawn, folds, pretraining_fraction, role_seed, repeat_seeds)
+    else:
+        learned, evaluation = _draw_roles(
+            labels, classes, folds, pretraining_fraction, np.random.default_rng(role_seed)
+        )
+        deals = [_deal(evaluation, folds, np.random.default_rng(seed)) for seed in repeat_seeds]
+    rows: list[tuple[str, str | None, str, int | None, int | None]] = [
+        (subject_id, labels[subject_id], PRETRAINING, None, None) for subject_id in sorted(pretraining | learned)
+    ]
+    for repeat, fold_of in enumerate(deals):
+        rows += [
+            (subject_id, labels[subject_id], EVALUATION, repeat, fold_of[subject_id]) for subject_id in sorted(fold_of)
+        ]
+    rows += [(subject_id, everyone[subject_id], TEST, None, None) for subject_id in sorted(test)]
+    return SPLITS.check(pd.DataFrame(rows, columns=SPLITS.column_names), "splits")
+
+
+def _draw_roles(
+    labels: Mapping[str, str | None],
+    classes: Sequence[str],
+    folds: int,
+    pretraining_fraction: float,
+    rng: np.random.Generator,
+) -> tuple[set[str], dict[str, list[str]]]:
+    """Draw the pretraining subjects of every class; return them, and the evaluation subjects by class."""
+    evaluation: dict[str, list[str]] = {}
+    pretraining: set[str] = set()
     for name in classes:
         members = [subject_id for subject_id, label in labels.items() if label == name]
         order = [members[index] for index in rng.permutation(len(members))]
@@ -110,16 +153,7 @@ def make_splits(
         needed = max(folds, math.ceil(2 * folds / (folds - 1)))
         if len(evaluation[name]) < needed:
             raise _too_few(name, len(evaluation[name]), n_pretraining, folds, needed, pretraining_fraction)
-    rows: list[tuple[str, str | None, str, int | None, int | None]] = [
-        (subject_id, labels[subject_id], PRETRAINING, None, None) for subject_id in sorted(pretraining)
-    ]
-    for repeat, repeat_seed in enumerate(repeat_seeds):
-        fold_of = _deal(evaluation, folds, np.random.default_rng(repeat_seed))
-        rows += [
-            (subject_id, labels[subject_id], EVALUATION, repeat, fold_of[subject_id]) for subject_id in sorted(fold_of)
-        ]
-    rows += [(subject_id, everyone[subject_id], TEST, None, None) for subject_id in sorted(test)]
-    return SPLITS.check(pd.DataFrame(rows, columns=SPLITS.column_names), "splits")
+    return pretraining, evaluation
 
 
 def _official_test(manifest: pd.DataFrame) -> set[str]:
@@ -138,7 +172,13 @@ def _deal(members: dict[str, list[str]], folds: int, rng: np.random.Generator) -
 
 
 def read_own_splits(
-    path: Path, manifest: pd.DataFrame, *, folds: int, repeats: int, rename: Callable[[str], str] | None = None
+    path: Path,
+    manifest: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int,
+    rename: Callable[[str], str] | None = None,
+    labels_of: str = "subject",
 ) -> pd.DataFrame:
     """Read and check a splits file that the user gives; see :func:`check_splits`.
 
@@ -154,7 +194,7 @@ def read_own_splits(
             known = set(manifest["subject_id"])
             new = {name: rename(name) for name in splits["subject_id"].unique() if name not in known}
             splits["subject_id"] = splits["subject_id"].replace(new)
-        checked = check_splits(splits, manifest)
+        checked = check_splits(splits, manifest, labels_of)
     except (CohortError, LeakageError) as error:
         raise type(error)(path, error.reason, error.next_step) from error
     found = {"folds": int(checked["fold"].nunique()), "repeats": int(checked["repeat"].nunique())}
@@ -168,7 +208,7 @@ def read_own_splits(
     return checked
 
 
-def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame, labels_of: str = "subject") -> pd.DataFrame:
     """Check a splits file that the user gives.
 
     Subjects that the manifest does not have (left out by ``limit`` or in quarantine) are dropped with a warning.
@@ -183,7 +223,7 @@ def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
         LeakageError: A subject has two roles, or two folds in one repeat.
     """
     checked = SPLITS.check(splits, SPLITS.name)
-    labels = subject_labels(manifest)
+    labels = subject_labels(manifest, labels_of)
     known = checked["subject_id"].isin(labels.keys())
     absent = sorted(set(checked.loc[~known, "subject_id"]))
     if absent:
@@ -211,7 +251,10 @@ def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
         if is_scored and label is None:
             raise _wrong(f"subject {subject_id} is for evaluation or test and has no label")
     check_placement(checked)
-    _check_folds(checked[checked["role"] == EVALUATION])
+    evaluation = checked[checked["role"] == EVALUATION]
+    if labels_of == "image":
+        evaluation = evaluation.assign(label=[single_classes(label) for label in evaluation["label"]]).explode("label")
+    _check_folds(evaluation)
     order = checked["role"].map({role: place for place, role in enumerate(ROLES)})
     return (
         checked.assign(order=order)

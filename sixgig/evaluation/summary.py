@@ -8,6 +8,8 @@ import pandas as pd
 from sixgig.errors import TableError
 from sixgig.evaluation.bootstrap import Interval, bootstrap_intervals
 from sixgig.evaluation.metrics import metric_names
+from sixgig.tables.classes import single_classes
+from sixgig.tables.predictions import IMAGE
 from sixgig.tables.scores import SUMMARY
 
 
@@ -22,6 +24,7 @@ def summarise(
     n_resamples: int = 2000,
     seed: int = 0,
     positive: str | None = None,
+    labels_of: str = "subject",
 ) -> pd.DataFrame:
     """Summarise the predictions of one cohort, arm and classifier.
 
@@ -35,6 +38,7 @@ def summarise(
         n_resamples: Resamples of subjects behind each interval.
         seed: Seed of the resamples.
         positive: See :func:`sixgig.evaluation.metrics.positive_class`.
+        labels_of: What has a class, ``subject`` or ``image``.
 
     Returns:
         Rows of ``tables.SUMMARY``; estimate and interval are empty when there are no predictions.
@@ -46,7 +50,7 @@ def summarise(
     place = f"predictions of {cohort}, {arm}, {classifier}"
     evaluation = splits[splits["role"] == "evaluation"]
     subjects = set(evaluation["subject_id"].astype(str))
-    names = metric_names(evaluation["label"].nunique())
+    names = metric_names(len(_classes(evaluation, labels_of)))
     if predictions is None:
         if not status.startswith("failed: "):
             raise TableError(
@@ -76,4 +80,11 @@ def summarise(
             "ci_method": [interval.method or None for interval in intervals.values()],
         }
     )
+    if predictions is not None and IMAGE in predictions and predictions[IMAGE].nunique() > len(subjects):
+        rows["n_images"] = predictions[IMAGE].nunique()
     return SUMMARY.check(rows, place)
+
+
+def _classes(splits: pd.DataFrame, labels_of: str) -> set[str]:
+    labels = {str(label) for label in splits["label"]}
+    return {name for label in labels for name in single_classes(label)} if labels_of == "image" else labels

@@ -16,6 +16,7 @@ class Kind:
         name: Name of the module and of the files.
         title: Title in the report.
         caption: How to read it.
+        caption_of_images: The same for a cohort whose metrics count images; empty where it is no other.
         order: Place in the report; figures with a lower number come first.
         reads: Tables that it shows, relative to the study's folder; predictions and what training left need no mention.
         over_cohorts: Whether one figure is drawn over all cohorts, and not one for each of them.
@@ -30,3 +31,4 @@ class Kind:
     reads: tuple[str, ...] = ()
     over_cohorts: bool = False
     needs: str = "results"
+    caption_of_images: str = ""

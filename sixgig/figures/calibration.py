@@ -24,6 +24,12 @@ KIND = Kind(
         "of the observed share. On the dotted line scores come true as often as they say; below it they promise too "
         "much. Error: mean distance from the line; by chance: what perfect scores would show on as many subjects."
     ),
+    caption_of_images=(
+        "Out-of-fold scores of the images in all repeats, in bins of about equally many predictions; bars are 95% "
+        "intervals (Wilson) of the observed share, widened because images of one subject are alike. On the dotted line "
+        "scores come true as often as they say; below it they promise too much. Error: mean distance from the line; by "
+        "chance: what perfect scores would show on as many images."
+    ),
     order=50,
     reads=("summary.csv",),
 )
@@ -39,7 +45,7 @@ def draw(study: Study, cohort: str) -> Figure:
         cohort: The cohort.
 
     Returns:
-        The figure; the majority-class control is left out, because its score is the same for all subjects of a fold.
+        The figure; the majority-class control is left out, because its score is the same throughout a fold.
     """
     title = tr("{cohort}: how often scores come true", cohort=cohort)
     methods = [method for method in study.methods(cohort) if method.reads_features]
@@ -78,7 +84,11 @@ def draw(study: Study, cohort: str) -> Figure:
             panels[row, 0].set_ylabel(titles.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
         if len(classes) == 2:
             shown = positive_class(classes, positive)
-            what = tr("score of {positive}; observed: share of subjects of this class", positive=shown)
+            what = (
+                tr("score of {positive}; observed: share of images of this class", positive=shown)
+                if study.metrics_of(cohort) == "image"
+                else tr("score of {positive}; observed: share of subjects of this class", positive=shown)
+            )
         else:
             what = tr("score of the predicted class; observed: share of predictions that are right")
         figure.supxlabel(what, fontsize=9)

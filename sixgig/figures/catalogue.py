@@ -80,16 +80,21 @@ class FigureInfo:
     svg: Path
 
 
-def figure_list(folder: Path, kinds: Iterable[Kind], cohort: str = "") -> list[FigureInfo]:
+def figure_list(folder: Path, kinds: Iterable[Kind], cohort: str = "", metrics_of: str = "subject") -> list[FigureInfo]:
     """Say where figures lie and what they are called, in the language in use, without drawing them.
 
     Args:
         folder: The ``figures`` folder of the study.
         kinds: The kinds of figure.
         cohort: Their cohort; empty for figures over all cohorts.
+        metrics_of: What metrics count on the cohort: ``subject`` or ``image``.
     """
     own = folder / cohort
-    return [FigureInfo(cohort, kind.name, tr(kind.title), tr(kind.caption), own / f"{kind.name}.svg") for kind in kinds]
+    captions = {kind: (metrics_of == "image" and kind.caption_of_images) or kind.caption for kind in kinds}
+    return [
+        FigureInfo(cohort, kind.name, tr(kind.title), tr(caption), own / f"{kind.name}.svg")
+        for kind, caption in captions.items()
+    ]
 
 
 def write_figures(study: Study, files: Iterable[Path], cohort: str | None = None) -> None:

@@ -68,7 +68,7 @@ def draw(study: Study, cohort: str) -> Figure:
             rows,
             "features",
             "n_features",
-            tr("Features per subject"),
+            tr("Features per image") if study.labels_of(cohort) == "image" else tr("Features per subject"),
         )
         handles, labels = main.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", fontsize=8)

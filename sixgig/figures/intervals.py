@@ -23,6 +23,12 @@ KIND = Kind(
         "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
         "that."
     ),
+    caption_of_images=(
+        "Estimate over all images of the evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
+        "bootstrap interval (BCa where it is defined), which draws subjects with all their images; the dotted line is "
+        "the level of guessing. Overlapping intervals do not by themselves mean that two methods are equal: the paired "
+        "test below decides that."
+    ),
     order=10,
     reads=("summary.csv",),
 )

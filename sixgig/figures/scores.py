@@ -90,6 +90,11 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.set_yticks(range(len(methods)), [titles.short_method_title(method) for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(axis="x")
-        axes.set_xlabel(tr("{metric} on the subjects of one test fold", metric=titles.metric_title(study.metric)))
+        metric = titles.metric_title(study.metric)
+        axes.set_xlabel(
+            tr("{metric} on the images of one test fold", metric=metric)
+            if study.metrics_of(cohort) == "image"
+            else tr("{metric} on the subjects of one test fold", metric=metric)
+        )
         axes.set_title(title, loc="left")
     return figure

@@ -19,6 +19,7 @@ from sixgig.plan.inputs import CohortInput, check_pins
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
+from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
@@ -154,6 +155,24 @@ class Plan:
     def training_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that training depends on."""
         return {name: self.config["cohorts"][cohort][name] for name in ("partitions",)}
+
+    def preparation_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that its preparation is told."""
+        return {name: value for name, value in self.cohort_options(cohort).items() if name != "metrics_of"}
+
+    def labels_of(self, cohort: str) -> str:
+        """Return what has a class on a cohort: subject or image."""
+        return labels_of(self.config["cohorts"][cohort])
+
+    @property
+    def metrics_of(self) -> dict[str, str]:
+        """What metrics count on every cohort: subject or image."""
+        return {name: metrics_of(cohort) for name, cohort in self.config["cohorts"].items()}
+
+    def image_labels(self, cohort: str) -> list[str]:
+        """Return the file with the class of each image, where images have classes of their own; else none."""
+        manifest = f"results/{self.study}/cohorts/{cohort}/manifest.csv"
+        return [manifest] if self.labels_of(cohort) == "image" else []
 
     @property
     def positives(self) -> dict[str, str | None]:

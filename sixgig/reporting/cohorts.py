@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from sixgig.evaluation.classes import positive_class
 from sixgig.reporting import contact_sheet, views
 from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
@@ -54,6 +55,8 @@ def describe(study: Study, cohort: str) -> CohortView:
         (tr("Cross-validation"), _folds(evaluation)),
         (tr("Splits SHA-256"), study.splits_sha256(cohort)),
     ]
+    if study.labels_of(cohort) == "image":
+        facts[4:4] = _of_images(study, cohort, info)
     if modalities:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     passed, leakage = leakage_sentence(study.leakage(cohort))
@@ -73,6 +76,30 @@ def describe(study: Study, cohort: str) -> CohortView:
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
     )
+
+
+def _of_images(study: Study, cohort: str, info: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what is counted where each image has a class of its own, and how many images there are of each."""
+    classes = {str(name): int(number) for name, number in (info.get("classes") or {}).items()}
+    if info.get("n_unlabelled_images"):
+        classes[tr("no label")] = int(info["n_unlabelled_images"])
+    kept = tr("Each image has a class of its own; the images of a subject stay in one role and one fold.")
+    if study.metrics_of(cohort) == "image":
+        counted = tr(
+            "Metrics count images. Images of one subject are alike, so intervals draw subjects with all their images."
+        )
+    elif study.n_classes(cohort) == 2:
+        counted = tr(
+            "Metrics count subjects: one is {positive}, or is predicted to be, when any of its images is, and its "
+            "score is the highest of its images.",
+            positive=positive_class(tuple(info.get("classes") or ()), study.positive(cohort)),
+        )
+    else:
+        counted = tr("Metrics count subjects, whose images are all of one class; scores are means over the images.")
+    return [
+        (tr("Images by class"), ", ".join(f"{name}: {numbers.count(number)}" for name, number in classes.items())),
+        (tr("Counted"), f"{kept} {counted}"),
+    ]
 
 
 def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:

@@ -125,6 +125,12 @@ def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
         if len(ropes)
         else "",
         tr(
+            "McNemar and DeLong count each image once, by its class scores averaged over the repeats, and do not take "
+            "images of one subject for independent: McNemar's p value is that of changing the signs of whole subjects, "
+            "DeLong's has Obuchowski's variance. Only A right: images that A classifies rightly and B does not."
+        )
+        if study.metrics_of(cohort) == "image"
+        else tr(
             "McNemar and DeLong count each subject once, by its class scores averaged over the repeats. Only A right: "
             "subjects that A classifies rightly and B does not."
         ),

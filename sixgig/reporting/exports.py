@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixgig.runtime.atomic import write_text
-from sixgig.tables.format import FORMULA
+from sixgig.tables.formulas import FORMULA
 from sixgig.words.language import speaking
 
 if TYPE_CHECKING:

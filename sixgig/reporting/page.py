@@ -13,6 +13,7 @@ from markupsafe import Markup
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
 from sixgig.reporting import budget, cohorts, comparisons, over_cohorts, results, training, verdict
+from sixgig.reporting.network_input import network_input
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
@@ -57,7 +58,8 @@ def _render(study: Study) -> str:
     kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     figures = {
-        cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort)] for cohort in study.cohorts
+        cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
+        for cohort in study.cohorts
     }
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -83,6 +85,7 @@ def _render(study: Study) -> str:
         tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
         trouble=results.trouble(study),
         arms=results.arms(study),
+        network_input=network_input(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),

@@ -145,6 +145,8 @@ def _best_sentence(study: Study, cohort: str, best: Method, row: pd.Series) -> s
     else:
         facts = [tr("95% interval {interval}", interval=numbers.interval(row["ci_low"], row["ci_high"]))]
     facts.append(numbers.plural(int(row["n_subjects"]), "subject"))
+    if not numbers.is_missing(row.get("n_images")):
+        facts.append(numbers.plural(int(row["n_images"]), "image"))
     level = guessing(study.metric, study.n_classes(cohort))
     if level is not None:
         facts.append(tr("guessing gives {score}", score=numbers.score(level)))
@@ -216,20 +218,32 @@ def _compare_subjects(study: Study, cohort: str, best: Method, other: Method, di
     row = study.pairs.row(cohort, best, other, "mcnemar")
     if row is None:
         return start + "."
+    only_a, of_images = int(row["only_a_right"]), study.metrics_of(cohort) == "image"
     facts = tr(
         "it alone is right about {only_a}, the other alone about {only_b}, corrected {p}",
-        only_a=numbers.plural(int(row["only_a_right"]), "subject"),
+        only_a=numbers.plural(only_a, "image") if of_images else numbers.plural(only_a, "subject"),
         only_b=numbers.count(row["only_b_right"]),
         p=numbers.p_equation(row["p_holm"], study.alpha),
     )
     words = {
-        "a better": tr("McNemar's exact test finds that it is right about more subjects ({facts}).", facts=facts),
+        "a better": tr(
+            "McNemar's exact test over subjects finds that it is right about more images ({facts}).", facts=facts
+        )
+        if of_images
+        else tr("McNemar's exact test finds that it is right about more subjects ({facts}).", facts=facts),
         "b better": tr(
             "McNemar's exact test finds that {method} is right about more ({facts}).", method=title, facts=facts
         ),
     }
-    level = tr(
-        "McNemar's exact test does not show which of the two is right about more subjects ({facts}).", facts=facts
+    level = (
+        tr(
+            "McNemar's exact test over subjects does not show which of the two is right about more images ({facts}).",
+            facts=facts,
+        )
+        if of_images
+        else tr(
+            "McNemar's exact test does not show which of the two is right about more subjects ({facts}).", facts=facts
+        )
     )
     return f"{start}; {words.get(str(row['verdict']), level)}"
 

@@ -13,6 +13,7 @@ import pandas as pd
 from sixgig.arms.registry import is_control, look_names
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import SixgigError
+from sixgig.evaluation.levels import at_level
 from sixgig.results.files import RUN_AGAIN, existing, read_object, read_table
 from sixgig.results.pairs import Pairs
 from sixgig.results.training import Training
@@ -22,7 +23,8 @@ from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.levels import labels_of, metrics_of
+from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
 
 if TYPE_CHECKING:
@@ -136,6 +138,14 @@ class Study:
         """The positive class that the config names for a cohort; None for the default."""
         named = ((self.config.get("cohorts") or {}).get(cohort) or {}).get("positive")
         return None if named is None else str(named)
+
+    def labels_of(self, cohort: str) -> str:
+        """What has a class on a cohort: ``subject``, or ``image`` where each image has one of its own."""
+        return labels_of((self.config.get("cohorts") or {}).get(cohort) or {})
+
+    def metrics_of(self, cohort: str) -> str:
+        """What metrics and tests count on a cohort: ``subject`` or ``image``."""
+        return metrics_of((self.config.get("cohorts") or {}).get(cohort) or {})
 
     @property
     def alpha(self) -> float:
@@ -318,11 +328,13 @@ class Study:
         return read_object(path) if path.exists() else None
 
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
-        """Out-of-fold predictions of one method; None when it made none because its arm failed."""
+        """Out-of-fold predictions of one method, of what metrics count; None when its arm failed and it made none."""
         path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"
         if not path.exists():
             return None
         frame = read_table(PREDICTIONS, path)
+        if IMAGE in frame:
+            frame = at_level(frame, self.metrics_of(cohort), self.positive(cohort))
         return frame if len(frame) else None
 
     def n_classes(self, cohort: str) -> int | None:

@@ -79,17 +79,70 @@ def delong_test(
     Raises:
         ValueError: The arrays do not have one value for each of the same subjects, or a class has fewer than two.
     """
-    from scipy.stats import norm
-
     if not scores_a.shape == scores_b.shape == positive.shape or positive.ndim != 1:
         raise ValueError("DeLong's test needs two scores for each of the same subjects")
     if min(positive.sum(), (~positive).sum()) < 2:
         raise ValueError("DeLong's test needs at least two subjects of each class")
     pairs = list(zip(placements(scores_a, positive), placements(scores_b, positive), strict=True))
     auc_a, auc_b = (float(found.mean()) for found in pairs[0])
-    difference = auc_a - auc_b
     error = float(np.sqrt(sum((a - b).var(ddof=1) / len(a) for a, b in pairs)))
-    nan = float("nan")
+    return _test(auc_a, auc_b, error, confidence)
+
+
+def clustered_delong(
+    scores_a: Floats,
+    scores_b: Floats,
+    positive: NDArray[np.bool_],
+    subjects: NDArray[np.str_],
+    confidence: float = 0.95,
+) -> DeLongTest:
+    """Test whether two methods have the same area on the same images, of which a subject may have several.
+
+    Areas are over images. The variance of their difference is Obuchowski's (Biometrics 53, 1997, section 3): the
+    placements of a subject's images are added up, positive and negative ones apart, and it is these sums that vary
+    independently; a subject with images of both classes adds a covariance. With one image a subject it is DeLong's.
+
+    Args:
+        scores_a: Score that the first method gives to the positive class, [n].
+        scores_b: The same of the second method, [n].
+        positive: Which images are positive, [n].
+        subjects: Subject of every image, [n].
+        confidence: Confidence of the interval.
+
+    Raises:
+        ValueError: The arrays do not have one value for each of the same images, or fewer than two subjects have images
+            of a class.
+    """
+    _, members = np.unique(subjects, return_inverse=True)
+    n_subjects = int(members.max(initial=-1)) + 1
+    if n_subjects == len(subjects):
+        return delong_test(scores_a, scores_b, positive, confidence)
+    if not scores_a.shape == scores_b.shape == positive.shape == subjects.shape or positive.ndim != 1:
+        raise ValueError("Obuchowski's test needs two scores and a subject for each of the same images")
+    counts = [np.bincount(members[own], minlength=n_subjects) for own in (positive, ~positive)]
+    if min((count > 0).sum() for count in counts) < 2:
+        raise ValueError("Obuchowski's test needs at least two subjects with images of each class")
+    pairs = list(zip(placements(scores_a, positive), placements(scores_b, positive), strict=True))
+    auc_a, auc_b = (float(found.mean()) for found in pairs[0])
+    # Sums over the images of a subject of how far the difference of its placements is from the difference of areas.
+    sums = [
+        np.bincount(members[own], a - b, minlength=n_subjects) - count * (auc_a - auc_b)
+        for own, count, (a, b) in zip((positive, ~positive), counts, pairs, strict=True)
+    ]
+    variance = 0.0
+    for count, own in zip(counts, sums, strict=True):
+        holding = int((count > 0).sum())
+        variance += holding / (holding - 1) * float((own**2).sum()) / float(count.sum()) ** 2
+    together = n_subjects / (n_subjects - 1) * float((sums[0] * sums[1]).sum())
+    variance += 2 * together / float(counts[0].sum() * counts[1].sum())
+    return _test(auc_a, auc_b, float(np.sqrt(max(variance, 0.0))), confidence)
+
+
+def _test(auc_a: float, auc_b: float, error: float, confidence: float) -> DeLongTest:
+    """The test of a difference of areas with its standard error."""
+    from scipy.stats import norm
+
+    difference, nan = auc_a - auc_b, float("nan")
     if error < _CONSTANT:
         limit, p_value = (0.0, 1.0) if abs(difference) < _CONSTANT else (nan, nan)
         return DeLongTest(auc_a, auc_b, difference, limit, limit, nan, p_value)

@@ -12,14 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.errors import TableError
+from sixgig.evaluation.levels import at_level
 from sixgig.evaluation.metrics import outcomes
-from sixgig.statistics.delong import delong_test
+from sixgig.statistics.delong import clustered_delong
 from sixgig.statistics.fold_differences import Pair
-from sixgig.statistics.mcnemar import exact_mcnemar
+from sixgig.statistics.mcnemar import clustered_mcnemar, exact_mcnemar
 from sixgig.statistics.multiplicity import decide, holm
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import DELONG, MCNEMAR
-from sixgig.tables.predictions import PREDICTIONS, SCORE
+from sixgig.tables.predictions import IMAGE, PREDICTIONS, SCORE
 
 #: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
 #: must not break ties.
@@ -39,17 +40,24 @@ class SubjectTests(NamedTuple):
 
 
 class SubjectScores(NamedTuple):
-    """Mean scores of one method, one row per subject.
+    """Mean scores of one method, one row per subject, or per image where images are counted.
 
     Attributes:
-        subjects: Names of the subjects in sorted order, [n].
+        subjects: Names of the subjects in sorted order, [n]; of images, those of their subjects.
         true: Index of the true class, [n].
         scores: Mean class scores, [n, n_classes], classes in sorted order.
+        images: Names of the images, [n]; None where subjects are counted, or each has one image.
     """
 
     subjects: NDArray[np.str_]
     true: NDArray[np.intp]
     scores: NDArray[np.float64]
+    images: NDArray[np.str_] | None = None
+
+    @property
+    def counted(self) -> str:
+        """``subject`` or ``image``."""
+        return "subject" if self.images is None else "image"
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -58,13 +66,23 @@ class SubjectScores(NamedTuple):
         return found
 
 
-def compare_subjects(files: Mapping[tuple[str, ...], Path], alpha: float = 0.05) -> SubjectTests:
+def compare_subjects(
+    files: Mapping[tuple[str, ...], Path],
+    alpha: float = 0.05,
+    positives: Mapping[str, str | None] | None = None,
+    metrics_of: Mapping[str, str] | None = None,
+) -> SubjectTests:
     """Compare all pairs of methods of every cohort over its evaluation subjects.
+
+    Where images are counted, those of a subject are not taken for independent: see
+    :func:`sixgig.statistics.mcnemar.clustered_mcnemar` and :func:`sixgig.statistics.delong.clustered_delong`.
 
     Args:
         files: Predictions by cohort, arm and classifier. Each cohort is a family of its own for Holm's correction; a
             method without predictions (its arm failed) is in no pair.
         alpha: Level at which Holm's p value decides the verdict.
+        positives: Positive class of a cohort, which decides on subjects whose images are of both; None for the default.
+        metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when a cohort is not named.
 
     Raises:
         TableError: A file is damaged, or two methods of a cohort predict different subjects.
@@ -74,7 +92,8 @@ def compare_subjects(files: Mapping[tuple[str, ...], Path], alpha: float = 0.05)
     for cohort in dict.fromkeys(key[0] for key in files):
         found: dict[tuple[str, str], SubjectScores] = {}
         for (_, arm, classifier), file in ((key, file) for key, file in files.items() if key[0] == cohort):
-            predictions = PREDICTIONS.read(file)
+            counted = (metrics_of or {}).get(cohort, "subject")
+            predictions = at_level(PREDICTIONS.read(file), counted, (positives or {}).get(cohort))
             if len(predictions):
                 found[arm, classifier] = mean_scores(predictions)
                 _check_same_subjects(found, (arm, classifier), file)
@@ -100,17 +119,26 @@ def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
         TableError: A class has no score column.
     """
     columns = [name for name in predictions.columns if name.startswith(SCORE)]
+    names = ["subject_id", IMAGE] if IMAGE in predictions else ["subject_id"]
     # Sorted by repeat, so that equal scores are added up in one order whatever that of the rows.
-    by_subject = predictions.sort_values(["subject_id", "repeat"], kind="stable").groupby("subject_id", sort=True)
+    by_subject = predictions.sort_values([*names, "repeat"], kind="stable").groupby(names, sort=True)
     mean = by_subject[columns].mean().round(_DIGITS)
     mean["label"] = mean["predicted"] = by_subject["label"].first()
     found = outcomes(mean)
-    return SubjectScores(mean.index.to_numpy(dtype=str), found.true, found.scores)
+    subjects, *images = (mean.index.get_level_values(name).to_numpy(dtype=str) for name in names)
+    if len(np.unique(subjects)) == len(subjects):  # each has one image, so that either may be said to be counted
+        return SubjectScores(subjects, found.true, found.scores)
+    return SubjectScores(subjects, found.true, found.scores, *images)
 
 
 def _check_same_subjects(found: Mapping[tuple[str, str], SubjectScores], method: tuple[str, str], file: Path) -> None:
     first, latest = next(iter(found.values())), found[method]
-    if not np.array_equal(first.subjects, latest.subjects) or not np.array_equal(first.true, latest.true):
+    same_images = first.images is latest.images or np.array_equal(first.images, latest.images)  # type: ignore[arg-type]
+    if (
+        not np.array_equal(first.subjects, latest.subjects)
+        or not np.array_equal(first.true, latest.true)
+        or not same_images
+    ):
         raise TableError(
             file,
             "its subjects or their classes are not those of the cohort's other predictions",
@@ -119,18 +147,19 @@ def _check_same_subjects(found: Mapping[tuple[str, str], SubjectScores], method:
 
 
 def _mcnemar(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
-    test = exact_mcnemar(a.right, b.right)
+    test = exact_mcnemar(a.right, b.right) if a.images is None else clustered_mcnemar(a.right, b.right, a.subjects)
     counts = {"both_right": test.both, "only_a_right": test.only_a, "only_b_right": test.only_b}
-    return pair.columns() | counts | {"both_wrong": test.neither, "p_value": test.p_value}
+    return pair.columns() | counts | {"both_wrong": test.neither, "p_value": test.p_value, "counted": a.counted}
 
 
 def _delong(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
     names = ("auc_a", "auc_b", "difference", "ci_low", "ci_high", "z", "p_value")
     positive = a.true == 1
-    if min(positive.sum(), (~positive).sum()) < 2:
-        return pair.columns() | {"n_subjects": len(a.true)} | dict.fromkeys(names, float("nan"))
-    test = delong_test(a.scores[:, 1], b.scores[:, 1], positive)
-    return pair.columns() | {"n_subjects": len(a.true)} | {name: getattr(test, name) for name in names}
+    facts = pair.columns() | {"n_subjects": len(np.unique(a.subjects)), "counted": a.counted}
+    if min(len(np.unique(a.subjects[own])) for own in (positive, ~positive)) < 2:
+        return facts | dict.fromkeys(names, float("nan"))
+    test = clustered_delong(a.scores[:, 1], b.scores[:, 1], positive, a.subjects)
+    return facts | {name: getattr(test, name) for name in names}
 
 
 def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
@@ -142,4 +171,5 @@ def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
 
 
 def _table(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return table.check(pd.DataFrame(rows, columns=table.column_names), table.name)
+    columns = table.column_names + (["counted"] if any(row["counted"] == "image" for row in rows) else [])
+    return table.check(pd.DataFrame(rows, columns=columns), table.name)

@@ -10,7 +10,12 @@ MANIFEST = Table(
     (
         Column("image_id", "string", "unique name of the image"),
         SUBJECT,
-        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column(
+            "label",
+            "string",
+            "class of the subject, or of the image where the cohort's labels_of is image; empty when unknown",
+            required=False,
+        ),
         Column("volume_id", "string", "volume the slice was cut from; empty for 2D cohorts", required=False),
         Column("frame", "string", "cardiac frame, ED or ES; empty when there is none", required=False),
         Column(
@@ -36,7 +41,13 @@ SPLITS = Table(
     "one row per subject and repeat; pretraining and test subjects have one row without repeat and fold",
     (
         SUBJECT,
-        Column("label", "string", "class of the subject; empty when unknown", required=False),
+        Column(
+            "label",
+            "string",
+            "class of the subject; where labels_of is image, the classes of its images in sorted order with ' + ' "
+            "between them; empty when unknown",
+            required=False,
+        ),
         Column("role", "string", "pretraining, evaluation, or test (held out, scored once)"),
         Column("repeat", "integer", "repeat of the cross-validation, from 0", required=False),
         Column("fold", "integer", "fold in which the subject is tested, from 0", required=False),

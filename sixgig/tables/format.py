@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -11,14 +10,10 @@ import pandas as pd
 
 from sixgig.errors import TableError
 from sixgig.runtime.atomic import atomic_path
+from sixgig.tables.formulas import FORMULA, GUARD
 
 #: pandas types by the name used in a specification. The capital ``Int64`` allows missing values.
 _TYPES = {"string": "string", "integer": "Int64", "number": "float64"}
-
-#: Text that a spreadsheet runs as a formula; a plain number is none. Apostrophes before it are counted in, so that
-#: taking one away undoes adding one.
-_RUN = r"(?='*[=+\-@\t\r])(?!'*[+\-]?[\d.,]*$)"
-FORMULA, _GUARD = re.compile(f"^{_RUN}"), re.compile(f"^'{_RUN}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,7 @@ class Column:
     description: str
     required: bool = True  # a required column holds no missing value
     optional: bool = False  # an optional column may be absent; it is then filled with missing values
+    rare: bool = False  # a rare column may be absent, and is then not written either
 
 
 @dataclass(frozen=True)
@@ -46,8 +42,8 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
-        """The names of the fixed columns, in file order."""
-        return [column.name for column in self.columns]
+        """The names of the fixed columns, in file order; rare ones are not among them."""
+        return [column.name for column in self.columns if not column.rare]
 
     def check(self, frame: pd.DataFrame, place: object) -> pd.DataFrame:
         """Return ``frame`` with this table's columns, order and types.
@@ -59,12 +55,13 @@ class Table:
         Raises:
             TableError: A column is missing, unknown, of another type, or empty where a value is required.
         """
-        extra = [name for name in frame.columns if name not in self.column_names]
+        names = self._names_in(frame)
+        extra = [name for name in frame.columns if name not in names]
         unknown = [name for name in extra if not (self.extra_prefix and name.startswith(self.extra_prefix))]
         absent = [column.name for column in self.columns if column.optional and column.name not in frame.columns]
         if absent:
             frame = frame.assign(**dict.fromkeys(absent))
-        missing = [name for name in self.column_names if name not in frame.columns]
+        missing = [name for name in names if name not in frame.columns]
         if missing or unknown:
             raise TableError(
                 place,
@@ -72,8 +69,10 @@ class Table:
                 f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
                 "delete the file and run snakemake again, or correct its header if you wrote it yourself",
             )
-        checked = frame[self.column_names + extra].copy()
-        kinds = {column.name: column.type for column in self.columns} | dict.fromkeys(extra, "number")
+        checked = frame[names + extra].copy()
+        kinds = {column.name: column.type for column in self.columns if column.name in names} | dict.fromkeys(
+            extra, "number"
+        )
         for name, kind in kinds.items():
             try:
                 checked[name] = checked[name].astype(_TYPES[kind])  # type: ignore[call-overload]
@@ -82,12 +81,16 @@ class Table:
                     place, f"column {name!r} is not of type {kind}: {error}", "correct the values in that column"
                 ) from error
         for column in self.columns:
-            if column.required and checked[column.name].isna().any():
+            if column.required and column.name in names and checked[column.name].isna().any():
                 row = int(checked[column.name].isna().to_numpy().argmax())
                 raise TableError(
                     place, f"column {column.name!r} is empty in data row {row + 1}", "fill in the missing value"
                 )
         return checked
+
+    def _names_in(self, frame: pd.DataFrame) -> list[str]:
+        """The fixed columns of a frame: all but the rare ones that it lacks."""
+        return [column.name for column in self.columns if not column.rare or column.name in frame.columns]
 
     def write(self, frame: pd.DataFrame, path: str | PathLike[str]) -> None:
         """Check ``frame`` and write it atomically as CSV with ten significant digits."""
@@ -109,12 +112,12 @@ class Table:
             raise TableError(path, f"cannot be read as CSV: {error}", "run snakemake to write it again") from error
         for name in text:
             if name in frame:
-                frame[name] = frame[name].str.replace(_GUARD, "", regex=True)
+                frame[name] = frame[name].str.replace(GUARD, "", regex=True)
         return self.check(frame, path)
 
     def _guarded(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Put an apostrophe before text that a spreadsheet would run as a formula; :meth:`read` takes it away."""
-        texts = [column.name for column in self.columns if column.type == "string"]
+        texts = [column.name for column in self.columns if column.type == "string" and column.name in frame]
         return frame.assign(**{name: frame[name].str.replace(FORMULA, "'", regex=True) for name in texts})
 
 

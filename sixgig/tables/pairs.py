@@ -60,27 +60,35 @@ BAYESIAN = Table(
     ),
 )
 
+_COUNTED = Column(
+    "counted",
+    "string",
+    "what is counted: subject, or image where a subject has several and metrics_of is image; absent without any",
+    rare=True,
+)
+
 MCNEMAR = Table(
     "mcnemar.csv",
     "exact McNemar tests between two methods of one cohort; each subject counts once, by its class scores averaged "
-    "over the repeats",
+    "over the repeats; where images are counted, each image does, and the p value flips whole subjects",
     (
         COHORT,
         *_PAIR,
-        Column("both_right", "integer", "subjects that both methods get right"),
-        Column("only_a_right", "integer", "subjects that only a gets right"),
-        Column("only_b_right", "integer", "subjects that only b gets right"),
-        Column("both_wrong", "integer", "subjects that both methods get wrong"),
+        Column("both_right", "integer", "subjects (or images) that both methods get right"),
+        Column("only_a_right", "integer", "subjects (or images) that only a gets right"),
+        Column("only_b_right", "integer", "subjects (or images) that only b gets right"),
+        Column("both_wrong", "integer", "subjects (or images) that both methods get wrong"),
         _P_VALUE,
         _P_HOLM,
         _VERDICT,
+        _COUNTED,
     ),
 )
 
 DELONG = Table(
     "delong.csv",
     "DeLong tests of the area under the ROC curve between two methods of one cohort with two classes, on class scores "
-    "averaged over the repeats",
+    "averaged over the repeats; where images are counted, with Obuchowski's variance for images of one subject",
     (
         COHORT,
         *_PAIR,
@@ -94,5 +102,6 @@ DELONG = Table(
         _P_VALUE,
         _P_HOLM,
         _VERDICT,
+        _COUNTED,
     ),
 )

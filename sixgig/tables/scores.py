@@ -14,7 +14,12 @@ METRICS = Table(
         METRIC,
         Column("repeat", "integer", "repeat of the cross-validation, from 0"),
         Column("fold", "integer", "fold, from 0"),
-        Column("value", "number", "metric on that fold's test subjects; empty when undefined", required=False),
+        Column(
+            "value",
+            "number",
+            "metric on that fold's test subjects or their images; empty when undefined",
+            required=False,
+        ),
     ),
 )
 
@@ -26,7 +31,12 @@ SUMMARY = Table(
         ARM,
         CLASSIFIER,
         METRIC,
-        Column("estimate", "number", "mean over repeats of the metric on all evaluation subjects", required=False),
+        Column(
+            "estimate",
+            "number",
+            "mean over repeats of the metric on all evaluation subjects or their images",
+            required=False,
+        ),
         Column("ci_low", "number", "lower end of the 95% subject-level bootstrap interval", required=False),
         Column("ci_high", "number", "upper end of the 95% subject-level bootstrap interval", required=False),
         Column("n_subjects", "integer", "evaluation subjects"),
@@ -37,6 +47,13 @@ SUMMARY = Table(
             "bca, percentile (where BCa is not defined), or 'none: why'; empty without an estimate",
             required=False,
             optional=True,
+        ),
+        Column(
+            "n_images",
+            "integer",
+            "images that the metric counts; empty where it counts subjects, or each has one image",
+            required=False,
+            rare=True,
         ),
     ),
 )

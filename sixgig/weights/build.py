@@ -161,4 +161,6 @@ def _data_config(network: Any) -> dict[str, Any]:
         "mean": [float(value) for value in config["mean"]],
         "std": [float(value) for value in config["std"]],
         "interpolation": config["interpolation"],
+        "size": int(config["input_size"][-1]),
+        "crop": float(config["crop_pct"]),
     }

@@ -57,7 +57,8 @@ def data_config(weights_path: Path) -> dict[str, Any]:
     """Return the preprocessing that the network of a weights file expects.
 
     Returns:
-        ``mean`` and ``std``, three numbers each, for RGB values in [0, 1]; and ``interpolation``, by name.
+        ``mean`` and ``std``, three numbers each, for RGB values in [0, 1]; how the network's authors prepare images:
+        ``interpolation``, by name, ``size`` in pixels, and ``crop``, the share of the shorter side that they keep.
 
     Raises:
         WeightsError: The provenance of the weights file cannot be read.

@@ -81,12 +81,13 @@ class SRC(ClassifierMixin, BaseEstimator):
         self.calibration_folds = calibration_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> SRC:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> SRC:
         """Build the dictionary and fit the scale of the scores.
 
         Args:
             X: Training features, [n_subjects, n_features].
             y: Class of each subject, [n_subjects].
+            groups: Subject of each row, where one may have several: the scale is fitted on whole subjects held out.
 
         Raises:
             ValueError: A parameter or the data is not valid.
@@ -107,7 +108,7 @@ class SRC(ClassifierMixin, BaseEstimator):
         atoms = shrink(vectors, classes, self.atoms_per_class, self.shrinkage)
         self.dictionary_ = prepare(*atoms, n_classes, [self.coding])
         self.scale_ = held_out_temperature(
-            decide, classes, self.calibration_folds, self.random_state, _FALLBACK_SCALES[self.coding]
+            decide, classes, self.calibration_folds, self.random_state, _FALLBACK_SCALES[self.coding], groups
         )
         return self
 

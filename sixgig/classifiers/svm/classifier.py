@@ -81,8 +81,14 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
         own = {"C": self.C, "class_weight": self.class_weight} | changes
         return SVC(kernel="precomputed", break_ties=True, max_iter=_MAX_ITERATIONS, cache_size=_CACHE_MB, **own)
 
-    def fit(self, X: Any, y: Any) -> ScoredSVC:
-        """Fit the machine and the temperature on X, [n_subjects, n_features]."""
+    def fit(self, X: Any, y: Any, groups: Any = None) -> ScoredSVC:
+        """Fit the machine and the temperature on X, [n_samples, n_features].
+
+        Args:
+            X: Training features, [n_samples, n_features].
+            y: Class of each sample, [n_samples].
+            groups: Subject of each sample, where one may have several: T is fitted on whole subjects held out.
+        """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
@@ -96,7 +102,9 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
             machine = self._machine().fit(kernel[np.ix_(train, train)], y[train])
             return _columns(machine.decision_function(kernel[np.ix_(held_out, train)]))
 
-        self.temperature_ = held_out_temperature(decide, classes, self.calibration_folds, self.random_state, 1.0)
+        self.temperature_ = held_out_temperature(
+            decide, classes, self.calibration_folds, self.random_state, 1.0, groups
+        )
         return self
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:

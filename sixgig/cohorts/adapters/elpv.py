@@ -90,7 +90,8 @@ class ElpvAdapter(Adapter):
             data = archive.read(member)
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise ImageError(member, f"cannot be read from the wheel: {error}", "download the wheel again") from error
-        return Image2D(decode_image(io.BytesIO(data), member), item.item_id, member)
+        decoded = decode_image(io.BytesIO(data), member)
+        return Image2D(decoded.array, item.item_id, member, decoded.remarks(member))
 
     @staticmethod
     def _labels_member(root: Path) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection
 from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.errors import ConfigError
 
@@ -31,11 +31,12 @@ class ImageFolderAdapter(Adapter):
     name = "image_folder"
     title = "Folder of images"
     dimensions = 2
-    option_keys = ("subject_pattern",)
+    option_keys = ("subject_pattern", "labels_of")
     layout = "a folder with one folder of PNG, JPEG or TIFF files for each class (also below train/ and test/)"
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(modalities, options)
+        self._per_image = self.options.get("labels_of") == "image"
         pattern = self.options.get("subject_pattern")
         try:
             self._pattern = re.compile(pattern) if pattern else None
@@ -74,20 +75,24 @@ class ImageFolderAdapter(Adapter):
                         Rejection(source, None, f"subject_pattern {pattern} finds no subject in it")
                     )
                     continue
-                items.setdefault(subject_id, []).append(Item(_identifier(source), {"image": source}))
+                items.setdefault(subject_id, []).append(
+                    Item(_identifier(source), {"image": source}, label=label if self._per_image else None)
+                )
                 labels.setdefault(subject_id, set()).add(label)
                 officials.setdefault(subject_id, set()).add(official)
         for subject_id, own in sorted(items.items()):
             first = own[0].files["image"]
-            if len(labels[subject_id]) > 1:
-                reason = f"subject {subject_id} is in several classes: {', '.join(sorted(labels[subject_id]))}"
+            if len(labels[subject_id]) > 1 and not self._per_image:
+                shown = ", ".join(sorted(labels[subject_id]))
+                reason = f"subject {subject_id} is in several classes: {shown}; {KEEP_THE_LABELS}"
                 found.rejections.append(Rejection(first, subject_id, reason))
                 continue
             if len(officials[subject_id]) > 1:
                 reason = f"subject {subject_id} is in the training and in the test set"
                 found.rejections.append(Rejection(first, subject_id, reason))
                 continue
-            (label,), (official_set,) = labels[subject_id], officials[subject_id]
+            label = None if self._per_image else min(labels[subject_id])
+            (official_set,) = officials[subject_id]
             record = Record(root, subject_id, label, tuple(own), _PARTS[official_set] if official_set else None)
             found.records.append(record)
         return found

@@ -108,7 +108,7 @@ class MedMnistAdapter(Adapter):
         for part, official in _SETS.items():
             with _Rows(path, f"{part}_images.npy") as rows:
                 shape, dtype = rows.shape, rows.dtype
-            dimensions = 3 if len(shape) == 4 and shape[-1] != 3 else 2
+            dimensions = 3 if len(shape) == 4 and shape[-1] not in (1, 3) else 2
             if dtype != np.uint8 or len(shape) not in (3, 4):
                 raise CohortError(path, f"{part}_images is {dtype} {list(shape)}, not uint8 images", _AGAIN)
             if dimensions != self.dimensions:
@@ -131,7 +131,7 @@ class MedMnistAdapter(Adapter):
         if array.min() == array.max():
             raise ImageError(source, f"is constant: every pixel is {int(array.flat[0])}", "leave it out")
         if self.dimensions == 2:
-            return Image2D(array, item.item_id, source)
+            return Image2D(array[..., 0] if array.shape[-1] == 1 else array, item.item_id, source)
         # Depth, row, column to right, anterior, superior, so that a slice looks as it is stored in the file.
         volume = np.asfortranarray(array.transpose(2, 1, 0)[:, ::-1, :, None], dtype=np.float32)
         return Volume(volume, (1.0, 1.0, 1.0), item.item_id, None, (source,))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection, Volume
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection, Volume
 from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.cohorts.nifti import read_channels
@@ -26,7 +27,7 @@ class TableAdapter(Adapter):
 
     name = "table"
     title = "Table of files"
-    option_keys = ("columns", "dimensions")
+    option_keys = ("columns", "dimensions", "labels_of")
     subject_note = "subjects are those of the table"
     layout = "a CSV with the columns that `columns` names, or a folder that holds one CSV"
 
@@ -40,6 +41,7 @@ class TableAdapter(Adapter):
         if self.dimensions == 3:
             self.known_modalities = tuple(self._paths)
         self._subject, self._label = columns.get("subject", "subject_id"), columns.get("label", "label")
+        self._per_image = given.get("labels_of") == "image"
         self._frame, self._official = columns.get("frame"), columns.get("official")
         super().__init__(modalities, given)
 
@@ -91,13 +93,13 @@ class TableAdapter(Adapter):
         return Volume(array, spacing, item.item_id, item.frame, sources)
 
     def _record(self, path: Path, subject_id: str, rows: list[tuple[int, dict[str, str]]]) -> Record | Rejection:
-        items, labels, officials = [], set(), set()
+        items, labels, officials = [], [], set()
         for place, (number, row) in enumerate(rows):
 
             def reject(reason: str, number: int = number) -> Rejection:
                 return Rejection(f"{path.name} row {number}", subject_id, reason)
 
-            labels.add(row[self._label] or None)
+            labels.append(row[self._label] or None)
             official = row[self._official].lower() if self._official else ""
             if official and official not in _OFFICIAL:
                 return reject(f"official set is {official!r}, not training or test")
@@ -121,17 +123,20 @@ class TableAdapter(Adapter):
                     return reject(f"{file} does not exist")
                 files[modality] = file
             suffix = "" if len(rows) == 1 else f"_{frame}" if frame else f"_{place + 1}"
-            items.append(Item(f"{subject_id}{suffix}", files, frame))
-        for what, values in (("classes", labels), ("official sets", officials)):
+            items.append(Item(f"{subject_id}{suffix}", files, frame, labels[-1] if self._per_image else None))
+        for what, values in (("classes", set() if self._per_image else set(labels)), ("official sets", officials)):
             if len(values) > 1:
                 shown = ", ".join(sorted("none" if value is None else value for value in values))
-                return Rejection(f"{path.name} row {rows[0][0]}", subject_id, f"subject has several {what}: {shown}")
+                step = f"; {KEEP_THE_LABELS}" if what == "classes" and self.dimensions == 2 else ""
+                reason = f"subject has several {what}: {shown}{step}"
+                return Rejection(f"{path.name} row {rows[0][0]}", subject_id, reason)
         if len({item.item_id for item in items}) < len(items):
             return Rejection(f"{path.name} row {rows[0][0]}", subject_id, "two rows of the subject have the same frame")
         if self.dimensions == 2:
-            items = [Item(f"{item.item_id}_{Path(item.files['image']).stem}", item.files) for item in items]
+            items = [replace(item, item_id=f"{item.item_id}_{Path(item.files['image']).stem}") for item in items]
         ordered = sorted(items, key=lambda item: _FRAMES.index(item.frame) if item.frame else 0)
-        (label,), (official_set,) = labels, officials
+        label = None if self._per_image else labels[0]
+        (official_set,) = officials
         return Record(path.parent, subject_id, label, tuple(ordered), cast(Any, official_set))
 
 

@@ -10,6 +10,7 @@ import torch
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
+from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
 from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
@@ -129,6 +130,37 @@ def test_image_arms_write_features_and_sidecar(cohort, tmp_path, weights, arm, n
     assert len(sidecar["weights"]["sha256"]) == (0 if arm == "control_random_vit" else 64)
     rows = np.load(tmp_path / "arm.images.npy")
     np.testing.assert_allclose(features[0], rows[:2].mean(axis=0), rtol=1e-5)
+
+
+def test_the_sidecar_says_what_the_network_was_made_for(cohort, tmp_path, weights):
+    facts = json.loads(weights["vit"].with_suffix(".json").read_text())
+    copy, provenance = tmp_path / "vit.safetensors", tmp_path / "vit.json"
+    copy.write_bytes(weights["vit"].read_bytes())
+    own = {"interpolation": "bicubic", "size": 96, "crop": 0.875}
+    provenance.write_text(json.dumps({**facts, "data_config": {**facts["data_config"], **own}}))
+    sidecar = run(job(cohort, "vit_pure", copy, image_filter="bilinear"), tmp_path)[2]
+    assert sidecar["input"]["network"] == {"size": 96, "filter": "bicubic", "crop": 0.875}
+    assert sidecar["input"]["given"] == {"size": SIZE, "filter": "bilinear", "crop": 1.0}
+    assert sidecar["input"]["deviations"] == [
+        f"images have {SIZE} pixels a side, the network was made for 96",
+        "images were resized with the filter bilinear, the network's is bicubic",
+        "all of an image is shown, the network's authors show 0.875 of the shorter side",
+    ]
+
+
+def test_no_deviation_no_word():
+    config = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "size": 224, "crop": 1.0}
+    assert describe_input(config, (9, 224, 224, 3), "bicubic")["deviations"] == []
+    volumes = describe_input(config, (9, 16, 64, 32, 1), "bicubic")
+    assert volumes["given"] == {"size": [16, 64, 32], "filter": "triangle", "crop": 1.0}
+    assert volumes["deviations"] == ["the network that training began with was made for pictures, not for volumes"]
+    cut = describe_input({**config, "crop": 0.875}, (9, 224, 224, 3), "bicubic", 0.9)
+    assert cut["given"]["crop"] == 0.9
+    assert cut["deviations"] == [
+        "the centre of an image (0.9) is shown, the network's authors show 0.875 of the shorter side"
+    ]
+    old = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic"}  # written before sizes were kept
+    assert describe_input(old, (9, 112, 112, 3), "bicubic")["deviations"] == []
 
 
 def test_features_are_those_of_the_network_one_image_at_a_time(cohort, tmp_path, weights):

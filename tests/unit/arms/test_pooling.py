@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig.arms.pooling import POOLINGS, pool_subjects
+from sixgig.arms.pooling import POOLINGS, pool_samples, pool_subjects
 from sixgig.errors import CohortError
 
 
@@ -48,3 +48,16 @@ def test_missing_frame_names_the_subject():
 def test_rows_must_match_the_manifest():
     with pytest.raises(CohortError, match="2 rows of features for 1 images"):
         pool_subjects(np.zeros((2, 1)), manifest(["a"]), "mean")
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+def test_an_image_with_a_class_of_its_own_is_pooled_as_the_only_one_of_a_subject(pooling):
+    rows = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    table = manifest(["b", "a", "b"]).assign(image_id=["b1", "a1", "b2"])
+    features, subjects, images = pool_samples(rows, table, pooling, "image")
+    alone, _ = pool_subjects(rows, manifest(["x", "y", "z"]), pooling)
+    np.testing.assert_array_equal(features, alone)
+    assert (subjects.tolist(), images.tolist()) == (["b", "a", "b"], ["b1", "a1", "b2"])
+    whole, names, none = pool_samples(rows, table, pooling)
+    assert (names.tolist(), none) == (["b", "a"], None)
+    np.testing.assert_array_equal(whole, pool_subjects(rows, table, pooling)[0])

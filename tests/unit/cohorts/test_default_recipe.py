@@ -42,8 +42,8 @@ def plain_pictures(files: list[Path], crop_mm: float | None) -> list[np.ndarray]
         picture = np.zeros((SIZE, SIZE, len(planes)), np.float32)
         top, left = (SIZE - rows) // 2, (SIZE - columns) // 2
         for number, plane in enumerate(planes):
-            resized = Image.fromarray(plane).resize((columns, rows), Image.Resampling.BILINEAR)
-            picture[top : top + rows, left : left + columns, number] = np.asarray(resized)
+            resized = Image.fromarray(plane).resize((columns, rows), Image.Resampling.BICUBIC)
+            picture[top : top + rows, left : left + columns, number] = np.asarray(resized).clip(0, 1)
         found.append(np.broadcast_to(np.rint(picture * 255).astype(np.uint8), (SIZE, SIZE, 3)))
     return found
 

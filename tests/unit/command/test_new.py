@@ -75,6 +75,15 @@ def test_pictures_are_subjects_until_a_pattern_says_otherwise(here):
     assert "would give 16 subjects, such as b0" in said
 
 
+def test_pictures_of_more_than_8_bits(here):
+    for path in pictures(here / "xrays").rglob("*.png"):
+        Image.fromarray(RNG.integers(0, 4096, (10, 12), dtype=np.uint16)).save(path)
+    _, cohort, said = write(here / "xrays")
+    assert "The first image has 12 x 10 pixels, grey, of more than 8 bits" in said
+    assert "between the 1st and the 99th percentile of their own pixels" in said
+    assert "normalise" not in cohort
+
+
 def test_folders_of_patients_are_subjects(here):
     _, cohort, said = write(pictures(here / "scans", "{label}/{subject}/{number}.png"))
     assert cohort["subject_pattern"] == "^([^/]+)/"

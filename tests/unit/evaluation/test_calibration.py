@@ -95,3 +95,33 @@ def test_wilson_equals_statsmodels():
     for confidence in (0.8, 0.95):
         expected = proportion_confint(shares * n, n, alpha=1 - confidence, method="wilson")
         np.testing.assert_allclose(wilson(shares, n, confidence), expected, atol=1e-12)
+
+
+def copies(table, number):
+    parts = [table.assign(image_id=table["subject_id"] + f"_{index}") for index in range(number)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_one_image_a_subject_has_the_curve_of_subjects():
+    table = predictions(300, repeats=2)
+    one, other = reliability(copies(table, 1)), reliability(table)
+    for name in ("promised", "observed", "low", "high", "n_subjects"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert (one.error, one.error_if_calibrated) == (other.error, other.error_if_calibrated)
+
+
+def test_equal_images_of_a_subject_widen_the_intervals_to_those_of_subjects():
+    """Of k subjects in a bin with m equal images each, the design effect is m k / (k - 1), so that k - 1 count."""
+    table = predictions(1500)
+    found, subjects = reliability(copies(table, 4)), reliability(table)
+    np.testing.assert_allclose(found.observed, subjects.observed)
+    assert found.n_subjects.tolist() == [600] * 10
+    low, high = wilson(subjects.observed, subjects.n_subjects - 1)
+    np.testing.assert_allclose((found.low, found.high), (low, high))
+
+
+def test_images_that_all_come_true_count_once_a_subject():
+    table = pd.DataFrame({"subject_id": np.repeat(["p", "q", "r"], 4), "repeat": 0, "fold": 0, "label": "y"})
+    table = table.assign(image_id=np.arange(12).astype(str), predicted="y", score_x=0.1, score_y=0.9)
+    found = reliability(table)
+    assert (found.low, found.high) == wilson(np.array([1.0]), np.array([3.0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -282,6 +283,17 @@ def _image(number: int, s: int, k: int, grey_round: bool, rng: np.random.Generat
     return np.repeat((255 * value).astype(np.uint8)[..., None], 3, axis=2)
 
 
+def _input(arm: str) -> dict[str, Any]:
+    own = (224, 0.875) if arm == "baseline_cnn" else (518, 1.0)
+    return {
+        "network": {"size": own[0], "filter": "bicubic", "crop": own[1]},
+        "given": {"size": 112, "filter": "bicubic", "crop": 1.0},
+        "mean": [0.5] * 3,
+        "std": [0.5] * 3,
+        "deviations": [],
+    }
+
+
 def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
     model = "tf_efficientnet_lite0" if arm == "baseline_cnn" else "vit_small_patch14_dinov2"
     random = arm == "control_random_vit"
@@ -304,6 +316,7 @@ def _write_sidecar(folder: Path, cohort: str, arm: str, status: str) -> None:
             "peak_rss_mb": 1410.0,
             "fallbacks": [status.removeprefix("fallback: ")] if status == FALLBACK else [],
             "status": status,
+            **({} if arm == "vit_sparse" else {"input": _input(arm)}),
             "n_images": 90,
             "n_features": {"baseline_cnn": 1280, "vit_sparse": 128}.get(arm, 384),
         },

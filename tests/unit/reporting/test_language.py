@@ -46,6 +46,7 @@ def texts_by_name():
     """What is passed to ``tr`` through a variable."""
     for kind in KINDS.values():
         yield from (kind.title, kind.caption)
+        yield from filter(None, [kind.caption_of_images])
     yield from (metric.title for metric in METRICS.values())
     yield from (look.words for look in arms.looks().values() if look.words)
     yield from training.MEASURES.values()

@@ -91,7 +91,7 @@ def test_every_column_is_described():
     for table in all_tables():
         assert table.description
         assert all(column.description for column in table.columns)
-        assert len(set(table.column_names)) == len(table.columns)
+        assert len({column.name for column in table.columns}) == len(table.columns)
 
 
 def test_undefined_metric_survives(tmp_path):

@@ -69,7 +69,8 @@ def test_output_has_provenance_and_equal_bytes(tmp_path, trained):
     assert provenance["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
     assert provenance["model"] == MODEL
     assert provenance["converter"] == "timm"
-    assert data_config(first) == {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic"}
+    own = {"interpolation": "bicubic", "size": 160, "crop": 0.95}
+    assert data_config(first) == {"mean": [0.5] * 3, "std": [0.5] * 3, **own}
     assert first.stat().st_mode & 0o777 == first.with_suffix(".json").stat().st_mode & 0o777
     with safetensors.safe_open(first, "pt") as stored:
         assert json.loads(stored.metadata()["sixgig"])["model"] == MODEL
