@@ -2,13 +2,14 @@
 
 import sys
 from functools import cache
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
-from sixgig.plan.plan import Plan
+from sixgig.plan.opening import open_plan
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
 
@@ -17,9 +18,18 @@ template_digest = this_source().template_digest
 
 
 def plan_study(study_config):
-    """Check the study file; a mistake stops Snakemake with a message that names the key."""
+    """Check the study; a mistake stops Snakemake with a message that names file, line and key.
+
+    Snakemake sets `nodes` when jobs may go to other machines, whose cards are not the one of this machine.
+    """
+    given = workflow.config_settings
+    replaced = given.replace_workflow_config and given.overwrite_config
+    own = [] if replaced else [Path(file) for file in workflow.configfiles if file not in given.configfiles]
+    with_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    here = workflow.resource_settings.nodes is None
+    study = (own + given.configfiles, given.config_args, study_config)
     try:
-        plan = Plan(study_config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
+        plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
         if workflow.is_main_process:  # and not each of the jobs, which read this file again
             for sentence in plan.changes():
                 print(f"[sixgig] {sentence}", file=sys.stderr)

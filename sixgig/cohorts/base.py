@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy.typing as npt
 
 from sixgig.errors import CohortError, ConfigError
+from sixgig.runtime.paths import user_path
 from sixgig.tables.classes import joined_classes
 
 #: What to do about a subject whose images are of several classes.
@@ -248,7 +249,7 @@ class Adapter(ABC):
     def tables(self) -> list[Path]:
         """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
         labels = self.options.get("labels")
-        return [Path(labels["file"]).expanduser()] if isinstance(labels, Mapping) and "file" in labels else []
+        return [user_path(labels["file"])] if isinstance(labels, Mapping) and "file" in labels else []
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

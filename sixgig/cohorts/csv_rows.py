@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.errors import CohortError
+from sixgig.runtime.paths import user_path
 
 _DELIMITERS = ",;\t"
 _log = logging.getLogger(__name__)
+
+
+class MissingColumnError(CohortError):
+    """A CSV lacks a column that the study file names.
+
+    Attributes:
+        column: The first one that is not there.
+    """
+
+    column = ""
 
 
 def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
@@ -51,11 +63,15 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     header = [name.strip() for name in table[0]]
     lacking = [name for name in required if name not in header]
     if lacking:
-        raise CohortError(
+        close = difflib.get_close_matches(lacking[0], header, n=1)
+        hint = f"did you mean {close[0]}? Else " if close else ""
+        missing = MissingColumnError(
             path,
             f"lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; it has {', '.join(header)}",
-            "name its columns in the study file, or rename them in the CSV",
+            f"{hint}name its columns in the study file, or rename them in the CSV",
         )
+        missing.column = lacking[0]
+        raise missing
     twice = sorted({name for name in required if header.count(name) > 1})
     if twice:
         raise CohortError(path, f"has the column {twice[0]} twice", "rename one of the two")
@@ -106,7 +122,7 @@ def label_table(options: Mapping[str, Any]) -> dict[str, str | None] | None:
     asked = options.get("labels")
     if not asked:
         return None
-    file = Path(asked["file"]).expanduser()
+    file = user_path(asked["file"])
     return read_labels(file, asked.get("subject", "subject_id"), asked.get("label", "label"))
 
 

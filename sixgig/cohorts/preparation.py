@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Discovery, Record
+from sixgig.cohorts.checks import check_classes
+from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
@@ -21,11 +23,10 @@ from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
-from sixgig.cohorts.selection import stratified_subset
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.withdrawal import remove_derived
 from sixgig.cohorts.workers import results
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
@@ -116,9 +117,8 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = _merge_classes(found.records, options.get("classes"), f"cohorts.{cohort}.classes")
-    if limit is not None:
-        records = [records[index] for index in stratified_subset([record.classes for record in records], limit, seed)]
+    records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
+    check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
@@ -246,20 +246,3 @@ def _prepare_all(
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
         )
-
-
-def _merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:
-    """Rename every subject's class as ``classes`` in the study file says; leave out subjects of other classes."""
-    if not classes:
-        return records
-    new = {old: name for name, olds in classes.items() for old in olds}
-    there = {label for record in records for label in record.labels if label is not None}
-    unknown = sorted(new.keys() - there)
-    if unknown:
-        raise ConfigError(place, f"there is no class {unknown[0]!r}", f"use {', '.join(sorted(there))}")
-    if len(new) < sum(map(len, classes.values())):
-        raise ConfigError(place, "names a class of the cohort twice", "name each class once")
-    left_out = there - new.keys()
-    if left_out:
-        _log.info("subjects of these classes are left out: %s", ", ".join(sorted(left_out)))
-    return [renamed for record in records if (renamed := record.with_classes(new)) is not None]

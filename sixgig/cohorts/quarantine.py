@@ -9,11 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.cohorts.base import Rejection
+from sixgig.cohorts.choosing import lost_subjects, too_many_lost
 from sixgig.cohorts.journal import writing
-from sixgig.errors import CohortError
 from sixgig.tables.cohorts import QUARANTINE
 
-_SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
@@ -39,11 +38,11 @@ class Quarantine:
             rejections: Inputs that cannot be used.
             kept: Subjects of which something else can be used: they are not lost.
         """
-        for rejection in rejections:
+        new = list(rejections)
+        for rejection in new:
             _log.warning("quarantine: %s: %s", rejection.file, rejection.reason)
-            self.rejections.append(rejection)
-            if rejection.subject_id is None or rejection.subject_id not in kept:
-                self._lost.add(rejection.subject_id or f"file {rejection.file}")
+        self.rejections += new
+        self._lost |= lost_subjects(new, kept)
 
     @property
     def n_subjects(self) -> int:
@@ -74,13 +73,12 @@ class Quarantine:
         if lost_fraction <= self._max_fraction:
             return
         self.write(failed=True)
-        shown = [f"{rejection.file} ({rejection.reason})" for rejection in self.rejections[:_SHOWN]]
-        more = len(self.rejections) - len(shown)
-        rest = f"; and {more} more" if more > 0 else ""
-        early = ", and the rest was not read" if stopped_early else ""
-        raise CohortError(
+        raise too_many_lost(
             self.failed_path,
-            f"{self.n_subjects} of {n_subjects} subjects of cohort {self.cohort} cannot be used{early}; "
-            f"quarantine.max_fraction allows {self._max_fraction:.0%}: {'; '.join(shown)}{rest}",
-            "repair or remove these files (the list and the job's log name them all), or raise quarantine.max_fraction",
+            self.cohort,
+            self.rejections,
+            self.n_subjects,
+            n_subjects,
+            self._max_fraction,
+            stopped_early=stopped_early,
         )

@@ -29,3 +29,12 @@ def choose_slices(n_slices: int, *, every: int | None = None, count: int | None 
 def partition_of(index: int, n_slices: int, n_partitions: int) -> int:
     """Return which of ``n_partitions`` equal parts of the axial extent holds slice ``index``, from 0 at the bottom."""
     return index * n_partitions // n_slices
+
+
+def fills_partitions(deepest: int, partitions: int, *, every: int | None = None, count: int | None = None) -> bool:
+    """Whether some volume of up to ``deepest`` slices gives a slice of every partition; see :func:`choose_slices`."""
+    return any(
+        len({partition_of(index, depth, partitions) for index in choose_slices(depth, every=every, count=count)})
+        == partitions
+        for depth in range(partitions, deepest + 1)
+    )

@@ -7,11 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from sixgig.errors import ConfigError
 from sixgig.runtime.places import WORKFLOW
 
 _DRY = {"-n", "--dry-run", "--dryrun"}
@@ -30,13 +28,11 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     Raises:
         SixgigError: The study file cannot be read, is wrong, or names files that do not exist.
     """
-    config = read_study(study)
     folder = Path(_value(options, "-d", "--directory") or ".")
     command = snakemake_command(study.resolve(), options)
-    if _value(options, "-C", "--config") is None:  # else what counts is not what the file says
-        _check(config, folder, options)
+    name = _check(study, folder, options)
     code = _follow(command)
-    report = folder / "results" / str(config.get("study", "")) / "report.html"
+    report = folder / "results" / name / "report.html"
     if _DRY & set(options):
         return code
     if code == 0 and report.is_file():
@@ -51,26 +47,6 @@ def run_study(study: Path, options: Sequence[str]) -> int:
             file=sys.stderr,
         )
     return code
-
-
-def read_study(path: Path) -> dict[str, Any]:
-    """Read a study file as YAML, before defaults.
-
-    Raises:
-        ConfigError: It cannot be read, is no YAML, or holds no keys.
-    """
-    import yaml
-
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is no UTF-8 text"
-        raise ConfigError(path, f"cannot be read: {reason}", "name a study file; `sixgig new` writes one") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(path, f"is no YAML: {error}", "correct the line that is named") from None
-    if not isinstance(config, dict):
-        raise ConfigError(path, "holds no keys", "write a study file; `sixgig new` writes one")
-    return config
 
 
 def snakemake_command(study: Path, options: Sequence[str]) -> list[str]:
@@ -99,12 +75,37 @@ def _value(options: Sequence[str], *names: str) -> str | None:
     return found
 
 
-def _check(config: Mapping[str, Any], folder: Path, options: Sequence[str]) -> None:
-    """Find mistakes before Snakemake starts; paths in the study file count from the folder it runs in."""
-    from sixgig.plan.plan import Plan
+def _values(options: Sequence[str], *names: str) -> list[str]:
+    """Return what follows an option that takes several values, up to the next option."""
+    found: list[str] = []
+    taken = False
+    for option in options:
+        if option.startswith("-"):
+            taken = option in names
+            found += [option.partition("=")[2] for name in names if option.startswith(f"{name}=")]
+        elif taken:
+            found.append(option)
+    return found
 
+
+def _check(study: Path, folder: Path, options: Sequence[str]) -> str:
+    """Find mistakes before Snakemake starts; paths in the study file count from the folder it runs in.
+
+    Returns:
+        The study's name.
+    """
+    from sixgig.plan.opening import open_plan
+    from sixgig.plan.study_file import read_study
+
+    file, entries = study.resolve(), _values(options, "-C", "--config")
     with contextlib.chdir(folder if folder.is_dir() else "."):
-        Plan(config, conda="conda" in options or "--use-conda" in options)
+        if _value(options, "--configfile", "--configfiles") is not None:  # the file is not all that counts
+            return str(read_study([file], entries).config.get("study", ""))
+        elsewhere = _value(options, "-e", "--executor", "--profile", "--workflow-profile") is not None
+        plan = open_plan(
+            [file], entries, with_conda="conda" in options or "--use-conda" in options, jobs_here=not elsewhere
+        )
+    return plan.study
 
 
 def _follow(command: Sequence[str]) -> int:

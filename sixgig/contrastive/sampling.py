@@ -126,6 +126,7 @@ def _check_volumes(pool: Pool, loss: str, batch_size: int, partitions: int, refe
     counts = [len(members) for members in subjects]
     if _can_draw(counts, needed, loss):
         return
+    _check_slices(pool, loss, partitions, needed, sum(counts))
     fitting = 0
     while _can_draw(counts, _volumes_needed(loss, fitting + 1, reference_batching), loss):
         fitting += 1
@@ -137,6 +138,26 @@ def _check_volumes(pool: Pool, loss: str, batch_size: int, partitions: int, refe
         f"a batch of {batch_size} slices with loss {loss} needs {needed} volumes{partners}; with a slice in each of "
         f"the {partitions} partitions there are {sum(counts)}, of {len(counts)} subjects",
         lower + _MORE_SUBJECTS + ", or set arms.vit_contrastive.loss to g_r",
+    )
+
+
+def _check_slices(pool: Pool, loss: str, partitions: int, needed: int, n_complete: int) -> None:
+    """Say when there would be volumes enough, if they had a slice in every partition."""
+    usable = _usable(pool)
+    volumes, first, index = np.unique(pool.volume[usable], return_index=True, return_inverse=True)
+    subjects = _members(pool.subject[usable][first], np.arange(len(volumes)))
+    if not _can_draw([len(members) for members in subjects], needed, loss):
+        return
+    n_slices = np.bincount(index)
+    filled = [len(np.unique(pool.partition[usable][index == volume])) for volume in range(len(volumes))]
+    fewer = max(1, min(partitions - 1, sorted(filled, reverse=True)[needed - 1]))
+    raise TrainingError(
+        "the cohort's partitions",
+        f"they are {partitions}, and {len(volumes) - n_complete} of the {len(volumes)} pretraining volumes, of "
+        f"{n_slices.min()} to {n_slices.max()} slices, have none in some of them; a batch needs {needed} with one "
+        "in each",
+        f"set `partitions` of the cohort to {fewer} or less (and the batch size to a multiple of it), or take more "
+        "`slices` of a volume, or set arms.vit_contrastive.loss to g_r",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sixgig.errors import ConfigError
+from sixgig.cohorts.checks import require_class
 
 
 def positive_class(classes: tuple[str, ...], positive: str | None, place: str = "positive") -> str:
@@ -18,8 +18,5 @@ def positive_class(classes: tuple[str, ...], positive: str | None, place: str = 
     """
     if positive is None:
         return max(classes)
-    if positive not in classes:
-        raise ConfigError(
-            place, f"there is no class {positive!r}", f"write one of {', '.join(sorted(classes))}, or leave it out"
-        )
+    require_class(classes, positive, place)
     return positive

@@ -8,14 +8,16 @@ set that is held out have the role ``test``: no arm and no classifier sees them 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from sixgig.cohorts.checks import require_test_set, require_two
 from sixgig.errors import CohortError, ConfigError, LeakageError
+from sixgig.evaluation.class_sizes import pretraining_numbers
 from sixgig.evaluation.image_splits import deal_subjects, joined_labels, several_images
 from sixgig.tables.classes import single_classes
 from sixgig.tables.cohorts import SPLITS
@@ -96,22 +98,15 @@ def make_splits(
         )
     everyone = subject_labels(manifest, labels_of)
     held_out = sorted(_official_test(manifest) & {name for name, label in everyone.items() if label is not None})
-    if hold_out and not held_out:
-        raise CohortError(
-            "official_splits", "the cohort has no labelled subjects of an official test set", "remove the key"
-        )
+    if hold_out:
+        require_test_set(len(held_out))
     test = set(held_out) if hold_out else set()
     labels = {name: label for name, label in everyone.items() if name not in test}
     joined = {label for label in labels.values() if label is not None}
     classes = sorted(
         {name for label in joined for name in (single_classes(label) if labels_of == "image" else [label])}
     )
-    if len(classes) < 2:
-        raise CohortError(
-            "labels",
-            f"{len(classes)} class found ({', '.join(classes) or 'none'}), and a classifier needs two",
-            "check the file that holds the labels, or raise the cohort's limit",
-        )
+    require_two(classes)
     role_seed, *repeat_seeds = np.random.SeedSequence(seed).spawn(1 + repeats)
     pretraining = {subject_id for subject_id, label in labels.items() if label is None}
     drawn = manifest[manifest["subject_id"].isin(labels)]
@@ -119,7 +114,7 @@ def make_splits(
         learned, deals = deal_subjects(drawn, folds, pretraining_fraction, role_seed, repeat_seeds)
     else:
         learned, evaluation = _draw_roles(
-            labels, classes, folds, pretraining_fraction, np.random.default_rng(role_seed)
+            labels, folds, pretraining_fraction, np.random.default_rng(role_seed), held_out=hold_out
         )
         deals = [_deal(evaluation, folds, np.random.default_rng(seed)) for seed in repeat_seeds]
     rows: list[tuple[str, str | None, str, int | None, int | None]] = [
@@ -135,24 +130,20 @@ def make_splits(
 
 def _draw_roles(
     labels: Mapping[str, str | None],
-    classes: Sequence[str],
     folds: int,
     pretraining_fraction: float,
     rng: np.random.Generator,
+    held_out: bool,
 ) -> tuple[set[str], dict[str, list[str]]]:
     """Draw the pretraining subjects of every class; return them, and the evaluation subjects by class."""
     evaluation: dict[str, list[str]] = {}
     pretraining: set[str] = set()
-    for name in classes:
+    sizes = Counter(label for label in labels.values() if label is not None)
+    for name, number in pretraining_numbers(sizes, folds, pretraining_fraction, held_out).items():
         members = [subject_id for subject_id, label in labels.items() if label == name]
         order = [members[index] for index in rng.permutation(len(members))]
-        n_pretraining = int(pretraining_fraction * len(members) + 0.5)
-        pretraining.update(order[:n_pretraining])
-        evaluation[name] = sorted(order[n_pretraining:])
-        # Every fold tests the class, and every training set keeps two of it: the inner search needs one on either side.
-        needed = max(folds, math.ceil(2 * folds / (folds - 1)))
-        if len(evaluation[name]) < needed:
-            raise _too_few(name, len(evaluation[name]), n_pretraining, folds, needed, pretraining_fraction)
+        pretraining.update(order[:number])
+        evaluation[name] = sorted(order[number:])
     return pretraining, evaluation
 
 
@@ -301,19 +292,6 @@ def _check_folds(evaluation: pd.DataFrame) -> None:
         for fold in folds:
             if lacking := classes - set(rows.loc[rows["fold"] != fold, "label"]):
                 raise _wrong(f"repeat {repeat}: all subjects of class {_some(sorted(lacking))} are in fold {fold}")
-
-
-def _too_few(name: str, n_evaluation: int, n_pretraining: int, folds: int, needed: int, fraction: float) -> CohortError:
-    steps = ["add subjects of this class (or raise the cohort's limit)"]
-    if 3 <= n_evaluation < folds:
-        steps.insert(0, f"set evaluation.folds to at most {n_evaluation}")
-    if n_pretraining:
-        steps.append(f"make evaluation.pretraining_fraction (now {fraction:g}) smaller")
-    return CohortError(
-        f"class {name!r}",
-        f"has {n_evaluation} evaluation subjects (and {n_pretraining} for pretraining); {folds} folds need {needed}",
-        ", or ".join(steps),
-    )
 
 
 def _wrong(reason: str) -> CohortError:

@@ -36,6 +36,18 @@ class Device:
         return self.dtype if kind == "cuda" else "float32"
 
 
+def require_gpu(place: str) -> None:
+    """Raise a GpuError when torch cannot use a GPU; ``place`` is what asks for one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise GpuError(
+            place,
+            "torch sees no usable GPU (no card, no driver, or a driver older than CUDA 12.8's minimum, 525)",
+            "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
+        )
+
+
 def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     """Choose the device and apply the memory limit to this process.
 
@@ -53,12 +65,8 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     """
     import torch
 
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise GpuError(
-            "device: cuda",
-            "torch sees no usable GPU (no card, no driver, or a driver older than CUDA 12.8's minimum, 525)",
-            "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
-        )
+    if asked == "cuda":
+        require_gpu("device: cuda")
     if asked == "cpu" or not torch.cuda.is_available():
         fallbacks: tuple[str, ...] = ()
         if precision not in ("auto", "float32"):

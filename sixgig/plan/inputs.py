@@ -15,11 +15,11 @@ from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.changes import describe_changes
 from sixgig.cohorts.inventory import Inventory, Stock, next_attempt, read_inventory, take_stock, take_tables
 from sixgig.cohorts.registry import open_adapter
-from sixgig.errors import SixgigError, WeightsError
+from sixgig.errors import SixgigError
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import settings_digest
-from sixgig.runtime.known_digests import KnownDigests, content_digest
-from sixgig.weights.build import check_pin
+from sixgig.runtime.known_digests import content_digest
+from sixgig.runtime.paths import user_path
 
 #: Files that sixgig itself fetched or wrote, and nobody has changed since.
 AS_OBTAINED = "as obtained"
@@ -52,7 +52,7 @@ class CohortInput:
         """The folder or file of the user's own that the study file names; None for what sixgig fetches or writes."""
         source = self._stanza["source"]
         path = source.get("path") or source.get("recipe", {}).get("folder")
-        return Path(path).expanduser() if path else None
+        return user_path(path) if path else None
 
     @cached_property
     def root(self) -> Path | None:
@@ -132,29 +132,3 @@ class CohortInput:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-
-def check_pins(weights: Mapping[str, Any]) -> None:
-    """Refuse weights files that are not those that the study file pins.
-
-    A file whose size and time are known is not read again.
-
-    Args:
-        weights: The part ``weights`` of the study file.
-
-    Raises:
-        WeightsError: A file cannot be read, or has another sha256.
-    """
-    known = KnownDigests()
-    for name, entry in weights.items():
-        file = entry["source"].get("file")
-        if file is None:
-            continue
-        path = Path(file["path"]).expanduser()
-        try:
-            found = known.sha256(path)
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror or error}"
-            raise WeightsError(path, reason, "correct its permissions, or the path in the study file") from error
-        check_pin(f"weights.{name}", path, found, file["sha256"])
-    known.save()

@@ -10,15 +10,17 @@ from sixgig.arms.base import FeatureArm, PretrainedArm
 from sixgig.arms.registry import control_key, get_arm, looks
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import load_adapter
-from sixgig.errors import ConfigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, wanted_arms
-from sixgig.plan.inputs import CohortInput, check_pins
+from sixgig.plan.files import check_files
+from sixgig.plan.inputs import CohortInput
+from sixgig.plan.study_file import Study
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
+from sixgig.runtime.paths import user_path
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
 
@@ -32,6 +34,8 @@ class Plan:
     Args:
         config: What YAML gave, before defaults.
         conda: Whether Snakemake builds the environments with conda.
+        study: The files that it was read from, for the lines in messages; None when there are none.
+        look: Whether to look for the files that the study names.
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
@@ -39,7 +43,9 @@ class Plan:
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
-    def __init__(self, config: Mapping[str, Any], conda: bool = False) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], conda: bool = False, study: Study | None = None, look: bool = True
+    ) -> None:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
@@ -58,7 +64,8 @@ class Plan:
         }  # fmt: skip
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
-        self._check_files()
+        if look:
+            check_files(self.config, study or Study())
 
     @property
     def methods(self) -> list[tuple[str, str]]:
@@ -182,7 +189,7 @@ class Plan:
     def splits_file(self, cohort: str) -> list[str]:
         """Return the splits that the user gives for a cohort; none when they are drawn."""
         given = self.config["cohorts"][cohort].get("splits_file")
-        return [str(Path(given).expanduser())] if given else []
+        return [str(user_path(given))] if given else []
 
     def changes(self) -> list[str]:
         """Say which cohorts have changed since they were prepared, and how."""
@@ -330,28 +337,3 @@ class Plan:
             if options["on_missing_environment"] == "fail":
                 interpreter.require()
         return found
-
-    def _check_files(self) -> None:
-        from sixgig.cohorts.options import read_options
-        from sixgig.cohorts.registry import check_source
-
-        missing = []
-        for name, cohort in self.config["cohorts"].items():
-            read_options(cohort["adapter"], name, cohort, self.config["image"]["size"])
-            path = cohort["source"].get("path") or cohort["source"].get("recipe", {}).get("folder")
-            if path is not None:
-                missing += [f"cohorts.{name}: {problem}" for problem in check_source(cohort, Path(path).expanduser())]
-            for given in self.splits_file(name):
-                if not Path(given).is_file():
-                    missing.append(f"cohorts.{name}.splits_file: {given} does not exist")
-        for name, weights in self.config["weights"].items():
-            file = weights["source"].get("file")
-            if file is not None and not Path(file["path"]).expanduser().is_file():
-                missing.append(f"weights.{name}: {file['path']} does not exist")
-        if missing:
-            raise ConfigError(
-                f"study {self.study}",
-                "needs files that are not there:\n    " + "\n    ".join(missing),
-                "put the files there, or correct `source` in the study file",
-            )
-        check_pins(self.config["weights"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
+from sixgig.runtime.paths import user_path
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
 
 #: Folder of the environments that `make` builds beside the Snakefile; for an installed package, the working directory.
@@ -79,5 +80,5 @@ def find_interpreter(environment: str, setting: str, conda: bool, stanza: str = 
         python, stamp = folder / "bin" / "python", folder / ".ready"
         state = f"venv {stamp.read_text()[:16]}" if stamp.exists() else "missing"
         return Interpreter(environment, str(python), state, stanza)
-    python = Path(setting).expanduser()
+    python = user_path(setting)
     return Interpreter(environment, str(python), str(python) if python.is_file() else "missing", stanza)

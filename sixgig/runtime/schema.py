@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sixgig.errors import ConfigError
+
+#: Characters of a wrong value that a message shows.
+_LONGEST = 80
 
 
 def resolve(node: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,28 +75,90 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+    # A misspelt key is named before the one that it leaves missing.
+    errors = sorted(
+        validator.iter_errors(value),
+        key=lambda error: (list(map(str, error.absolute_path)), error.validator != "additionalProperties"),
+    )
     if not errors:
         return
     error = errors[0]
-    path = ".".join([place] * bool(place) + [str(part) for part in error.absolute_path])
+    parts = [*error.absolute_path, *([error.instance] if "propertyNames" in error.absolute_schema_path else [])]
+    path = ".".join([place] * bool(place) + [str(part) for part in parts])
     more = f" ({len(errors) - 1} more after this one)" if len(errors) > 1 else ""
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        hint = f"did you mean `{close[0]}`? " if close else ""
         raise ConfigError(
             f"config key {path + '.' if path else ''}{unknown}",
             f"is not known{more}",
-            f"{hint}Known here: {', '.join(known) or 'nothing'}. config/schema.yaml explains them",
+            f"{_likely(str(unknown), known, schema)}Known here: {', '.join(known) or 'nothing'}. "
+            "config/schema.yaml explains them",
         )
     description = _meaning(error.absolute_path, schema)
     raise ConfigError(
         f"config key {path or '(top level)'}",
-        f"{error.message}{more}",
-        f"correct it in the study file{'. Meaning: ' + description.strip() if description else ''}",
+        f"{_reason(error)}{more}",
+        f"{_remedy(error)}{'. Meaning: ' + description.strip() if description else ''}",
     )
+
+
+def _likely(unknown: str, known: Sequence[str], schema: Mapping[str, Any]) -> str:
+    """Say what was probably meant by an unknown key, as a sentence; empty when nothing is close."""
+    word = unknown.strip()
+    if ":" in word:
+        return f"write a space after the colon of {word}. "
+    if word.isdigit():
+        return "write decimals with a point. "
+    if close := difflib.get_close_matches(word, known, n=1):
+        return f"did you mean `{close[0]}`? "
+    sections = [section for section in _sections(schema, schema, word) if section]
+    return f"did you mean `{sections[0]}.{word}`? " if len(sections) == 1 else ""
+
+
+def _sections(node: Mapping[str, Any], root: Mapping[str, Any], key: str, place: str = "") -> Iterator[str]:
+    """Yield the sections of a schema that have a key of this name; those below names that the user chooses are not."""
+    properties = resolve(node, root).get("properties", {})
+    if key in properties:
+        yield place
+    for name, child in properties.items():
+        yield from _sections(child, root, key, f"{place}.{name}" if place else name)
+
+
+def _reason(error: Any) -> str:
+    """Say what does not fit, without the whole value where that is long."""
+    if error.instance is None:
+        return "has no value"
+    if error.validator in ("minProperties", "maxProperties"):
+        return f"holds {', '.join(map(str, error.instance)) or 'nothing'}"
+    shown = repr(error.instance)
+    message = str(error.message)
+    return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")
+
+
+def _remedy(error: Any) -> str:
+    """Say what to do about a value that does not fit."""
+    instance, validator, wanted = error.instance, error.validator, error.validator_value
+    known = list(error.schema.get("properties", {}))
+    if instance is None:
+        return "give one, or remove the key"
+    if validator == "required":
+        return f"add {' and '.join(f'`{name}`' for name in wanted if name not in instance)}"
+    if validator == "enum":
+        close = difflib.get_close_matches(str(instance), [str(word) for word in wanted], n=1, cutoff=0.75)
+        return f"did you mean `{close[0]}`? Write one of these words" if close else "write one of these words"
+    if validator == "pattern" and re.search(wanted, instance.lower()):
+        return f"write {instance.lower()}, in lower case"
+    if validator in ("minProperties", "maxProperties"):
+        bound = "at least" if validator == "minProperties" else "no more than"
+        return f"give {bound} {wanted} {'of ' + ', '.join(known) if known else 'keys'}"
+    if validator == "type" and wanted == "array" and not isinstance(instance, dict):
+        return f"write it as a list: [{instance}]"
+    if validator == "type" and wanted == "object":
+        return f"write keys below it, such as `{next(iter(known), 'key')}: ...`"
+    if validator == "type" and wanted in ("integer", "number"):
+        return "write a whole number" if wanted == "integer" else "write a number, with a point for decimals"
+    return "correct it"
 
 
 def _meaning(path: Iterable[str | int], schema: Mapping[str, Any]) -> str:

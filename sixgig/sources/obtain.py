@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sixgig.errors import CohortError
 from sixgig.phantoms.writing import write_phantom
 from sixgig.runtime.digests import settings_digest
+from sixgig.runtime.paths import user_path
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.provenance import this_source
 from sixgig.sources.archives import is_archive, unpack
@@ -84,9 +85,27 @@ def obtain_cohort(cohort: str, source: Mapping[str, Any], raw: Path, downloads: 
     return {"kind": "phantom", "root": str(root), "generator": generator, **phantom}
 
 
+def is_obtained(source: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Whether what :func:`obtain_cohort` once recorded is what it would make available today.
+
+    Args:
+        source: The ``source`` stanza of today.
+        recorded: What was recorded, for this stanza or for another.
+    """
+    if "phantom" in source:
+        generator = this_source().digest(None, f"sixgig.phantoms.{source['phantom']['kind']}")
+        wanted = {**source["phantom"], "generator": generator}
+    elif "recipe" in source:
+        download = None if source["recipe"].get("folder") else download_of(source["recipe"], "source.recipe")
+        wanted = {"url": download.url if download else ""}
+    else:
+        wanted = source.get("wheel") or source.get("url") or {"kind": "nothing"}
+    return all(recorded.get(key) == value for key, value in wanted.items())
+
+
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
     """Use the user's folder or file where it is: nothing is copied, and nothing is written there."""
-    root = Path(path).expanduser()
+    root = user_path(path)
     if not root.exists():
         raise CohortError(place, f"{root} does not exist", next_step)
     if root.is_dir() and raw.resolve().is_relative_to(root.resolve()):

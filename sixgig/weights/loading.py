@@ -82,9 +82,7 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
     import torch
 
     place = f"timm model {model}"
-    if not timm.is_model(model):
-        near = difflib.get_close_matches(model, timm.list_models(), n=3) or timm.list_models("vit_base*")[:3]
-        raise WeightsError(place, "timm does not know this model", f"correct `model`, for example {', '.join(near)}")
+    check_model(model, place)
     config = timm.get_pretrained_cfg(model, allow_unregistered=True)
     fixed = config is not None and config.fixed_input_size
     options = {"img_size": image_size} if fixed and image_size is not None else {}
@@ -108,6 +106,36 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
             f"set image.size to {lower} or {lower + patch[0]}",
         )
     return network
+
+
+def check_model(model: str, place: str) -> None:
+    """Ask timm whether it has a model.
+
+    Args:
+        model: timm model name, with or without the tag of its weights.
+        place: What names it, for the error message.
+
+    Raises:
+        WeightsError: timm has no such network, or no weights of that tag for it.
+    """
+    import timm
+
+    if not timm.is_model(model):
+        name = model.rpartition("/")[2].partition(".")[0].lower()
+        near = difflib.get_close_matches(name, timm.list_models(), n=3) or timm.list_models("vit_base*")[:3]
+        raise WeightsError(
+            place, f"timm does not know the model {model}", f"correct `model`, for example {', '.join(near)}"
+        )
+    try:
+        timm.get_pretrained_cfg(model, allow_unregistered=True)
+    except RuntimeError:  # what timm raises for a tag that it does not have
+        network, _, tag = model.partition(".")
+        tags = timm.list_pretrained(f"{network}.*")
+        begun = [name for name in tags if name.startswith(model)]
+        near = begun[:3] or difflib.get_close_matches(model, tags, n=3, cutoff=0) or [network]
+        raise WeightsError(
+            place, f"timm has no weights {tag!r} of {network}", f"correct `model`, for example {', '.join(near)}"
+        ) from None
 
 
 def load_state(network: nn.Module, state: dict[str, Tensor], position_resampling: str, place: object) -> None:

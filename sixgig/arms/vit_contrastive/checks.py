@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sixgig.cohorts.registry import open_adapter
+from sixgig.cohorts.slices import fills_partitions
 from sixgig.errors import ConfigError
+
+#: Slices of a volume that nobody has more of.
+_DEEPEST = 1024
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -16,10 +20,35 @@ def check(config: Mapping[str, Any]) -> None:
         return
     size = options["batch_size"]
     for name, cohort in config["cohorts"].items():
+        if open_adapter(cohort, f"cohorts.{name}").dimensions == 2:
+            continue
         parts = cohort["partitions"]
-        if open_adapter(cohort, f"cohorts.{name}").dimensions == 3 and size % parts:
+        if size % parts:
             raise ConfigError(
                 "config key arms.vit_contrastive.batch_size",
                 f"is {size}, and cohort {name} has {parts} partitions, of which every volume gives one slice each",
                 f"use a multiple of {parts}, such as {max(size // parts, 1) * parts}",
             )
+        _check_slices(name, cohort, options["loss"])
+
+
+def _check_slices(name: str, cohort: Mapping[str, Any], loss: str) -> None:
+    """Refuse a number of slices that leaves partitions of every volume empty."""
+    parts, chosen = cohort["partitions"], cohort.get("slices") or {}
+    every, count = chosen.get("every"), chosen.get("count")
+    deepest = _DEEPEST
+    phantom = cohort["source"].get("phantom")
+    if phantom and not cohort.get("spacing"):
+        deepest = phantom["shape"][2]
+    if fills_partitions(deepest, parts, every=every, count=count):
+        return
+    fewer = max(less for less in range(1, parts) if fills_partitions(deepest, less, every=every, count=count))
+    taken = f"takes {count} slices" if count else f"takes every {every}th slice" if every else "takes all slices"
+    depth = "" if deepest == _DEEPEST else f" (of at most {deepest})"
+    more = f"set slices.count to {parts} or more, or " if count and count < parts <= deepest else ""
+    raise ConfigError(
+        f"config key cohorts.{name}.slices" if chosen else f"config key cohorts.{name}.partitions",
+        f"{taken} of a volume{depth}, and no volume then has a slice in each of its {parts} partitions, of which "
+        f"loss {loss} of vit_contrastive draws one each",
+        f"{more}set cohorts.{name}.partitions to {fewer}, or set arms.vit_contrastive.loss to g_r",
+    )

@@ -27,6 +27,7 @@ from sixgig.mim.network import TokenEncoder, build_network
 from sixgig.mim.settings import STANZA, Settings
 from sixgig.mim.training import train
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.paths import user_path
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import read_provenance, read_weights
@@ -153,7 +154,7 @@ def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int
 
 
 def _from_file(options: Mapping[str, Any]) -> dict[str, Any]:
-    path = Path(options["init_file"]["path"]).expanduser()
+    path = user_path(options["init_file"]["path"])
     found = file_sha256(path) if path.is_file() else "none: there is no such file"
     if found != options["init_file"]["sha256"]:
         raise ArmError(

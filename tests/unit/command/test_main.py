@@ -9,6 +9,7 @@ import yaml
 import sixgig
 from sixgig.command import run
 from sixgig.command.main import main
+from sixgig.errors import GpuError
 from sixgig.runtime.places import WORKFLOW
 
 STUDY = {
@@ -100,12 +101,12 @@ def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
     ("text", "message"),
     [
         (None, "study.yaml: cannot be read: No such file or directory\n  Next step: name a study file"),
-        ("a: [", "study.yaml: is no YAML"),
+        ("a: [", "study.yaml:1: is no YAML"),
         ("- a\n", "study.yaml: holds no keys"),
         (yaml.safe_dump({**STUDY, "sed": 1}), "config key sed: is not known\n  Next step: did you mean `seed`?"),
         (
             yaml.safe_dump({**STUDY, "cohorts": {"c": {"adapter": "acdc", "source": {"path": "nowhere"}}}}),
-            "needs files that are not there",
+            "config key cohorts.c.source.path: nowhere does not exist in ",
         ),
     ],
 )
@@ -124,6 +125,29 @@ def test_mistakes_end_with_2_and_no_traceback(started, tmp_path, capsys, text, m
 def test_what_the_command_line_overrides_is_not_checked(started, tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "seed": "none"}))
     assert main(["run", "study.yaml", "--config", "seed=3"]) == 0
+
+
+def test_what_the_command_line_gives_is_checked_with_the_file(started, tmp_path, capsys):
+    assert main(["run", "study.yaml", "-n", "--config", "evaluation={folds: 4}", "seed=3", "--cores", "1"]) == 0
+    assert main(["run", "study.yaml", "--config", "evaluation={folds: four}", "-n"]) == 2
+    assert "sixgig: --config evaluation: config key evaluation.folds: 'four' is not" in capsys.readouterr().err
+    assert main(["run", "study.yaml", "--config", "evaluation={folds:", "4}"]) == 2
+    assert "--config 4}: is no key=value\n  Next step: quote it" in capsys.readouterr().err
+    assert main(["run", "study.yaml", "-n", "--config=evaluation={fold: 4}"]) == 2
+    assert "did you mean `folds`" in capsys.readouterr().err
+
+
+def test_a_card_is_asked_for_where_jobs_run_here(started, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr("sixgig.gpu.device.require_gpu", _no_gpu)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "device": "cuda"}))
+    assert main(["run", "study.yaml", "-n"]) == 2
+    assert "config key device: is cuda, and there is none" in capsys.readouterr().err
+    assert main(["run", "study.yaml", "--workflow-profile", "slurm"]) == 0
+
+
+def _no_gpu(place):
+    raise GpuError(place, "there is none", "buy one")
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "-n", "study.yaml"], ["walk"]])

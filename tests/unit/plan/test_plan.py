@@ -152,7 +152,11 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
     }  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         Plan(config)
-    for part in ("cohorts.brats_phantom", "cohorts.acdc_phantom", f"weights.efficientnet_lite0: {tmp_path}/w.pth"):
+    for part in (
+        "cohorts.brats_phantom",
+        "cohorts.acdc_phantom",
+        f"weights.efficientnet_lite0.source.file.path: {tmp_path}/w.pth",
+    ):
         assert part in str(caught.value)
 
 

@@ -1,0 +1,97 @@
+"""What can be said about the folds of a cohort as soon as its subjects are known, before an image is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sixgig.cohorts.base import Record
+from sixgig.cohorts.checks import require_two
+from sixgig.errors import CohortError, ConfigError
+from sixgig.evaluation.class_sizes import pretraining_numbers
+from sixgig.tables.levels import IMAGE, labels_of
+
+#: Images of which a trial deal takes about a second.
+_MOST_DEALT = 5000
+
+
+def check_folds(
+    records: Sequence[Record], evaluation: Mapping[str, Any], stanza: Mapping[str, Any], cohort: str
+) -> None:
+    """Check that every class has subjects enough for the folds.
+
+    Args:
+        records: The subjects that are used.
+        evaluation: The section ``evaluation`` of the study file.
+        stanza: The cohort's stanza.
+        cohort: Name of the cohort, for the message.
+
+    Raises:
+        ConfigError: A class has too few; the place is the key of the folds.
+        CohortError: There are fewer than two classes.
+    """
+    hold_out = bool(stanza.get("official_splits"))
+    drawn = [record for record in records if record.classes and not (hold_out and record.official == "test")]
+    require_two(sorted({str(label) for record in drawn for label in record.labels if label}), f"cohorts.{cohort}")
+    folds, fraction = evaluation["folds"], evaluation["pretraining_fraction"]
+    try:
+        if labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn):
+            _deal_once(drawn, folds, fraction)
+        else:
+            pretraining_numbers(Counter(str(record.classes) for record in drawn), folds, fraction, hold_out)
+    except CohortError as error:
+        reason = f"is {folds}, and in cohort {cohort} {error.place} {error.reason}"
+        raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
+
+
+def _deal_once(records: Sequence[Record], folds: int, fraction: float) -> None:
+    """Draw splits of one repeat, where only that says whether it can be done; too many images are left to the job."""
+    import pandas as pd
+
+    from sixgig.evaluation.splits import make_splits
+
+    rows = list(_rows(records))
+    if len(rows) > _MOST_DEALT:
+        return
+    manifest = pd.DataFrame(rows, columns=["subject_id", "label"])
+    make_splits(
+        manifest,
+        folds=folds,
+        repeats=1,
+        pretraining_fraction=fraction,
+        scope="inductive",
+        seed=0,
+        labels_of=IMAGE,
+    )
+
+
+def check_given_splits(
+    records: Sequence[Record], path: Path, evaluation: Mapping[str, Any], stanza: Mapping[str, Any]
+) -> None:
+    """Check a splits file of the user's against the subjects.
+
+    Args:
+        records: The subjects that are used.
+        path: The file.
+        evaluation: The section ``evaluation`` of the study file.
+        stanza: The cohort's stanza.
+
+    Raises:
+        SixgigError: See :func:`sixgig.evaluation.splits.read_own_splits`.
+    """
+    import pandas as pd
+
+    from sixgig.evaluation.splits import read_own_splits
+
+    manifest = pd.DataFrame(list(_rows(records)), columns=["subject_id", "label"])
+    settings = {name: evaluation[name] for name in ("folds", "repeats")}
+    read_own_splits(path, manifest, labels_of=labels_of(stanza), **settings)
+
+
+def _rows(records: Sequence[Record]) -> Iterator[tuple[str, str | None]]:
+    """Yield subject and class of every image or volume, as manifest.csv will have them."""
+    for record in records:
+        for item in record.items:
+            yield record.subject_id, item.label if record.label is None else record.label

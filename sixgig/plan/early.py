@@ -1,0 +1,170 @@
+"""What can be found wrong before a job runs: the card, the weights, and the cohorts whose files are there already.
+
+Every check asks the function that the job itself would ask; what cannot be known yet is left to the job.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sixgig.cohorts.csv_rows import MissingColumnError
+from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.paths import user_path
+
+if TYPE_CHECKING:
+    from sixgig.cohorts.base import Discovery, Record
+    from sixgig.plan.inputs import CohortInput
+    from sixgig.plan.plan import Plan
+    from sixgig.plan.study_file import Study
+
+#: Files of a cohort that are opened one by one for planning, where an adapter has to open them to find subjects.
+MOST_OPENED = 1000
+
+
+def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
+    """Look at what the jobs will need.
+
+    Args:
+        plan: The plan.
+        study: The study, for the lines of values in messages.
+        jobs_here: Whether jobs run on this machine.
+
+    Raises:
+        SixgigError: A job would fail; the place is a key of the study.
+    """
+    if plan.config["device"] == "cuda" and jobs_here:
+        _check_card()
+    _check_weights(plan.config["weights"])
+    for name in plan.cohorts:
+        _check_cohort(plan, study, name)
+
+
+def _check_card() -> None:
+    """Ask torch for a card where the driver does not show one; the driver answers at once, and torch after seconds."""
+    from sixgig.gpu.card import first_card
+    from sixgig.gpu.device import require_gpu
+
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1")
+    if hidden or first_card() is None:
+        try:
+            require_gpu("config key device")
+        except GpuError as error:
+            reason = "CUDA_VISIBLE_DEVICES hides every card" if hidden else error.reason
+            raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
+
+
+def _check_weights(weights: Mapping[str, Any]) -> None:
+    """Check that timm has the networks, and that files are those that are pinned."""
+    from sixgig.runtime.known_digests import KnownDigests
+    from sixgig.weights.build import require_pinned
+    from sixgig.weights.loading import check_model
+    from sixgig.weights.model_names import is_surely_known
+
+    digests = KnownDigests()
+    for name, entry in weights.items():
+        key = f"weights.{name}"
+        if not is_surely_known(entry["model"]):
+            check_model(entry["model"], f"config key {key}.model")
+        file = entry["source"].get("file")
+        if file is None:
+            continue
+        path = user_path(file["path"])
+        try:
+            found = digests.sha256(path)
+        except OSError as error:
+            step = "correct its permissions, or name another file"
+            raise ConfigError(f"config key {key}.source.file.path", f"{path} cannot be read: {error}", step) from None
+        try:
+            require_pinned(path, found, file, key)
+        except WeightsError as error:
+            place = f"config key {key}.source.file.sha256"
+            raise WeightsError(place, f"{error.place} {error.reason}", error.next_step) from None
+    digests.save()
+
+
+def _check_cohort(plan: Plan, study: Study, name: str) -> None:
+    """Find the subjects of a cohort, and check that the study can be done with them."""
+    from sixgig.cohorts.choosing import choose_subjects
+
+    section = f"cohorts.{name}"
+    files = plan.inputs[name]
+    if files.own_folder is None and not _is_obtained(plan, name):
+        return
+    found = _discover(files, study, section)
+    if found is None:
+        return
+    stanza, config = plan.cohort_options(name), plan.config
+    _check_losses(found, name, config["quarantine"]["max_fraction"])
+    records = choose_subjects(found.records, stanza, stanza.get("limit"), plan.seed, section)
+    _check_splits(plan, records, name, stanza)
+
+
+def _is_obtained(plan: Plan, name: str) -> bool:
+    """Whether what was fetched or written for a cohort is what its stanza asks for today."""
+    from sixgig.sources.obtain import is_obtained
+
+    try:
+        recorded = read_json(Path(f"results/{plan.study}/cohorts/{name}/source.json"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(recorded, dict) and is_obtained(plan.cohort_options(name)["source"], recorded)
+
+
+def _discover(files: CohortInput, study: Study, section: str) -> Discovery | None:
+    """Return what a cohort holds; None when its files are not there yet, or are too many to be opened for planning."""
+    from sixgig.cohorts.inventory import discover
+
+    try:
+        stock = files.stock
+        if stock is None:
+            return None
+        if files.adapter.opens_files and len(stock.files) > MOST_OPENED:
+            return None
+        return discover(files.adapter, stock)
+    except MissingColumnError as error:
+        place = study.where_value(section, error.column) or f"config key {section}"
+        raise CohortError(place, f"{error.place} {error.reason}", error.next_step) from None
+    except CohortError as error:
+        if error.place.startswith(f"{section}."):
+            raise
+        raise CohortError(f"config key {section}", f"{error.place} {error.reason}", error.next_step) from None
+
+
+def _check_losses(found: Discovery, name: str, max_fraction: float) -> None:
+    """Refuse a cohort of which too much is left out before an image is read."""
+    from sixgig.cohorts.choosing import lost_subjects, too_many_lost
+
+    known = {record.subject_id for record in found.records}
+    n_lost = len(lost_subjects(found.rejections, known))
+    n_found = len(found.records) + n_lost
+    place = f"config key cohorts.{name}.source"
+    if not n_found:
+        raise CohortError(place, "holds no subjects", "correct the path")
+    if n_lost > max_fraction * n_found:
+        error = too_many_lost(place, name, found.rejections, n_lost, n_found, max_fraction)
+        step = "correct these files, or the keys of the cohort that they are found by; or raise quarantine.max_fraction"
+        raise CohortError(place, error.reason, step)
+
+
+def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[str, Any]) -> None:
+    """Check classes and folds, or the splits that the user gives."""
+    from sixgig.cohorts.checks import check_classes
+    from sixgig.evaluation.checks import check_folds, check_given_splits
+
+    check_classes(records, stanza, f"cohorts.{name}")
+    evaluation = plan.config["evaluation"]
+    given = plan.splits_file(name)
+    if not given:
+        check_folds(records, evaluation, stanza, name)
+        return
+    if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
+        return
+    try:
+        check_given_splits(records, Path(given[0]), evaluation, stanza)
+    except SixgigError as error:
+        place = f"config key cohorts.{name}.splits_file"
+        raise type(error)(place, f"{error.place}: {error.reason}", error.next_step) from None

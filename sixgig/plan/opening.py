@@ -1,0 +1,42 @@
+"""From study files to a checked plan: what `snakemake` and the `sixgig` command both do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sixgig.plan.early import check_early
+from sixgig.plan.plan import Plan
+from sixgig.plan.study_file import read_study
+
+
+def open_plan(
+    files: Sequence[Path],
+    entries: Sequence[str] = (),
+    given: Mapping[str, Any] | None = None,
+    *,
+    with_conda: bool = False,
+    look: bool = True,
+    jobs_here: bool = True,
+) -> Plan:
+    """Read a study and check it.
+
+    Args:
+        files: The study files; each is merged into those before it.
+        entries: What follows ``--config``.
+        given: What Snakemake read of all this.
+        with_conda: Whether Snakemake builds the environments with conda.
+        look: Whether to look at data, weights and the card too. Jobs that Snakemake starts read the study again and
+            need not: the process that started them has.
+        jobs_here: Whether jobs run on this machine, so that its card is theirs.
+
+    Raises:
+        SixgigError: Something is wrong with the study; the place has file and line where they are known.
+    """
+    study = read_study(files, entries, given)
+    with study.locating():
+        plan = Plan(study.config, with_conda, study, look)
+        if look:
+            check_early(plan, study, jobs_here)
+    return plan
