@@ -34,12 +34,12 @@ rule obtain_cohort:
 
 
 rule prepare_cohort:
-    """Turn the files of a cohort into a manifest, images and volumes.
+    """Turn the files of a cohort into a manifest, images and volumes, and settle what are copies.
 
-    Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
-    beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is that of all files
-    that the cohort is read from; the inventory says what they were, for whoever plans next, and is no output for that
-    reason.
+    Snakemake deletes the outputs of a job that failed, and the list of bad files, or of copies, is what the user needs
+    then; so it lies beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is
+    that of all files that the cohort is read from; the inventory says what they were, for whoever plans next, and is no
+    output for that reason.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -48,11 +48,13 @@ rule prepare_cohort:
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
         volumes=ensure("results/{study}/cohorts/{cohort}/volumes.npy", non_empty=True),
         quarantine=ensure("results/{study}/cohorts/{cohort}/quarantine.csv", non_empty=True),
+        copies=ensure("results/{study}/cohorts/{cohort}/copies.csv", non_empty=True),
         remarks=ensure("results/{study}/cohorts/{cohort}/remarks.csv", non_empty=True),
         facts=ensure("results/{study}/cohorts/{cohort}/cohort.json", non_empty=True),
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
+        copies="results/{study}/logs/prepare_cohort/{cohort}.copies.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
     conda:
@@ -94,7 +96,7 @@ rule split_cohort:
     params:
         folds=PLAN.config["evaluation"]["folds"],
         repeats=PLAN.config["evaluation"]["repeats"],
-        pretraining_fraction=PLAN.config["evaluation"]["pretraining_fraction"],
+        pretraining_fraction=PLAN.pretraining_fraction,
         scope=PLAN.config["scope"],
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
@@ -112,6 +114,7 @@ rule check_leakage:
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         images="results/{study}/cohorts/{cohort}/images.npy",
+        volumes="results/{study}/cohorts/{cohort}/volumes.npy",
         splits="results/{study}/cohorts/{cohort}/splits.csv",
     output:
         facts=ensure("results/{study}/cohorts/{cohort}/leakage.json", non_empty=True),
@@ -122,8 +125,9 @@ rule check_leakage:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=1500,
     params:
+        duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         digest=code_digest("check_leakage"),
     script:

@@ -30,6 +30,7 @@ if PLAN.pretrained_arms:
             facts=ensure("results/{study}/pretraining/{cohort}/{arm}.json", non_empty=True),
             curve=ensure("results/{study}/pretraining/{cohort}/{arm}.csv", non_empty=True),
             pictures=ensure("results/{study}/pretraining/{cohort}/{arm}.npz", non_empty=True),
+            seen=ensure("results/{study}/pretraining/{cohort}/{arm}.seen.csv", non_empty=True),
         log:
             "results/{study}/logs/pretrain_arm/{cohort}.{arm}.log",
         benchmark:
@@ -55,6 +56,31 @@ if PLAN.pretrained_arms:
         script:
             "../scripts/pretrain_arm.py"
 
+    rule check_training:
+        """Fail the study when an arm has learned from a subject that it may not see."""
+        input:
+            seen="results/{study}/pretraining/{cohort}/{arm}.seen.csv",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            splits="results/{study}/cohorts/{cohort}/splits.csv",
+            array=lambda wildcards: PLAN.learned_file(wildcards.cohort, wildcards.arm),
+        output:
+            facts=ensure("results/{study}/pretraining/{cohort}/{arm}.gate.json", non_empty=True),
+        log:
+            "results/{study}/logs/check_training/{cohort}.{arm}.log",
+        benchmark:
+            "results/{study}/benchmarks/check_training/{cohort}.{arm}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.pretrained_arms),
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=1000,
+        params:
+            scope=PLAN.config["scope"],
+            digest=code_digest("check_training"),
+        script:
+            "../scripts/check_training.py"
+
 
 rule encode_images:
     """Run the images of a cohort through an arm's network."""
@@ -63,6 +89,7 @@ rule encode_images:
         volumes=lambda wildcards: PLAN.volumes_file(wildcards.cohort, wildcards.arm),
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         gate="results/{study}/cohorts/{cohort}/leakage.json",
+        training_gate=lambda wildcards: PLAN.training_gate(wildcards.cohort, wildcards.arm),
         weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
         provenance=lambda wildcards: PLAN.provenance_file(PLAN.encoder_file(wildcards.cohort, wildcards.arm)),
     output:

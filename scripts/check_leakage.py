@@ -14,12 +14,18 @@ from sixgig.tables.cohorts import MANIFEST, SPLITS
 def main(
     manifest: Path,
     images: Path,
+    volumes: Path,
     splits: Path,
     output: Path,
+    duplicates: str,
     labels_of: str,
 ) -> None:
     """Fail the study when a subject or an image is on both sides of a split."""
-    facts = check_leakage(MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of)
+    n_volumes = len(np.load(volumes, mmap_mode="r"))
+    facts = check_leakage(
+        MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of,
+        n_volumes=n_volumes, duplicates=duplicates,
+    )  # fmt: skip
     write_json(output, facts)
 
 
@@ -30,7 +36,9 @@ if __name__ == "__main__":
         main(
             manifest=Path(snakemake.input.manifest),
             images=Path(snakemake.input.images),
+            volumes=Path(snakemake.input.volumes),
             splits=Path(snakemake.input.splits),
             output=Path(snakemake.output.facts),
+            duplicates=snakemake.params.duplicates,
             labels_of=snakemake.params.labels_of,
         )

@@ -20,23 +20,23 @@ def main(
     seed: int,
     workers: int,
     checkpoints: Path,
-    failed_list: Path,
+    failed: Mapping[str, Path],
     digest: str,
-    inventory: Path,
-    key_table: Path,
+    beside: Mapping[str, Path],
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
-    failed_list.unlink(missing_ok=True)
+    for path in failed.values():
+        path.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
-            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers,
-            checkpoints=checkpoints, failed_list=failed_list, digest=digest, inventory=inventory, key_table=key_table,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, **beside,
+            checkpoints=checkpoints, failed_list=failed["quarantine"], failed_copies=failed["copies"], digest=digest,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
-    title = options["title"] or facts["title"]
-    write_json(folder / "cohort.json", {**facts, "title": title, "cost": meter.cost().as_dict()})
+    own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
+    write_json(folder / "cohort.json", facts | own)
 
 
 if __name__ == "__main__":
@@ -53,8 +53,7 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             workers=snakemake.threads,
             checkpoints=Path(snakemake.params.checkpoints),
-            failed_list=Path(snakemake.log.quarantine),
+            failed={"quarantine": Path(snakemake.log.quarantine), "copies": Path(snakemake.log.copies)},
             digest=snakemake.params.digest,
-            inventory=Path(snakemake.params.inventory),
-            key_table=Path(snakemake.params.key_table),
+            beside={name: Path(snakemake.params[name]) for name in ("inventory", "key_table")},
         )

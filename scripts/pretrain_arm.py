@@ -13,9 +13,10 @@ def main(
     weights: Path,
     curve: Path,
     pictures: Path,
+    seen: Path,
 ) -> None:
     """Train an arm on the pretraining subjects of a cohort."""
-    pretrain_cohort(pretrain_job, weights, curve, pictures)
+    pretrain_cohort(pretrain_job, weights, curve, pictures, seen)
 
 
 if __name__ == "__main__":
@@ -48,4 +49,5 @@ if __name__ == "__main__":
             weights=Path(snakemake.output.weights),
             curve=Path(snakemake.output.curve),
             pictures=Path(snakemake.output.pictures),
+            seen=Path(snakemake.output.seen),
         )

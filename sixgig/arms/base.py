@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sixgig.errors import ArmError
 from sixgig.weights.storage import read_provenance
@@ -146,6 +146,8 @@ class Trained:
         checkpoints: Folder of checkpoints that may go once the outputs are written.
         pictures: Arrays that show what was learned, for the report; see
             :meth:`sixgig.results.training.TrainingFiles.pictures`.
+        array: What was learned from, ``images`` or ``volumes``.
+        rows: Rows of images.npy or volumes.npy that batches were drawn from.
     """
 
     state: Mapping[str, Any]
@@ -153,6 +155,8 @@ class Trained:
     history: Sequence[tuple[int, str, float, float]]
     checkpoints: Path | None = None
     pictures: Mapping[str, Any] = field(default_factory=dict)
+    array: Literal["images", "volumes"] = "images"
+    rows: Sequence[int] = ()
 
 
 class PretrainedArm(ImageArm):

@@ -15,15 +15,16 @@ from sixgig.arms.registry import get_arm
 from sixgig.errors import EnvironmentMissingError, GpuError, SixgigError, failure
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
+from sixgig.runtime.digests import row_sha256
 from sixgig.runtime.monitor import CostMeter
-from sixgig.tables.training import TRAINING
+from sixgig.tables.training import SEEN, TRAINING
 from sixgig.weights.loading import TIMM
 from sixgig.weights.storage import read_provenance, write_weights
 
 _LOG = logging.getLogger(__name__)
 
 
-def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path) -> None:
+def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path, seen: Path) -> None:
     """Train an arm and write its weights, their provenance (``weights`` as ``.json``), loss curve and pictures.
 
     When training fails with a known reason, the weights file holds no tensors and the provenance says
@@ -34,6 +35,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
         weights: Output ``.safetensors``.
         curve: Output ``.csv``, see :data:`sixgig.tables.training.TRAINING`.
         pictures: Output ``.npz``: arrays that show what was learned; none for most arms.
+        seen: Output ``.csv``: what was learned from, see :data:`sixgig.tables.training.SEEN`; no rows after a failure.
 
     Raises:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
@@ -60,6 +62,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     TRAINING.write(history, curve)
     with atomic_path(pictures) as partial, partial.open("wb") as stream:
         np.savez_compressed(stream, **trained.pictures)
+    SEEN.write(_seen(job, trained), seen)
     fallbacks = list(trained.facts.get("fallbacks", []))
     status = status or ("fallback" if fallbacks else "ok")
     device = str(trained.facts.get("device", "cpu"))
@@ -69,3 +72,12 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     write_json(weights.with_suffix(".json"), {**provenance, "pretraining": training})
     if trained.checkpoints is not None:
         checkpoints.drop(trained.checkpoints)
+
+
+def _seen(job: PretrainJob, trained: Trained) -> pd.DataFrame:
+    """Return the rows that an arm learned from, read anew from the file that it read."""
+    path = job.images if trained.array == "images" else job.volumes
+    rows = sorted({int(row) for row in trained.rows})
+    array = np.load(path, mmap_mode="r") if path is not None and rows else []
+    seen = [(trained.array, row, row_sha256(array[row])) for row in rows]
+    return pd.DataFrame(seen, columns=SEEN.column_names)

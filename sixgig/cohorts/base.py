@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
+from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import CohortError, ConfigError
 from sixgig.runtime.paths import user_path
 from sixgig.tables.classes import joined_classes
@@ -52,6 +53,13 @@ class Record:
     label: str | None
     items: tuple[Item, ...]
     official: Literal["training", "test"] | None = None
+
+    def relative(self, place: str | Path) -> str:
+        """Return a file's path relative to ``root``, or as it is when it lies elsewhere."""
+        try:
+            return str(Path(place).relative_to(self.root))
+        except ValueError:
+            return str(place)
 
     @property
     def labels(self) -> set[str | None]:
@@ -116,11 +124,19 @@ class Remark:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a cohort's folder holds: usable subjects in a fixed order, and inputs left out before any image is read."""
+    """What a cohort's folder holds.
+
+    Attributes:
+        records: Usable subjects in a fixed order.
+        rejections: Inputs left out before any image is read.
+        remarks: What is to be known of the others, and files passed over on purpose.
+        unmatched: Ids of a table of labels that no subject has.
+    """
 
     records: list[Record] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,7 @@ class Volume:
         frame: ``ED`` or ``ES``, or None.
         sources: One file per channel, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its files themselves show as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
@@ -143,6 +160,7 @@ class Volume:
     frame: str | None
     sources: tuple[str, ...]
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,16 +168,18 @@ class Image2D:
     """One image of a 2D cohort in memory.
 
     Attributes:
-        array: [H, W] of any number type (grey, intensities as they were read), or uint8 [H, W, 3] (RGB).
+        array: [H, W] of any number type (grey, intensities as they were read), or uint8 or uint16 [H, W, 3] (RGB).
         image_id: Unique name.
         source: Input file, relative to the cohort's folder.
         remarks: What is in doubt about it.
+        window: The intensities that its file itself shows as black and as white, or None.
     """
 
     array: npt.NDArray[Any]
     image_id: str
     source: str
     remarks: tuple[Remark, ...] = ()
+    window: tuple[float, float] | None = None
 
 
 class Adapter(ABC):
@@ -198,6 +218,7 @@ class Adapter(ABC):
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         self.options = dict(options or {})
+        self.patterns = FilePatterns(self.options)
         self.modalities = self.known_modalities if modalities is None else tuple(modalities)
         unknown = [name for name in self.modalities if name not in self.known_modalities]
         if (
@@ -250,6 +271,20 @@ class Adapter(ABC):
         """Return the files outside ``root`` that :meth:`discover` reads, such as a table of labels."""
         labels = self.options.get("labels")
         return [user_path(labels["file"])] if isinstance(labels, Mapping) and "file" in labels else []
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the files that classes, subjects or the list of images come from, and that a user may edit.
+
+        Args:
+            root: The cohort's folder or file; it has passed :meth:`missing`.
+        """
+        del root
+        labels = self.options.get("labels")
+        return [user_path(labels["file"])] if labels and "file" in labels else []
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        return self.patterns.why_not(file)
 
     def require(self, root: Path) -> None:
         """Raise CohortError when :meth:`missing` finds something."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from sixgig.cohorts.base import Adapter
-from sixgig.cohorts.csv_rows import label_table
+from sixgig.cohorts.base import Adapter, Discovery
 from sixgig.cohorts.inventory import Inventory, Stock, discover
+from sixgig.cohorts.labels import subject_labels
 from sixgig.runtime.file_states import FileState
 
 _SHOWN = 3
@@ -45,7 +45,7 @@ def describe_changes(adapter: Adapter, before: Inventory, now: Stock, named: boo
 def _labels(adapter: Adapter, before: Inventory, now: Stock) -> dict[str, str | None]:
     """Return the class of every subject as it is now; where every file would have to be opened, of those of before."""
     if adapter.opens_files:
-        table = label_table(adapter.options)
+        table = subject_labels(adapter.options, list(before.labels), Discovery())
         return dict(before.labels) if table is None else {name: table.get(name) for name in before.labels}
     return {record.subject_id: record.classes for record in discover(adapter, now).records}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sixgig.cohorts.base import Record, Rejection
 from sixgig.cohorts.checks import did_you_mean
-from sixgig.cohorts.selection import stratified_subset
+from sixgig.cohorts.selection import subset
 from sixgig.errors import CohortError, ConfigError
 
 _SHOWN = 5
@@ -22,8 +22,8 @@ def choose_subjects(
 
     Args:
         records: The subjects that were found.
-        options: The cohort's stanza, of which ``classes`` is used.
-        limit: Most subjects to use; None for all.
+        options: The cohort's stanza, of which ``classes`` and ``official_splits`` are used.
+        limit: Most subjects to use beside an official test set that is held out; None for all.
         seed: Seed of the subset.
         place: Where the stanza stands, for the error message.
 
@@ -33,7 +33,9 @@ def choose_subjects(
     chosen = merge_classes(records, options.get("classes"), f"{place}.classes")
     if limit is None:
         return chosen
-    return [chosen[index] for index in stratified_subset([record.classes for record in chosen], limit, seed)]
+    # A test set that is held out is the authors' and stays whole.
+    is_test = [bool(options.get("official_splits")) and record.official == "test" for record in chosen]
+    return [chosen[index] for index in subset([record.classes for record in chosen], is_test, limit, seed)]
 
 
 def merge_classes(records: list[Record], classes: Mapping[str, list[str]] | None, place: str) -> list[Record]:

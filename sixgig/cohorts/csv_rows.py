@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
-import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from sixgig.cohorts.checks import did_you_mean
+from sixgig.cohorts.csv_text import clean, read_text
 from sixgig.errors import CohortError
-from sixgig.runtime.paths import user_path
 
-_DELIMITERS = ",;\t"
-_log = logging.getLogger(__name__)
+_DELIMITERS = ",;\t|"
+#: A first line that tells a spreadsheet the delimiter, and that it does not show.
+_TOLD = re.compile(r'\s*"?sep=(.)"?[ ,;]*(\r\n|\r|\n)', re.IGNORECASE)
+#: The header is looked for in this many lines: above it there may be a title.
+_ABOVE = 30
 
 
 class MissingColumnError(CohortError):
@@ -27,48 +29,46 @@ class MissingColumnError(CohortError):
     column = ""
 
 
-def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
+class Row(dict[str, str]):
+    """Column -> text.
+
+    Attributes:
+        number: The row's number as a spreadsheet shows it.
+    """
+
+    number: int = 0
+
+
+def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     """Read a CSV file.
 
-    UTF-8 with or without a byte-order mark, else Windows-1252 (logged); comma, semicolon or tab, whichever splits the
-    header best; any line ends. Blank lines are left out.
+    Any encoding that :func:`read_text` knows; comma, semicolon, tab or bar, whichever splits the header best, or the
+    one that a first line such as ``sep=;`` tells; any line ends. The header is the first line that holds the required
+    columns, so that a title and blank lines may stand above it. Blank lines are left out.
 
     Args:
         path: The file.
         required: Columns that the file must have.
 
     Returns:
-        One mapping of column to text a row, white space stripped; missing cells are empty.
+        One mapping of column to text a row, white space and characters that are not seen stripped; missing cells are
+        empty. Columns without a name are left out.
 
     Raises:
         CohortError: The file cannot be read, is empty, lacks a column, names one twice, or has a row that is too long.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CohortError(path, f"cannot be read: {error.strerror}", "correct the path in the study file") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-        _log.warning("%s is not UTF-8: read as Windows-1252", path)
-    lines = [line for line in text.splitlines() if line.strip().strip(_DELIMITERS)]
-    if not lines:
+    table = _table(path, required)
+    if not table:
         raise CohortError(path, "is empty", "write a header and one row for each subject or image")
-    delimiter = max(_DELIMITERS, key=lambda sign: (_matches(lines[0], sign, required), lines[0].count(sign)))
-    try:
-        table = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise CohortError(path, f"is not a CSV file: {error}", "save it again as CSV, UTF-8") from error
-    header = [name.strip() for name in table[0]]
+    place = _header(table, required)
+    header = table[place][1]
     lacking = [name for name in required if name not in header]
     if lacking:
-        close = difflib.get_close_matches(lacking[0], header, n=1)
-        hint = f"did you mean {close[0]}? Else " if close else ""
         missing = MissingColumnError(
             path,
-            f"lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; it has {', '.join(header)}",
-            f"{hint}name its columns in the study file, or rename them in the CSV",
+            f"lacks the column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}; "
+            f"it has {', '.join(name for name in header if name)}",
+            f"{did_you_mean(lacking[0], header)}name its columns in the study file, or rename them in the CSV",
         )
         missing.column = lacking[0]
         raise missing
@@ -76,73 +76,56 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     if twice:
         raise CohortError(path, f"has the column {twice[0]} twice", "rename one of the two")
     rows = []
-    for number, cells in enumerate(table[1:], start=2):
-        if any(cell.strip() for cell in cells[len(header) :]):
+    for number, cells in table[place + 1 :]:
+        if any(cells[len(header) :]):
             raise CohortError(
                 path,
                 f"row {number} has {len(cells)} cells, and the header {len(header)}",
-                "put text that holds the delimiter between double quotes",
+                "put text that holds the delimiter, and numbers with a decimal comma, between double quotes",
             )
         padded = [*cells, *[""] * (len(header) - len(cells))]
-        rows.append({name: cell.strip() for name, cell in zip(header, padded, strict=False)})
+        row = Row((name, cell) for name, cell in zip(header, padded, strict=False) if name)
+        row.number = number
+        rows.append(row)
     return rows
 
 
-def read_labels(path: Path, subject: str, label: str) -> dict[str, str | None]:
-    """Read which class each subject has.
-
-    Args:
-        path: The CSV.
-        subject: Column with the subject's name.
-        label: Column with the class.
-
-    Returns:
-        Subject -> class; None where the cell is empty.
-
-    Raises:
-        CohortError: See :func:`read_rows`; or a subject is listed with two classes, or a row names no subject.
-    """
-    labels: dict[str, str | None] = {}
-    for row in read_rows(path, (subject, label)):
-        name, value = row[subject], row[label] or None
-        if not name:
-            raise CohortError(path, f"has a row of class {value} without a subject", f"fill in the column {subject}")
-        if name in labels and labels[name] != value:
-            raise CohortError(path, f"lists {name} as {labels[name]} and as {value}", "keep the right row of the two")
-        labels[name] = value
-    return labels
+def _table(path: Path, required: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Return the rows that are not blank, each with its number in a spreadsheet."""
+    text = read_text(path)
+    told = _TOLD.match(text)
+    delimiter = told[1] if told else _delimiter(text, required)
+    lines = io.StringIO(text[told.end() :] if told else text, newline="")
+    try:
+        rows = [[clean(cell) for cell in cells] for cells in csv.reader(lines, delimiter=delimiter, strict=True)]
+    except (csv.Error, TypeError, ValueError) as error:
+        raise CohortError(path, f"is not a CSV file: {error}", "save it again as CSV, UTF-8") from error
+    return [(number, cells) for number, cells in enumerate(rows, start=1) if any(cells)]
 
 
-def label_table(options: Mapping[str, Any]) -> dict[str, str | None] | None:
-    """Read the table that the ``labels`` key of a cohort's stanza names; None without that key.
+def _delimiter(text: str, required: Sequence[str]) -> str:
+    """Return the delimiter that splits a line into the most of the required columns, or the first line that it can."""
+    lines = re.split(r"\r\n|\r|\n", text[:100_000])[:_ABOVE]
+    if not required:
+        lines = [line for line in lines if any(sign in line for sign in _DELIMITERS)][:1]
 
-    Raises:
-        CohortError: See :func:`read_labels`.
-    """
-    asked = options.get("labels")
-    if not asked:
-        return None
-    file = user_path(asked["file"])
-    return read_labels(file, asked.get("subject", "subject_id"), asked.get("label", "label"))
+    def fit(sign: str) -> tuple[int, int]:
+        return max(((_matches(line, sign, required), line.count(sign)) for line in lines), default=(0, 0))
 
-
-def check_overlap(labels: Mapping[str, str | None], subjects: Sequence[str], path: object) -> None:
-    """Check that a table of labels is about these subjects; log those that are not there.
-
-    Raises:
-        CohortError: Not one subject of the table exists.
-    """
-    absent = sorted(set(labels) - set(subjects))
-    if labels and subjects and len(absent) == len(labels):
-        raise CohortError(
-            path,
-            f"names no subject of the cohort: it has {absent[0]} ..., and the cohort {sorted(subjects)[0]} ...",
-            "write the subjects as the cohort's folders name them",
-        )
-    if absent:
-        _log.warning("%d subjects of %s are not in the cohort, such as %s", len(absent), path, absent[0])
+    return max(_DELIMITERS, key=fit)
 
 
 def _matches(line: str, delimiter: str, required: Sequence[str]) -> int:
-    cells = {cell.strip().strip('"') for cell in line.split(delimiter)}
+    cells = {clean(clean(cell).strip('"')) for cell in line.split(delimiter)}
     return sum(name in cells for name in required)
+
+
+def _header(table: Sequence[tuple[int, list[str]]], required: Sequence[str]) -> int:
+    """Return which row is the header: the first with all required columns, else the first of more than one cell."""
+    above = [cells for _, cells in table[:_ABOVE]]
+    if required:
+        for place, cells in enumerate(above):
+            if set(required) <= set(cells):
+                return place
+    wide = (place for place, cells in enumerate(above) if sum(map(bool, cells)) > 1)
+    return next(wide, 0)

@@ -41,7 +41,7 @@ def is_deep_colour(image: ImageFile.ImageFile, data: bytes) -> bool:
     return image.format == "JPEG2000" and _precision(data) > 8
 
 
-def read_deep_colour(image: Image.Image, data: bytes, place: object) -> npt.NDArray[np.uint16]:
+def read_deep_colour(image: ImageFile.ImageFile, data: bytes, place: object) -> npt.NDArray[np.uint16]:
     """Read 16-bit colours.
 
     Returns:
@@ -50,17 +50,18 @@ def read_deep_colour(image: Image.Image, data: bytes, place: object) -> npt.NDAr
     Raises:
         ImageError: They cannot be read whole.
     """
-    array = None
     # Of TIFFs in planes of one colour, or stored turned, SimpleITK keeps 8 bits.
-    plain = image.format == "PNG" or (
+    plain = (image.format == "PNG" and not str(image.tile[0].args).startswith("LA")) or (
         image.format == "TIFF" and image.tag_v2.get(_PLANAR, 1) == 1 and image.tag_v2.get(_ORIENTATION, 1) == 1  # type: ignore[attr-defined]
     )
     if plain and image.mode in ("RGB", "RGBA"):
         array = _by_simpleitk(data)
-    if array is None or array.dtype != np.uint16 or array.ndim != 3 or array.shape[2] not in (3, 4):
-        reason = f"has colours of more than 8 bits ({image.format}, {image.mode}), of which 8 would be lost"
-        raise ImageError(place, reason, RESAVE)
-    return array
+        if array is None:
+            raise ImageError(place, f"cannot be read: its 16-bit {image.format} data are damaged", RESAVE)
+        if array.dtype == np.uint16 and array.ndim == 3 and array.shape[2] in (3, 4):
+            return array
+    reason = f"has colours of more than 8 bits ({image.format}, {image.mode}), of which 8 would be lost"
+    raise ImageError(place, reason, RESAVE)
 
 
 def read_unknown_tiff(data: bytes, place: object) -> npt.NDArray[Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sixgig.cohorts.base import Record
-from sixgig.cohorts.stored import other_half
+from sixgig.cohorts.stored import matrix_beside, other_half
 from sixgig.runtime.digests import settings_digest
 
 
@@ -32,7 +32,7 @@ def fingerprint(record: Record) -> str:
 
 
 def files_of(root: Path, source: str) -> Iterator[Path]:
-    """Yield the file that an item names, and the other half of a pair; a frame of a 4D file is ``file@number``."""
+    """Yield the file that an item names (a frame of a 4D file is ``file@number``), its other half, and SPM's matrix."""
     path = root / source
     if not path.exists():
         path = root / source.rpartition("@")[0]
@@ -40,6 +40,8 @@ def files_of(root: Path, source: str) -> Iterator[Path]:
     other = other_half(path)
     if other is not None:
         yield other
+        if matrix_beside(path).is_file():
+            yield matrix_beside(path)
 
 
 def _state(path: Path) -> list[int]:

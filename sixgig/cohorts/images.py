@@ -24,13 +24,15 @@ from sixgig.cohorts.deep_pictures import (
     read_deep_colour,
     read_unknown_tiff,
 )
+from sixgig.cohorts.dicom.files import SUFFIXES as DICOM
+from sixgig.cohorts.dicom.picture import read_dicom_picture
 from sixgig.cohorts.pages import choose_page
 from sixgig.errors import ImageError
 
 #: Suffixes of files that :func:`read_picture` reads.
 PICTURES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jp2", ".j2k", ".pbm", ".pgm",
-    ".ppm", ".pnm",
+    ".ppm", ".pnm", *DICOM,
 )  # fmt: skip
 #: What they may be, whatever their suffix says.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM")
@@ -154,6 +156,8 @@ def read_picture(path: Path, source: str, item_id: str) -> Image2D:
         ImageError: It cannot be used.
         OSError: The file cannot be opened.
     """
+    if path.suffix.lower() in DICOM:
+        return read_dicom_picture(path, source, item_id)
     data = path.read_bytes()
     decoded = decode_image(io.BytesIO(data), source)
     return Image2D(decoded.array, item_id, source, decoded.remarks(source))

@@ -126,31 +126,47 @@ class Journal:
         self._pending.clear()
         self._synced = time.monotonic()
 
-    def publish(self, output: Path) -> tuple[list[dict[str, Any]], int]:
+    def publish(self, output: Path, kept: Sequence[bool] | None = None) -> tuple[list[dict[str, Any]], int]:
         """Give the arrays their final names in ``output``, with the rows of all subjects in order.
 
-        The journal stays, so that nothing is lost when something that comes after fails.
+        The journal stays, so that nothing is lost when something that comes after fails. Nothing can be added any more.
+
+        Args:
+            output: Folder to write to.
+            kept: For each image in order, whether it is published; all are when None. A subject with volumes is
+                published whole or not at all.
 
         Returns:
             The rows of manifest.csv, and the bytes of both arrays.
         """
         entries = [self._entries[name] for name in self._subjects]
-        images = [(entry.image, len(entry.rows)) for entry in entries if entry.rows]
-        volumes = [(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes]
+        left = iter([True] * sum(len(entry.rows) for entry in entries) if kept is None else kept)
+        rows: list[dict[str, Any]] = []
+        images: list[tuple[int, int]] = []
+        volumes: list[tuple[int, int]] = []
+        for entry, record in zip(entries, self._records, strict=True):
+            stays = [place for place in range(len(entry.rows)) if next(left)]
+            own = labelled(entry, record)
+            rows += [own[place] for place in stays]
+            images += _runs(entry.image, stays)
+            if entry.n_volumes and stays:
+                volumes.append((entry.volume, entry.n_volumes))
         n_bytes = 0
         with writing(output):
-            self.sync()
+            if not self._images.closed:
+                self.sync()
             output.mkdir(parents=True, exist_ok=True)
             for stream, name, spans in ((self._images, _IMAGES, images), (self._volumes, _VOLUMES, volumes)):
                 stream.close()
-                source, size = stream.in_order(spans, self._folder / f"{_ORDERED}{name}")
+                ordered = self._folder / f"{_ORDERED}{name}"
+                ordered.unlink(missing_ok=True)  # the published file may be this one, under a second name
+                source, size = stream.in_order(spans, ordered)
                 _put(source, output / name)
                 n_bytes += size
-        pairs = zip(entries, self._records, strict=True)
-        return [row for entry, record in pairs for row in labelled(entry, record)], n_bytes
+        return rows, n_bytes
 
     def keep(self, output: Path) -> None:
-        """Keep what was published as the journal of the next preparation, which then reads only what has changed.
+        """Keep what was published whole as the journal of the next preparation, which reads only what has changed.
 
         The arrays get a second name each, so that they take no more room; where the file system has no second names,
         nothing is kept.
@@ -256,6 +272,17 @@ def writing(folder: Path) -> Iterator[None]:
             f"cannot be written: {error.strerror or error}",
             "free space or correct the permissions, and run again: the subjects prepared so far are kept",
         ) from error
+
+
+def _runs(first: int, places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return first row and length of each run of neighbours among places counted from a row."""
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and runs[-1][0] + runs[-1][1] == first + place:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((first + place, 1))
+    return runs
 
 
 def _put(source: Path, final: Path) -> None:

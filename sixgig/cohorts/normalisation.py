@@ -22,18 +22,22 @@ class Normalisation:
     Attributes:
         method: ``percentile``: two percentiles of the foreground become 0 and 1. ``zscore``: three standard deviations
             below and above the foreground's mean do. ``range``: its least and its greatest do. ``window``: two
-            intensities do (CT).
+            intensities do (CT). ``stored``: those that the files themselves show as black and as white do.
         low: Lower percentile or intensity.
         high: Upper percentile or intensity.
     """
 
-    method: Literal["percentile", "zscore", "range", "window"] = "percentile"
+    method: Literal["percentile", "zscore", "range", "window", "stored"] = "percentile"
     low: float = 1.0
     high: float = 99.0
 
 
 def find_range(
-    channel: npt.NDArray[Any], mask: Mask | None, how: Normalisation, source: str
+    channel: npt.NDArray[Any],
+    mask: Mask | None,
+    how: Normalisation,
+    source: str,
+    window: tuple[float, float] | None = None,
 ) -> tuple[np.float32, np.float32]:
     """Return the intensities that become 0 and 1.
 
@@ -42,10 +46,15 @@ def find_range(
         mask: Its foreground, in memory in the same order; None for every voxel.
         how: The rule.
         source: The file, for the error message.
+        window: The intensities that the file shows as black and as white, where it says so.
 
     Raises:
-        ImageError: The foreground has no contrast.
+        ImageError: The foreground has no contrast, or the stored window is asked for, and none is stored.
     """
+    if how.method == "stored":
+        if window is None:
+            raise ImageError(source, "stores no window, which normalise: {method: stored} asks for", "use percentile")
+        return np.float32(window[0]), np.float32(window[1])
     if how.method == "window":
         return np.float32(how.low), np.float32(how.high)
     values: _Counts | _Values = (_Counts if _is_small(channel.dtype) else _Values)(channel, mask)

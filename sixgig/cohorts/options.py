@@ -13,11 +13,14 @@ from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
 
 #: Keys that say how volumes are prepared.
-_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm")
+_VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm", "plane", "geometry")
 _FOREGROUNDS = ("nonzero", "all", "otsu")
 _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
-_OTHER_KEYS = ("adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of")
+_OTHER_KEYS = (
+    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "duplicates",
+)  # fmt: skip
+_PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}
 _CHANNELS_OF_AN_IMAGE = 3
 _log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ def read_options(
             raise ConfigError(f"cohorts.{cohort}.{key}", "is not an option of a cohort", f"use {', '.join(_KEYS)}")
         if key == "labels_of":
             continue
-        if key in own - set(adapter.option_keys) and given[key] not in ({}, []):
+        if key in own - set(adapter.option_keys) - set(_KEYS) and given[key] not in ({}, []):
             _log.warning("cohorts.%s.%s has no effect: %s does not use it", cohort, key, adapter.title)
     if len(adapter.modalities) > _CHANNELS_OF_AN_IMAGE and "modalities" not in given:
         raise ConfigError(
@@ -128,6 +131,8 @@ def _volume_recipe(adapter: Adapter, place: str, given: Mapping[str, Any], size:
         _normalisation(given.get("normalise") or {}, f"{place}.normalise"),
         None if spacing is None or not any(spacing) else (spacing[0], spacing[1], spacing[2]),
         bool(given.get("n4", False)),
+        None if "plane" not in given else _one_of(given["plane"], _PLANES, f"{place}.plane"),
+        _one_of(given.get("geometry", "warn"), ("warn", "strict"), f"{place}.geometry"),
     )
 
 
@@ -138,14 +143,14 @@ def _one_of(value: Any, allowed: tuple[str, ...], place: str) -> Any:
 
 
 def _normalisation(given: Mapping[str, Any], place: str) -> Normalisation:
-    """Read low and high: percentiles have defaults for them, z-scores and the range do not use them."""
-    methods = ("percentile", "zscore", "range", "window")
+    """Read low and high: percentiles have defaults for them; z-scores, ranges and stored windows do not use them."""
+    methods = ("percentile", "zscore", "range", "window", "stored")
     method = _one_of(given.get("method", "percentile"), methods, f"{place}.method")
     limits = {
         **(_PERCENTILES if method == "percentile" else {}),
         **{key: given[key] for key in _PERCENTILES if key in given},
     }
-    if method in ("zscore", "range"):
+    if method not in ("percentile", "window"):
         if limits:
             raise ConfigError(f"{place}.{min(limits)}", f"has no effect on {method}", "remove it, or use percentile")
         return Normalisation(method)

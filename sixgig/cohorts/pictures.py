@@ -40,7 +40,7 @@ def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint
     if image.array.dtype == np.uint8 and recipe.keep_8_bit:
         picture = fit(image.array, size, how=recipe.image_filter, crop=recipe.image_crop)
         return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture, image.remarks
-    values = _normalised(image.array, recipe, image.source)
+    values = _normalised(image, recipe)
     planes = [values] if values.ndim == 2 else [values[..., channel] for channel in range(3)]
     fitted = [fit(plane, size, how=recipe.image_filter, crop=recipe.image_crop) for plane in planes]
     picture = three_channels(np.stack(fitted))
@@ -48,15 +48,16 @@ def prepare_picture(image: Image2D, recipe: Recipe) -> tuple[npt.NDArray[np.uint
     return picture, (*image.remarks, *own)
 
 
-def _normalised(array: npt.NDArray[Any], recipe: Recipe, source: str) -> npt.NDArray[np.float32]:
+def _normalised(image: Image2D, recipe: Recipe) -> npt.NDArray[np.float32]:
     """Return [H, W] or [H, W, 3] in [0, 1], 0 outside the foreground."""
+    array, source = image.array, image.source
     # As a volume of one slice, X fastest; the colours of a pixel are its channels there.
     mask = find_foreground(array.reshape(*array.shape[:2], -1).swapaxes(0, 1)[:, :, None], recipe.foreground, source)
     inside = None if mask is None else mask[:, :, 0].T
     pixels = array if inside is None else array[inside]
     # One range for all channels: side by side they are one plane.
     plane = np.ascontiguousarray(pixels).reshape(len(pixels), -1).T[..., None]
-    values = scaled(array, find_range(plane, None, recipe.normalisation, source))
+    values = scaled(array, find_range(plane, None, recipe.normalisation, source, image.window))
     if inside is not None:
         values *= inside if values.ndim == 2 else inside[..., None]
     return values

@@ -1,4 +1,4 @@
-"""From a raw cohort to manifest.csv, images.npy, volumes.npy, quarantine.csv, remarks.csv and cohort.json."""
+"""From a raw cohort to manifest.csv, images.npy, volumes.npy, copies.csv, quarantine.csv, remarks.csv, cohort.json."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sixgig.cohorts.base import Adapter, Discovery, Record
 from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
+from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.leftovers import leftovers
+from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.pictures import mixed_depths
 from sixgig.cohorts.pseudonyms import Pseudonyms
@@ -24,6 +28,7 @@ from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.subject import prepare_subject
+from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.withdrawal import remove_derived
 from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError
@@ -31,7 +36,8 @@ from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.versions import reading_versions
-from sixgig.tables.cohorts import MANIFEST
+from sixgig.tables.cohorts import COPIES, MANIFEST
+from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +57,7 @@ def prepare_cohort(
     workers: int = 1,
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
+    failed_copies: Path | None = None,
     digest: str = "",
     inventory: Path | None = None,
     key_table: Path | None = None,
@@ -72,8 +79,9 @@ def prepare_cohort(
         options: The cohort's stanza of the study file, of which these keys are used: ``modalities`` (names in channel
             order; images show the first three), ``slices`` (``all``, ``{every: n}`` or ``{count: n}``), ``volume``
             (``{size: [D, H, W]}``; without: no rows), ``limit`` (stratified subset of this many subjects),
-            ``partitions`` (equal axial parts, 4), ``classes``, and ``n4``, ``spacing``, ``foreground``, ``normalise``,
-            ``crop`` and ``crop_mm``, which are applied in this order.
+            ``partitions`` (equal parts of the slices, 4), ``classes``, ``geometry``, and ``n4``, ``spacing``,
+            ``plane``, ``foreground``, ``normalise``, ``crop`` and ``crop_mm``, which are applied in this order;
+            and ``duplicates`` and ``official_splits``.
         seed: Seed of the subset.
         max_quarantine_fraction: Largest fraction of subjects that may be lost to unusable inputs.
         simulated: The cohort was generated, not acquired; kept in cohort.json for the report.
@@ -82,6 +90,8 @@ def prepare_cohort(
             continues after them, unless options, ``digest`` or their files have changed.
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
+        failed_copies: Where the list of copies goes when they stop the cohort; see
+            :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
             earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
@@ -91,7 +101,8 @@ def prepare_cohort(
     Raises:
         ConfigError: An option is wrong; the place is its config key.
         CohortError: The cohort is not where the config says, is empty, or lost too many subjects (``failed_list``
-            is written in that case), or the disk is full.
+            is written in that case), the disk is full, or copies contradict each other.
+        LeakageError: Copies lie on both sides of an official test set that is held out.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
@@ -107,7 +118,8 @@ def prepare_cohort(
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    remarks.add(found.remarks)
+    distinct = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
     n_lost = quarantine.n_subjects
     n_found = len(found.records) + n_lost
     if not n_found:
@@ -117,7 +129,7 @@ def prepare_cohort(
             f"set this key of the study file to {adapter.layout}",
         )
     quarantine.check(n_lost / n_found, n_found)
-    records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
+    records = choose_subjects(distinct, options, limit, seed, f"cohorts.{cohort}")
     check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
@@ -131,21 +143,31 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
-    again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
-    mixed = mixed_depths(rows, remarks.remarks)
-    hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
-    if hidden:
-        names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
-        rows = names.manifest_rows(rows)
-        quarantine.rejections = names.rejections(quarantine.rejections)
-        remarks.remarks = names.remarks(remarks.remarks)
-        names.write()
-    remarks.add(mixed)
+        again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
+        mixed = mixed_depths(rows, remarks.remarks)
+        hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
+        if hidden:
+            names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+            rows = names.manifest_rows(rows)
+            quarantine.rejections = names.rejections(quarantine.rejections)
+            remarks.remarks = names.remarks(remarks.remarks)
+            names.write()
+        remarks.add(mixed)
+        settled = settle_copies(
+            rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
+            policy=options.get("duplicates") or STOP,
+            hold_out=bool(options.get("official_splits")),
+            per_image=adapter.options.get("labels_of") == "image", failed_list=failed_copies,
+        )  # fmt: skip
+        if len(settled.rows) < len(rows):
+            _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
-        _write_tables(output, rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, hidden)
+        COPIES.write(settled.table, output / "copies.csv")
+        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": hidden, "copies": settled.facts}
+        _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
         if inventory is not None:
             _take_inventory(inventory, stock, found, again, output)
-    if inventory is None or hidden:  # a journal names patients
+    if inventory is None or hidden or len(settled.rows) < len(rows):  # hidden: a journal names patients
         drop(folder)
     else:
         journal.keep(output)
@@ -171,7 +193,7 @@ def _write_tables(
     adapter: Adapter,
     recipe: Recipe,
     simulated: bool,
-    pseudonyms: bool,
+    further: dict[str, Any],
 ) -> None:
     """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
     manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
@@ -181,6 +203,11 @@ def _write_tables(
     labels = manifest.groupby("subject_id", sort=False)["label"].first()
     per_image = adapter.options.get("labels_of") == "image"
     classes = Counter((manifest["label"] if per_image else labels).dropna())
+    first_slices = manifest.dropna(subset=["volume_id"]).drop_duplicates("volume_id")["image_id"]
+    planes = dict(sorted(Counter(map(plane_of, first_slices)).items()))
+    if len(planes) > 1:
+        said = ", ".join(f"{number} {plane}" for plane, number in planes.items())
+        _log.warning("cohort %s: its volumes are sliced in several planes: %s", quarantine.cohort, said)
     write_json(
         output / "cohort.json",
         {
@@ -190,7 +217,6 @@ def _write_tables(
             "dimensions": adapter.dimensions,
             "subject_note": adapter.subject_note,
             "simulated": simulated,
-            "pseudonyms": pseudonyms,
             "modalities": list(adapter.modalities),
             "image_size": recipe.image_size,
             "image_filter": recipe.image_filter,
@@ -200,9 +226,11 @@ def _write_tables(
             "n_unlabelled": int(labels.isna().sum()),
             "n_images": len(rows),
             "n_volumes": int(manifest["volume_id"].nunique()),
+            "planes": planes,
             "n_quarantined": quarantine.n_subjects,
             "remarks": remarks.counts,
             "classes": {name: classes[name] for name in sorted(classes)},
+            **further,
             "bytes": n_bytes,
             **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
         },

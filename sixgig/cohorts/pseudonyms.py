@@ -95,7 +95,7 @@ class Pseudonyms:
     def _without_names(self, text: str, row: Rejection | Remark) -> str:
         file = PurePosixPath(row.file)
         names = {row.file, file.name, *file.parts[:-1], row.subject_id or row.file}
-        for name in sorted(names, key=len, reverse=True):
+        for name in sorted(names - {""}, key=len, reverse=True):
             if name in text:
                 text = text.replace(name, self._replaced("subject" if name == row.subject_id else "file", name))
         return text

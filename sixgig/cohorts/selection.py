@@ -10,6 +10,24 @@ import numpy as np
 _STREAM = 0x11417
 
 
+def subset(labels: Sequence[str | None], is_test: Sequence[bool], limit: int, seed: int) -> list[int]:
+    """Choose ``limit`` subjects beside those of an official test set that is held out, which stays whole.
+
+    Args:
+        labels: Class of each subject, None when unknown.
+        is_test: Whether each is of that test set; a subject without a class is not scored, so it does not count there.
+        limit: Number wanted beside the test set, at least 1.
+        seed: Seed of the draw.
+
+    Returns:
+        Ascending indices.
+    """
+    tested = [index for index, label in enumerate(labels) if is_test[index] and label is not None]
+    others = sorted(set(range(len(labels))) - set(tested))
+    chosen = stratified_subset([labels[index] for index in others], limit, seed)
+    return sorted(tested + [others[index] for index in chosen])
+
+
 def stratified_subset(labels: Sequence[str | None], limit: int, seed: int) -> list[int]:
     """Choose ``limit`` subjects so that every class keeps its share.
 

@@ -1,23 +1,23 @@
-"""Which axial slices of a volume become pictures, and which part of the volume each belongs to."""
+"""Which slices of a volume become pictures, and which part of the volume each belongs to."""
 
 from __future__ import annotations
 
-#: Part of the axial extent left out at each end: the first slices of a head show little but its skin or its cap.
-_AXIAL_MARGIN = 0.05
+#: Part of the slices left out at each end: the first slices of a head show little but its skin or its cap.
+_MARGIN = 0.05
 
 
 def choose_slices(n_slices: int, *, every: int | None = None, count: int | None = None) -> list[int]:
-    """Choose axial positions, centred and evenly spread, without the outermost 5% at each end.
+    """Choose positions, centred and evenly spread, without the outermost 5% at each end.
 
     Args:
-        n_slices: Axial extent of the foreground.
+        n_slices: Extent of the foreground across the slices.
         every: Take each ``every``-th slice.
         count: Take this many slices, or all when there are fewer.
 
     Returns:
         Ascending, distinct indices in ``range(n_slices)``; all within the margins when neither is given.
     """
-    margin = int(n_slices * _AXIAL_MARGIN)
+    margin = int(n_slices * _MARGIN)
     inner = range(margin, n_slices - margin)
     if every is not None:
         return list(inner[(len(inner) - 1) % every // 2 :: every])
@@ -27,7 +27,7 @@ def choose_slices(n_slices: int, *, every: int | None = None, count: int | None 
 
 
 def partition_of(index: int, n_slices: int, n_partitions: int) -> int:
-    """Return which of ``n_partitions`` equal parts of the axial extent holds slice ``index``, from 0 at the bottom."""
+    """Return which of ``n_partitions`` equal parts of the slices holds slice ``index``, from 0 at the first."""
     return index * n_partitions // n_slices
 
 

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import apply_orientation, io_orientation
-from nibabel.spatialimages import HeaderDataError, HeaderTypeError, SpatialImage
-from nibabel.wrapstruct import WrapStructError
+from nibabel.orientations import apply_orientation
 
+from sixgig.cohorts import geometry, headers
+from sixgig.cohorts.geometry import Spacing
+from sixgig.cohorts.headers import Header, is_nifti, read_analyze, read_nifti
 from sixgig.cohorts.unpacking import UNPACKING_ERRORS, Bytes, read_start, read_unpacked
 from sixgig.errors import ImageError
 
-Spacing = tuple[float, float, float]
-
 NEXT_STEP = "restore the file from its original archive"
 _ONE_VOLUME = "give one 3D volume per file"
-#: Length of NIfTI-2's header, by which it is recognised.
-_SECOND = 540
 _HALF = re.compile(r"(.+)\.(hdr|img)(|\.gz)")
-#: Everything that nibabel and unpacking raise on damaged bytes.
-_DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-    ImageFileError,
-    HeaderDataError,
-    HeaderTypeError,
-    WrapStructError,
-    *UNPACKING_ERRORS,
-)
 
 
 @dataclass(frozen=True)
@@ -54,6 +37,7 @@ class Stored:
         orientation: nibabel's orientation of the axes as they are stored.
         content: The file's unpacked bytes, which ``voxels`` shows a part of; None for files in pairs.
         offset: Where the voxels begin in ``content``.
+        doubts: Kind and sentence, see :class:`sixgig.cohorts.base.Remark`.
     """
 
     voxels: npt.NDArray[Any]
@@ -64,6 +48,14 @@ class Stored:
     orientation: npt.NDArray[np.float64]
     content: Bytes | None
     offset: int
+    doubts: tuple[tuple[str, str], ...]
+
+    @property
+    def axes(self) -> geometry.Axes:
+        """Steps from voxel to voxel in mm, a column for each axis of ``voxels``."""
+        axes = np.empty((3, 3))
+        axes[:, self.orientation[:, 0].astype(int)] = self.affine[:3, :3] * self.orientation[:, 1]
+        return axes
 
     @property
     def is_scaled(self) -> bool:
@@ -84,39 +76,53 @@ class Stored:
         return replace(self, voxels=voxels)
 
 
-def read_stored(path: Path, room: Bytes | None = None) -> Stored:
+def read_stored(path: Path, room: Bytes | None = None, *, trust_pixdim: bool = False) -> Stored:
     """Read and unpack a file whole, so that a damaged end is found.
 
     Args:
-        path: NIfTI-1, NIfTI-2 or one of an Analyze pair, gzipped or not.
+        path: NIfTI-1, NIfTI-2 or one of an Analyze pair, gzipped or not, whatever its name says.
         room: Where the unpacked bytes go when they fit exactly.
+        trust_pixdim: It is known that an sform of unit scale holds directions alone.
 
     Raises:
         ImageError: The file is empty, damaged, not numeric, has fewer than three axes or an invalid header.
     """
     try:
-        image, content = _open(path, room)
-        if image.get_data_dtype().kind not in "iufb":
-            raise ImageError(path, f"holds voxels of type {image.get_data_dtype()}, not numbers", NEXT_STEP)
-        offset = int(image.dataobj.offset)
-        voxels = image.dataobj.get_unscaled() if content is None else _view(image, content, offset)
-        slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
-        if voxels.ndim < 3 or min(voxels.shape) < 1:
-            raise ImageError(path, f"has shape {voxels.shape}, not three dimensions", _ONE_VOLUME)
-        zooms = np.asarray(image.header.get_zooms()[:3], dtype=float)
-        affine = np.asarray(image.affine, dtype=float)
-        orientation = io_orientation(affine)
-    except _DAMAGE as error:
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            header, content, alone = _open(path, room, trust_pixdim)
+        if header.dtype.kind not in "iufb":
+            raise ImageError(path, f"holds voxels of type {header.dtype}, not numbers", NEXT_STEP)
+        if len(header.shape) < 3 or min(header.shape) < 1:
+            raise ImageError(path, f"has shape {header.shape}, not three dimensions", _ONE_VOLUME)
+        voxels = _view(header, content)
+        doubts = [*header.doubts, *_about_the_rest(header, content)]
+        orientation = geometry.nearest(header.affine[:3, :3])
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # nibabel and unpacking raise whatever damaged bytes lead them to
         raise ImageError(path, f"cannot be read: {error or type(error).__name__}", NEXT_STEP) from error
-    if not np.isfinite(orientation).all() or not (np.isfinite(zooms) & (zooms > 0)).all():
+    low, high = geometry.BELIEVED
+    if not (np.isfinite(orientation).all() and np.isfinite(header.affine).all()):
         raise ImageError(path, "has no valid orientation or voxel size in its header", NEXT_STEP)
-    if not (np.isfinite(slope) and np.isfinite(inter)):
+    if not (low <= header.sizes).all() or not (header.sizes <= high).all():
+        raise ImageError(path, f"has voxels of {_mm(header.sizes)} by its header", NEXT_STEP)
+    if not (np.isfinite(header.slope) and np.isfinite(header.inter)):
         raise ImageError(path, "has no valid scaling in its header", NEXT_STEP)
     # Row i of the orientation says which output axis input axis i becomes.
     spacing = np.empty(3)
-    spacing[orientation[:, 0].astype(int)] = zooms
+    spacing[orientation[:, 0].astype(int)] = header.sizes
     x, y, z = (float(value) for value in spacing)
-    return Stored(apply_orientation(voxels, orientation), slope, inter, (x, y, z), affine, orientation, content, offset)
+    return Stored(
+        apply_orientation(voxels, orientation),
+        header.slope,
+        header.inter,
+        (x, y, z),
+        header.affine,
+        orientation,
+        content if alone else None,
+        header.offset,
+        tuple(doubts),
+    )
 
 
 def check_same_grid(path: Path, one: Stored, first_path: Path, first: Stored) -> None:
@@ -150,35 +156,39 @@ def _corners(stored: Stored) -> npt.NDArray[np.float64]:
     return np.asarray(stored.affine[:3, :3] @ as_stored + stored.affine[:3, 3:])
 
 
-def _view(image: SpatialImage, content: Bytes, offset: int) -> npt.NDArray[Any]:
-    """Return the voxels where they lie in the unpacked file, without a copy."""
-    shape, dtype = image.dataobj.shape, image.get_data_dtype()
-    if offset + int(np.prod(shape, dtype=float)) * dtype.itemsize > len(content):
-        raise EOFError("the file ends early")
-    return np.ndarray(shape, dtype, buffer=content.data, offset=offset, order="F")
+def _view(header: Header, content: Bytes) -> npt.NDArray[Any]:
+    """Return the voxels where they lie in the unpacked file, without a copy: no memory for what a header claims."""
+    size = header.offset + math.prod(header.shape) * header.dtype.itemsize
+    if header.offset < 0 or size > len(content):
+        raise EOFError(f"its header claims {size} bytes, and there are {len(content)}")
+    return np.ndarray(header.shape, header.dtype, buffer=content.data, offset=header.offset, order="F")
 
 
-def _open(path: Path, room: Bytes | None) -> tuple[SpatialImage, Bytes | None]:
-    """Return the image and, where one file holds header and voxels, its unpacked bytes."""
+def _about_the_rest(header: Header, content: Bytes) -> Iterator[tuple[str, str]]:
+    """Say that there is more behind the voxels than padding: their number may be wrong in the header."""
+    rest = len(content) - header.offset - math.prod(header.shape) * header.dtype.itemsize
+    if rest >= math.prod(header.shape[:2]) * header.dtype.itemsize:
+        yield "geometry", "holds at least one slice more than its header tells: the rest is not read"
+
+
+def _open(path: Path, room: Bytes | None, trust_pixdim: bool) -> tuple[Header, Bytes, bool]:
+    """Return the header, the unpacked bytes that hold the voxels, and whether the header is among them."""
     other = other_half(path)
-    if other is not None:
-        for half in (path, other):
-            if half.suffix == ".gz":
-                read_unpacked(half)  # nibabel stops before the checksum
-        return nib.load(path), None
-    content = read_unpacked(path, room)
-    if not len(content):
-        raise ImageError(path, "is empty", NEXT_STEP)
-    kind = _kind(content)
-    header = kind.header_class
-    # Header and extensions alone: nibabel would copy the voxels.
-    begin = float(header(content[: header.sizeof_hdr].tobytes(), check=False)["vox_offset"])
-    return kind.from_bytes(content[: int(min(max(begin, header.sizeof_hdr + 4), len(content)))].tobytes()), content
+    if other is None:
+        content = read_unpacked(path, room)
+        if not len(content):
+            raise ImageError(path, "is empty", NEXT_STEP)
+        return read_nifti(content, trust_pixdim=trust_pixdim), content, True
+    first, second = (path, other) if _is_header(path) else (other, path)
+    start = read_unpacked(first)
+    content = read_unpacked(second, room)
+    if is_nifti(start):
+        return read_nifti(start, pair=True, trust_pixdim=trust_pixdim), content, False
+    return read_analyze(path, start, matrix_beside(path)), content, False
 
 
-def _kind(start: Bytes) -> type[nib.Nifti1Image]:
-    lengths = {int(start[:4].view(order)[0]) for order in ("<i4", ">i4")} if len(start) > 4 else set()
-    return nib.Nifti2Image if _SECOND in lengths else nib.Nifti1Image
+def _is_header(path: Path) -> bool:
+    return path.name.removesuffix(".gz").endswith(".hdr")
 
 
 def other_half(path: Path) -> Path | None:
@@ -189,16 +199,20 @@ def other_half(path: Path) -> Path | None:
     return path.with_name(f"{parts[1]}.{'img' if parts[2] == 'hdr' else 'hdr'}{parts[3]}")
 
 
+def matrix_beside(path: Path) -> Path:
+    """Return where SPM keeps the matrix of an Analyze pair."""
+    return path.with_name(path.name.removesuffix(".gz")[: -len(".img")] + ".mat")
+
+
 def read_shape(path: Path) -> tuple[int, ...]:
     """Return the shape that a file's header gives, reading little more than the header; empty if it is unreadable."""
     other = other_half(path)
     try:
-        start = read_start(other if other is not None and ".img" in path.suffixes else path, _SECOND)
-        header = _kind(start).header_class
-        return tuple(header(start[: header.sizeof_hdr].tobytes(), check=False).get_data_shape())
-    except _DAMAGE:
+        start = read_start(path if other is None or _is_header(path) else other, headers.LONGEST)
+    except (OSError, *UNPACKING_ERRORS):
         return ()
+    return headers.read_shape(start)
 
 
-def _mm(spacing: Sequence[float]) -> str:
+def _mm(spacing: Iterable[float]) -> str:
     return " x ".join(f"{value:g}" for value in spacing) + " mm"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import numpy.typing as npt
 from sixgig.cohorts.base import Adapter, Image2D, Item, Record, Rejection, Remark, Volume
 from sixgig.cohorts.faults import check_still_there, passing_fault
 from sixgig.cohorts.pictures import prepare_picture
+from sixgig.cohorts.planes import doubt_about_plane
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.volumes import prepare_volume
 from sixgig.errors import ImageError
+from sixgig.tables.planes import letter
 
 
 @dataclass
@@ -64,7 +66,8 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
     """Prepare all items of a subject, with one of them in memory at a time.
 
     An item that cannot be used costs that item, and the subject only when no item is left, or when its items are
-    frames: the features of one frame would not be comparable with those of both.
+    frames: the features of one frame would not be comparable with those of both. A doubt about geometry costs the item
+    where the recipe is strict, and is a remark where it is not.
 
     Returns:
         The subject; without rows when it is lost.
@@ -89,11 +92,16 @@ def _add_item(
     """Read and prepare one item; return why that is not possible, whatever the reason is."""
     try:
         found = adapter.read_item(record, item)
+        doubts = [*found.remarks, *(_about_plane(recipe, found) if isinstance(found, Volume) else ())]
+        if recipe.geometry == "strict":
+            for remark in doubts:
+                if remark.kind == "geometry":
+                    return Rejection(remark.file, record.subject_id, remark.text)
         if isinstance(found, Volume):
-            remarks = _add_volume(subject, record, recipe, item, found)
+            _add_volume(subject, record, recipe, item, found)
         else:
-            remarks = _add_image(subject, record, recipe, item, found)
-        subject.remarks += [replace(one, subject_id=one.subject_id or record.subject_id) for one in remarks]
+            doubts = [*_add_image(subject, record, recipe, item, found)]
+        subject.remarks += [replace(one, subject_id=one.subject_id or record.subject_id) for one in doubts]
     except ImageError as error:
         return _rejection(record, error.place, error.reason, error)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
@@ -115,19 +123,23 @@ def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rej
     passing = passing_fault(error) is not None
     if passing:
         check_still_there(record.root)
-    return Rejection(_relative(place, record.root), record.subject_id, reason, passing)
+    return Rejection(record.relative(place), record.subject_id, reason, passing)
 
 
-def _add_volume(
-    subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume
-) -> tuple[Remark, ...]:
-    slices, resampled = prepare_volume(volume, recipe)
-    for axial, partition, picture in slices:
-        place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": axial, "partition": partition}
-        subject.add(record, item, f"{volume.volume_id}_z{axial:03d}", volume.sources[0], picture, place)
-    if resampled is not None:
-        subject.volumes.append(resampled)
-    return volume.remarks
+def _about_plane(recipe: Recipe, volume: Volume) -> Iterator[Remark]:
+    doubt = doubt_about_plane(recipe.plane, volume.spacing)
+    if doubt is not None:
+        yield Remark("geometry", volume.sources[0], None, doubt)
+
+
+def _add_volume(subject: PreparedSubject, record: Record, recipe: Recipe, item: Item, volume: Volume) -> None:
+    prepared = prepare_volume(volume, recipe)
+    for number, partition, picture in prepared.slices:
+        place = {"volume_id": volume.volume_id, "frame": volume.frame, "slice": number, "partition": partition}
+        image_id = f"{volume.volume_id}_{letter(prepared.plane)}{number:03d}"
+        subject.add(record, item, image_id, volume.sources[0], picture, place)
+    if prepared.resampled is not None:
+        subject.volumes.append(prepared.resampled)
 
 
 def _add_image(
@@ -137,10 +149,3 @@ def _add_image(
     place = dict.fromkeys(("volume_id", "frame", "slice", "partition"))
     subject.add(record, item, image.image_id, image.source, picture, place)
     return remarks
-
-
-def _relative(place: str, root: Path) -> str:
-    try:
-        return str(Path(place).relative_to(root))
-    except ValueError:
-        return place

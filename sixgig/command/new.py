@@ -10,6 +10,7 @@ from sixgig.command.propose import GIVE_LABELS, Proposal, propose
 from sixgig.command.public_cohorts import find_public_cohort, is_public_cohort
 from sixgig.command.study_text import study_text
 from sixgig.errors import CohortError, ConfigError, ImageError
+from sixgig.tables.levels import labels_of
 
 #: Folds of the outer cross-validation; the first number that suits the smallest class is taken. Two folds need more.
 _FOLDS = (5, 4, 3)
@@ -53,7 +54,8 @@ def _look_at(source: Path, labels: Path | None) -> Findings:
         raise ConfigError(source, reason, "change to a folder outside your data, then run sixgig new again")
     proposal = propose(source, labels)
     records, adapter = proposal.discovery.records, proposal.adapter
-    classes = Counter(record.label for record in records if record.label is not None)
+    given = [label for _, label, _ in _labelled(proposal)]
+    classes = Counter(label for label in given if label is not None)
     if len(classes) < 2:
         names = ", ".join(classes) or "none"
         reason = f"holds {len(records)} subjects of {len(classes)} classes ({names}), and a study needs two classes"
@@ -66,16 +68,24 @@ def _look_at(source: Path, labels: Path | None) -> Findings:
         f"Classes: {', '.join(f'{name} ({count})' for name, count in sorted(classes.items()))}",
     ]
     findings = Findings(cohort_name(source), proposal.stanza, found, [*proposal.notes, adapter.subject_note])
-    unlabelled = len(records) - sum(classes.values())
+    unlabelled = given.count(None)
     if unlabelled:
-        findings.notes.append(
-            f"{unlabelled} subjects have no class: arms that learn see them, nothing is tested on them"
-        )
+        what = "images" if "labels_of" in proposal.stanza else "subjects"
+        findings.notes.append(f"{unlabelled} {what} have no class: arms that learn see them, nothing is tested on them")
     _add_rejections(proposal, findings)
     _add_first_item(proposal, findings)
     _add_splits(proposal, findings)
     findings.choose_positive(sorted(classes))
     return findings
+
+
+def _labelled(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
+    """Subject, class and official set of everything that has a class: subjects, or images with classes of their own."""
+    return [
+        (record.subject_id, record.label if record.label is not None else item.label, record.official)
+        for record in proposal.discovery.records
+        for item in (record.items if "labels_of" in proposal.stanza else record.items[:1])
+    ]
 
 
 def _add_rejections(proposal: Proposal, findings: Findings) -> None:
@@ -120,8 +130,7 @@ def _add_splits(proposal: Proposal, findings: Findings) -> None:
 
     from sixgig.evaluation.splits import make_splits
 
-    rows = [(record.subject_id, record.label, record.official) for record in proposal.discovery.records]
-    manifest = pd.DataFrame(rows, columns=["subject_id", "label", "official"])
+    manifest = pd.DataFrame(_labelled(proposal), columns=["subject_id", "label", "official"])
     held_out = bool((manifest["label"].notna() & (manifest["official"] == "test")).any())
     problem: CohortError | None = None
     for hold_out in (True, False) if held_out else (False,):
@@ -135,6 +144,7 @@ def _add_splits(proposal: Proposal, findings: Findings) -> None:
                     scope="inductive",
                     seed=0,
                     hold_out=hold_out,
+                    labels_of=labels_of(proposal.stanza),
                 )
             except CohortError as error:
                 problem = error

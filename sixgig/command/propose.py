@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sixgig.cohorts.base import Adapter, Discovery
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery
 from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.command import guesses
@@ -102,13 +102,29 @@ def _first_that_reads(source: Path, name: str, labels: Path | None) -> Proposal:
         ways = guess(name).options(load_adapter(name), source)  # type: ignore[union-attr]
     for options, notes in ways:
         stanza = {"adapter": name, "source": {"path": str(source)}, **options, **given}
-        adapter = open_adapter(stanza)
         try:
-            return Proposal(stanza, adapter, adapter.discover(source), notes)
+            return _with_labels_of_images(_discovered(stanza, source, notes), source)
         except CohortError as error:
             problem = problem or error
     assert problem is not None  # every adapter has at least one way to be opened
     raise problem
+
+
+def _discovered(stanza: dict[str, Any], source: Path, notes: list[str]) -> Proposal:
+    adapter = open_adapter(stanza)
+    return Proposal(stanza, adapter, adapter.discover(source), notes)
+
+
+def _with_labels_of_images(found: Proposal, source: Path) -> Proposal:
+    """Give each image its own class where subjects would be left out because their images are of several."""
+    lost = sum(KEEP_THE_LABELS in rejection.reason for rejection in found.discovery.rejections)
+    if not lost:
+        return found
+    note = (
+        f"{lost} subjects have images of several classes, so each image keeps its class (labels_of), and metrics count "
+        "images; `metrics_of: subject` counts subjects"
+    )
+    return _discovered({**found.stanza, "labels_of": "image"}, source, [*found.notes, note])
 
 
 def _rank(name: str) -> tuple[int, str]:

@@ -59,7 +59,7 @@ def global_terms(loss: str, volumes: int, partitions: int, reference_batching: b
     Args:
         loss: ``g_r``, ``g_d_minus`` or ``g_d``.
         volumes: V, at least 1.
-        partitions: S, equal parts of a volume's axial extent.
+        partitions: S, equal parts of a volume's slices.
         reference_batching: Whether g_d is batched as published.
 
     Raises:

@@ -25,7 +25,7 @@ class Pool(NamedTuple):
         row: int64 [n], row of ``images.npy``.
         subject: int64 [n].
         volume: int64 [n]; -1 for an image of no volume.
-        partition: int64 [n], equal axial part of the volume that holds the slice; -1 for none.
+        partition: int64 [n], equal part of the volume that holds the slice; -1 for none.
     """
 
     row: np.ndarray

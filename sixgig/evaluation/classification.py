@@ -53,7 +53,7 @@ def classify_features(
             found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
-            search = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
+            search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
             found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
             held_out = predict_held_out(*known, **search)
     _write(found, held_out, meter, predictions)

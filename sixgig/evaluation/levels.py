@@ -50,7 +50,7 @@ def at_level(predictions: pd.DataFrame, metrics_of: str, positive: str | None = 
         return PREDICTIONS.check(found.assign(**{name: scores[name] for name in columns}).reset_index(), "predictions")
     several = groups["label"].nunique()
     if (several > 1).any():
-        mixed = several.index[(several > 1).to_numpy().argmax()][1]
+        mixed = several.index[several > 1][0][1]
         raise TableError(
             "predictions",
             f"subject {mixed!r} has images of several of {len(classes)} classes",

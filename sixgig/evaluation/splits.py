@@ -244,7 +244,7 @@ def check_splits(splits: pd.DataFrame, manifest: pd.DataFrame, labels_of: str = 
     check_placement(checked)
     evaluation = checked[checked["role"] == EVALUATION]
     if labels_of == "image":
-        evaluation = evaluation.assign(label=[single_classes(label) for label in evaluation["label"]]).explode("label")
+        evaluation = evaluation.assign(label=evaluation["label"].map(single_classes)).explode("label")
     _check_folds(evaluation)
     order = checked["role"].map({role: place for place, role in enumerate(ROLES)})
     return (

@@ -9,6 +9,7 @@ import numpy as np
 from sixgig.figures import style
 from sixgig.figures.base import Kind
 from sixgig.results.study import Study
+from sixgig.tables.planes import CUTS
 from sixgig.words import titles
 from sixgig.words.language import tr
 
@@ -26,7 +27,6 @@ KIND = Kind(
     needs="pictures",
 )
 _STATES = {"original": "original", "masked": "masked input", "reconstruction": "reconstruction"}
-_PLANES = ("axial", "coronal", "sagittal")
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -47,6 +47,7 @@ def draw(study: Study, cohort: str) -> Figure:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))
     rows = [(pictures, item) for pictures in found for item in range(len(pictures["original_0"]))]
     most = max(map(_planes, found))
+    cuts = _cuts(study, cohort)
     # Volumes: one item, its planes side by side with the next item's; images: one item a column group.
     with style.style():
         figure = style.new_figure(1.25 * 3 * most, 0.5 + 1.45 * len(rows))
@@ -63,10 +64,16 @@ def draw(study: Study, cohort: str) -> Figure:
                     axes.set_yticks([])
                     if item == 0:
                         axes.set_title(tr(words), fontsize=8)
-                    if place == 0 and planes > 1:
-                        axes.set_ylabel(tr(_PLANES[plane]), fontsize=8)
+                    if place == 0 and planes > 1 and cuts:
+                        axes.set_ylabel(tr(cuts[plane]), fontsize=8)
         figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def _cuts(study: Study, cohort: str) -> tuple[str, ...]:
+    """Return the planes of a volume's three cuts; none where volumes of the cohort lie in several ways."""
+    planes = list(study.cohort_info(cohort).get("planes") or ["axial"])
+    return next((cuts for plane, cuts in CUTS.items() if [plane] == planes), ())
 
 
 def _planes(pictures: dict[str, np.ndarray]) -> int:

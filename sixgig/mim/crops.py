@@ -41,6 +41,7 @@ class Source(ABC):
     Attributes:
         crop: As given.
         channels: As given.
+        rows: Rows that are drawn from, ascending.
 
     Raises:
         ArmError: There are no rows, or an axis to flip does not exist.
@@ -55,10 +56,10 @@ class Source(ABC):
         seed: int,
         flips: Sequence[int],
     ) -> None:
-        self._array, self._rows = array, np.unique(np.asarray(rows, dtype=np.int64))
+        self._array, self.rows = array, np.unique(np.asarray(rows, dtype=np.int64))
         self.crop, self.channels = tuple(int(size) for size in crop), channels
         self._seed, self._flips = seed, tuple(sorted(set(flips)))
-        if not len(self._rows):
+        if not len(self.rows):
             raise ArmError(STANZA, "there is nothing to learn from or to measure on", "give both roles some subjects")
         if any(axis not in range(len(self.crop)) for axis in self._flips):
             names = ", ".join(str(axis) for axis in range(len(self.crop)))
@@ -92,7 +93,7 @@ class Source(ABC):
         return {
             "source": type(self).__name__,
             "array": [*self._array.shape[1:], str(self._array.dtype)],
-            "rows": hashlib.sha256(self._rows.tobytes()).hexdigest(),
+            "rows": hashlib.sha256(self.rows.tobytes()).hexdigest(),
             "crop": list(self.crop),
             "channels": self.channels,
             "seed": self._seed,
@@ -104,9 +105,9 @@ class Source(ABC):
         """Return one item [c, *crop], values in [0, 1], as a view where possible."""
 
     def _rows_at(self, positions: range) -> np.ndarray:
-        size = len(self._rows)
+        size = len(self.rows)
         epochs = range(positions.start // size, -(-positions.stop // size))
-        order = [_generator(self._seed, _ORDER, epoch).permutation(self._rows) for epoch in epochs]
+        order = [_generator(self._seed, _ORDER, epoch).permutation(self.rows) for epoch in epochs]
         first = epochs.start * size
         rows: np.ndarray = np.concatenate([*order, np.zeros(0, np.int64)])
         return rows[positions.start - first : positions.stop - first]

@@ -39,7 +39,9 @@ class Items(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """Middle slices of the three orthogonal planes (axial, coronal, sagittal), or whole images in 2D (one plane).
+    """Middle slices of the three orthogonal planes (axial, coronal, sagittal; for other slices see tables/planes.py).
+
+    Whole images in 2D (one plane).
 
     Attributes:
         original: One array per plane, float32 [n, c, rows, columns].

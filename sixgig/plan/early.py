@@ -89,6 +89,7 @@ def _check_weights(weights: Mapping[str, Any]) -> None:
 def _check_cohort(plan: Plan, study: Study, name: str) -> None:
     """Find the subjects of a cohort, and check that the study can be done with them."""
     from sixgig.cohorts.choosing import choose_subjects
+    from sixgig.cohorts.names import check_names, distinct_items
 
     section = f"cohorts.{name}"
     files = plan.inputs[name]
@@ -99,7 +100,9 @@ def _check_cohort(plan: Plan, study: Study, name: str) -> None:
         return
     stanza, config = plan.cohort_options(name), plan.config
     _check_losses(found, name, config["quarantine"]["max_fraction"])
-    records = choose_subjects(found.records, stanza, stanza.get("limit"), plan.seed, section)
+    distinct = distinct_items(found.records)
+    check_names(distinct, f"config key {section}.source")
+    records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
     _check_splits(plan, records, name, stanza)
 
 

@@ -108,6 +108,14 @@ class Plan:
         takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
+    def learned_file(self, cohort: str, arm: str) -> str:
+        """Return the array that a trained arm learns from."""
+        return next(iter(self.volumes_file(cohort, arm)), f"results/{self.study}/cohorts/{cohort}/images.npy")
+
+    def training_gate(self, cohort: str, arm: str) -> list[str]:
+        """Return the file that says that a trained arm has seen what it may see; none for other arms."""
+        return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
+
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
         found = get_arm(arm)
@@ -213,6 +221,12 @@ class Plan:
             return str(Path(table).with_suffix(".inventory.json"))
         return f"results/{self.study}/cohorts/{cohort}/inventory.json"
 
+    @property
+    def pretraining_fraction(self) -> float:
+        """Share of labelled subjects that are set aside for arms that learn; none when no arm does."""
+        learns = any(get_arm(name).learns for name in self.arms)
+        return float(self.config["evaluation"]["pretraining_fraction"]) if learns else 0.0
+
     def simulated(self, cohort: str) -> bool:
         """Whether sixgig wrote the cohort itself."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
@@ -287,7 +301,10 @@ class Plan:
     def figure_inputs(self, cohort: str) -> list[str]:
         """Return what the figures of one cohort show beside tables: its predictions, and what its training left."""
         suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")
-        return self.predictions("csv", cohort) + [file for name in suffixes for file in self.trainings(name, cohort)]
+        # cohort.json says in which planes the volumes lie that the pictures are of.
+        info = [f"results/{self.study}/cohorts/{cohort}/cohort.json"] if self.leaves_pictures else []
+        trainings = [file for name in suffixes for file in self.trainings(name, cohort)]
+        return self.predictions("csv", cohort) + trainings + info
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""

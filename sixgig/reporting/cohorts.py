@@ -8,7 +8,7 @@ from typing import Any, cast
 import pandas as pd
 
 from sixgig.evaluation.classes import positive_class
-from sixgig.reporting import contact_sheet, views
+from sixgig.reporting import contact_sheet, copies, views
 from sixgig.reporting.preview import preview
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
@@ -34,6 +34,7 @@ class CohortView:
     dimensions: int
     preview: str | None
     duplicates: TableView
+    near_copies: TableView
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -52,13 +53,22 @@ def describe(study: Study, cohort: str) -> CohortView:
         (tr("Dimensions"), f"{info.get('dimensions', numbers.MISSING)}D"),
         (tr("Subjects"), numbers.count(splits["subject_id"].nunique())),
         (tr("Images"), numbers.count(len(manifest))),
+        (tr("Copies"), copies.sentence(info.get("copies") or {})),
         (tr("Cross-validation"), _folds(evaluation)),
         (tr("Splits SHA-256"), study.splits_sha256(cohort)),
     ]
+    if not ((splits["role"] == "pretraining") & splits["label"].notna()).any():
+        facts.insert(-1, (tr("Pretraining"), tr("no subject with a class is set aside for it")))
     if study.labels_of(cohort) == "image":
         facts[4:4] = _of_images(study, cohort, info)
+    if info.get("n_unlabelled") or info.get("n_unmatched"):
+        facts.insert(3, (tr("Labels"), _labels(info)))
     if modalities:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
+    planes = dict(info.get("planes") or {})
+    if set(planes) - {"axial"}:
+        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), said))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
@@ -75,6 +85,18 @@ def describe(study: Study, cohort: str) -> CohortView:
         dimensions=int(info.get("dimensions") or 2),
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
+        near_copies=copies.across(cohort, study.leakage(cohort)),
+    )
+
+
+def _labels(info: dict[str, Any]) -> str:
+    """Say how many subjects have a class, and how many ids of a table of labels have no subject."""
+    without, unmatched = int(info.get("n_unlabelled") or 0), int(info.get("n_unmatched") or 0)
+    return tr(
+        "{labelled} subjects with a class, {unlabelled} without; {unmatched} of the table are not in the cohort",
+        labelled=numbers.count(int(info.get("n_subjects") or 0) - without),
+        unlabelled=numbers.count(without),
+        unmatched=numbers.count(unmatched),
     )
 
 
@@ -117,9 +139,10 @@ def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:
         for name, value in gate.items()
         if name not in ("passed", "cohort", "cost")
     ]
+    near = gate.get("near_copies_across")
     words = {
         True: tr("Leakage gate passed"),
-        False: tr("Leakage gate FAILED"),
+        False: copies.warning(len(near)) if near else tr("Leakage gate FAILED"),
         None: tr("Leakage gate: result not stated"),
     }
     passed = None if result is None else bool(result)

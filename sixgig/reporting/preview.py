@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sixgig.figures import style
 from sixgig.reporting.contact_sheet import examples
+from sixgig.tables.planes import CUTS, MARKS, plane_of
 from sixgig.words.language import tr
 
 _ROWS = 4
@@ -31,8 +32,8 @@ def preview(
 ) -> str | None:
     """Draw the sheet.
 
-    One row per subject, with subjects of all classes in turn. Volumes show each modality in the middle axial plane, and
-    the first modality in the middle coronal and sagittal planes; images show their channels where these differ. The
+    One row per subject, with subjects of all classes in turn. Volumes show each modality in the middle slice, and the
+    first modality in the middle of the two planes across the slices; images show their channels where these differ. The
     last row holds histograms of the shown pixels above 0.
 
     Args:
@@ -90,16 +91,23 @@ def _panels(
 ) -> list[tuple[str, NDArray[np.float32], str]]:
     """Return title, picture in [0, 1] and letters (top, bottom, left, right) of every panel of one subject."""
     modalities = [str(name) for name in info.get("modalities") or []]
-    marks = "APLR" if info.get("dimensions") == 3 else ""
+    plane = plane_of(str(manifest["image_id"].iloc[row]))
+    marks, marks_h, marks_w = MARKS[plane] if info.get("dimensions") == 3 else ("", "", "")
     if volumes is not None and len(volumes):
         place = list(dict.fromkeys(manifest["volume_id"])).index(manifest["volume_id"].iloc[row])
         volume = np.asarray(volumes[place], dtype=np.float32)
         depth, height, width, _ = (length // 2 for length in volume.shape)
         found = [(name, volume[depth, :, :, channel], marks) for channel, name in enumerate(modalities)]
         first = modalities[0] if modalities else ""
-        # Depth runs from bottom to top; pictures from top to bottom.
-        found.append((tr("{modality}, coronal", modality=first), volume[::-1, height, :, 0], "SILR"))
-        found.append((tr("{modality}, sagittal", modality=first), volume[::-1, :, width, 0], "SIAP"))
+        # Depth runs from bottom to top, from back to front or from left to right; pictures from top to bottom.
+        across = {
+            "axial": tr("{modality}, axial", modality=first),
+            "coronal": tr("{modality}, coronal", modality=first),
+            "sagittal": tr("{modality}, sagittal", modality=first),
+        }
+        _, cut_h, cut_w = CUTS[plane]
+        found.append((across[cut_h], volume[::-1, height, :, 0], marks_h))
+        found.append((across[cut_w], volume[::-1, :, width, 0], marks_w))
         return found
     image = np.asarray(images[row] / np.float32(255), dtype=np.float32)
     if len(modalities) in (2, 3):

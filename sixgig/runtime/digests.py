@@ -18,6 +18,11 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def row_sha256(row: Any) -> str:
+    """Return the sha256 of a row of an array as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(row.tobytes()).hexdigest()
+
+
 def settings_digest(settings: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits that stand for JSON-like settings, whatever the order of their keys."""
     text = json.dumps(settings, sort_keys=True, default=str)

@@ -74,8 +74,10 @@ def clustered_mcnemar(
         raise ValueError(f"McNemar's test pairs images, got shapes {right_a.shape}, {right_b.shape}, {subjects.shape}")
     _, members = np.unique(subjects, return_inverse=True)
     differences = np.bincount(members, right_a.astype(int) - right_b.astype(int)).astype(np.intp)
-    counts = (right_a & right_b, right_a & ~right_b, right_b & ~right_a, ~right_a & ~right_b)
-    return McNemarTest(*(int(found.sum()) for found in counts), p_value=sign_flip_p_value(differences))
+    both, only_a, only_b = right_a & right_b, right_a & ~right_b, right_b & ~right_a
+    neither = ~(right_a | right_b)
+    counts = [int(found.sum()) for found in (both, only_a, only_b, neither)]
+    return McNemarTest(counts[0], counts[1], counts[2], counts[3], sign_flip_p_value(differences))
 
 
 def sign_flip_p_value(differences: NDArray[np.intp]) -> float:

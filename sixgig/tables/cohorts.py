@@ -21,10 +21,16 @@ MANIFEST = Table(
         Column(
             "slice",
             "integer",
-            "axial index in the volume in RAS orientation, from 0; empty for 2D cohorts",
+            "index in the volume in RAS orientation, from 0, along the axis that image_id names: z (axial slices), y "
+            "(coronal) or x (sagittal); empty for 2D cohorts",
             required=False,
         ),
-        Column("partition", "integer", "equal axial partition, from 0 at the bottom; empty for 2D", required=False),
+        Column(
+            "partition",
+            "integer",
+            "equal part of the slices, from 0 at the first; empty for 2D",
+            required=False,
+        ),
         Column("source", "string", "input file, relative to the cohort's folder"),
         Column(
             "official",
@@ -61,6 +67,32 @@ QUARANTINE = Table(
         Column("file", "string", "input file, relative to the cohort's folder"),
         Column("subject_id", "string", "subject (patient)", required=False),
         Column("reason", "string", "why the input cannot be used"),
+    ),
+)
+
+COPIES = Table(
+    "copies.csv",
+    "images of different subjects that are copies of each other (volumes, in cohorts of volumes), and what was done",
+    (
+        Column("image_id", "string", "the image, or the volume_id of a volume"),
+        Column("subject_id", "string", "subject (patient) before anything was done"),
+        Column("label", "string", "class that the image came with; empty when unknown", required=False),
+        Column("official", "string", "training or test where the cohort's authors published sets", required=False),
+        Column(
+            "group",
+            "integer",
+            "copies of one picture, counted from 1; empty for what goes with a subject that is left out",
+            required=False,
+        ),
+        Column("copy_of", "string", "earlier image that it is most like; empty for the first", required=False),
+        Column("kind", "string", "identical (same pixels) or near", required=False),
+        Column("orientation", "string", "how copy_of has to be turned to lie as this image does", required=False),
+        Column("r", "number", "correlation with copy_of in that orientation", required=False),
+        Column(
+            "action",
+            "string",
+            "none, kept, dropped, dropped: contradictory labels, or the subject that the image is now of",
+        ),
     ),
 )
 

@@ -14,3 +14,13 @@ TRAINING = Table(
         Column("learning_rate", "number", "learning rate of the step"),
     ),
 )
+
+SEEN = Table(
+    "seen.csv",
+    "what an arm learned from, by content",
+    (
+        Column("array", "string", "images or volumes: the file of the cohort that was read"),
+        Column("row", "integer", "row of that file"),
+        Column("sha256", "string", "sha256 of the row's content"),
+    ),
+)

@@ -46,7 +46,7 @@ def pretrain(job: PretrainJob) -> Trained:
     history = facts.pop("history")
     facts |= {"fallbacks": [*fallbacks, *facts["fallbacks"]], "settings": training.settings.as_dict()}
     facts["batch_size_used"] = training.settings.batch_size
-    return Trained(network.state_dict(), facts, history, folder)
+    return Trained(network.state_dict(), facts, history, folder, rows=training.pretraining.row.tolist())
 
 
 def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]:

@@ -90,7 +90,10 @@ def pretrain(job: PretrainJob) -> Trained:
     facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
     history = facts.pop("history")
     state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
-    return Trained(state, facts, history, folder, _pictures(trained, measure_on, settings))
+    shown = _pictures(trained, measure_on, settings)
+    return Trained(
+        state, facts, history, folder, shown, "images" if volumes is None else "volumes", train_on.rows.tolist()
+    )
 
 
 def load_volume_encoder(weights: Path, described: Mapping[str, Any]) -> TokenEncoder:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from sixgig.cohorts import labels, patterns
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts.faults import passing_fault
 from sixgig.cohorts.nifti import find_nifti, read_channels, read_frame
@@ -34,7 +35,7 @@ class AcdcAdapter(Adapter):
     known_modalities = ("cine",)
     # The short-axis stack is planned around the heart, so it lies near the centre of every slice.
     crop_mm = 150.0
-    option_keys = ("frames",)
+    option_keys = ("frames", *labels.KEYS, *patterns.KEYS)
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(modalities, options)
@@ -51,12 +52,25 @@ class AcdcAdapter(Adapter):
             return [f"no patient folder in {root} holds Info.cfg (frames and group)"]
         return []
 
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the Info.cfg of every patient."""
+        return [path for folder in _subject_folders(root) if (path := folder / "Info.cfg").is_file()]
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        reason = super().why_not_read(file)
+        if reason is None and "_gt." in file:
+            return "a segmentation, which is never opened"
+        frame = "a frame or a cine that is not needed" if re.search(r"patient\d+_(4d|frame\d+)\.nii", file) else None
+        return reason or frame
+
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""
         self.require(root)
         found = Discovery()
         seen: set[str] = set()
-        for folder in _subject_folders(root):
+        folders = [one for one in _subject_folders(root) if self.patterns.takes(one.relative_to(root).as_posix())]
+        for folder in folders:
             result = self._subject(root, folder)
             if folder.name in seen:
                 result = Rejection(
@@ -74,8 +88,12 @@ class AcdcAdapter(Adapter):
         (source,) = item.files.values()
         file, _, number = source.partition(_FRAME_OF)
         path = record.root / file
-        array, spacing = read_frame(path, int(number) - 1) if number else read_channels([path])
-        return Volume(array, spacing, item.item_id, item.frame, (file,))
+        # The released files carry an sform of unit scale beside the true pixdim.
+        if number:
+            found = read_frame(path, int(number) - 1, trust_pixdim=True)
+        else:
+            found = read_channels([path], trust_pixdim=True)
+        return found.volume(record, item, (file,))
 
     def _subject(self, root: Path, folder: Path) -> Record | Rejection:
         subject_id, config = folder.name, folder / "Info.cfg"
@@ -88,7 +106,7 @@ class AcdcAdapter(Adapter):
         except (OSError, UnicodeDecodeError) as error:
             file, passing = str(config.relative_to(root)), passing_fault(error) is not None and config.exists()
             return Rejection(file, subject_id, f"cannot be read: {error.__class__.__name__}", passing)
-        group = values.get("Group") or None
+        group = labels.ClassCells.of(self.options).read(values.get("Group", ""))
         if group is not None and group not in _GROUPS:
             return reject(config, f"Group is {group!r}, not one of {', '.join(_GROUPS)}")
         items = []

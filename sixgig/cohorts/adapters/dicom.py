@@ -1,198 +1,132 @@
-"""DICOM series: one volume for each, found below a folder by their headers, read with pydicom."""
+"""DICOM: series below a folder, one volume each, or pictures, one file each; found by their headers."""
 
 from __future__ import annotations
 
-import logging
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
-import numpy as np
-import numpy.typing as npt
+from sixgig.cohorts import labels as tables
+from sixgig.cohorts import patterns
+from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Remark, Volume
+from sixgig.cohorts.dicom.choosing import ASK, WAYS
+from sixgig.cohorts.dicom.files import files_below, looks_like_dicom
+from sixgig.cohorts.dicom.folder import scan
+from sixgig.cohorts.dicom.grids import on_one_grid
+from sixgig.cohorts.dicom.items import channels, check_selection, files_of_channel, pictures, volumes
+from sixgig.cohorts.dicom.picture import read_dicom_picture
+from sixgig.cohorts.dicom.selecting import Selection
+from sixgig.cohorts.dicom.subjects import Subjects
+from sixgig.cohorts.dicom.volume import read_stack, remarks_of
+from sixgig.errors import ConfigError
 
-from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
-from sixgig.cohorts.csv_rows import check_overlap, label_table
-from sixgig.errors import ImageError
-
-_FEWEST_SLICES = 4
-#: Slices are evenly spaced when no gap differs from the median by more than this part of it.
-_UNEVEN = 0.1
-_TAGS = (
-    "SOPClassUID", "PatientID", "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
-    "Rows", "Columns", "SeriesDescription", "NumberOfFrames", "SamplesPerPixel", "InstanceNumber",
-)  # fmt: skip
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """What a file's header says."""
-
-    path: Path
-    subject_id: str
-    series: str
-    problem: str | None
+_ONE = "image"
 
 
 class DicomAdapter(Adapter):
-    """One subject is one ``PatientID`` (where empty: the file's folder); each of its series is a volume.
+    """One subject is one ``PatientID``, unless ``subject`` or ``subject_pattern`` says otherwise.
 
-    A series needs four slices, so that scouts are left out. Labels come from the ``labels`` table of the stanza.
+    Volumes: each series that ``select`` leaves is one, when it has four slices or more, is no localizer, projection or
+    screen capture, and ``series`` takes it. Pictures, with ``dimensions: 2``: each file is one. Labels come from the
+    ``labels`` table of the stanza.
     """
 
     name = "dicom"
     title = "DICOM series"
-    dimensions = 3
-    subject_note = "subject-level split: one subject is one PatientID"
+    option_keys = (
+        "labels",
+        "select",
+        "series",
+        "subject",
+        "subject_pattern",
+        "dimensions",
+        *tables.KEYS,
+        *patterns.KEYS,
+    )
     layout = "a folder with DICOM files, in any folders below it"
-    known_modalities = ("image",)
-    option_keys = ("labels",)
+    subject_note = "subject-level split: one subject is one PatientID"
     opens_files = True
     pseudonyms = True
 
+    def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
+        given = dict(options or {})
+        self.dimensions = cast(Literal[2, 3], given.get("dimensions", 3))
+        self._series = given.get("series", ASK)
+        self._roles: dict[str, Selection] = {}
+        if isinstance(self._series, Mapping):
+            self._roles = {str(role): Selection(asked, "series") for role, asked in self._series.items()}
+        elif self._series not in WAYS:
+            raise ConfigError(
+                "series", f"is {self._series!r}", f"write {', '.join(WAYS)}, or a series for each channel"
+            )
+        if self.dimensions == 2:
+            if "series" in given:
+                raise ConfigError("series", "is about volumes, and dimensions is 2", "remove one of the two")
+        else:
+            self.known_modalities = tuple(self._roles) or (_ONE,)
+        self._select = Selection(given.get("select"), "select")
+        self._subjects = Subjects(given)
+        self.subject_note = self._subjects.note
+        super().__init__(modalities, given)
+
     def missing(self, root: Path) -> list[str]:
-        """Say, in sentences, what ``root`` lacks to be a cohort of DICOM series."""
+        """Say, in sentences, what ``root`` lacks to be a cohort of DICOM files."""
         if not root.is_dir():
             return [f"{root} does not exist or is not a folder"]
-        if not any(_is_dicom(path) for path in _files(root)):
+        if not any(_is_dicom(path) for path in files_below(root)):
             return [f"{root} holds no DICOM file"]
         return []
 
     def discover(self, root: Path) -> Discovery:
-        """List the subjects below ``root`` without reading images."""
+        """List the subjects below ``root`` by the headers of their files.
+
+        Raises:
+            CohortError: An id stands for several patients, nothing is selected, or it is not clear which series is the
+                image.
+        """
         self.require(root)
-        found = Discovery()
-        series: dict[tuple[str, str], list[_Slice]] = defaultdict(list)
-        for path in _files(root):
-            if not _is_dicom(path):
-                continue
-            header = _header(path, root)
-            if header.problem is not None:
-                found.rejections.append(Rejection(str(path.relative_to(root)), None, header.problem))
-            else:
-                series[header.subject_id, header.series].append(header)
-        items: dict[str, list[Item]] = defaultdict(list)
-        for (subject_id, _), slices in sorted(series.items()):
-            first = str(slices[0].path.relative_to(root))
-            if len(slices) < _FEWEST_SLICES:
-                reason = f"its series has {len(slices)} of the {_FEWEST_SLICES} slices that a volume needs"
-                found.rejections.append(Rejection(first, None, reason))
-                continue
-            number = len(items[subject_id]) + 1
-            files = {str(place): str(one.path.relative_to(root)) for place, one in enumerate(slices)}
-            items[subject_id].append(Item(f"{subject_id}_{number}", files))
-        labels = label_table(self.options)
-        if labels is not None:
-            check_overlap(labels, list(items), self.options["labels"]["file"])
-        for subject_id, own in sorted(items.items()):
-            if own:
-                found.records.append(Record(root, subject_id, (labels or {}).get(subject_id), tuple(own)))
-        return found
+        wanted = [*self._subjects.wanted, *self._select.wanted]
+        tags = [*wanted, *(tag for role in self._roles.values() for tag in role.wanted)]
+        folder = scan(root, self._subjects, tags, self.patterns)
+        doubts = self._subjects.check(folder.images, root, self.dimensions)
+        check_selection(folder.images, self._select, root)
+        if self.dimensions == 2:
+            found = pictures(folder.images, self._select, _ONE)
+        elif self._roles:
+            found = channels(folder.images, self._select, {role: self._roles[role] for role in self.modalities}, root)
+        else:
+            found = volumes(folder.images, self._select, self._series, root)
+        rejections, remarks = [*folder.rejections, *found.rejections], [*folder.remarks, *doubts, *found.remarks]
+        discovery = Discovery([], rejections, remarks)
+        names = {*found.items, *(one.subject_id for one in rejections if one.subject_id)}
+        labels = tables.subject_labels(self.options, sorted(names), discovery) or {}
+        discovery.records.extend(
+            Record(root, subject, labels.get(subject), own) for subject, own in sorted(found.items.items())
+        )
+        return discovery
 
-    def read_item(self, record: Record, item: Item) -> Volume:
-        """Read one item of a subject."""
-        sources = tuple(item.files.values())
-        array, spacing = _read_series([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, (sources[0],))
-
-
-def _files(root: Path) -> Iterator[Path]:
-    yield from (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    def read_item(self, record: Record, item: Item) -> Volume | Image2D:
+        """Read one volume, or one picture."""
+        if self.dimensions == 2:
+            source = item.files[_ONE]
+            return read_dicom_picture(record.root / source, source, item.item_id, record.subject_id)
+        files = [files_of_channel(item.files, role if self._roles else "") for role in self.modalities]
+        sources = tuple(next(iter(own.values())) for own in files)
+        read = [read_stack(record.root, own) for own in files]
+        array, said = on_one_grid(read)
+        remarks = [
+            *(remark for one, source in zip(read, sources, strict=True) for remark in remarks_of(one, source, record)),
+            *(Remark("geometry", sources[channel], record.subject_id, text) for channel, text in said),
+        ]
+        window = read[0].window if len(read) == 1 else None
+        return Volume(array, read[0].grid.spacing, item.item_id, item.frame, sources, tuple(remarks), window)
 
 
 def _is_dicom(path: Path) -> bool:
     try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
+        return looks_like_dicom(path)
+    except OSError:  # said of this file when it is looked at
         return False
-
-
-def _header(path: Path, root: Path) -> _Slice:
-    import pydicom
-
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-    except Exception as error:  # pydicom raises whatever its parser stumbles over
-        return _Slice(path, "", "", f"is damaged: {error or type(error).__name__}")
-    problem = None
-    if "Rows" not in header:
-        problem = "is not an image"
-    elif int(header.get("NumberOfFrames") or 1) > 1:
-        problem = "holds several frames in one file, which this adapter does not read"
-    elif int(header.get("SamplesPerPixel") or 1) != 1:
-        problem = "is in colour"
-    elif any(header.get(tag) is None for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")):
-        problem = "has no position, orientation or pixel spacing"
-    subject = str(header.get("PatientID") or "").strip() or path.parent.relative_to(root).as_posix()
-    return _Slice(path, subject, str(header.get("SeriesInstanceUID") or path.parent), problem)
-
-
-def _read_series(paths: list[Path]) -> tuple[npt.NDArray[np.float32], tuple[float, float, float]]:
-    """Read the slices of a series as float32 [X, Y, Z, 1] in RAS orientation, and the voxel size in mm.
-
-    DICOM's axes are left, posterior, superior; a slice's rows and columns are turned to the nearest axes of the body.
-
-    Raises:
-        ImageError: A slice cannot be decoded, or the slices do not make one evenly spaced volume.
-    """
-    slices = [_pixels(path) for path in paths]
-    first, place = slices[0][0], paths[0]
-    directions = np.asarray(first.ImageOrientationPatient, dtype=float).reshape(2, 3)
-    normal = np.cross(directions[0], directions[1])
-    for header, pixels in slices[1:]:
-        same = np.allclose(np.asarray(header.ImageOrientationPatient, dtype=float).reshape(2, 3), directions, atol=1e-3)
-        if not same or pixels.shape != slices[0][1].shape:
-            raise ImageError(place, "its series holds slices of several sizes or directions", "split the series")
-    heights = np.array([float(np.dot(normal, header.ImagePositionPatient)) for header, _ in slices])
-    order = np.argsort(heights, kind="stable")
-    gaps = np.diff(heights[order])
-    gap = float(np.median(gaps))
-    if not gap > 0 or np.abs(gaps - gap).max() > _UNEVEN * gap:
-        raise ImageError(
-            place,
-            f"its series has slices {gaps.min():.2f} to {gaps.max():.2f} mm apart: some are missing or present twice",
-            "restore the missing slices, or remove the second copies",
-        )
-    row_mm, column_mm = (float(value) for value in first.PixelSpacing)
-    stack = np.stack([slices[index][1] for index in order], axis=-1)  # rows, columns, slices
-    # Axis 0 of the stack runs along the second direction cosine (down a column), axis 1 along the first.
-    axes = np.stack([directions[1], directions[0], normal])
-    lengths = np.array([row_mm, column_mm, gap])
-    body = np.abs(axes).argmax(axis=1)
-    if sorted(body) != [0, 1, 2]:
-        raise ImageError(
-            place, "its slices are too oblique to be turned to the axes of the body", "resample the series"
-        )
-    to_ras = np.array([-1.0, -1.0, 1.0])
-    for axis in range(3):
-        if axes[axis, body[axis]] * to_ras[body[axis]] < 0:
-            stack = np.flip(stack, axis)
-    turned = np.transpose(stack, np.argsort(body))
-    spacing = lengths[np.argsort(body)]
-    array = np.asfortranarray(turned[..., None], dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise ImageError(place, "holds NaN or infinite voxels", "restore the series")
-    if array.min() == array.max():
-        raise ImageError(place, f"is constant: every voxel is {array.flat[0]:g}", "restore the series")
-    return array, (float(spacing[0]), float(spacing[1]), float(spacing[2]))
-
-
-def _pixels(path: Path) -> tuple[Any, npt.NDArray[np.float32]]:
-    import pydicom
-
-    try:
-        header = pydicom.dcmread(path)
-        pixels = header.pixel_array.astype(np.float32)
-    except Exception as error:  # a missing decoder, damaged data: whatever it is, this file cannot be used
-        raise ImageError(
-            path, f"cannot be decoded: {error or type(error).__name__}", "store it uncompressed"
-        ) from error
-    pixels *= np.float32(header.get("RescaleSlope") or 1)
-    pixels += np.float32(header.get("RescaleIntercept") or 0)
-    return header, pixels
 
 
 ADAPTER = DicomAdapter

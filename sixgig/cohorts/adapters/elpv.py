@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-import zlib
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Rejection
 from sixgig.cohorts.images import decode_image
+from sixgig.cohorts.npz_rows import ZIP_ERRORS
 from sixgig.errors import CohortError, ImageError
 
 _LABELS = "data/labels.csv"
@@ -48,8 +48,11 @@ class ElpvAdapter(Adapter):
             return [f"{root} does not exist"]
         if not root.is_file() or not zipfile.is_zipfile(root):
             return [f"{root} is not a wheel (a zip file)"]
-        if self._labels_member(root) is None:
-            return [f"{root} holds no {_LABELS}"]
+        try:
+            if self._labels_member(root) is None:
+                return [f"{root} holds no {_LABELS}"]
+        except ZIP_ERRORS as error:
+            return [f"{root} is a damaged wheel: {error}"]
         return []
 
     def discover(self, root: Path) -> Discovery:
@@ -61,7 +64,7 @@ class ElpvAdapter(Adapter):
         folder = PurePosixPath(labels).parent
         try:
             lines = archive.read(labels).decode("utf-8").splitlines()
-        except (OSError, zipfile.BadZipFile, zlib.error, UnicodeDecodeError) as error:
+        except ZIP_ERRORS as error:
             raise CohortError(f"{root}:{labels}", f"cannot be read: {error}", "download the wheel again") from error
         members = set(archive.namelist())
         found = Discovery()
@@ -88,7 +91,7 @@ class ElpvAdapter(Adapter):
         (member,) = item.files.values()
         try:
             data = archive.read(member)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except ZIP_ERRORS as error:
             raise ImageError(member, f"cannot be read from the wheel: {error}", "download the wheel again") from error
         decoded = decode_image(io.BytesIO(data), member)
         return Image2D(decoded.array, item.item_id, member, decoded.remarks(member))

@@ -1,4 +1,4 @@
-"""MedMNIST v2 and MedMNIST+: the official ``.npz`` files, 2D and 3D, of every size.
+"""MedMNIST v2 and MedMNIST+: the official ``.npz`` files, 2D and 3D, of every size, and files made like them.
 
 Yang et al., "MedMNIST v2 - A large-scale lightweight benchmark for 2D and 3D biomedical image classification",
 Scientific Data 2023. The files carry no patient ids, so that splits are by image.
@@ -6,23 +6,21 @@ Scientific Data 2023. The files carry no patient ids, so that splits are by imag
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Volume
+from sixgig.cohorts import labels as tables
+from sixgig.cohorts.base import Adapter, Discovery, Image2D, Item, Record, Remark, Volume
+from sixgig.cohorts.npz_rows import AGAIN, Rows, array_names, read_array, read_row
 from sixgig.errors import CohortError, ImageError
 
 _SETS: dict[str, Literal["training", "test"]] = {"train": "training", "val": "training", "test": "test"}
-_AGAIN = "download the file again"
 _ORGANS = (
     "bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right", "liver", "lung-left", "lung-right",
     "pancreas", "spleen",
@@ -68,13 +66,15 @@ CLASSES: dict[str, tuple[str, ...]] = {
 class MedMnistAdapter(Adapter):
     """One data set of MedMNIST. Its test set is official; training and validation set count as training.
 
-    ``dimensions`` of the stanza says whether the file holds images (2, the default) or volumes (3).
+    ``dimensions`` of the stanza says whether the file holds images (2, the default) or volumes (3). A file of one's own
+    may lack the validation or the test set, may hold an axis of length 1 for the grey channel, and its labels may be
+    floating-point numbers or names.
     """
 
     name = "medmnist"
     title = "MedMNIST"
     subject_note = "image-level split: MedMNIST carries no patient ids, and images of one patient may be in two folds"
-    option_keys = ("dimensions",)
+    option_keys = ("dimensions", *tables.KEYS)
     layout = "an official .npz file of MedMNIST, such as pneumoniamnist_224.npz, or a folder that holds one"
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
@@ -92,10 +92,12 @@ class MedMnistAdapter(Adapter):
             return [f"{root} is not an .npz file and does not hold exactly one"]
         if not zipfile.is_zipfile(path):
             return [f"{path} is damaged: it is not an .npz (zip) file"]
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-        wanted = [f"{part}_{kind}.npy" for part in _SETS for kind in ("images", "labels")]
-        lacking = [name for name in wanted if name not in names]
+        try:
+            names = set(array_names(path))
+        except CohortError as error:
+            return [f"{path} {error.reason}"]
+        wanted = [f"{part}_{kind}" for part in _sets(names) for kind in ("images", "labels")]
+        lacking = [f"{name}.npy" for name in wanted if name not in names]
         return [f"{path} lacks {', '.join(lacking)}"] if lacking else []
 
     def discover(self, root: Path) -> Discovery:
@@ -103,38 +105,69 @@ class MedMnistAdapter(Adapter):
         self.require(root)
         path = _npz(root)
         assert path is not None  # require() looked for it
-        names = class_names(path)
+        names = array_names(path)
         found = Discovery()
-        for part, official in _SETS.items():
-            with _Rows(path, f"{part}_images.npy") as rows:
+        numbers = {part: _labels(path, part) for part in _sets(names)}
+        classes = self._classes(path, numbers, found)
+        for part, official in _sets(names).items():
+            with Rows(path, f"{part}_images") as rows:
                 shape, dtype = rows.shape, rows.dtype
-            dimensions = 3 if len(shape) == 4 and shape[-1] not in (1, 3) else 2
-            if dtype != np.uint8 or len(shape) not in (3, 4):
-                raise CohortError(path, f"{part}_images is {dtype} {list(shape)}, not uint8 images", _AGAIN)
+            dimensions = _dimensions(path, f"{part}_images", shape, dtype)
             if dimensions != self.dimensions:
                 raise CohortError(path, f"holds {dimensions}D images", f"set `dimensions: {dimensions}` in its stanza")
-            labels = _labels(path, part)
-            if len(labels) != shape[0]:
-                raise CohortError(path, f"has {shape[0]} {part} images and {len(labels)} labels", _AGAIN)
-            for index, value in enumerate(labels):
+            if len(numbers[part]) != shape[0]:
+                raise CohortError(path, f"has {shape[0]} {part} images and {len(numbers[part])} labels", AGAIN)
+            for index, value in enumerate(numbers[part]):
                 subject_id = f"{part}_{index:06d}"
-                label = names[value] if value < len(names) else f"class {value}"
                 item = Item(subject_id, {"image": f"{part}_images.npy/{index}"})
-                found.records.append(Record(path, subject_id, label, (item,), official))
+                found.records.append(Record(path, subject_id, classes[value], (item,), official))
+        read = {f"{part}_{kind}" for part in numbers for kind in ("images", "labels")}
+        found.remarks.extend(
+            Remark("not read", f"{path.name}:{name}", None, "an array that is not read")
+            for name in names
+            if name not in read
+        )
         return found
 
     def read_item(self, record: Record, item: Item) -> Image2D | Volume:
-        """Read one item of a subject."""
+        """Read one image or volume."""
         source = item.files["image"]
         member, _, index = source.partition("/")
-        array = _row(record.root, member, int(index))
+        array = _without_channel(read_row(record.root, member.removesuffix(".npy"), int(index)))
         if array.min() == array.max():
             raise ImageError(source, f"is constant: every pixel is {int(array.flat[0])}", "leave it out")
         if self.dimensions == 2:
-            return Image2D(array[..., 0] if array.shape[-1] == 1 else array, item.item_id, source)
+            return Image2D(array, item.item_id, source)
         # Depth, row, column to right, anterior, superior, so that a slice looks as it is stored in the file.
         volume = np.asfortranarray(array.transpose(2, 1, 0)[:, ::-1, :, None], dtype=np.float32)
         return Volume(volume, (1.0, 1.0, 1.0), item.item_id, None, (source,))
+
+    def _classes(
+        self, path: Path, labels: Mapping[str, list[int | str | None]], found: Discovery
+    ) -> dict[int | str | None, str | None]:
+        """Return value in the file -> class.
+
+        Raises:
+            CohortError: Some labels are numbers and others text, or two names look alike.
+        """
+        values = {value for own in labels.values() for value in own if value is not None}
+        numbers = sorted(value for value in values if isinstance(value, int))
+        texts = sorted(value for value in values if isinstance(value, str))
+        if numbers and texts:
+            raise CohortError(
+                path, f"has labels that are numbers ({numbers[0]}) and text ({texts[0]!r})", "use one of them"
+            )
+        cells = tables.ClassCells.of(self.options)
+        cells.check(path, ((text, "labels") for text in texts if cells.read(text) is not None))
+        classes: dict[int | str | None, str | None] = {None: None, **{text: cells.read(text) for text in texts}}
+        published = class_names(path)
+        if numbers and published and numbers[-1] >= len(published):
+            text = (
+                f"has a class {numbers[-1]}, which the data set of that name does not have: classes are named by number"
+            )
+            found.remarks.append(Remark("label", path.name, None, text))
+            published = ()
+        return classes | {number: published[number] if published else f"class {number}" for number in numbers}
 
 
 def class_names(path: Path) -> tuple[str, ...]:
@@ -149,78 +182,71 @@ def _npz(root: Path) -> Path | None:
     return files[0] if len(files) == 1 else None
 
 
-def _labels(path: Path, part: str) -> list[int]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            labels = np.lib.format.read_array(io.BytesIO(archive.read(f"{part}_labels.npy")), allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise CohortError(path, f"{part}_labels cannot be read: {error}", _AGAIN) from error
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise CohortError(
-            path,
-            f"gives each image {labels.shape[1]} labels at once",
-            "use a data set with one class per image (all of MedMNIST but chestmnist)",
-        )
-    if labels.dtype.kind not in "iu" or (labels.size and labels.min() < 0):
-        raise CohortError(path, f"{part}_labels are {labels.dtype}, not class numbers", _AGAIN)
-    return [int(value) for value in labels.ravel()]
+def _sets(names: Sequence[str] | set[str]) -> dict[str, Literal["training", "test"]]:
+    """Return the sets of a file: the training set always, the others where one of their arrays is there."""
+    there = {name.rpartition("_")[0] for name in names if name.endswith(("_images", "_labels"))}
+    return {part: official for part, official in _SETS.items() if part == "train" or part in there}
 
 
-class _Rows:
-    """The rows of an array inside an ``.npz``, read one by one, so that no array is ever in memory as a whole."""
+def _dimensions(path: Path, name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """Return whether rows are images (2) or volumes (3).
 
-    def __init__(self, path: Path, member: str) -> None:
-        self._path, self._member = path, member
-        try:
-            self._archive = zipfile.ZipFile(path)
-            self._stream: IO[bytes] = self._archive.open(member)
-            version = np.lib.format.read_magic(self._stream)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            self.shape, fortran, self.dtype = read(self._stream)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise CohortError(path, f"{member} cannot be read: {error}", _AGAIN) from error
-        if fortran:
-            raise CohortError(path, f"{member} is stored column by column", _AGAIN)
-        self.next = 0
+    Raises:
+        CohortError: They are neither.
+    """
 
-    def read(self, index: int) -> npt.NDArray[np.uint8]:
-        """Return a row that is not before the last one."""
-        length = int(np.prod(self.shape[1:]))
-        try:
-            for _ in range(self.next, index):
-                self._take(length)
-            data = self._take(length)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ImageError(f"{self._member}/{index}", f"cannot be read: {error}", _AGAIN) from error
-        self.next = index + 1
-        return np.frombuffer(data, dtype=np.uint8).reshape(self.shape[1:])
+    def refuse(what: str, next_step: str) -> CohortError:
+        return CohortError(path, f"{name} is {dtype} {list(shape)}, {what}", next_step)
 
-    def _take(self, length: int) -> bytes:
-        data = self._stream.read(length)
-        if len(data) < length:
-            raise EOFError("the file ends early")
-        return data
-
-    def __enter__(self) -> _Rows:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
-        self._archive.close()
+    row = shape[1:]
+    if dtype != np.uint8 or len(row) not in (2, 3, 4) or 0 in row:
+        raise refuse("not uint8 images", "store images as uint8 [N, H, W] or [N, H, W, 3], volumes as [N, D, H, W]")
+    if len(row) == 4:
+        if 1 not in (row[0], row[-1]):
+            raise refuse("volumes of several channels", "store volumes of one channel, uint8 [N, D, H, W]")
+        return 3
+    if len(row) == 3 and row[0] == 3 and row[-1] != 3:
+        raise refuse("images with the channels first", "move them: array.transpose(0, 2, 3, 1)")
+    if len(row) == 3 and row[-1] in (2, 4) and row[0] != row[-1]:
+        raise refuse(f"images of {row[-1]} channels", "store grey [N, H, W] or RGB [N, H, W, 3]")
+    return 2 if len(row) == 2 or row[-1] in (1, 3) or row[0] == 1 else 3
 
 
-@lru_cache(maxsize=3)
-def _open_rows(path: Path, member: str, modified: int) -> list[_Rows]:
-    """One open stream per process and set, in a list of one so that it can be replaced."""
-    del modified  # part of the key, so that a replaced file is opened again
-    return [_Rows(path, member)]
+def _without_channel(row: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Drop an axis of length 1 that stands for the grey channel."""
+    if row.ndim > 2 and row.shape[-1] == 1:
+        return row[..., 0]
+    return row[0] if row.ndim > 2 and row.shape[0] == 1 else row
 
 
-def _row(path: Path, member: str, index: int) -> npt.NDArray[np.uint8]:
-    held = _open_rows(path, member, path.stat().st_mtime_ns)
-    if index < held[0].next:
-        held[0] = _Rows(path, member)
-    return held[0].read(index)
+def _labels(path: Path, part: str) -> list[int | str | None]:
+    """Return the label of each image: a number of a class, a name, or None.
+
+    Raises:
+        CohortError: An image has several labels, or labels are neither.
+    """
+    labels = read_array(path, f"{part}_labels")
+    several = labels.shape[1:] if labels.ndim > 1 else ()
+    if any(length != 1 for length in several):
+        one_hot = labels.ndim == 2 and labels.dtype.kind in "iufb" and (labels.astype(float).sum(axis=1) == 1).all()
+        next_step = "use a data set with one class per image (all of MedMNIST but chestmnist)"
+        if one_hot:
+            next_step = "store the number of the class in place of its one-hot row: labels.argmax(axis=1)"
+        raise CohortError(path, f"gives each image {np.prod(several)} labels at once in {part}_labels", next_step)
+    labels = np.atleast_1d(labels).ravel()
+    kind = labels.dtype.kind
+    if kind == "U":
+        return [str(value).strip() or None for value in labels]
+    if kind == "S":
+        return [value.decode("utf-8", errors="replace").strip() or None for value in labels]
+    if kind not in "iufb":
+        raise CohortError(path, f"{part}_labels are {labels.dtype}, not class numbers", AGAIN)
+    known = labels[~np.isnan(labels)] if kind == "f" else labels
+    bad = known[(known < 0) | (known != np.floor(known)) | ~np.isfinite(known)] if kind in "if" else known[:0]
+    if len(bad):
+        reason = f"{part}_labels are {labels.dtype}, not class numbers: one is {bad[0]}"
+        raise CohortError(path, reason, "store the numbers of the classes, from 0 on, and NaN where there is none")
+    return [None if kind == "f" and np.isnan(value) else int(value) for value in labels]
 
 
 ADAPTER = MedMnistAdapter

@@ -6,18 +6,15 @@ classes: the classes come from a table that the user provides, and the segmentat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sixgig.cohorts import labels, patterns
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
-from sixgig.cohorts.csv_rows import check_overlap, label_table
 from sixgig.cohorts.nifti import read_channels, read_stacked
+from sixgig.cohorts.task_index import INDEX, bare, channels, chosen, find_task, inside, read_index
 from sixgig.errors import CohortError
-
-_INDEX = "dataset.json"
-_IMAGE_CHANNELS = 3
 
 
 class MsdAdapter(Adapter):
@@ -33,91 +30,95 @@ class MsdAdapter(Adapter):
     subject_note = "subject-level split: one subject is one volume of the task"
     layout = "the folder of a task, with dataset.json and imagesTr/ (or the folder that holds it)"
     known_modalities: tuple[str, ...] = ()
-    option_keys = ("labels",)
+    option_keys = ("labels", *labels.KEYS, *patterns.KEYS)
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         asked = tuple(modalities or ())
         self.known_modalities = asked  # dataset.json decides; discover() compares
         super().__init__(asked, options)
+        self._asked = asked
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a task of the Decathlon."""
         if not root.is_dir():
             return [f"{root} does not exist or is not a folder"]
-        return [] if _task(root) else [f"{root} holds no {_INDEX}"]
+        task = find_task(root)
+        if task is None:
+            return [f"{root} holds no {INDEX}"]
+        if next(task.glob("images*/*_0000.*"), None) is not None:
+            return [f"{task} is a folder of nnU-Net, with a file for each channel: use the adapter nnunet"]
+        return []
+
+    def label_files(self, root: Path) -> list[Path]:
+        """Return dataset.json, and the table of labels."""
+        task = find_task(root)
+        return [*([task / INDEX] if task else []), *super().label_files(root)]
+
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file below the cohort's folder is not read, None when its name does not tell."""
+        segmentation = "a segmentation, which is never opened" if "labelsT" in file else None
+        listed = f"not listed in {INDEX}" if "imagesT" in file else None
+        return super().why_not_read(file) or segmentation or listed
 
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""
         self.require(root)
-        task = _task(root)
+        task = find_task(root)
         assert task is not None  # require() looked for it
-        index = _read_index(task / _INDEX)
-        places = self._places(task / _INDEX, index["modality"])
+        path = task / INDEX
+        index = read_index(path)
+        there = channels(path, index)
+        places = chosen(path, there, self._asked)
+        self.modalities = self.known_modalities = tuple(places)
         found = Discovery()
         names: dict[str, str] = {}
-        for entry in [*index["training"], *index["test"]]:
-            file = str(entry["image"] if isinstance(entry, dict) else entry).removeprefix("./")
-            subject_id = Path(file).name.removesuffix(".gz").removesuffix(".nii")
-            path = task / file
+        for listed in _listed(path, index):
+            file = inside(path, listed.get("image") if isinstance(listed, dict) else listed)
+            subject_id = bare(Path(file).name)
+            source = (task / file).relative_to(root).as_posix()
+            if not self.patterns.takes(source):
+                continue
             if subject_id in names:
-                found.rejections.append(Rejection(file, subject_id, f"{_INDEX} lists this subject twice"))
-            elif not path.is_file():
-                found.rejections.append(Rejection(file, subject_id, f"is listed in {_INDEX} and does not exist"))
-            names.setdefault(subject_id, str(path.relative_to(root)))
+                found.rejections.append(Rejection(file, subject_id, f"{INDEX} lists this subject twice"))
+            elif not (task / file).is_file():
+                found.rejections.append(Rejection(file, subject_id, f"is listed in {INDEX} and does not exist"))
+            names.setdefault(subject_id, source)
         lost = {rejection.subject_id for rejection in found.rejections}
-        labels = label_table(self.options)
-        if labels is not None:
-            check_overlap(labels, list(names), self.options["labels"]["file"])
+        table = labels.subject_labels(self.options, list(names), found)
+        if table is not None:
+            labels.without_row(Path(self.options["labels"]["file"]), names.keys() - table.keys(), found)
+        place_of = list(there)
         for subject_id, file in names.items():
             if subject_id not in lost:
-                files = {name: f"{file}@{place}" for name, place in places.items()}
-                found.records.append(
-                    Record(root, subject_id, (labels or {}).get(subject_id), (Item(subject_id, files),))
-                )
+                files = {name: f"{file}@{place_of.index(name) if len(there) > 1 else -1}" for name in places}
+                label = (table or {}).get(subject_id)
+                found.records.append(Record(root, subject_id, label, (Item(subject_id, files),)))
         return found
 
     def read_item(self, record: Record, item: Item) -> Volume:
-        """Read one item of a subject."""
+        """Read the modalities of one volume."""
         places = [source.rpartition("@") for source in item.files.values()]
         file = places[0][0]
         path = record.root / file
         channels = [int(place) for _, _, place in places]
-        array, spacing = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
-        return Volume(array, spacing, item.item_id, item.frame, (file,) * len(places))
-
-    def _places(self, path: Path, listed: Mapping[str, str]) -> dict[str, int]:
-        """Return modality -> index along the fourth axis; -1 for files without one."""
-        there = [listed[key] for key in sorted(listed, key=int)]
-        if not self.modalities:
-            if len(there) > _IMAGE_CHANNELS:
-                raise CohortError(
-                    path,
-                    f"lists {len(there)} modalities, and an image has three channels",
-                    f"set `modalities` of the cohort, for instance [{', '.join(there[:_IMAGE_CHANNELS])}]",
-                )
-            self.modalities = self.known_modalities = tuple(there)
-        unknown = [name for name in self.modalities if name not in there]
-        if unknown:
-            raise CohortError(path, f"lists no modality {unknown[0]}", f"use {', '.join(there)}")
-        return {name: there.index(name) if len(there) > 1 else -1 for name in self.modalities}
+        found = read_channels([path]) if channels == [-1] else read_stacked(path, channels)
+        return found.volume(record, item, (file,) * len(places))
 
 
-def _task(root: Path) -> Path | None:
-    for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
-        if (folder / _INDEX).is_file():
-            return folder
-    return None
+def _listed(path: Path, index: Mapping[str, Any]) -> list[Any]:
+    """Return the entries of the training and of the test list.
 
-
-def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8-sig"))
-        found = {"modality": dict(index["modality"]), "training": list(index["training"]), "test": list(index["test"])}
-        for key in found["modality"]:
-            int(key)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CohortError(path, f"cannot be used: {error!r}", "restore it from the task's archive") from error
-    return found
+    Raises:
+        CohortError: There is no list of training volumes.
+    """
+    lists = [index.get("training"), index.get("test", [])]
+    if not all(isinstance(entries, list) for entries in lists):
+        raise CohortError(
+            path,
+            "cannot be used: it does not list the volumes under `training` and `test`",
+            "restore it from the task's archive; a folder of nnU-Net is read by the adapter nnunet",
+        )
+    return [entry for entries in lists for entry in entries or ()]
 
 
 ADAPTER = MsdAdapter

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection, Volume
-from sixgig.cohorts.csv_rows import read_rows
+from sixgig.cohorts import labels, patterns
+from sixgig.cohorts.base import KEEP_THE_LABELS, Adapter, Discovery, Image2D, Item, Record, Rejection, Remark, Volume
+from sixgig.cohorts.csv_rows import Row, read_rows
 from sixgig.cohorts.images import PICTURES, read_picture
 from sixgig.cohorts.nifti import read_channels
+from sixgig.cohorts.paths import FileFinder
 from sixgig.errors import CohortError, ConfigError
 
 _VOLUMES = (".nii", ".nii.gz", ".hdr", ".img")
@@ -27,7 +30,7 @@ class TableAdapter(Adapter):
 
     name = "table"
     title = "Table of files"
-    option_keys = ("columns", "dimensions", "labels_of")
+    option_keys = ("columns", "dimensions", "labels_of", *labels.KEYS, *patterns.KEYS)
     subject_note = "subjects are those of the table"
     layout = "a CSV with the columns that `columns` names, or a folder that holds one CSV"
 
@@ -41,8 +44,9 @@ class TableAdapter(Adapter):
         if self.dimensions == 3:
             self.known_modalities = tuple(self._paths)
         self._subject, self._label = columns.get("subject", "subject_id"), columns.get("label", "label")
-        self._per_image = given.get("labels_of") == "image"
         self._frame, self._official = columns.get("frame"), columns.get("official")
+        self._per_image = given.get("labels_of") == "image"
+        self._cells = labels.ClassCells.of(given)
         super().__init__(modalities, given)
 
     def missing(self, root: Path) -> list[str]:
@@ -63,6 +67,11 @@ class TableAdapter(Adapter):
         named = (path.parent / row[column] for row in rows for column in self._paths.values() if row.get(column))
         return [path, *dict.fromkeys(named)]
 
+    def label_files(self, root: Path) -> list[Path]:
+        """Return the table itself."""
+        path = _csv(root)
+        return [path] if path else []
+
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""
         self.require(root)
@@ -70,74 +79,169 @@ class TableAdapter(Adapter):
         assert path is not None  # require() looked for it
         columns = [*self._paths.values(), self._subject, self._label, self._frame, self._official]
         rows = read_rows(path, [column for column in columns if column])
-        found, subjects = Discovery(), {}  # type: tuple[Discovery, dict[str, list[tuple[int, dict[str, str]]]]]
-        for number, row in enumerate(rows, start=2):
-            if row[self._subject]:
-                subjects.setdefault(row[self._subject], []).append((number, row))
-            else:
-                found.rejections.append(Rejection(f"{path.name} row {number}", None, "has no subject"))
-        for subject_id, own in subjects.items():
-            result = self._record(path, subject_id, own)
-            (found.records if isinstance(result, Record) else found.rejections).append(result)  # type: ignore[arg-type]
-        if not found.records and not found.rejections:
+        if not rows:
             raise CohortError(path, "has a header and no rows", "write one row for each image or volume")
+        found = Discovery()
+        rows = self._chosen(path, rows, found)
+        self._cells.check(path, self._classes(path, rows, found))
+        subjects: dict[str, list[Row]] = {}
+        for row in self._once(path, rows, found):
+            if row[self._subject].lower() in self._cells.missing:
+                found.rejections.append(Rejection(f"{path.name} row {row.number}", None, "has no subject"))
+            else:
+                subjects.setdefault(row[self._subject], []).append(row)
+        finder = FileFinder(path.parent)
+        for subject_id, own in subjects.items():
+            self._add_subject(path, subject_id, own, finder, found)
         return found
 
     def read_item(self, record: Record, item: Item) -> Volume | Image2D:
-        """Read one item of a subject."""
+        """Read one picture, or the modalities of one volume."""
         if self.dimensions == 2:
             source = item.files["image"]
             return read_picture(record.root / source, source, item.item_id)
         sources = tuple(item.files[name] for name in self.modalities)
-        array, spacing = read_channels([record.root / source for source in sources])
-        return Volume(array, spacing, item.item_id, item.frame, sources)
+        return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
-    def _record(self, path: Path, subject_id: str, rows: list[tuple[int, dict[str, str]]]) -> Record | Rejection:
-        items, labels, officials = [], [], set()
-        for place, (number, row) in enumerate(rows):
+    def _columns(self) -> list[str]:
+        """Return the columns of paths that are read."""
+        return [column for name, column in self._paths.items() if self.dimensions == 2 or name in self.modalities]
 
-            def reject(reason: str, number: int = number) -> Rejection:
-                return Rejection(f"{path.name} row {number}", subject_id, reason)
+    def _chosen(self, path: Path, rows: Iterable[Row], found: Discovery) -> list[Row]:
+        """Leave out rows whose files `include` and `exclude` leave out."""
+        chosen = []
+        for row in rows:
+            cells = [row[column] for column in self._columns() if row[column]]
+            left_out = next(((cell, why) for cell in cells if (why := self.patterns.why_not(_plain(cell)))), None)
+            if left_out is None:
+                chosen.append(row)
+            else:
+                file, why = left_out
+                found.remarks.append(Remark("not read", file, row[self._subject] or None, why))
+        return chosen
 
-            labels.append(row[self._label] or None)
-            official = row[self._official].lower() if self._official else ""
-            if official and official not in _OFFICIAL:
-                return reject(f"official set is {official!r}, not training or test")
-            officials.add(_OFFICIAL.get(official))
-            frame = (row[self._frame].upper() or None) if self._frame else None
-            if frame is not None and frame not in _FRAMES:
-                return reject(f"frame is {frame!r}, not ED or ES")
-            files = {}
-            for modality, column in self._paths.items():
-                if self.dimensions == 3 and modality not in self.modalities:
-                    continue
-                file = row[column]
-                if not file:
-                    return reject(f"column {column} is empty")
-                kinds = PICTURES if self.dimensions == 2 else _VOLUMES
-                if not file.lower().endswith(kinds):
-                    return reject(
-                        f"{file} is none of {', '.join(kinds)}, which `dimensions: {self.dimensions}` expects"
+    def _classes(self, path: Path, rows: Iterable[Row], found: Discovery) -> list[tuple[str, str]]:
+        """Return each row's class and where it is; remark on words that are taken as no class."""
+        classes = []
+        for row in rows:
+            label, where = self._cells.read(row[self._label]), f"row {row.number}"
+            if label is not None:
+                classes.append((label, where))
+            elif row[self._label]:
+                text = labels.no_class(row[self._label])
+                found.remarks.append(Remark("label", f"{path.name} {where}", row[self._subject] or None, text))
+        return classes
+
+    def _once(self, path: Path, rows: Sequence[Row], found: Discovery) -> list[Row]:
+        """Return the rows without copies.
+
+        Raises:
+            CohortError: A file belongs to two subjects, or has two classes where each image has its own.
+        """
+        owners: dict[str, Row] = {}
+        seen: set[tuple[str, ...]] = set()
+        of_images: dict[tuple[str, ...], Row] = {}
+        kept = []
+        for row in rows:
+            files = [_plain(row[column]) for column in self._columns() if row[column]]
+            for file in files:
+                owner = owners.setdefault(file, row)
+                if owner[self._subject] != row[self._subject]:
+                    raise CohortError(
+                        path,
+                        f"gives {file} to {owner[self._subject] or 'nobody'} (row {owner.number}) and to "
+                        f"{row[self._subject] or 'nobody'} (row {row.number})",
+                        "correct the file or the subject of one of these rows",
                     )
-                if not (path.parent / file).is_file():
-                    return reject(f"{file} does not exist")
-                files[modality] = file
-            suffix = "" if len(rows) == 1 else f"_{frame}" if frame else f"_{place + 1}"
-            items.append(Item(f"{subject_id}{suffix}", files, frame, labels[-1] if self._per_image else None))
-        for what, values in (("classes", set() if self._per_image else set(labels)), ("official sets", officials)):
+            first = of_images.setdefault(tuple(files), row)
+            if self._per_image and first[self._label] != row[self._label]:
+                raise CohortError(
+                    path,
+                    f"gives {files[0] if files else 'a row'} the class {first[self._label]!r} (row {first.number}) and "
+                    f"{row[self._label]!r} (row {row.number})",
+                    "keep the right row of the two",
+                )
+            key = (*files, *(row[column] for column in (self._frame, self._official, self._label) if column))
+            if files and key in seen:
+                text = "is a second row of one image: taken once"
+                found.remarks.append(Remark("copy", f"{path.name} row {row.number}", row[self._subject], text))
+            else:
+                seen.add(key)
+                kept.append(row)
+        return kept
+
+    def _add_subject(
+        self, path: Path, subject_id: str, rows: Sequence[Row], finder: FileFinder, found: Discovery
+    ) -> None:
+        """Add one subject, or say why it, or one of its rows, cannot be used."""
+
+        def reject(row: Row, reason: str) -> None:
+            found.rejections.append(Rejection(f"{path.name} row {row.number}", subject_id, reason))
+
+        classes = {self._cells.read(row[self._label]) for row in rows}
+        officials = {self._official_set(row) for row in rows}
+        unknown = next((row for row in rows if self._official_set(row) not in (None, "training", "test")), None)
+        if unknown is not None:
+            reject(unknown, f"official set is {self._official_set(unknown)!r}, not training or test")
+            return
+        for what, values in (("classes", set() if self._per_image else classes), ("official sets", officials)):
             if len(values) > 1:
                 shown = ", ".join(sorted("none" if value is None else value for value in values))
                 step = f"; {KEEP_THE_LABELS}" if what == "classes" and self.dimensions == 2 else ""
-                reason = f"subject has several {what}: {shown}{step}"
-                return Rejection(f"{path.name} row {rows[0][0]}", subject_id, reason)
+                reject(rows[0], f"subject has several {what}: {shown}{step}")
+                return
+        items = []
+        for place, row in enumerate(rows, start=1):
+            item = self._item(subject_id, row, place if len(rows) > 1 else None, finder)
+            if isinstance(item, Item):
+                items.append(item)
+                continue
+            reject(row, item)
+            if self._frame:  # one frame could not be compared with both
+                return
         if len({item.item_id for item in items}) < len(items):
-            return Rejection(f"{path.name} row {rows[0][0]}", subject_id, "two rows of the subject have the same frame")
-        if self.dimensions == 2:
-            items = [replace(item, item_id=f"{item.item_id}_{Path(item.files['image']).stem}") for item in items]
-        ordered = sorted(items, key=lambda item: _FRAMES.index(item.frame) if item.frame else 0)
-        label = None if self._per_image else labels[0]
-        (official_set,) = officials
-        return Record(path.parent, subject_id, label, tuple(ordered), cast(Any, official_set))
+            reject(rows[0], "two rows of the subject have the same frame")
+        elif items:
+            if self.dimensions == 2:
+                items = [replace(item, item_id=f"{item.item_id}_{Path(item.files['image']).stem}") for item in items]
+            ordered = sorted(items, key=lambda item: _FRAMES.index(item.frame) if item.frame else 0)
+            label = None if self._per_image else self._cells.read(rows[0][self._label])
+            found.records.append(Record(path.parent, subject_id, label, tuple(ordered), cast(Any, officials.pop())))
+
+    def _official_set(self, row: Row) -> str | None:
+        """Return training or test; a word that means neither as it is."""
+        word = row[self._official].lower() if self._official else ""
+        return None if word in self._cells.missing else _OFFICIAL.get(word, word)
+
+    def _item(self, subject_id: str, row: Row, place: int | None, finder: FileFinder) -> Item | str:
+        """Return the item of a row, or why there is none; ``place`` is its place among several of its subject."""
+        frame = row[self._frame].upper() if self._frame else ""
+        if frame.lower() in self._cells.missing:
+            frame = ""
+        if frame and frame not in _FRAMES:
+            return f"frame is {frame!r}, not ED or ES"
+        kinds = PICTURES if self.dimensions == 2 else _VOLUMES
+        files = {}
+        for modality, column in self._paths.items():
+            if self.dimensions == 3 and modality not in self.modalities:
+                continue
+            cell = row[column]
+            if not cell:
+                return f"column {column} is empty"
+            if not cell.lower().endswith(kinds):
+                return f"{cell} is none of {', '.join(kinds)}, which `dimensions: {self.dimensions}` expects"
+            file = finder.find(cell)
+            if file is None:
+                return finder.why_not(cell)
+            files[modality] = file
+        suffix = "" if place is None else f"_{frame}" if frame else f"_{place}"
+        label = self._cells.read(row[self._label]) if self._per_image else None
+        return Item(f"{subject_id}{suffix}", files, frame or None, label)
+
+
+def _plain(cell: str) -> str:
+    """Return a path in one form, whoever wrote it."""
+    return os.path.normpath(cell.replace("\\", "/")) if cell else ""
 
 
 def _csv(root: Path) -> Path | None:

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from sixgig.cohorts.base import Adapter
 from sixgig.command.findings import Options
 
-#: After cohorts whose folders have names of their own.
-RANK = 1
+#: After cohorts whose folders have names of their own, and after DICOM: it may be a folder for each patient.
+RANK = 2
 _IN_SUBFOLDER = "^([^/]+)/"
 _BEFORE_LAST_NUMBER = r"^(.+?)[_-][^_-]+\.\w+$"
 

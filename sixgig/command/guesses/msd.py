@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from sixgig.cohorts.base import Adapter
+from sixgig.cohorts.task_index import INDEX, MOST, channels, find_task, read_index
 from sixgig.command.findings import Options
+from sixgig.errors import CohortError
 
 
 def options(kind: type[Adapter], source: Path) -> list[Options]:
     """Return the ways to open the adapter; see the package."""
-    index = next(path for path in (source / "dataset.json", *source.glob("*/dataset.json")) if path.is_file())
+    task = find_task(source)
+    assert task is not None  # the adapter was asked whether it reads the folder
     try:
-        listed = json.loads(index.read_text(encoding="utf-8-sig"))["modality"]
-        names = [listed[key] for key in sorted(listed, key=int)]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        names = list(channels(task / INDEX, read_index(task / INDEX)))
+    except CohortError:
         return [({}, [])]  # the adapter says what is wrong with the file
-    if len(names) <= 3:
+    if len(names) <= MOST:
         return [({}, [])]
-    return [({"modalities": names[:3]}, [f"an image shows three of {', '.join(names)}: change `modalities` at will"])]
+    note = f"an image shows three of {', '.join(names)}: change `modalities` at will"
+    return [({"modalities": names[:MOST]}, [note])]

@@ -20,7 +20,7 @@ from sixgig.gpu.card import Card
 from sixgig.plan.config import complete
 from sixgig.runtime.atomic import read_json
 from sixgig.tables.cohorts import MANIFEST, SPLITS
-from sixgig.tables.training import TRAINING
+from sixgig.tables.training import SEEN, TRAINING
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
 from sixgig.weights.loading import load_backbone
@@ -89,9 +89,12 @@ def found(device="cpu", usable=True, **changes):
 
 def test_trained_with_torch_from_end_to_end(make, tmp_path, weights):
     job = make(backend="torch")
-    pretrain_cohort(job, tmp_path / "out.safetensors", tmp_path / "out.csv", tmp_path / "out.npz")
+    pretrain_cohort(
+        job, tmp_path / "out.safetensors", tmp_path / "out.csv", tmp_path / "out.npz", tmp_path / "seen.csv"
+    )
     training = read_json(tmp_path / "out.json")["pretraining"]
     assert (training["status"], training["backend"], training["loss"]) == ("ok", "torch", "g_d")
+    assert SEEN.read(tmp_path / "seen.csv")["row"].tolist() == job.pools()[0].index.tolist()
     assert training["evidence"]["measure"] == "partition"
     assert TRAINING.read(tmp_path / "out.csv")["step"].tolist() == [1, 2]
     before, after = (load_backbone(path, 32).state_dict() for path in (job.weights, tmp_path / "out.safetensors"))

@@ -25,7 +25,7 @@ from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
-from sixgig.tables.training import TRAINING
+from sixgig.tables.training import SEEN, TRAINING
 from sixgig.weights.storage import write_weights
 
 CONFIG = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
@@ -86,7 +86,7 @@ def make(tmp_path, weights):
 
 
 def train(job, folder):
-    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv", folder / "out.npz")
+    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv", folder / "out.npz", folder / "seen.csv")
     return read_json(folder / "out.json")["pretraining"]
 
 
@@ -109,6 +109,9 @@ def test_trained_and_encoded_in_3d(make, tmp_path, objective, modalities, width)
     assert set(facts["reconstruction"]["after"]) == {"network", "mean_of_visible", "nearest_visible_patch"}
     assert facts["predicted"]["memory_mb"] > 0
     assert TRAINING.read(tmp_path / "out.csv")["stage"].tolist() == ["mim", "mim"]
+    seen = SEEN.read(tmp_path / "seen.csv")
+    allowed = job.pools()[0]["volume_id"].unique()
+    assert (set(seen["array"]), seen["row"].tolist()) == ({"volumes"}, [job.volume_names().index(v) for v in allowed])
     with np.load(tmp_path / "out.npz") as pictures:
         assert pictures["original_0"].shape[0] == pictures["reconstruction_2"].shape[0] == 3
         assert len(pictures.files) == 9

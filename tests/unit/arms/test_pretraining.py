@@ -1,5 +1,8 @@
 """The pretraining stage around an arm: what it hands over, what it writes, what becomes of failures."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +18,7 @@ from sixgig.errors import ArmError, EnvironmentMissingError
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST, SPLITS
-from sixgig.tables.training import TRAINING
+from sixgig.tables.training import SEEN, TRAINING
 from sixgig.weights.storage import write_weights
 
 
@@ -51,7 +54,7 @@ def run(job, folder, monkeypatch, outcome):
             return outcome(job)
 
     monkeypatch.setattr(pretraining, "get_arm", lambda name: Arm)
-    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv", folder / "out.npz")
+    pretrain_cohort(job, folder / "out.safetensors", folder / "out.csv", folder / "out.npz", folder / "seen.csv")
     return read_json(folder / "out.json")
 
 
@@ -73,6 +76,17 @@ def test_weights_curve_and_provenance_are_written_and_the_checkpoints_dropped(jo
     assert facts["pretraining"]["cost"]["batch_size"] == 4
     assert TRAINING.read(tmp_path / "out.csv")["loss"].tolist() == [2.5, 2.0]
     assert not job.checkpoints.exists()
+
+
+def test_what_was_learned_from_is_kept_by_content(job, tmp_path, monkeypatch):
+    images = np.arange(12 * 8 * 8 * 3, dtype=np.uint8).reshape(12, 8, 8, 3)
+    np.save(job.images, images)
+    rows = job.pools()[0].index.tolist()
+    run(job, tmp_path, monkeypatch, lambda job: replace(trained(job), rows=rows))
+    seen = SEEN.read(tmp_path / "seen.csv")
+    assert seen["row"].tolist() == [0, 1, 2, 3, 10, 11]
+    assert seen["sha256"].tolist() == [hashlib.sha256(images[row].tobytes()).hexdigest() for row in rows]
+    assert set(seen["array"]) == {"images"}
 
 
 def test_equal_trainings_give_equal_weights_files(job, tmp_path, monkeypatch):

@@ -82,11 +82,12 @@ def test_what_is_no_volume_is_left_out(tmp_path: Path) -> None:
     found = DicomAdapter().discover(tmp_path)
     assert [record.subject_id for record in found.records] == ["p1"]
     reasons = {rejection.file: rejection.reason for rejection in found.rejections}
-    assert set(reasons) == {"rtplan.dcm", "CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"}
-    assert reasons["rtplan.dcm"] == "is not an image"
+    assert set(reasons) == {"CT_small.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd.dcm"}
+    remarks = {remark.file: remark.text for remark in found.remarks}
+    assert remarks == {"rtplan.dcm": "is a radiotherapy object, no image", "notes.txt": "is no DICOM file"}
     assert reasons["CT_small.dcm"] == "its series has 1 of the 4 slices that a volume needs"
-    assert "several frames" in reasons["examples_ybr_color.dcm"]
-    assert reasons["SC_rgb_small_odd.dcm"] == "is in colour"
+    assert reasons["examples_ybr_color.dcm"] == "holds 30 frames, and does not say where each of them lies"
+    assert reasons["SC_rgb_small_odd.dcm"] == "is a screen capture or another secondary picture, no slice of a volume"
 
 
 def _read_all(root: Path) -> None:
@@ -102,7 +103,11 @@ def test_a_missing_slice(tmp_path: Path) -> None:
 
 
 def test_the_same_place_twice(tmp_path: Path) -> None:
-    write_series(tmp_path, ImagePositionPatient=[0, 0, 0])
+    write_series(tmp_path)
+    for path in tmp_path.glob("*.dcm"):
+        one = pydicom.dcmread(path)
+        one.ImagePositionPatient = [0, 0, 3 * (one.ImagePositionPatient[2] // 4)]
+        one.save_as(path)
     with pytest.raises(ImageError, match="some are missing or present twice"):
         _read_all(tmp_path)
 

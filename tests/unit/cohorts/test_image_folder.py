@@ -108,6 +108,74 @@ def test_damaged_pictures(root: Path, content: bytes) -> None:
         list(adapter().read(record))
 
 
+def busi(root: Path) -> Path:
+    """Write pictures with their masks beside them, as the data set of breast ultrasound is unpacked."""
+    for label in ("benign", "malignant"):
+        for number in (1, 2):
+            save(root / label / f"{label} ({number}).png")
+            save(root / label / f"{label} ({number})_mask.png")
+    save(root / "benign" / "benign (1)_mask_1.png")
+    return root
+
+
+@pytest.mark.parametrize("pattern", [None, r"^(?P<subject>\w+ \(\d+\))\.png$", r"(\w+ \(\d+\))"])
+def test_masks_beside_their_pictures_are_no_subjects(tmp_path: Path, pattern: str | None) -> None:
+    found = adapter(pattern).discover(busi(tmp_path))
+    assert [len(one.items) for one in found.records] == [1, 1, 1, 1]
+    assert not found.rejections
+    assert {one.file for one in found.remarks} == {
+        "benign/benign (1)_mask.png", "benign/benign (1)_mask_1.png", "benign/benign (2)_mask.png",
+        "malignant/malignant (1)_mask.png", "malignant/malignant (2)_mask.png",
+    }  # fmt: skip
+    assert {(one.kind, one.text.split(":")[0]) for one in found.remarks} == {("not read", "a mask by its name")}
+
+
+def test_masks_that_are_asked_for(tmp_path: Path) -> None:
+    found = ImageFolderAdapter(None, {"include": ["*.png"]}).discover(busi(tmp_path))
+    assert (len(found.records), found.remarks) == (9, [])
+
+
+def test_excluded_pictures_need_no_subject(tmp_path: Path) -> None:
+    root = busi(tmp_path)
+    save(root / "benign" / "overview.png")
+    options = {"subject_pattern": r"(\w+ \(\d+\))", "exclude": ["overview*"]}
+    found = ImageFolderAdapter(None, options).discover(root)
+    assert not found.rejections
+    assert ("benign/overview.png", "left out by `exclude`: overview*") in {
+        (one.file, one.text) for one in found.remarks
+    }
+    found = ImageFolderAdapter(None, {"include": ["benign (1).png", "malignant (2).png"]}).discover(root)
+    assert [one.subject_id for one in found.records] == ["benign__benign (1).png", "malignant__malignant (2).png"]
+
+
+def test_classes_whose_folders_differ_by_case(tmp_path: Path) -> None:
+    for part, label in (("train", "Benign"), ("train", "x"), ("test", "benign"), ("test", "x")):
+        save(tmp_path / part / label / f"{part}.png")
+    with pytest.raises(CohortError, match="has the classes 'benign' .* and 'Benign' .*: they differ by case"):
+        adapter().discover(tmp_path)
+    merged = ImageFolderAdapter(None, {"classes": {"b": ["Benign", "benign"], "x": ["x"]}}).discover(tmp_path)
+    assert {one.label for one in merged.records} == {"Benign", "benign", "x"}
+
+
+def test_names_never_collide(tmp_path: Path) -> None:
+    for file in ("a/b__c.png", "a__b/c.png", "x/y.png"):
+        save(tmp_path / file)
+    found = adapter().discover(tmp_path)
+    assert sorted(one.subject_id for one in found.records) == ["a___b__c.png", "a__b__c.png", "x__y.png"]
+
+
+def test_a_set_of_one_class_beside_others(tmp_path: Path) -> None:
+    for file in ("train/a/1.png", "train/b/2.png", "test/a/3.png"):
+        save(tmp_path / file)
+    found = adapter().discover(tmp_path)
+    assert [(one.label, one.official) for one in found.records] == [("a", "test"), ("a", "training"), ("b", "training")]
+
+
+def test_hidden_folders_are_not_looked_at(root: Path) -> None:
+    save(root / "gut" / ".ipynb_checkpoints" / "x.png")
+    assert len(adapter().discover(root).records) == 8
+
+
 def test_one_class_is_no_cohort(tmp_path: Path) -> None:
     save(tmp_path / "only" / "a.png")
     with pytest.raises(CohortError, match="holds no two folders"):

@@ -1,5 +1,6 @@
 """What each kind of picture file becomes."""
 
+import contextlib
 import io
 from typing import Any
 
@@ -211,11 +212,34 @@ def test_unusable_images(data: bytes, reason: str) -> None:
         decoded(data)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "data",
+    [
+        file_of(GREY), file_of(RGB, "JPEG"), file_of(GREY, "GIF"), file_of(RGB, "WEBP"), file_of(DEEP, "JPEG2000"),
+        file_of(DEEP, "TIFF", compression="tiff_lzw"), tiff(DEEP_RGB, 2), tiff(FLOAT.astype(float), 1, 3),
+        png16(DEEP_RGB), file_of(GREY, "BMP"), file_of(GREY, "PPM"),
+    ],
+    ids=["png", "jpeg", "gif", "webp", "jp2", "lzw", "tiff-rgb-16", "tiff-float64", "png-rgb-16", "bmp", "pgm"],
+)  # fmt: skip
+def test_damage_is_the_pictures_own_error(data: bytes) -> None:
+    rng = np.random.default_rng(len(data))
+    for _ in range(100):
+        damaged = bytearray(data)
+        for _ in range(rng.integers(1, 5)):
+            damaged[rng.integers(min(len(data), 300))] = rng.integers(256)
+        with contextlib.suppress(ImageError):
+            array = decoded(bytes(damaged[: rng.integers(len(data) // 2, len(data))]))
+            assert array.ndim in (2, 3)
+
+
 @pytest.mark.filterwarnings("error")
-def test_a_film_mammogram_is_not_too_large() -> None:
-    column = np.zeros((100_000_000, 1), np.uint8)
-    column[::1000] = 1
-    assert decoded(b"P5 1 100000000 255 " + column.tobytes()).sum() == 100_000
+def test_twice_pillows_warning_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 2 + 1)
+    assert same(decoded(file_of(GREY)), GREY)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 2)
+    with pytest.raises(ImageError, match="million pixels"):
+        decoded(file_of(GREY))
 
 
 def test_a_file_that_cannot_be_opened_is_not_at_fault(tmp_path: Any) -> None:

@@ -1,11 +1,15 @@
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sixgig.cohorts.adapters.msd import MsdAdapter
+from sixgig.cohorts.adapters.nnunet import NnunetAdapter
 from sixgig.cohorts.base import Volume
 from sixgig.errors import CohortError
 from tests.unit.cohorts.tiny_nifti import save_nifti
@@ -81,3 +85,64 @@ def test_a_damaged_index(tmp_path: Path) -> None:
         MsdAdapter().discover(tmp_path)
     (tmp_path / "dataset.json").unlink()
     assert MsdAdapter().missing(tmp_path) == [f"{tmp_path} holds no dataset.json"]
+
+
+def test_two_channels_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    root = task(tmp_path, {"0": "CT", "1": "CT", "2": "PET"}, (6, 5, 4, 3))
+    adapter = MsdAdapter()
+    found = adapter.discover(root)
+    assert adapter.modalities == ("CT_0", "CT_1", "PET")
+    (volume,) = adapter.read(found.records[0])
+    assert volume.array.shape == (6, 5, 4, 3)
+    assert MsdAdapter(["CT_1"]).discover(root).records[0].items[0].files == {"CT_1": "imagesTr/BRATS_001.nii.gz@1"}
+    with pytest.raises(CohortError, match="lists no modality CT\n.*use CT_0, CT_1, PET"):
+        MsdAdapter(["CT"]).discover(root)
+
+
+def test_a_folder_of_nnunet_is_named(tmp_path: Path) -> None:
+    root = task(tmp_path, {"0": "CT"}, (6, 5, 4))
+    for path in list((root / "imagesTr").glob("BRATS*")):
+        path.rename(path.with_name(path.name.replace(".nii", "_0000.nii")))
+    assert "is a folder of nnU-Net" in MsdAdapter().missing(root)[0]
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("[]", "holds no object of keys"),
+        ('{"modality": {"0": "CT"}, "numTraining": 3}', "does not list the volumes"),
+        ('{"modality": {"0": "CT"}, "training": 3}', "does not list the volumes"),
+        ('{"modality": {"a": "CT"}, "training": []}', "does not number its channels"),
+        ('{"modality": "CT", "training": []}', "does not list channels"),
+        ('{"modality": {"0": "CT"}, "training": [{"label": "x"}]}', "None is no file of the task"),
+        ('{"modality": {"0": "CT"}, "training": ["../../etc/passwd"]}', "is no file of the task"),
+        ('{"modality": {"0": "CT"}, "training": ["/etc/passwd"]}', "is no file of the task"),
+        ("[" * 5000, "is not JSON"),
+    ],
+)
+def test_an_index_that_cannot_be_used(tmp_path: Path, index: str, message: str) -> None:
+    (tmp_path / "dataset.json").write_text(index)
+    with pytest.raises(CohortError, match=message):
+        MsdAdapter().discover(tmp_path)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just("imagesTr/a.nii"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+KEYS = ("modality", "channel_names", "training", "test", "dataset", "file_ending")
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING | st.just({"0": "CT"}), max_size=6))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("adapter", [MsdAdapter, NnunetAdapter])
+def test_whatever_the_index_says_it_is_read_or_refused(tmp_path: Path, adapter: Any, index: dict[str, Any]) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps(index))
+    if adapter is NnunetAdapter:
+        (tmp_path / "imagesTr").mkdir(exist_ok=True)
+        (tmp_path / "imagesTr" / "a_0000.nii").write_text("x")
+    records = []
+    with contextlib.suppress(CohortError):
+        records = adapter().discover(tmp_path).records
+    assert all(one.items for one in records)

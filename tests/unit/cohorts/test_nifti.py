@@ -51,9 +51,10 @@ def _floats(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (_floats(np.nan), "holds NaN or infinite voxels"),
-        (_floats(np.inf), "holds NaN or infinite voxels"),
-        (_floats(1e300), "holds NaN or infinite voxels"),
+        (_floats(np.nan), "holds NaN in 1 voxels inside, and none around it"),
+        (_floats(np.inf), "holds infinite voxels"),
+        (_floats(1e300), "holds infinite voxels"),
+        (np.full((4, 4, 4), np.nan), "holds NaN in every voxel"),
         (np.full((4, 4, 4), 7, np.int16), "is constant: every voxel is 7"),
         (np.zeros((4, 4, 4, 2), np.int16), "not three dimensions"),
         (np.zeros((4, 4), np.int16), "not three dimensions"),

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sixgig.cohorts.preparation import prepare_cohort
-from sixgig.errors import CohortError, ConfigError
+from sixgig.errors import CohortError, ConfigError, LeakageError
 from sixgig.runtime.atomic import read_json
-from sixgig.tables.cohorts import MANIFEST, QUARANTINE
+from sixgig.tables.cohorts import COPIES, MANIFEST, QUARANTINE
+from tests.unit.cohorts.tiny_copies import scenes
 
 
 def _prepare(adapter: str, root: Path, output: Path, options: dict[str, Any] | None = None, **more: Any) -> None:
@@ -37,7 +40,15 @@ def test_images_of_a_2d_cohort(make_elpv: Callable[..., Path], tmp_path: Path) -
     assert facts["subject_note"] == "image-level split: no subject ids exist"
     assert facts["bytes"] == images.nbytes
     assert not facts["simulated"]
-    written = ["cohort.json", "images.npy", "manifest.csv", "quarantine.csv", "remarks.csv", "volumes.npy"]
+    written = [
+        "cohort.json",
+        "copies.csv",
+        "images.npy",
+        "manifest.csv",
+        "quarantine.csv",
+        "remarks.csv",
+        "volumes.npy",
+    ]
     assert sorted(_digests(tmp_path / "cells")) == written
     assert len(np.load(tmp_path / "cells" / "volumes.npy")) == 0
     assert QUARANTINE.read(tmp_path / "cells" / "quarantine.csv").empty
@@ -86,6 +97,64 @@ def test_the_result_depends_neither_on_workers_nor_on_the_run(make_brats: Callab
     for run, workers in (("1", 1), ("2", 1), ("3", 2)):
         _prepare("brats", root, tmp_path / run / "b", options, workers=workers)
     assert _digests(tmp_path / "1" / "b") == _digests(tmp_path / "2" / "b") == _digests(tmp_path / "3" / "b")
+
+
+def _official_folder(root: Path, pictures: dict[str, np.ndarray]) -> Path:
+    for name, picture in pictures.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(picture)).save(root / f"{name}.png")
+    return root
+
+
+def test_limit_leaves_an_official_test_set_whole(tmp_path: Path) -> None:
+    own = scenes(30)
+    names = [f"{part}/{label}/{i}" for part, n in (("Training", 9), ("Testing", 6)) for label in "ab" for i in range(n)]
+    root = _official_folder(tmp_path / "raw", dict(zip(names, own, strict=True)))
+    counts = {}
+    for held_out in (True, False):
+        options = {"limit": 6, "official_splits": held_out}
+        _prepare("image_folder", root, tmp_path / str(held_out), options)
+        manifest = MANIFEST.read(tmp_path / str(held_out) / "manifest.csv")
+        counts[held_out] = manifest.groupby(["official", "label"]).size().to_dict()
+    whole = {("test", "a"): 6, ("test", "b"): 6, ("training", "a"): 3, ("training", "b"): 3}
+    assert counts[True] == whole
+    assert sum(counts[False].values()) == 6
+
+
+def test_copies_leave_the_arrays_too(tmp_path: Path) -> None:
+    own = list(scenes(8, side=16))
+    names = [f"{part}/{label}/{i}" for part in ("Training", "Testing") for label in "ab" for i in range(2)]
+    own[4], own[3] = own[0], np.fliplr(own[6])  # an identical copy of Training/a/0, and a near one, are tested
+    root = _official_folder(tmp_path / "raw", dict(zip(names, own, strict=True)))
+    out = tmp_path / "mine"
+    with pytest.raises(LeakageError, match="1 pairs of identical images lie in the official training and test set"):
+        _prepare("image_folder", root, out, {"official_splits": True})
+    _prepare("image_folder", root, out, {"official_splits": True, "duplicates": "drop"})
+    manifest, images = MANIFEST.read(out / "manifest.csv"), np.load(out / "images.npy")
+    # Testing comes first in the folder.
+    assert manifest["source"].str.removesuffix(".png").tolist() == [*sorted(names)[:4], "Training/a/1", "Training/b/0"]
+    assert all(np.array_equal(images[4 + i, ..., 0], own[1 + i]) for i in range(2))
+    table = COPIES.read(out / "copies.csv").set_index("image_id")
+    assert table.loc["Training__a__0.png", ["kind", "action"]].tolist() == ["identical", "dropped"]
+    near = table.loc["Training__b__1.png", ["kind", "orientation", "action"]]
+    assert near.tolist() == ["near", "mirrored left-right", "dropped"]
+    facts = read_json(out / "cohort.json")
+    assert (facts["n_images"], facts["copies"]["dropped"]) == (6, 2)
+
+
+def test_a_volume_that_is_a_copy_leaves_with_its_subject(make_brats: Callable[..., Path], tmp_path: Path) -> None:
+    root = make_brats(["HGG", "LGG", "HGG"])
+    folders = sorted(path for path in root.rglob("BraTS20_Training_*") if path.is_dir())
+    for path in folders[2].iterdir():
+        shutil.copy(folders[0] / path.name.replace(folders[2].name, folders[0].name), path)
+    options = {"modalities": ["flair"], "slices": {"count": 4}, "volume": {"size": [6, 8, 10]}}
+    _prepare("brats", root, tmp_path / "all", options)
+    _prepare("brats", root, tmp_path / "b", {**options, "duplicates": "drop"})
+    whole, left = (np.load(tmp_path / name / "volumes.npy") for name in ("all", "b"))
+    assert (len(whole), len(left)) == (3, 2)
+    assert np.array_equal(whole[:2], left)
+    assert MANIFEST.read(tmp_path / "b" / "manifest.csv")["volume_id"].nunique() == 2
+    assert read_json(tmp_path / "b" / "cohort.json")["bytes"] == left.nbytes + 8 * 16 * 16 * 3
 
 
 def test_limit_keeps_the_mix(make_elpv: Callable[..., Path], tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_every_adapter_is_complete(name: str, tmp_path: Path) -> None:
 
 def test_unknown_adapter_lists_the_known_ones() -> None:
     with pytest.raises(
-        ConfigError, match="adapter 'kits': is not a cohort adapter; there are: acdc, brats, dicom, elpv"
+        ConfigError, match="adapter 'kits': is not a cohort adapter; there are: acdc, bids, brats, dicom, elpv"
     ):
         load_adapter("kits")
 

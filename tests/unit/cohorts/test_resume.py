@@ -106,6 +106,7 @@ def test_a_repaired_subject_is_put_in_its_place(
     assert [name[-3:] for name in count] == ["002", "006", "007", "008"]
     assert [path.suffix for path in sorted((tmp_path / "c").iterdir())] == [
         ".json",
+        ".csv",
         ".npy",
         ".csv",
         ".csv",

@@ -6,6 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
@@ -71,6 +72,20 @@ def test_same_anatomy_same_result(
     assert array.dtype == (dtype if scaling is None and np.dtype(dtype).itemsize <= 2 else np.float32)
 
 
+@pytest.mark.parametrize("codes", CODES, ids="".join)
+def test_every_orientation_is_read_as_nibabel_and_itk_read_it(tmp_path: Path, codes: tuple[str, ...]) -> None:
+    nib.Nifti1Image(*_ras(ANATOMY.astype(np.int16), codes)).to_filename(tmp_path / "a.nii")
+    found = read_channels([tmp_path / "a.nii"])
+    turned = SimpleITK.DICOMOrient(SimpleITK.ReadImage(str(tmp_path / "a.nii")), "LPS")
+    by_itk = SimpleITK.GetArrayFromImage(turned).transpose(2, 1, 0)[::-1, ::-1]
+    by_nibabel = nib.as_closest_canonical(nib.load(tmp_path / "a.nii"))
+    assert np.array_equal(found.array[..., 0], ANATOMY)
+    assert np.array_equal(by_itk, ANATOMY)
+    assert np.array_equal(by_nibabel.get_fdata(), ANATOMY)
+    assert found.spacing == pytest.approx(turned.GetSpacing())
+    assert found.doubts == ()
+
+
 def _stored(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
     nib.Nifti1Image(voxels, affine).to_filename(path)
 
@@ -122,10 +137,18 @@ def test_images_that_nibabel_ships(name: str) -> None:
     assert spacing == pytest.approx(tuple(map(float, zooms)))
 
 
+def test_an_image_of_spm_with_nan_where_it_has_no_data() -> None:
+    path = NIBABEL / "resampled_anat_moved.nii"
+    expected = nib.as_closest_canonical(nib.load(path)).get_fdata()
+    assert np.isnan(expected).any()
+    found = read_channels([path])
+    assert np.allclose(found.array[..., 0], np.nan_to_num(expected, nan=0.0), rtol=1e-5)
+    assert [(kind, text[:9]) for _, kind, text in found.doubts] == [("intensity", "holds NaN")]
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("resampled_anat_moved.nii", "holds NaN or infinite voxels"),  # SPM writes NaN where it has no data
         ("row_major.dconn.nii", "has shape .* not three dimensions"),  # a matrix of connections
         ("nifti1.hdr", "cannot be read"),  # headers without their voxels
         ("nifti2.hdr", "cannot be read"),

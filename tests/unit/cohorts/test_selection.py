@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from sixgig.cohorts.selection import stratified_subset
+from sixgig.cohorts.selection import stratified_subset, subset
 
 LABELS = ["a"] * 60 + ["b"] * 30 + [None] * 10
 
@@ -26,3 +26,13 @@ def test_the_number_is_exact_and_rare_classes_stay() -> None:
         chosen = [labels[index] for index in stratified_subset(labels, limit, seed=1)]
         assert len(chosen) == limit
         assert limit < 3 or set(chosen) == {"a", "b", "c"}
+
+
+def test_a_held_out_test_set_stays_whole() -> None:
+    is_test = [index % 4 == 0 for index in range(100)]
+    chosen = subset(LABELS, is_test, 15, seed=3)
+    tested = [index for index in range(100) if is_test[index] and LABELS[index] is not None]
+    assert len(tested) == 23  # 15 of a, 8 of b; those without a class are not scored
+    assert [index for index in chosen if index in tested] == tested
+    assert Counter(LABELS[index] for index in chosen if index not in tested) == {"a": 9, "b": 4, None: 2}
+    assert subset(LABELS, [False] * 100, 20, seed=3) == stratified_subset(LABELS, 20, seed=3)

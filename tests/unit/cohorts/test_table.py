@@ -59,16 +59,83 @@ def test_volumes_in_modalities_and_frames(tmp_path: Path) -> None:
         ("gone.nii,gone.nii,s,x", "gone.nii does not exist"),
         (",1.nii,s,x", "column f is empty"),
         ("a.png,1.nii,s,x", "a.png is none of"),
-        ("1.nii,1.nii,s,x\n1.nii,1.nii,s,y", "subject has several classes: x, y"),
+        ("1.nii,1.nii,s,x\n3.nii,3.nii,s,y", "subject has several classes: x, y"),
+        ("1.nii,1.nii,s,x\n3.nii,3.nii,s,NA", "subject has several classes: none, x"),
+        ("1.NII,1.nii,s,x", "1.NII does not exist; there is 1.nii, which differs by case"),
     ],
 )
 def test_rows_that_cannot_be_used(tmp_path: Path, row: str, reason: str) -> None:
-    volumes(tmp_path, "1.nii")
-    path = table(tmp_path, f"f,t,subject_id,label\n{row}\n1.nii,1.nii,good,x\n")
+    volumes(tmp_path, "1.nii", "2.nii", "3.nii")
+    path = table(tmp_path, f"f,t,subject_id,label\n{row}\n2.nii,2.nii,good,x\n")
     found = TableAdapter(None, {"columns": PATHS, "dimensions": 3}).discover(path)
     assert [record.subject_id for record in found.records] == ["good"]
     assert [(rejection.subject_id, rejection.file) for rejection in found.rejections] == [("s", "cohort.csv row 2")]
     assert found.rejections[0].reason.startswith(reason)
+
+
+def test_a_bad_row_costs_its_image_and_with_frames_the_subject(tmp_path: Path) -> None:
+    volumes(tmp_path, "1.nii", "3.nii")
+    path = table(tmp_path, "path,subject_id,label,phase\n1.nii,s,x,ED\ngone.nii,s,x,ES\n3.nii,s,x,\n")
+    found = TableAdapter(None, {"dimensions": 3}).discover(path)
+    assert [item.item_id for item in found.records[0].items] == ["s_1", "s_3"]
+    assert [one.file for one in found.rejections] == ["cohort.csv row 3"]
+    found = TableAdapter(None, {"dimensions": 3, "columns": {"frame": "phase"}}).discover(path)
+    assert (found.records, [one.file for one in found.rejections]) == ([], ["cohort.csv row 3"])
+
+
+def test_words_that_mean_no_class_no_subject_and_no_frame(tmp_path: Path) -> None:
+    names = [f"{number}.nii" for number in range(6)]
+    volumes(tmp_path, *names)
+    cells = ["a,x,NA,-", "b,NA,n/a,ED", "c,None,,", "d,0.0,none,?", "nan,x,,", "e,,,"]
+    lines = "".join(f"{name},{own}\n" for name, own in zip(names, cells, strict=True))
+    path = table(tmp_path, f"path,subject_id,label,set,phase\n{lines}")
+    options = {"dimensions": 3, "columns": {"frame": "phase", "official": "set"}}
+    found = TableAdapter(None, options).discover(path)
+    assert {one.subject_id: one.label for one in found.records} == {
+        "a": "x",
+        "b": None,
+        "c": None,
+        "d": "0.0",
+        "e": None,
+    }
+    assert {one.official for one in found.records} == {None}
+    assert {one.items[0].frame for one in found.records} == {None, "ED"}
+    assert [(one.file, one.reason) for one in found.rejections] == [("cohort.csv row 6", "has no subject")]
+    assert [(one.file, one.kind, one.text[:6]) for one in found.remarks] == [
+        ("cohort.csv row 3", "label", "'NA' i"), ("cohort.csv row 4", "label", "'None'")
+    ]  # fmt: skip
+    declared = TableAdapter(None, {**options, "classes": {"no": ["None", "0.0"], "yes": ["x"]}}).discover(path)
+    assert {one.subject_id: one.label for one in declared.records}["c"] == "None"
+
+
+def test_one_row_twice_and_one_file_of_two_subjects(tmp_path: Path) -> None:
+    volumes(tmp_path, "1.nii", "2.nii")
+    path = table(tmp_path, "path,subject_id,label\n1.nii,a,x\n2.nii,b,y\n./1.nii,a,x\n")
+    found = TableAdapter(None, {"dimensions": 3}).discover(path)
+    assert [[item.item_id for item in one.items] for one in found.records] == [["a"], ["b"]]
+    assert [(one.kind, one.file, one.subject_id) for one in found.remarks] == [("copy", "cohort.csv row 4", "a")]
+    path = table(tmp_path, "path,subject_id,label\n1.nii,a,x\n.\\1.nii,b,y\n")
+    with pytest.raises(CohortError, match=r"gives 1\.nii to a \(row 2\) and to b \(row 3\)"):
+        TableAdapter(None, {"dimensions": 3}).discover(path)
+
+
+def test_classes_that_differ_by_case(tmp_path: Path) -> None:
+    volumes(tmp_path, "1.nii", "2.nii")
+    path = table(tmp_path, "path,subject_id,label\n1.nii,a,x\n2.nii,b,X \n")
+    with pytest.raises(CohortError, match=r"'x' \(row 2\) and 'X' \(row 3\): they differ by case"):
+        TableAdapter(None, {"dimensions": 3}).discover(path)
+    found = TableAdapter(None, {"dimensions": 3, "classes": {"x": ["x", "X"], "y": ["y"]}}).discover(path)
+    assert [one.label for one in found.records] == ["x", "X"]
+
+
+def test_patterns_leave_rows_out(tmp_path: Path) -> None:
+    volumes(tmp_path, "1.nii", "1_mask.nii", "2.nii")
+    path = table(tmp_path, "path,subject_id,label\n1.nii,a,x\n1_mask.nii,a,x\n2.nii,b,y\n")
+    found = TableAdapter(None, {"dimensions": 3, "exclude": ["*_mask*"]}).discover(path)
+    assert [[item.item_id for item in one.items] for one in found.records] == [["a"], ["b"]]
+    assert [(one.file, one.text) for one in found.remarks] == [("1_mask.nii", "left out by `exclude`: *_mask*")]
+    found = TableAdapter(None, {"dimensions": 3, "include": ["2*"]}).discover(path)
+    assert [one.subject_id for one in found.records] == ["b"]
 
 
 def test_a_subject_without_a_name(tmp_path: Path) -> None:

@@ -111,6 +111,16 @@ def test_mistakes_name_their_key(options: dict[str, Any], message: str) -> None:
         read_options("brats", "c", {"modalities": ["t1"], **options}, 16)
 
 
+def test_the_range_of_a_volume() -> None:
+    array = np.zeros((6, 5, 4, 1), np.int16, order="F")
+    array[1:5, 1:4, 1:3, 0] = np.arange(24).reshape(4, 3, 2) * 10 - 100
+    _, recipe, _ = read_options("brats", "c", {"modalities": ["t1"], "normalise": {"method": "range"}}, 16)
+    for dtype in ("int16", "float32"):
+        planes = planes_of(Volume(array.astype(dtype), (1.0, 1.0, 1.0), "v", None, ("v",)), recipe)
+        assert planes.ranges == ((-100.0, 130.0),)
+        assert planes.plane(0, 0)[0, 0] == 0.0
+
+
 def test_the_adapter_has_a_say() -> None:
     _, recipe, _ = read_options("brats", "c", {"modalities": ["t1"]}, 16)
     assert (recipe.foreground, recipe.crop, recipe.normalisation.method) == ("nonzero", "foreground", "percentile")

@@ -10,12 +10,14 @@ import nibabel as nib
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from sixgig.cohorts.adapters.brats import BratsAdapter
+from sixgig.cohorts.adapters.image_folder import ImageFolderAdapter
 from sixgig.cohorts.base import Adapter, Item, Record
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import prepare_subject
-from sixgig.cohorts.workers import affordable, results, subject_bytes
+from sixgig.cohorts.workers import affordable, picture_bytes, results, subject_bytes
 from sixgig.errors import CohortError
 
 MB = 2**20
@@ -56,6 +58,20 @@ def test_free_memory_limits_the_processes(
     caplog.set_level("INFO")
     assert affordable(BratsAdapter(("t1",)), records(tmp_path, (4, 4, 4)), Recipe(16), 4) == expected
     assert f"{expected} of 4 processes" in caplog.text
+
+
+def test_large_pictures_limit_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)).save(tmp_path / label / "x.png")
+    (tmp_path / "b" / "y.png").write_bytes(b"damaged")
+    adapter = ImageFolderAdapter()
+    found = adapter.discover(tmp_path).records
+    assert picture_bytes(adapter, found) == 14 * 600
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=5000 * MB))
+    assert affordable(adapter, found, Recipe(16), 4) == 4
+    monkeypatch.setattr("sixgig.cohorts.workers.picture_bytes", lambda *_: 14 * 100_000_000)
+    assert affordable(adapter, found, Recipe(16), 4) == 2
 
 
 def test_a_killed_process_is_one_clear_error(make_brats: Callable[..., Path]) -> None:

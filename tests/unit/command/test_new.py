@@ -231,3 +231,26 @@ def test_a_file_is_not_overwritten(here):
 def test_labels_are_refused_where_classes_are_known(here):
     with pytest.raises(ConfigError, match="--labels: is not used: Folder of images carries its classes itself"):
         write(pictures(here / "scans"), grades(here / "grades.csv", ["b0"]))
+
+
+def test_a_table_of_patients_with_images_of_several_classes(here):
+    lines = ["image,patient_id,target"]
+    for patient in range(16):
+        for number in range(3):
+            picture(here / "isic" / f"ISIC_{patient}{number}.png")
+            lines.append(f"ISIC_{patient}{number}.png,IP_{patient},{int(number == 0 and patient % 2 == 0)}")
+    (here / "isic" / "train.csv").write_text("\n".join(lines))
+    config, cohort, said = write(here / "isic")
+    assert cohort["labels_of"] == "image"
+    assert "Classes: 0 (40), 1 (8)" in said
+    assert "8 subjects have images of several classes, so each image keeps its class" in said
+    assert config["evaluation"]["folds"] == 5
+
+
+def test_a_folder_of_patients_with_images_of_several_classes(here):
+    root = pictures(here / "oct", "{label}/{subject}/{number}.png")
+    for subject in range(6):
+        picture(root / "malignant" / f"b{subject}" / "9.png")
+    _, cohort, said = write(root)
+    assert cohort["labels_of"] == "image"
+    assert "Classes: benign (16), malignant (22)" in said

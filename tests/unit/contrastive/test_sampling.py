@@ -227,7 +227,11 @@ EMPTY = flat_pool(0)
         (make_pool([1] * 9), ("g_d", 4, 4, True), "the last group of a batch stays empty.*\n.*set it to 8 or more"),
         (make_pool([1] * 9), ("g_d", 4, 1), "negatives from other partitions"),
         (make_pool([1] * 9), ("g_d", 9, 3), "3 in the config, but .* lie in partitions 0 to 3\n.*set them to 4"),
-        (make_pool([1] * 9), ("g_d", 10, 5), "5, and 9 of the 9 pre.*to 12 slices, have none.*needs 4 with one in each\n.*to 4 or less.*more `slices`"),
+        (
+            make_pool([1] * 9),
+            ("g_d", 10, 5),
+            "5, and 9 of the 9 pre.*to 12 slices, have none.*needs 4 with one in each\n.*to 4 or less.*more `slices`",
+        ),
     ],
 )
 def test_a_pool_that_cannot_fill_a_batch_is_refused(pool, arguments, message):

@@ -80,10 +80,16 @@ def run(folder: Path, labels_of: str, metrics_of: str, n_classes: int) -> dict[s
     return {name: (folder / name).read_bytes() for name in names}
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.fixture(scope="module", params=[2, 3])
+def of_subjects(request, tmp_path_factory):
+    """The number of classes, and what a study of subjects gives."""
+    folder = tmp_path_factory.mktemp("either_way") / "subjects"
+    return request.param, run(folder, "subject", "subject", request.param)
+
+
 @pytest.mark.parametrize("metrics_of", ["image", "subject"])
-def test_equal_bytes(tmp_path, n_classes, metrics_of):
-    expected = run(tmp_path / "subjects", "subject", "subject", n_classes)
+def test_equal_bytes(tmp_path, of_subjects, metrics_of):
+    n_classes, expected = of_subjects
     found = run(tmp_path / "images", "image", metrics_of, n_classes)
     assert len(expected) == 13
     for name, content in expected.items():

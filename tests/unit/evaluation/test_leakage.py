@@ -48,8 +48,11 @@ def test_a_clean_study_passes() -> None:
         "n_subjects": 6,
         "n_images": 12,
         "n_blank_images": 0,
+        "n_flat_images": 0,
         "duplicates_within_subject": [],
         "duplicates_within_fold": [],
+        "near_copies_within_fold": [],
+        "near_copies_across": [],
     }
 
 
@@ -78,7 +81,79 @@ def test_copies_on_two_sides_fail(source: str, target: str) -> None:
     message = str(caught.value)
     assert "1 groups of identical images" in message
     assert f"{source} (subject {source[:2]}) = {target} (subject {target[:2]})" in message
-    assert "Next step: if these are one subject, give them one subject_id" in message
+    assert "Next step: set `duplicates` of this cohort in the study file to group" in message
+
+
+@pytest.mark.parametrize(
+    ("target", "key", "passed"),
+    [("p2_0", "near_copies_within_fold", True), ("e1_0", "near_copies_across", False)],
+)
+def test_near_copies_never_pass_on_two_sides(
+    target: str, key: str, passed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest, splits, images = _study()
+    _copy(images, manifest, "p1_0", target)
+    place = manifest["image_id"].tolist().index(target)
+    images[place] = np.clip(np.fliplr(images[place]).astype(int) + 3, 0, 255)
+    facts = check_leakage(manifest, splits, images)
+    assert (facts["passed"], facts[key]) == (passed, [["p1_0", target]])
+    assert len(facts["near_copies_within_fold"] + facts["near_copies_across"]) == 1
+    if passed:
+        assert not caplog.records
+        return
+    found = "1 groups of near copies lie in different roles or folds"
+    assert f"{found}: {target} (subject e1) is p1_0 (subject p1) mirrored left-right, r = 1.000" in caplog.text
+    assert "set `duplicates` of this cohort to group" in caplog.text
+    for policy in ("group", "drop"):
+        with pytest.raises(LeakageError, match=found):
+            check_leakage(manifest, splits, images, duplicates=policy)
+
+
+def _volumes() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Every subject's two images are slices of one volume."""
+    manifest, splits, images = _study()
+    manifest["volume_id"] = manifest["subject_id"] + "_v"
+    manifest["slice"] = pd.array([0, 1] * 6, dtype="Int64")
+    return manifest, splits, images
+
+
+def test_volumes_have_names_and_rows_of_their_own() -> None:
+    manifest, splits, images = _volumes()
+    assert check_leakage(manifest, splits, images, n_volumes=6)["passed"]
+    assert check_leakage(manifest, splits, images, n_volumes=0)["passed"]  # the study keeps none
+    with pytest.raises(LeakageError, match="has 7 volumes, the manifest names 6"):
+        check_leakage(manifest, splits, images, n_volumes=7)
+
+
+def _shared_name(manifest: pd.DataFrame) -> None:
+    """Subject P1 has two scans, P1_1 and P1_2, and subject P1_1 has one: its first scan is P1_1 too."""
+    manifest.loc[manifest["subject_id"] == "e2", "volume_id"] = "e1_v"
+
+
+def _torn(manifest: pd.DataFrame) -> None:
+    manifest.loc[:3, ["subject_id", "volume_id"]] = [["p1", "p1_v"], ["p1", "w"], ["p1", "p1_v"], ["p1", "w"]]
+
+
+def _same_slice(manifest: pd.DataFrame) -> None:
+    manifest.loc[1, "slice"] = 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_shared_name, "volume e1_v belongs to several subjects: e1, e2"),
+        (
+            _torn,
+            "the slices of volume p1_v do not follow each other|the slices of volume p2_v do not follow each other",
+        ),
+        (_same_slice, "volume p1_v has slice 0 twice: two volumes have this name"),
+    ],
+)
+def test_names_of_volumes_that_collide_fail(spoil: object, message: str) -> None:
+    manifest, splits, images = _volumes()
+    spoil(manifest)  # type: ignore[operator]
+    with pytest.raises(LeakageError, match=message):
+        check_leakage(manifest, splits, images, n_volumes=6)
 
 
 def test_blank_images_are_counted_and_not_compared() -> None:
@@ -91,7 +166,7 @@ def test_a_memory_map_larger_than_one_release(tmp_path: Path, monkeypatch: pytes
     manifest, splits, images = _study()
     _copy(images, manifest, "p1_0", "e4_1")
     np.save(tmp_path / "images.npy", images)
-    monkeypatch.setattr("sixgig.evaluation.leakage._RELEASE_BYTES", 60)
+    monkeypatch.setattr("sixgig.cohorts.looks._RELEASE_BYTES", 60)
     with pytest.raises(LeakageError, match=r"p1_0 .* = e4_1"):
         check_leakage(manifest, splits, np.load(tmp_path / "images.npy", mmap_mode="r"))
 

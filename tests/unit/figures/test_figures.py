@@ -329,6 +329,20 @@ def test_reconstructions_have_every_plane_of_volumes_and_one_of_images(study):
     assert any("not trained to its end" in line for line in words(reconstruction.draw(study, "brats_phantom")))
 
 
+@pytest.mark.parametrize(
+    ("planes", "expected"),
+    [
+        ({"sagittal": 6}, ["sagittal", "axial", "coronal"]),
+        ({"coronal": 6}, ["coronal", "axial", "sagittal"]),
+        ({"axial": 2, "sagittal": 4}, []),  # of which volume a picture is, nobody knows
+    ],
+)
+def test_reconstructions_of_other_slices_have_their_own_names(study, monkeypatch, planes, expected):
+    monkeypatch.setattr(type(study), "cohort_info", lambda self, cohort: {"planes": planes})
+    text = words(reconstruction.draw(study, "acdc_phantom"))
+    assert list(dict.fromkeys(line for line in text if line in ("axial", "coronal", "sagittal"))) == expected
+
+
 @pytest.mark.parametrize(("channels", "expected"), [(1, [7, 7, 7]), (2, [7, 7, 7]), (4, [7, 8, 9])])
 def test_channels_become_colours(channels, expected):
     values = np.arange(7, 7 + channels, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 3), np.uint8)

@@ -84,7 +84,7 @@ def test_a_right_study_is_planned(plan_of):
             "label: grade",
             "label: Grade",
             r"study.yaml:10: config key cohorts.tab.columns.label: tab/list.csv lacks the column "
-            r"Grade; it has id, file, grade\n  Next step: did you mean grade\?",
+            r"Grade; it has id, file, grade\n  Next step: did you mean 'grade'\? If not, name its columns",
         ),
         (
             ", label: grade",

@@ -45,6 +45,15 @@ def test_arms_without_controls_and_tracking(config):
     assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
 
 
+def test_nothing_is_set_aside_when_no_arm_learns(config):
+    config["evaluation"] = {"pretraining_fraction": 0.4}
+    assert Plan(config).pretraining_fraction == 0.4
+    config["arms"] = {name: config["arms"][name] for name in ("vit_pure", "vit_sparse")}
+    assert Plan(config).pretraining_fraction == 0.4  # a dictionary is learned
+    del config["arms"]["vit_sparse"]
+    assert Plan(config).pretraining_fraction == 0.0
+
+
 def test_trained_arms_encode_with_what_they_learned(config):
     plan = Plan(config)
     trained = "results/default/pretraining/elpv/vit_contrastive.safetensors"
@@ -120,7 +129,7 @@ def test_files_are_in_the_order_of_their_keys(config):
         file.removeprefix("results/default/features") for file in plan.features("npz")
     ]
     assert len(plan.trainings("json")) == len(plan.trained_keys) == 6
-    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2
+    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2 + 1
 
 
 def test_converters_are_those_of_the_package():

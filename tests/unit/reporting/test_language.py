@@ -59,6 +59,7 @@ def texts_by_name():
     yield from ("Evaluation", "Pretraining", "Test", "red", "green", "blue")
     yield from get_args(get_type_hints(Remark)["kind"])
     yield from ("images", "blank images", "duplicates within subject", "duplicates within fold")
+    yield from ("flat images", "near copies within fold", "near copies across")
 
 
 def placeholders(text):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sixgig.errors import SixgigError, TableError
-from sixgig.reporting import cohorts, comparisons, results
+from sixgig.reporting import cohorts, comparisons, copies, results
 from sixgig.reporting.page import write_report
 from sixgig.results.study import Method, Study
 from sixgig.runtime.atomic import read_json, write_json
@@ -211,11 +211,61 @@ def test_a_missing_cohort_file_is_named(tmp_path, drawn_study):
     [
         ({"passed": True, "n_images": 1200}, True, "Leakage gate passed (images: 1,200)."),
         ({"passed": False}, False, "Leakage gate FAILED."),
+        (
+            {"passed": False, "near_copies_across": [["a", "b"], ["c", "d"]]},
+            False,
+            "Leakage gate NOT passed: 2 groups of near copies are in different roles or folds, so estimates may be too "
+            "high; look at copies.csv, and set duplicates of this cohort to group or drop (near copies across: 2).",
+        ),
         ({}, None, "Leakage gate: result not stated."),
     ],
 )
 def test_leakage_sentence(gate, passed, words):
     assert cohorts.leakage_sentence(gate) == (passed, words)
+
+
+_COPIES = {
+    "policy": "stop", "groups": 0, "identical": 0, "near": 0, "dropped": 0, "contradictory": 0,
+    "contradictory_pairs": 0, "subjects_joined": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({}, "none between subjects"),
+        (
+            {"groups": 66, "identical": 12, "near": 174, "contradictory_pairs": 1},
+            "66 groups of different subjects, with 12 images that have an identical copy and 174 that have a near one "
+            "(flipped, turned or recompressed); duplicates: stop left them as they are; 1 pairs have contradictory "
+            "labels; copies.csv lists them",
+        ),
+        (
+            {"policy": "group", "groups": 2, "identical": 4, "subjects_joined": 2, "dropped": 1},
+            "2 groups of different subjects, with 4 images that have an identical copy and 0 that have a near one "
+            "(flipped, turned or recompressed); duplicates: group made 2 subjects part of another one; 1 copies were "
+            "left out; copies.csv lists them",
+        ),
+        (
+            {"policy": "drop", "groups": 1, "near": 2, "dropped": 0, "contradictory": 2},
+            "1 groups of different subjects, with 0 images that have an identical copy and 2 that have a near one "
+            "(flipped, turned or recompressed); duplicates: drop; 2 copies with contradictory labels were left out; "
+            "copies.csv lists them",
+        ),
+    ],
+)
+def test_copies_are_counted_and_what_was_done_is_said(found, words):
+    assert copies.sentence(_COPIES | found) == words
+
+
+def test_near_copies_on_two_sides_are_shown(drawn_study, tmp_path):
+    shutil.copytree(drawn_study, tmp_path / "fake")
+    place = tmp_path / "fake/cohorts/elpv/leakage.json"
+    write_json(place, {**read_json(place), "passed": False, "near_copies_across": [["p-7", "q-9"]]})
+    write_report(Study(tmp_path / "fake"), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Leakage gate NOT passed: 1 groups of near copies" in page
+    assert "p-7 ~ q-9" in page
 
 
 def test_pairs_are_sorted_by_corrected_p(drawn_study):

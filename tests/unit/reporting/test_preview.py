@@ -3,6 +3,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from sixgig.reporting import preview as module
@@ -37,6 +38,21 @@ def test_planes_lie_as_their_letters_say() -> None:
     for _, picture, _ in panels[2:]:
         assert picture[0].mean() > 0.8  # superior at the top
         assert picture[-1].mean() == 0
+
+
+@pytest.mark.parametrize(
+    ("letter", "titles", "marks"),
+    [
+        ("y", ["flair", "t2", "flair, axial", "flair, sagittal"], ["SILR", "SILR", "APLR", "APSI"]),
+        ("x", ["flair", "t2", "flair, axial", "flair, coronal"], ["SIAP", "SIAP", "RLAP", "RLSI"]),
+    ],
+)
+def test_volumes_of_other_slices_have_their_own_letters(letter: str, titles: list[str], marks: list[str]) -> None:
+    info = {"dimensions": 3, "modalities": ["flair", "t2"]}
+    slices = manifest().assign(image_id=[f"v{number}_{letter}012" for number in range(6)])
+    panels = module._panels(slices, info, np.zeros((6, 10, 12, 3), np.uint8), upright(6), 4)
+    assert [title for title, _, _ in panels] == titles
+    assert [letters for _, _, letters in panels] == marks
 
 
 def test_a_sheet_of_volumes_and_one_of_images() -> None:

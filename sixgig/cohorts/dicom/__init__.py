@@ -1,0 +1,1 @@
+"""DICOM files: headers, series, geometry and intensities; the adapter puts them together."""
