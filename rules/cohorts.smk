@@ -101,7 +101,6 @@ rule split_cohort:
         seed=PLAN.seed,
         positive=lambda wildcards: PLAN.positives[wildcards.cohort],
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
-        metrics_of=lambda wildcards: PLAN.metrics_of[wildcards.cohort],
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=code_digest("split_cohort"),

@@ -6,7 +6,6 @@ from typing import Any
 
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.evaluation.classes import positive_class
-from sixgig.evaluation.levels import check_subject_level
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.jobs import job
 from sixgig.tables.cohorts import MANIFEST, SPLITS
@@ -18,7 +17,6 @@ def main(
     output: Path,
     draw: Mapping[str, Any],
     positive: str | None,
-    metrics_of: str,
     given: Path | None,
     key_table: Path | None,
 ) -> None:
@@ -32,8 +30,6 @@ def main(
         splits = read_own_splits(given, images, rename=rename, **wanted)
     else:
         splits = make_splits(images, **draw)
-    if draw["labels_of"] != metrics_of:
-        check_subject_level(splits, cohort, positive)
     SPLITS.write(splits, output)
 
 
@@ -48,7 +44,6 @@ if __name__ == "__main__":
             output=Path(snakemake.output.splits),
             draw={name: snakemake.params[name] for name in drawn},
             positive=snakemake.params.positive,
-            metrics_of=snakemake.params.metrics_of,
             given=next(map(Path, snakemake.input.given), None),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
         )

@@ -28,11 +28,14 @@ class Search:
         parameters: The chosen candidate, without the ``classifier__`` prefix.
         score: Its mean balanced accuracy over the inner folds; NaN when there was nothing to choose.
         pipeline: The pipeline with these parameters, fitted to the whole training fold.
+        inner_folds: Inner folds that were made; fewer than asked for where subjects with samples of several classes
+            cannot be dealt into as many.
     """
 
     parameters: dict[str, Any]
     score: float
     pipeline: Pipeline
+    inner_folds: int
 
 
 def search(
@@ -66,16 +69,17 @@ def search(
     """
     candidates = _candidates(grid)
     chosen: dict[str, Any] = candidates[0] if candidates else {}
-    score = float("nan")
+    score, made = float("nan"), inner_folds
     if len(candidates) > 1:
         folds = GroupedFolds(inner_folds, seed)
-        means = inner_scores(pipeline, grid, X, y, folds, groups).mean(axis=0)
+        scores = inner_scores(pipeline, grid, X, y, folds, groups)
+        means, made = scores.mean(axis=0), len(scores)
         best = int(means.argmax())
         chosen, score = candidates[best], float(means[best])
     takes = has_groups(groups) and has_fit_parameter(pipeline[-1], "groups")
     known = {f"{_PREFIX}groups": groups} if takes else {}
     fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y, **known)
-    return Search(chosen, score, fitted)
+    return Search(chosen, score, fitted, made)
 
 
 def inner_scores(

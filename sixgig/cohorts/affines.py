@@ -128,9 +128,8 @@ def _reconciled(scales: Vector, pixdim: Vector, shape: tuple[int, ...], trust_pi
     if np.abs(scales - 1).max() < _UNIT:
         doubt = "has an sform of unit scale and other voxel sizes in pixdim: those of pixdim are used"
         return np.where(valid, told, scales), [] if trust_pixdim else [doubt]
-    return scales, [
-        "has other voxel sizes in its sform than in pixdim, and one of them is wrong: those of the sform are used"
-    ]
+    doubt = "has other voxel sizes in its sform than in pixdim, and one of them is wrong: those of the sform are used"
+    return scales, [doubt]
 
 
 def sizes_of_pixdim(pixdim: Vector, shape: tuple[int, ...]) -> tuple[Vector, list[str]]:

@@ -93,7 +93,10 @@ def settle_copies(
         if policy == STOP:
             _check_untouched(treatment, cohort, failed_list)
             break
-        alive &= treatment.treat(groups, policy, by_subject=bool(pd.notna(rows[0].get("volume_id"))))
+        stays = treatment.treat(groups, policy, by_subject=bool(pd.notna(rows[0].get("volume_id"))))
+        if stays.all():
+            break
+        alive &= stays
         # What the cohort shares is measured on the items left, so further copies may appear.
         current = looks.only(alive, treatment.subjects)
     if not alive.any():

@@ -26,6 +26,7 @@ from sixgig.cohorts.deep_pictures import (
 )
 from sixgig.cohorts.dicom.files import SUFFIXES as DICOM
 from sixgig.cohorts.dicom.picture import read_dicom_picture
+from sixgig.cohorts.not_pictures import what_it_is
 from sixgig.cohorts.pages import choose_page
 from sixgig.errors import ImageError
 
@@ -105,7 +106,7 @@ def _decode(data: bytes, place: object) -> Decoded:
     except UnidentifiedImageError as error:
         unknown = read_unknown_tiff(data, place)
         if unknown is None:
-            raise ImageError(place, "is not an image", _NEXT_STEP) from error
+            raise ImageError(place, *what_it_is(data)) from error
         return Decoded(unknown)
     with image:
         sayings: list[tuple[Any, str]] = [("not read", text) for text in choose_page(image, place)]

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import dctn
+from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 #: Correlation of near copies.
 R = 0.98
@@ -38,7 +40,7 @@ _CHECKED_AT_ONCE = 512
 _COMPONENTS = 16
 _PICTURES_PER_COMPONENT = 30
 _SHARED_BY = 10  # pictures at least that a component is about (one over the sum of its loadings to the fourth power)
-_SAMPLE = 1024
+_SAMPLE = 512
 #: Parts of the transform: even or odd rows, even or odd columns.
 _SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
@@ -76,12 +78,13 @@ def near_pairs(pictures: npt.NDArray[np.floating], slack: float = 0.0) -> list[P
     """
     if len(pictures) < 2:
         return []
-    common = _Common(pictures)
     pairs = []
-    for rows, columns in _candidates(pictures, 1 - (R - slack)):
-        for start in range(0, len(rows), _CHECKED_AT_ONCE):
-            part = slice(start, start + _CHECKED_AT_ONCE)
-            pairs += _checked(pictures, common, rows[part], columns[part], slack)
+    with threadpool_limits(1):  # the same digits whatever the number of threads
+        common = _Common(pictures)
+        for rows, columns in _candidates(pictures, 1 - (R - slack)):
+            for start in range(0, len(rows), _CHECKED_AT_ONCE):
+                part = slice(start, start + _CHECKED_AT_ONCE)
+                pairs += _checked(pictures, common, rows[part], columns[part], slack)
     return sorted(pairs)
 
 
@@ -160,7 +163,8 @@ class _Common:
         chosen = np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures))).astype(int)
         sample = pictures[chosen].astype(np.float64).reshape(len(chosen), -1)
         mean = sample.mean(axis=0)
-        values, vectors = np.linalg.eigh((sample - mean) @ (sample - mean).T)
+        wanted = (max(0, len(sample) - 3 * count), len(sample) - 1)
+        values, vectors = eigh((sample - mean) @ (sample - mean).T, subset_by_index=wanted)
         # What a few pictures have in common, copies perhaps, is not common to the cohort.
         shared_by = 1 / (vectors**4).sum(axis=0)
         used = (values > 1e-9 * max(float(values[-1]), 1e-12)) & (shared_by >= max(_SHARED_BY, len(sample) / 16))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from functools import lru_cache
 
 _WORDS = r"masks?|seg|segmentations?|gt|ground[ _-]?truths?|annotations?|labels?"
 _ENDING = re.compile(rf"(.+?)[ _-]+(?:{_WORDS})(?:[ _-]?\d+)?", re.IGNORECASE)
@@ -23,23 +24,24 @@ def masks(files: Iterable[str]) -> set[str]:
     Args:
         files: Paths of pictures, with slashes.
     """
-    places = {(str(path.parent), path.stem) for path in map(PurePosixPath, files)}
-    above = {(str(PurePosixPath(folder).parent), stem) for folder, stem in places if not _is_folder_of_masks(folder)}
+    parts = [(file, *_split(file)) for file in files]
+    places = {(folder, stem) for _, folder, stem in parts}
+    above = {(posixpath.dirname(folder), stem) for folder, stem in places if not _is_folder_of_masks(folder)}
     found = set()
-    for file in files:
-        path = PurePosixPath(file)
-        named = _ENDING.fullmatch(path.stem)
-        if (named and (str(path.parent), named[1]) in places) or (
-            _is_folder_of_masks(str(path.parent)) and _partner(path) in above
-        ):
+    for file, folder, stem in parts:
+        named = _ENDING.fullmatch(stem)
+        partner = posixpath.dirname(folder), named[1] if named else stem
+        if (named and (folder, named[1]) in places) or (_is_folder_of_masks(folder) and partner in above):
             found.add(file)
     return found
 
 
+def _split(file: str) -> tuple[str, str]:
+    """Return the folder of a file, and its name without the suffix."""
+    folder, name = posixpath.split(file)
+    return folder, posixpath.splitext(name)[0]
+
+
+@lru_cache(maxsize=1024)
 def _is_folder_of_masks(folder: str) -> bool:
-    return _FOLDER.fullmatch(PurePosixPath(folder).name) is not None
-
-
-def _partner(path: PurePosixPath) -> tuple[str, str]:
-    named = _ENDING.fullmatch(path.stem)
-    return str(path.parent.parent), named[1] if named else path.stem
+    return _FOLDER.fullmatch(posixpath.basename(folder)) is not None

@@ -41,7 +41,7 @@ class FileFinder:
         if _DRIVE.match(cell) and os.sep == "/":
             return f"{cell} is a path of another machine: write paths from the table's folder"
         there = self._there(cell.replace("\\", "/"), "case")
-        if (self._folder / cell).is_dir():
+        if os.path.isdir(self._folder / cell):
             return f"{cell} is a folder"
         if there is not None:
             return f"{cell} does not exist; there is {there}, which differs by case"

@@ -147,9 +147,7 @@ class Treatment:
             "contradictory": actions.count(CONTRADICTORY),
             "contradictory_pairs": len(contradictions),
             "subjects_joined": len({
-                self._items["subject_id"].iloc[item]
-                for item, subject in enumerate(self.subjects)
-                if subject != self._items["subject_id"].iloc[item]
+                old for old, new in zip(self._items["subject_id"], self.subjects, strict=True) if old != new
             }),
         }  # fmt: skip
 

@@ -11,7 +11,7 @@ from sixgig.cohorts.base import Record
 from sixgig.cohorts.checks import require_two
 from sixgig.errors import CohortError, ConfigError
 from sixgig.evaluation.class_sizes import pretraining_numbers
-from sixgig.tables.levels import IMAGE, labels_of
+from sixgig.tables.levels import IMAGE, labels_of, metrics_of
 
 #: Images of which a trial deal takes about a second.
 _MOST_DEALT = 5000
@@ -29,13 +29,16 @@ def check_folds(
         cohort: Name of the cohort, for the message.
 
     Raises:
-        ConfigError: A class has too few; the place is the key of the folds.
+        ConfigError: A class has too few; the place is the key of the folds. Or subjects are to be counted, and some
+            have images of several of more than two classes.
         CohortError: There are fewer than two classes.
     """
     hold_out = bool(stanza.get("official_splits"))
     drawn = [record for record in records if record.classes and not (hold_out and record.official == "test")]
     require_two(sorted({str(label) for record in drawn for label in record.labels if label}), f"cohorts.{cohort}")
     folds, fraction = evaluation["folds"], evaluation["pretraining_fraction"]
+    if labels_of(stanza) != metrics_of(stanza):
+        _check_subject_classes(drawn, fraction, cohort)
     try:
         if labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn):
             _deal_once(drawn, folds, fraction)
@@ -44,6 +47,16 @@ def check_folds(
     except CohortError as error:
         reason = f"is {folds}, and in cohort {cohort} {error.place} {error.reason}"
         raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
+
+
+def _check_subject_classes(records: Sequence[Record], fraction: float, cohort: str) -> None:
+    """Refuse subjects of several of more than two classes, of whom there are more than pretraining takes."""
+    n_classes = len({label for record in records for label in record.labels if label})
+    mixed = [record for record in records if len(record.labels - {None}) > 1]
+    if n_classes > 2 and len(mixed) > fraction * len(records):
+        from sixgig.evaluation.levels import no_class_of
+
+        raise no_class_of(mixed[0].subject_id, str(mixed[0].classes), n_classes, cohort)
 
 
 def _deal_once(records: Sequence[Record], folds: int, fraction: float) -> None:

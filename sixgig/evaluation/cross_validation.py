@@ -43,6 +43,7 @@ class _Result:
     scores: NDArray[np.float64]
     parameters: dict[str, Any]
     inner_score: float
+    inner_folds: int
 
 
 def cross_validate(
@@ -190,7 +191,7 @@ def _run_fold(
             f"cannot be fitted: {error}",
             "check the options of the classifier in the study file, and the range of the arm's features",
         ) from error
-    return _Result(predicted, scores, found.parameters, found.score)
+    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds)
 
 
 def _fold_predictions(samples: Samples, fold: _Fold, result: _Result) -> pd.DataFrame:
@@ -215,7 +216,7 @@ def _choices(folds: Sequence[_Fold], results: Sequence[_Result]) -> pd.DataFrame
             fold.fold,
             json.dumps(result.parameters, sort_keys=True),
             result.inner_score,
-            fold.inner_folds,
+            result.inner_folds,
             len(fold.train),
             len(fold.test),
         )

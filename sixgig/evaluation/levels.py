@@ -83,12 +83,7 @@ def check_subject_level(splits: pd.DataFrame, cohort: str, positive: str | None 
     if len(classes) != 2:
         mixed = rows[[len(held[str(label)]) > 1 for label in rows["label"]]]
         if len(mixed):
-            raise ConfigError(
-                place,
-                f"is subject, and subject {mixed['subject_id'].iloc[0]} has images of {mixed['label'].iloc[0]}: of "
-                f"{len(classes)} classes none stands for the subject",
-                f"{step}, or merge the classes to two with `classes`",
-            )
+            raise no_class_of(str(mixed["subject_id"].iloc[0]), str(mixed["label"].iloc[0]), len(classes), cohort)
         return
     event = positive_class(classes, positive, f"cohorts.{cohort}.positive")
     evaluation = rows[rows["role"] == EVALUATION]
@@ -102,3 +97,13 @@ def check_subject_level(splits: pd.DataFrame, cohort: str, positive: str | None 
                 "of one class",
                 f"{step}, use fewer evaluation.folds, or add subjects",
             )
+
+
+def no_class_of(subject_id: str, classes: str, n_classes: int, cohort: str) -> ConfigError:
+    """Return the error about a subject whose images are of several of more than two classes."""
+    return ConfigError(
+        f"cohorts.{cohort}.metrics_of",
+        f"is subject, and subject {subject_id} has images of {classes}: of {n_classes} classes none stands for the "
+        "subject",
+        "write `metrics_of: image`, or merge the classes to two with `classes`",
+    )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
-from sixgig.evaluation.levels import at_level
+from sixgig.evaluation.levels import at_level, check_subject_level
 from sixgig.evaluation.metrics import fold_metrics
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
@@ -71,6 +71,10 @@ def score_study(
 
     Returns:
         The tables. An arm that failed has rows in the summaries only, with its reason as status.
+
+    Raises:
+        ConfigError: Subjects are to be counted, and cannot be: see
+            :func:`sixgig.evaluation.levels.check_subject_level`.
     """
     methods = files.predictions
     counted = metrics_of or {}
@@ -101,8 +105,10 @@ def _score_method(
     cohort, arm, classifier = key
     predictions = PREDICTIONS.read(files.predictions[key])
     labels_of = "image" if IMAGE in predictions else "subject"
-    predictions = at_level(predictions, metrics_of, positive)
     splits = SPLITS.read(files.splits[cohort,])
+    if labels_of != metrics_of:
+        check_subject_level(splits, cohort, positive)
+    predictions = at_level(predictions, metrics_of, positive)
     sidecar = files.sidecars.get((cohort, arm))
     status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
     failed = len(predictions) == 0

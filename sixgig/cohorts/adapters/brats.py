@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sixgig.cohorts import labels, patterns
@@ -94,7 +94,7 @@ class BratsAdapter(Adapter):
         found = Discovery()
         folders = [folder for folder in there if self.patterns.takes(folder.relative_to(root).as_posix())]
         subjects = {folder: _subject(release, folder) for folder in folders}
-        classes = self._labels(release, subjects, found)
+        classes = self._labels(release, subjects, {folder.name: _subject(release, folder) for folder in there}, found)
         items: dict[str, list[Item]] = defaultdict(list)
         grades: dict[str, set[str | None]] = defaultdict(set)
         counts = Counter(folder.name for folder in folders)
@@ -137,11 +137,18 @@ class BratsAdapter(Adapter):
             files[modality] = str(path.relative_to(root))
         return Item(folder.name, files)
 
-    def _labels(self, release: Release, subjects: dict[Path, str], found: Discovery) -> dict[Path, str | None]:
-        """Return the class of each folder: the table's alone where there is one."""
-        table = labels.subject_labels(
-            self.options, [*(folder.name for folder in subjects), *dict.fromkeys(subjects.values())], found
-        )
+    def _labels(
+        self, release: Release, subjects: Mapping[Path, str], there: Mapping[str, str], found: Discovery
+    ) -> dict[Path, str | None]:
+        """Return the class of each folder: the table's alone where there is one.
+
+        Args:
+            release: The release.
+            subjects: Folder -> patient of those that are used.
+            there: Name of a folder -> patient of all that are there, those that patterns leave out too.
+            found: Gets remarks.
+        """
+        table = labels.subject_labels(self.options, [*there, *dict.fromkeys(there.values())], found)
         if table is not None:
             file = Path(self.options["labels"]["file"])
             absent = (own for folder, own in subjects.items() if not {folder.name, own} & table.keys())

@@ -34,15 +34,8 @@ class DicomAdapter(Adapter):
     name = "dicom"
     title = "DICOM series"
     option_keys = (
-        "labels",
-        "select",
-        "series",
-        "subject",
-        "subject_pattern",
-        "dimensions",
-        *tables.KEYS,
-        *patterns.KEYS,
-    )
+        "labels", *tables.KEYS, *patterns.KEYS, "select", "series", "subject", "subject_pattern", "dimensions",
+    )  # fmt: skip
     layout = "a folder with DICOM files, in any folders below it"
     subject_note = "subject-level split: one subject is one PatientID"
     opens_files = True
@@ -86,8 +79,8 @@ class DicomAdapter(Adapter):
         """
         self.require(root)
         wanted = [*self._subjects.wanted, *self._select.wanted]
-        tags = [*wanted, *(tag for role in self._roles.values() for tag in role.wanted)]
-        folder = scan(root, self._subjects, tags, self.patterns)
+        wanted += [tag for role in self._roles.values() for tag in role.wanted]
+        folder = scan(root, self._subjects, wanted, self.patterns.takes)
         doubts = self._subjects.check(folder.images, root, self.dimensions)
         check_selection(folder.images, self._select, root)
         if self.dimensions == 2:
@@ -96,13 +89,11 @@ class DicomAdapter(Adapter):
             found = channels(folder.images, self._select, {role: self._roles[role] for role in self.modalities}, root)
         else:
             found = volumes(folder.images, self._select, self._series, root)
-        rejections, remarks = [*folder.rejections, *found.rejections], [*folder.remarks, *doubts, *found.remarks]
-        discovery = Discovery([], rejections, remarks)
-        names = {*found.items, *(one.subject_id for one in rejections if one.subject_id)}
-        labels = tables.subject_labels(self.options, sorted(names), discovery) or {}
-        discovery.records.extend(
-            Record(root, subject, labels.get(subject), own) for subject, own in sorted(found.items.items())
-        )
+        remarks = [*folder.remarks, *doubts, *found.remarks]
+        discovery = Discovery([], [*folder.rejections, *found.rejections], remarks)
+        labels = tables.subject_labels(self.options, sorted({subject for subject, _ in folder.images}), discovery)
+        for subject, own in sorted(found.items.items()):
+            discovery.records.append(Record(root, subject, (labels or {}).get(subject), own))
         return discovery
 
     def read_item(self, record: Record, item: Item) -> Volume | Image2D:

@@ -61,7 +61,8 @@ class ImageFolderAdapter(Adapter):
         if not root.is_dir():
             return [f"{root} does not exist or is not a folder"]
         found = _pictures(root)
-        chosen = [file for file in found if self._why_not(file, masks(found)) is None]
+        of_others = masks(found)
+        chosen = [file for file in found if self._why_not(file, of_others) is None]
         if len({label for label, _ in _places(chosen).values()}) < 2:
             left_out = " (others are left out)" if len(chosen) < len(found) else ""
             return [f"{root} holds no two folders with {', '.join(PICTURES)} files{left_out}, one for each class"]

@@ -72,11 +72,13 @@ class MsdAdapter(Adapter):
         self.modalities = self.known_modalities = tuple(places)
         found = Discovery()
         names: dict[str, str] = {}
+        left_out: list[str] = []
         for listed in _listed(path, index):
             file = inside(path, listed.get("image") if isinstance(listed, dict) else listed)
             subject_id = bare(Path(file).name)
             source = (task / file).relative_to(root).as_posix()
             if not self.patterns.takes(source):
+                left_out.append(subject_id)
                 continue
             if subject_id in names:
                 found.rejections.append(Rejection(file, subject_id, f"{INDEX} lists this subject twice"))
@@ -84,7 +86,7 @@ class MsdAdapter(Adapter):
                 found.rejections.append(Rejection(file, subject_id, f"is listed in {INDEX} and does not exist"))
             names.setdefault(subject_id, source)
         lost = {rejection.subject_id for rejection in found.rejections}
-        table = labels.subject_labels(self.options, list(names), found)
+        table = labels.subject_labels(self.options, [*names, *left_out], found)
         if table is not None:
             labels.without_row(Path(self.options["labels"]["file"]), names.keys() - table.keys(), found)
         place_of = list(there)

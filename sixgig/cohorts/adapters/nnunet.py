@@ -102,7 +102,7 @@ class NnunetAdapter(Adapter):
                 found.rejections.append(Rejection(gone, case, f"is listed in {INDEX} and does not exist"))
             else:
                 found.records.append(Record(root, case, None, (Item(case, sources),)))
-        return _with_classes(self.options, found)
+        return _with_classes(self.options, list(cases), found)
 
     def read_item(self, record: Record, item: Item) -> Volume:
         """Read the channels of one case."""
@@ -110,13 +110,13 @@ class NnunetAdapter(Adapter):
         return read_channels([record.root / source for source in sources]).volume(record, item, sources)
 
 
-def _with_classes(options: Mapping[str, Any], found: Discovery) -> Discovery:
-    names = [record.subject_id for record in found.records]
-    lost = [rejection.subject_id for rejection in found.rejections if rejection.subject_id]
-    table = labels.subject_labels(options, [*names, *lost], found)
+def _with_classes(options: Mapping[str, Any], cases: Sequence[str], found: Discovery) -> Discovery:
+    """Give the records the classes of the table of labels; ``cases`` are all, also those that cannot be used."""
+    table = labels.subject_labels(options, cases, found)
     if table is None:
         return found
-    labels.without_row(Path(options["labels"]["file"]), (name for name in names if name not in table), found)
+    absent = (record.subject_id for record in found.records if record.subject_id not in table)
+    labels.without_row(Path(options["labels"]["file"]), absent, found)
     found.records[:] = [
         Record(record.root, record.subject_id, table.get(record.subject_id), record.items) for record in found.records
     ]

@@ -72,6 +72,11 @@ class TableAdapter(Adapter):
         path = _csv(root)
         return [path] if path else []
 
+    def why_not_read(self, file: str) -> str | None:
+        """Say why a file beside those of the table is not read, None when its name does not tell."""
+        reason = super().why_not_read(file)
+        return reason or ("the table does not name it" if file.lower().endswith((*PICTURES, *_VOLUMES)) else None)
+
     def discover(self, root: Path) -> Discovery:
         """List the subjects below ``root`` without reading images."""
         self.require(root)

@@ -13,6 +13,9 @@ from sixgig.cohorts.dicom.selecting import PLANE, Selection
 from sixgig.cohorts.dicom.stacks import FEWEST_SLICES, Stack, direction_of, is_localizer, split
 from sixgig.cohorts.dicom.values import text
 
+LEFT_OUT = "is left out by select"
+PICTURE = "is a picture"
+
 
 @dataclass
 class Candidates:
@@ -20,26 +23,38 @@ class Candidates:
 
     Attributes:
         stacks: Subject -> stacks that can be volumes.
-        passed: Subject -> first file, number of files and reason of what cannot.
+        passed: Subject -> files and reason of what cannot.
         rejections: Files that are damaged.
     """
 
     stacks: dict[str, list[Stack]] = field(default_factory=dict)
-    passed: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict)
+    passed: dict[str, list[tuple[list[str], str]]] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
 
-    def remarks(self, subjects: Iterable[str]) -> list[Remark]:
-        """Return what was passed over of these subjects."""
+    @property
+    def are_pictures(self) -> bool:
+        """Whether there is nothing but radiographs and the like."""
+        reasons = [reason for passed in self.passed.values() for _, reason in passed]
+        return not self.stacks and bool(reasons) and all(reason.startswith(PICTURE) for reason in reasons)
+
+    def remarks(self) -> list[Remark]:
+        """Return every file that was passed over, but for those that stand in :meth:`lost`.
+
+        A file of which some frames are read is none.
+        """
+        used = {plane.source for stacks in self.stacks.values() for stack in stacks for plane in stack.planes}
         return [
-            Remark("not read", file, subject, f"{reason} ({number} file{'s' if number > 1 else ''})")
-            for subject in subjects
-            for file, number, reason in self.passed.get(subject, ())
+            Remark("not read", file, subject, reason)
+            for subject, passed in self.passed.items()
+            for files, reason in passed
+            for file in files
+            if file not in used and (subject in self.stacks or file != passed[0][0][0])
         ]
 
     def lost(self) -> list[Rejection]:
         """Return the subjects of which nothing is left."""
         return [
-            Rejection(passed[0][0], subject, "; ".join(dict.fromkeys(reason for _, _, reason in passed)))
+            Rejection(passed[0][0][0], subject, "; ".join(dict.fromkeys(reason for _, reason in passed)))
             for subject, passed in sorted(self.passed.items())
             if subject not in self.stacks
         ]
@@ -75,7 +90,7 @@ def find(images: Iterable[tuple[str, Header]], selection: Selection, role: Selec
                 found.stacks.setdefault(subject, []).append(stack)
         for reason, left in groups.items():
             files = list(dict.fromkeys(plane.source for plane in left))
-            found.passed.setdefault(subject, []).append((files[0], len(files), reason))
+            found.passed.setdefault(subject, []).append((files, reason))
     return found
 
 
@@ -96,7 +111,7 @@ def _series(plane: Plane) -> str:
 def _reason(plane: Plane, selection: Selection, role: Selection | None, named: bool) -> str:
     """Return why a plane is no slice of a volume; empty when it is one."""
     if not is_selected(plane, selection):
-        return "is left out by select"
+        return LEFT_OUT
     if role is not None and not is_selected(plane, role):
         return "is of no series that is asked for"
     what = None if named else no_volume(plane.values)
@@ -107,7 +122,7 @@ def _reason(plane: Plane, selection: Selection, role: Selection | None, named: b
         return problem
     if plane.position is None or plane.orientation is None:
         if is_picture(plane.values):
-            return f"is a picture ({plane.modality}), which has no place in a volume: read pictures with dimensions: 2"
+            return f"{PICTURE} ({plane.modality}), which has no place in a volume: read pictures with dimensions: 2"
         return "has no position or direction (ImagePositionPatient, ImageOrientationPatient)"
     return ""
 

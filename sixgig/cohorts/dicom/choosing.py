@@ -74,13 +74,13 @@ def _best(found: Mapping[str, Sequence[Stack]]) -> tuple[dict[str, list[Stack]],
     chosen, remarks = {}, []
     for subject, stacks in found.items():
         ordered = sorted(stacks, key=lambda stack: _rank(stack, ranks))
-        chosen[subject] = ordered[:1]
+        chosen[subject], kept = ordered[:1], ordered[0].files
         if ranks[_folded(ordered[0].kind)] > 0:
             reason = "is of another kind than the series of most subjects, and the best that its subject has"
             remarks.append(Remark("intensity", ordered[0].first.source, subject, reason))
         for stack in ordered[1:]:
             reason = "is of a series that is not its subject's best"
-            remarks.append(Remark("not read", stack.first.source, subject, f"{reason} ({stack.n_files} files)"))
+            remarks += [Remark("not read", file, subject, reason) for file in stack.files - kept]
     return chosen, remarks
 
 

@@ -23,7 +23,9 @@ _LONGEST_FIRST_VALUE = 1024
 
 def files_below(root: Path) -> Iterator[Path]:
     """Yield the files below a folder in a fixed order, without hidden ones."""
-    yield from (path for path in sorted(root.rglob("*")) if not path.name.startswith(".") and path.is_file())
+    for path in sorted(root.rglob("*")):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts) and path.is_file():
+            yield path
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -51,13 +53,13 @@ def _begins_as_dicom(start: bytes) -> bool:
     return False
 
 
-def read_dataset(path: Path, *, pixels: bool, tags: Sequence[str | int] | None = None) -> Any:
+def read_dataset(path: Path, *, pixels: bool, tags: Sequence[Any] | None = None) -> Any:
     """Read a file with pydicom; of a file without preamble, too.
 
     Args:
         path: The file.
         pixels: Whether everything is read; without, reading stops before the pixels.
-        tags: Keywords or tag numbers to keep; None for all.
+        tags: pydicom tags to keep; None for all.
 
     Returns:
         A pydicom FileDataset whose transfer syntax is set.

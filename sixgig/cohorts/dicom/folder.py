@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sixgig.cohorts.base import Rejection, Remark
 from sixgig.cohorts.dicom.files import SUFFIXES, files_below, looks_like_dicom
 from sixgig.cohorts.dicom.headers import Header, read_header
-from sixgig.cohorts.dicom.kinds import NO_IMAGE, no_image
+from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.subjects import Subjects
 from sixgig.cohorts.dicom.values import text
-from sixgig.cohorts.patterns import FilePatterns
 from sixgig.errors import ImageError
 from sixgig.runtime.digests import file_sha256
 
@@ -33,22 +32,22 @@ class Folder:
     remarks: list[Remark] = field(default_factory=list)
 
 
-def scan(root: Path, subjects: Subjects, wanted: Sequence[str | int], patterns: FilePatterns) -> Folder:
+def scan(
+    root: Path, subjects: Subjects, wanted: Sequence[str | int], takes: Callable[[str], bool] = lambda _: True
+) -> Folder:
     """Read the header of every DICOM file below a folder; of others their first bytes.
 
     Args:
         root: The folder.
         subjects: The rule that gives each file its subject.
         wanted: Tags to read besides the usual ones.
-        patterns: Files that the study file takes and leaves out.
+        takes: Says of the path of a file whether it belongs to the cohort.
     """
     found = Folder()
     broken: list[tuple[str, str]] = []
     for path in files_below(root):
         source = path.relative_to(root).as_posix()
-        left_out = patterns.why_not(source)
-        if left_out is not None:
-            found.remarks.append(Remark("not read", source, None, left_out))
+        if not takes(source):
             continue
         try:
             if not looks_like_dicom(path):
@@ -69,9 +68,7 @@ def scan(root: Path, subjects: Subjects, wanted: Sequence[str | int], patterns: 
         what = no_image(header.values)
         subject = subjects.of(header)
         if what is not None:
-            found.remarks.append(
-                Remark("not read", source, subject, f"is {what}{'' if what == NO_IMAGE else ', no image'}")
-            )
+            found.remarks.append(Remark("not read", source, subject, said_of(what)))
         elif subject is None:
             found.rejections.append(Rejection(source, None, "subject_pattern finds no subject in its path"))
         else:
@@ -97,7 +94,7 @@ def _drop_copies(root: Path, found: Folder) -> None:
         known = first.setdefault(key, header) if instance else header
         if known is not header and _same_bytes(root / known.source, root / header.source):
             reason = "is a copy, byte for byte, of another file of its subject, and was left out"
-            found.remarks.append(Remark("copy", header.source, subject, reason))
+            found.remarks.append(Remark("not read", header.source, subject, reason))
         else:
             kept.append((subject, header))
     found.images[:] = kept

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sixgig.cohorts.dicom.files import read_dataset
-from sixgig.cohorts.dicom.values import Values, numbers, quiet, text, values_of, whole
+from sixgig.cohorts.dicom.values import Values, numbers, quiet, tag_numbers, text, values_of, whole
 
 #: What tells stacks of one series apart when a position is there several times, in this order.
 REPEATS = (
@@ -122,7 +122,7 @@ def read_header(path: Path, source: str, wanted: Sequence[str | int] = ()) -> He
         OSError: The disk is.
     """
     tags = [*TAGS, *wanted]
-    dataset = read_dataset(path, pixels=False, tags=[*tags, "DirectoryRecordSequence", *_GROUPS])
+    dataset = read_dataset(path, pixels=False, tags=tag_numbers([*tags, "DirectoryRecordSequence", *_GROUPS]))
     return header_of(dataset, source, tags)
 
 

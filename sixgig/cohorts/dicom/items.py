@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sixgig.cohorts.base import Item, Rejection, Remark
-from sixgig.cohorts.dicom.candidates import Candidates, find, is_selected
+from sixgig.cohorts.dicom.candidates import LEFT_OUT, find, is_selected
 from sixgig.cohorts.dicom.choosing import ASK, choose
 from sixgig.cohorts.dicom.headers import Header
 from sixgig.cohorts.dicom.selecting import Selection
@@ -58,11 +58,14 @@ def volumes(images: Images, selection: Selection, how: str, root: object) -> Fou
     """Return a volume for each series that is chosen.
 
     Raises:
-        CohortError: See :func:`sixgig.cohorts.dicom.choosing.choose`.
+        CohortError: See :func:`sixgig.cohorts.dicom.choosing.choose`; or there are pictures alone.
     """
     candidates = find(images, selection)
+    if candidates.are_pictures:
+        reason = "holds pictures such as radiographs, each in a file of its own, and no series that makes a volume"
+        raise CohortError(root, reason, "write dimensions: 2, and every file is an image")
     chosen, said = choose(candidates.stacks, how, root)
-    found = Found({}, [*candidates.rejections, *candidates.lost()], [*candidates.remarks(candidates.stacks), *said])
+    found = Found({}, [*candidates.rejections, *candidates.lost()], [*candidates.remarks(), *said])
     for subject, stacks in chosen.items():
         names = [f"{subject}_{number}" for number in range(1, len(stacks) + 1)]
         found.items[subject] = tuple(Item(name, files_of(stack)) for name, stack in zip(names, stacks, strict=True))
@@ -78,30 +81,26 @@ def channels(images: Images, selection: Selection, roles: Mapping[str, Selection
     found = Found()
     by_role: dict[str, dict[str, list[Stack]]] = {}
     for role, asked in roles.items():
-        candidates: Candidates = find(images, selection, asked)
+        candidates = find(images, selection, asked)
         by_role[role], _ = choose(candidates.stacks, ASK, root, single=f"series for {role}")
-        if role == next(iter(roles)):
+        if not found.rejections:
             found.rejections += candidates.rejections
-    used = {plane.source for stacks in by_role.values() for own in stacks.values() for plane in own[0].planes}
-    left: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    files: dict[str, list[str]] = {}
     for subject, header in images:
-        if header.problem is None and header.source not in used:
-            left[subject] += 1
-            first.setdefault(subject, header.source)
-    for subject in sorted({subject for subject, _ in images}):
+        if header.problem is None:
+            files.setdefault(subject, []).append(header.source)
+    for subject, sources in sorted(files.items()):
         lacking = [role for role in roles if subject not in by_role[role]]
         if lacking:
-            place = first.get(subject) or next(header.source for own, header in images if own == subject)
-            found.rejections.append(Rejection(place, subject, f"its subject has no series for {', '.join(lacking)}"))
+            reason = f"its subject has no series for {', '.join(lacking)}"
+            found.rejections.append(Rejection(sources[0], subject, reason))
+            found.remarks += [Remark("not read", source, subject, reason) for source in sources[1:]]
             continue
-        files = {
-            f"{role}/{name}": source for role in roles for name, source in files_of(by_role[role][subject][0]).items()
-        }
-        found.items[subject] = (Item(f"{subject}_1", files),)
-        if left[subject]:
-            reason = f"is of a series that is no channel ({left[subject]} files of its subject are)"
-            found.remarks.append(Remark("not read", first[subject], subject, reason))
+        chosen = {role: files_of(by_role[role][subject][0]) for role in roles}
+        own = {f"{role}/{name}": source for role in roles for name, source in chosen[role].items()}
+        found.items[subject] = (Item(f"{subject}_1", own),)
+        left = [source for source in sources if source not in set(own.values())]
+        found.remarks += [Remark("not read", source, subject, "is of a series that is no channel") for source in left]
     return found
 
 
@@ -124,11 +123,9 @@ def pictures(images: Images, selection: Selection, key: str) -> Found:
         else:
             own.setdefault(subject, []).append(header.source)
     for subject, sources in passed.items():
-        if subject in own:
-            reason = f"is left out by select ({len(sources)} file{'s' if len(sources) > 1 else ''})"
-            found.remarks.append(Remark("not read", sources[0], subject, reason))
-        else:
-            found.rejections.append(Rejection(sources[0], subject, "is left out by select"))
+        if subject not in own:
+            found.rejections.append(Rejection(sources.pop(0), subject, LEFT_OUT))
+        found.remarks += [Remark("not read", source, subject, LEFT_OUT) for source in sources]
     for subject, sources in own.items():
         found.items[subject] = tuple(
             Item(f"{subject}_{number}", {key: source}) for number, source in enumerate(sources, start=1)

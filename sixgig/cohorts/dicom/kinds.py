@@ -75,6 +75,11 @@ def no_image(values: Values) -> str | None:
     return NO_IMAGE
 
 
+def said_of(what: str) -> str:
+    """Say of a file what :func:`no_image` found."""
+    return f"is {what}" if what == NO_IMAGE else f"is {what}, no image"
+
+
 def no_volume(values: Values) -> str | None:
     """Return what an image is that is no slice of a volume of the patient; None for slices.
 

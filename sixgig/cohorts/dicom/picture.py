@@ -10,11 +10,12 @@ from sixgig.cohorts.base import Image2D, Remark
 from sixgig.cohorts.dicom.files import read_dataset
 from sixgig.cohorts.dicom.headers import INTENSITIES, TAGS, header_of
 from sixgig.cohorts.dicom.intensities import fill_padding, read_grey
-from sixgig.cohorts.dicom.kinds import NO_IMAGE, no_image
+from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.pixels import stored_pixels
-from sixgig.cohorts.dicom.values import text
+from sixgig.cohorts.dicom.values import text, whole
 from sixgig.errors import ImageError
 
+_EIGHT = 8
 _NOTHING: tuple[str, ...] = ()
 _GREYS = ("MONOCHROME1", "MONOCHROME2", "")
 
@@ -29,8 +30,8 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
         subject_id: Whose it is, for remarks.
 
     Returns:
-        Grey: float32 [H, W], rescaled, padding taken for the least intensity, dark is low; ``window`` is what the file
-        shows as black and white. Colour: uint8 [H, W, 3], RGB.
+        Grey: [H, W], rescaled, padding taken for the least intensity, dark is low; float32, or uint8 where 8 bits are
+        stored. ``window`` is what the file shows as black and white. Colour: uint8 [H, W, 3], RGB.
 
     Raises:
         ImageError: The file cannot be read, holds no image or several, or every pixel is the same.
@@ -44,7 +45,7 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
     header = header_of(dataset, source, [*TAGS, *INTENSITIES])
     what = no_image(header.values)
     if what is not None:
-        raise ImageError(source, f"is {what}{'' if what == NO_IMAGE else ', no image'}", "leave it out")
+        raise ImageError(source, said_of(what), "leave it out")
     if header.problem is not None or len(header.planes) > 1:
         reason = header.problem or f"holds {len(header.planes)} frames, and an image is one"
         raise ImageError(source, reason, "store one frame as a file of its own")
@@ -61,6 +62,9 @@ def read_dicom_picture(path: Path, source: str, item_id: str, subject_id: str | 
             fill_padding(array, grey.padding, source)
         if not np.isfinite(array).all():
             raise ImageError(source, "holds NaN or infinite pixels", "restore the file")
+        if (whole(plane.values, "BitsStored") or 16) <= _EIGHT:
+            small = array.clip(0, 255).astype(np.uint8)
+            array = small if np.array_equal(small, array) else array
     if array.min() == array.max():
         raise ImageError(source, f"is constant: every pixel is {float(array.flat[0]):g}", "restore the file")
     doubts = tuple(Remark("intensity", source, subject_id, said) for said in remarks)

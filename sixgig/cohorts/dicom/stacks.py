@@ -46,9 +46,9 @@ class Stack:
         return len(_places(self.planes))
 
     @property
-    def n_files(self) -> int:
-        """How many files hold it."""
-        return len({plane.source for plane in self.planes})
+    def files(self) -> set[str]:
+        """The files that hold it."""
+        return {plane.source for plane in self.planes}
 
     @property
     def kind(self) -> tuple[str, ...]:

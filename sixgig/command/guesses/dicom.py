@@ -1,4 +1,4 @@
-"""Series that are volumes, radiographs that are pictures, or several series of which one has to be chosen."""
+"""Series that are volumes, several of which one has to be chosen, or radiographs that are pictures."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from pathlib import Path
 
 from sixgig.cohorts.base import Adapter
 from sixgig.command.findings import Options
-from sixgig.errors import CohortError
 
 #: After cohorts whose folders have names of their own.
 RANK = 1
+_BEST = (
+    "there are series of several kinds: `series: best` takes the kind that most subjects have. Better say which is the "
+    "image with `select`, such as select: {SeriesDescription: ...}"
+)
+_PICTURES = "no series makes a volume: every file is an image of its own"
 
 
 def options(kind: type[Adapter], source: Path) -> list[Options]:
     """Return the ways to open the adapter; see the package."""
-    try:
-        found = kind().discover(source)
-    except CohortError as error:
-        note = (
-            f"`series: best` takes one series of each subject, because {error.reason}. Better say which with `select`"
-        )
-        return [({}, []), ({"series": "best"}, [note])]
-    if not found.records and found.rejections and kind(options={"dimensions": 2}).discover(source).records:
-        return [({"dimensions": 2}, ["every file is an image of its own: no series makes a volume"])]
-    return [({}, [])]
+    del kind, source
+    return [({}, []), ({"series": "best"}, [_BEST]), ({"dimensions": 2}, [_PICTURES])]

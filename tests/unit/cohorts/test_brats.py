@@ -211,6 +211,16 @@ def test_a_table_of_labels_alone_decides(tmp_path: Path) -> None:
     assert [one.label for one in BratsAdapter(["flair"]).discover(tmp_path).records] == ["HGG", "HGG", "LGG", "LGG"]
 
 
+def test_subjects_that_patterns_leave_out_are_no_unknown_ids(tmp_path: Path) -> None:
+    for number in range(4):
+        _write(tmp_path, "2021", f"BraTS2021_0000{number}", ("flair",))
+    (tmp_path / "t.csv").write_text("subject_id,label\n" + "".join(f"BraTS2021_0000{n},x\n" for n in range(4)))
+    options = {"labels": {"file": str(tmp_path / "t.csv")}, "include": ["*0", "*1"]}
+    found = BratsAdapter(["flair"], options).discover(tmp_path)
+    assert [one.subject_id for one in found.records] == ["BraTS2021_00000", "BraTS2021_00001"]
+    assert not found.unmatched
+
+
 def test_a_table_may_name_time_points_or_patients(tmp_path: Path) -> None:
     for name in ("BraTS-GLI-00000-000", "BraTS-GLI-00000-001", "BraTS-GLI-00005-000"):
         _write(tmp_path, "2023", name, ALL)

@@ -40,11 +40,11 @@ def test_a_bad_row_is_left_out(make_elpv: Callable[..., Path], word: str, reason
     assert reason in found.rejections[0].reason
 
 
-@pytest.mark.parametrize("content", [b"not a png", b""])
-def test_a_bad_image_is_an_image_error(make_elpv: Callable[..., Path], content: bytes) -> None:
+@pytest.mark.parametrize(("content", "what"), [(b"not a png", "is not an image"), (b"", "is empty")])
+def test_a_bad_image_is_an_image_error(make_elpv: Callable[..., Path], content: bytes, what: str) -> None:
     adapter = ElpvAdapter()
     found = adapter.discover(make_elpv([1, 0], damage={2: content}))
-    with pytest.raises(ImageError, match=r"cell0002\.png: is not an image"):
+    with pytest.raises(ImageError, match=rf"cell0002\.png: {what}"):
         list(adapter.read(found.records[1]))
 
 

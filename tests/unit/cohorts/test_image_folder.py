@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sixgig.cohorts.adapters import image_folder
 from sixgig.cohorts.adapters.image_folder import ImageFolderAdapter
 from sixgig.errors import CohortError, ConfigError, ImageError
 
@@ -128,6 +129,18 @@ def test_masks_beside_their_pictures_are_no_subjects(tmp_path: Path, pattern: st
         "malignant/malignant (1)_mask.png", "malignant/malignant (2)_mask.png",
     }  # fmt: skip
     assert {(one.kind, one.text.split(":")[0]) for one in found.remarks} == {("not read", "a mask by its name")}
+
+
+def test_masks_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(files: list[str]) -> set[str]:
+        asked.append(len(files))
+        return set()
+
+    monkeypatch.setattr(image_folder, "masks", counted)
+    adapter().discover(busi(tmp_path))
+    assert asked == [9, 9]  # to see whether it is such a folder, and to read it: never once a file
 
 
 def test_masks_that_are_asked_for(tmp_path: Path) -> None:

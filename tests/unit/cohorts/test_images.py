@@ -186,6 +186,12 @@ def test_a_photograph_with_a_preview() -> None:
     ("data", "reason"),
     [
         (b"no image", "is not an image"),
+        (b"", "is empty"),
+        (bytes(999), "holds nothing but zeros"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a Git LFS pointer"),
+        (b"<!DOCTYPE html><title>404</title>", "is a web page"),
+        (b"\0\0\0\x18ftypheic" + bytes(99), "is a HEIC photograph"),
+        (bytes(128) + b"DICM" + bytes(99), "is a DICOM file under another suffix"),
         (file_of(GREY)[:60], "cannot be read|is not an image"),
         (file_of(np.full((5, 5), 9, np.uint8)), "is constant: every pixel is 9"),
         (file_of(np.full((5, 5), 0.25, np.float32), "TIFF"), r"is constant: every pixel is 0\.25"),
@@ -203,8 +209,9 @@ def test_a_photograph_with_a_preview() -> None:
         (b"P5 20000 20000 255 ", "has more than 178 million pixels"),
     ],
     ids=[
-        "text", "cut off", "constant", "constant-float", "nan", "transparent", "float64", "float16", "float-rgb",
-        "5-channels", "split-ycbcr", "cmyk-16", "turned-rgb-16", "grey-alpha-16", "ppm-12", "400-megapixels",
+        "text", "empty", "zeros", "lfs", "html", "heic", "dicom", "cut off", "constant", "constant-float", "nan",
+        "transparent", "float64", "float16", "float-rgb", "5-channels", "split-ycbcr", "cmyk-16",
+        "turned-rgb-16", "grey-alpha-16", "ppm-12", "400-megapixels",
     ],
 )  # fmt: skip
 def test_unusable_images(data: bytes, reason: str) -> None:

@@ -63,7 +63,7 @@ def test_a_table_lists_what_lies_beside_its_files_and_no_other_folder(tmp_path: 
     for file in ("images/1.png", "images/2.png", "images/3.png", "other/4.png"):
         picture(tmp_path / file)
     (tmp_path / "t.csv").write_text("path,subject_id,label\nimages/1.png,s,x\nimages/2.png,t,y\n")
-    reason = "a .png file that this adapter does not read"
+    reason = "the table does not name it"
     assert listed(tmp_path / "t.csv", "table") == {"images/3.png": reason}
     assert listed(tmp_path, "table") == {"images/3.png": reason, "other/4.png": reason}
 

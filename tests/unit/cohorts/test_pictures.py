@@ -79,6 +79,15 @@ def test_what_the_study_file_asks_for_holds_for_8_bits_too() -> None:
     assert close(prepared(GREY, normalise=window)[0], between(values, 50, 100))
 
 
+def test_the_window_of_the_file_itself() -> None:
+    values = GREY.astype(np.float32) * 10
+    _, recipe, _ = read_options("image_folder", "c", {"normalise": {"method": "stored"}}, 16)
+    picture, _ = prepare_picture(Image2D(values, "a", "a.dcm", window=(400.0, 900.0)), recipe)
+    assert close(picture, between(values, 400, 900))
+    with pytest.raises(ImageError, match=r"a\.png: stores no window, which normalise: {method: stored} asks for"):
+        prepare_picture(Image2D(values, "a", "a.png"), recipe)
+
+
 def test_colours_share_one_range() -> None:
     values = RGB.copy()
     values[..., 2] //= 4  # little blue stays little blue

@@ -28,7 +28,7 @@ def test_nothing_that_is_kept_names_a_patient(make_brats: Callable[..., Path], t
     _prepare(root, tmp_path / "plain" / "b")
     _prepare(root, tmp_path / "hidden" / "b", pseudonyms=True)
     kept = [path for path in (tmp_path / "hidden" / "b").iterdir() if path.suffix in (".csv", ".json")]
-    assert len(kept) == 4
+    assert len(kept) == 5
     assert not [path.name for path in kept if "Training" in path.read_text()]
     assert "Training_003" in (tmp_path / "plain" / "b" / "quarantine.csv").read_text()
     plain, hidden = (MANIFEST.read(tmp_path / name / "b" / "manifest.csv") for name in ("plain", "hidden"))

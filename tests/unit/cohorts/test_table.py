@@ -1,7 +1,11 @@
+import contextlib
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from sixgig.cohorts.adapters.table import TableAdapter
@@ -152,3 +156,22 @@ def test_mistakes_in_the_stanza(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="columns: has `paths`, and images have one file each"):
         TableAdapter(None, {"columns": PATHS})
     assert TableAdapter(None, {}).missing(tmp_path / "no") == [f"{tmp_path / 'no'} does not exist"]
+
+
+CELL = st.sampled_from(
+    ["1.nii", "2.nii", "1.NII", "C:\\1.nii", "..", "\0", "x" * 300 + ".nii", "a", "b", "NA", "ED", "é"]
+)
+
+
+@given(st.lists(st.lists(CELL | st.text(max_size=3), min_size=1, max_size=6), max_size=6))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_cells_hold_rows_are_used_or_refused(tmp_path: Path, rows: list[list[str]]) -> None:
+    if not (tmp_path / "1.nii").exists():
+        volumes(tmp_path, "1.nii", "2.nii")
+    with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8", errors="replace") as stream:
+        csv.writer(stream).writerows([["path", "subject_id", "label", "phase", "set"], *rows])
+    options = {"dimensions": 3, "columns": {"frame": "phase", "official": "set"}}
+    records = []
+    with contextlib.suppress(CohortError):
+        records = TableAdapter(None, options).discover(tmp_path / "t.csv").records
+    assert {item.files["image"] for one in records for item in one.items} <= {"1.nii", "2.nii"}

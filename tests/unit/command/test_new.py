@@ -164,6 +164,25 @@ def test_dicom_series(here):
     assert "12 subjects, 12 volumes" in said
 
 
+@pytest.mark.parametrize(("modality", "option"), [("PT", {"series": "best"}), ("CR", {"dimensions": 2})])
+def test_dicom_of_several_kinds_and_radiographs(here, modality, option):
+    for patient in range(12):
+        for z in range(5 if modality == "PT" else 1):
+            for series in (1, 2) if modality == "PT" else (1,):
+                one = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+                one.PatientID, one.SeriesInstanceUID = f"p{patient}", f"1.2.{patient + 1}.{series}"
+                one.ImagePositionPatient = [0, 0, 3.0 * z]
+                one.Modality = modality if series == 1 else "CT"
+                if modality == "CR":
+                    del one.ImagePositionPatient
+                (here / "series" / str(patient)).mkdir(parents=True, exist_ok=True)
+                one.save_as(here / "series" / str(patient) / f"{series}_{z}.dcm")
+    _, cohort, said = write(here / "series", grades(here / "grades.csv", [f"p{patient}" for patient in range(12)]))
+    assert cohort["adapter"] == "dicom"
+    assert {key: cohort[key] for key in option} == option
+    assert "12 subjects" in said
+
+
 @pytest.mark.parametrize(("shape", "more"), [((28, 28), {}), ((12, 12, 12), {"dimensions": 3, "crop": "none"})])
 def test_medmnist_files(here, shape, more):
     arrays = {}

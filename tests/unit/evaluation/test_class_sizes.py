@@ -63,3 +63,22 @@ def test_images_with_classes_of_their_own_are_dealt_once():
         ConfigError, match=r"evaluation.folds: is 5, and in cohort c class 'a' is held by 4 evaluation subj"
     ):
         check_folds(found, {**evaluation, "folds": 5}, stanza, "c")
+
+
+def test_subjects_of_several_of_three_classes_cannot_be_counted():
+    """Pretraining takes a quarter of the subjects; whoever has images of two of three classes may all be among them."""
+
+    def subjects(n_mixed):
+        of = [("x", "y") if number < n_mixed else ("xyz"[number % 3],) * 2 for number in range(32)]
+        return [
+            Record(Path(), f"s{number}", None, tuple(Item(f"{number}{i}", {}, label=c) for i, c in enumerate(classes)))
+            for number, classes in enumerate(of)
+        ]
+
+    evaluation, stanza = {"folds": 3, "pretraining_fraction": 0.25}, {"labels_of": "image", "metrics_of": "subject"}
+    with pytest.raises(
+        ConfigError, match=r"cohorts.c.metrics_of: is subject, and subject s0 has images of x \+ y: of 3"
+    ):
+        check_folds(subjects(9), evaluation, stanza, "c")
+    check_folds(subjects(8), evaluation, stanza, "c")
+    check_folds(subjects(9), evaluation, {"labels_of": "image"}, "c")

@@ -135,3 +135,15 @@ def test_files_of_images_and_of_a_failed_arm(tmp_path):
     found = PREDICTIONS.read(tmp_path / "majority.csv")
     assert len(found) == len(PREDICTIONS.read(tmp_path / "arm.svm.csv"))
     assert set(found["predicted"]) == {"a"}
+
+
+def test_the_inner_folds_that_were_made_are_told():
+    """Each training subject lacks one of four classes: each class is of three of four, and two folds are the most."""
+    images = {f"{lacking}{copy}": [c for c in "wxyz" if c != lacking] for lacking in "wxyz" for copy in range(2)}
+    features, table, splits = cohort(images, folds=2, repeats=1, pretraining_fraction=0.0)
+    own = splits["subject_id"].str[1].astype(int)
+    splits = splits.assign(fold=own.astype("Int64"))
+    _, choices = cross_validate(
+        features, table["image_id"].tolist(), splits, "svm", SMALL["svm"], images=table, inner_folds=3, seed=1
+    )
+    assert choices["inner_folds"].tolist() == [2, 2]

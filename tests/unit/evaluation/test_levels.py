@@ -5,6 +5,7 @@ import pytest
 
 from sixgig.errors import ConfigError, TableError
 from sixgig.evaluation.levels import at_level, check_subject_level
+from sixgig.evaluation.scoring import ScoredFiles, score_study
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.predictions import PREDICTIONS
 
@@ -94,3 +95,13 @@ def test_a_fold_whose_subjects_are_all_positive_is_refused():
     with pytest.raises(ConfigError, match="every subject of fold 0 in repeat 0 has an image of class 'no'"):
         check_subject_level(table, "c", "no")
     check_subject_level(splits([("p", "no + yes", 0), ("q", "no", 0), ("r", "no", 1), ("s", "yes", 1)]), "c")
+
+
+def test_a_study_that_counts_subjects_checks_that_it_can(tmp_path):
+    SPLITS.write(splits([("p1", "no + yes", 1), ("p2", "no", 1), ("p3", "no", 0)]), tmp_path / "splits.csv")
+    PREDICTIONS.write(TWO, tmp_path / "arm.svm.csv")
+    file, key = tmp_path / "arm.svm.csv", ("c", "arm", "svm")
+    files = ScoredFiles({key: file}, {key: file}, {("c",): tmp_path / "splits.csv"}, {})
+    with pytest.raises(ConfigError, match="cohorts.c.metrics_of: is subject, and every subject of fold 0"):
+        score_study(files, {"c": None}, 100, 1, 1, {"c": "subject"})
+    assert len(score_study(files, {"c": None}, 100, 1, 1, {"c": "image"}).summary) == 8

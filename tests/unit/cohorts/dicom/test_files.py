@@ -38,9 +38,12 @@ def test_files_without_preamble(tmp_path: Path, implicit: bool, little: bool) ->
 
 
 @pytest.mark.parametrize(("start", "expected"), [
-    (b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 1", True), (b"\x08\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x00\x08\x00", True),
-    (b"\x00\x08\x00\x05CS\x00\x0aISO_IR 1", True), (b"\x02\x00\x00\x00UL\x04\x00\x00\x00\x00\x00\x02\x00\x01\x00", True),
-    (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", False), (b"", False), (b"\x08\x00", False), (b"subject_id,label\np1,a\n", False),
+    (b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 1", True),
+    (b"\x08\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x00\x08\x00", True),
+    (b"\x00\x08\x00\x05CS\x00\x0aISO_IR 1", True),
+    (b"\x02\x00\x00\x00UL\x04\x00\x00\x00\x00\x00\x02\x00\x01\x00", True),
+    (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", False), (b"", False), (b"\x08\x00", False),
+    (b"subject_id,label\np1,a\n", False),
     (b"\x08\x00\x05\x00\xff\xff\xff\x7f" + bytes(8), False), (bytes(128) + b"DICM", True), (bytes(200), False),
 ])  # fmt: skip
 def test_how_dicom_begins(tmp_path: Path, start: bytes, expected: bool) -> None:

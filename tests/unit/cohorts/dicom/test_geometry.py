@@ -49,7 +49,7 @@ def test_all_48_orientations_agree_with_simpleitk(tmp_path: Path) -> None:
 
 
 def _tilted(degrees: float, sense: int = 1, size: tuple[int, int, int] = (60, 24, 12)) -> tuple[Any, np.ndarray]:
-    """Directions of slices that are tilted around the patient's x axis, and positions of their voxels in the patient."""
+    """Directions of slices that are tilted around the patient's x axis, and where their voxels are in the patient."""
     turn = np.radians(degrees) * sense
     directions = (1, 0, 0, 0, np.cos(turn), -np.sin(turn))
     rows, columns, slices = np.meshgrid(*map(np.arange, size), indexing="ij")
@@ -68,8 +68,8 @@ def test_a_tilted_gantry_is_sheared_back(tmp_path: Path, sense: int) -> None:
     assert volume.spacing == pytest.approx((1, 1, 5 * np.cos(np.radians(20))))
     assert volume.array.shape == (24, 60 + 19, 12, 1)
     assert said(volume) == [
-        "its slices are sheared by 20.0 degrees (a tilted gantry), 18.8 mm over 12 slices: each was moved back to where it "
-        "was taken",
+        "its slices are sheared by 20.0 degrees (a tilted gantry), 18.8 mm over 12 slices: each was moved back to "
+        "where it was taken",
         "lies oblique by 20 degrees: its axes were taken for the nearest ones of the body",
     ]  # fmt: skip
     weights = volume.array[..., 0].astype(float)
@@ -77,13 +77,13 @@ def test_a_tilted_gantry_is_sheared_back(tmp_path: Path, sense: int) -> None:
     middle = (weights[..., None] * voxels).sum((0, 1, 2)) / weights.sum()
     away = voxels - middle
     spread = (weights[..., None, None] * away[..., :, None] * away[..., None, :]).sum((0, 1, 2)) / weights.sum()
-    # A ball is as wide in every direction, and leans nowhere: without shearing it back y and z would be tied to each other.
+    # A ball is as wide in every direction, and leans nowhere: when sheared, y and z are tied to each other.
     assert abs(spread[1, 2]) < 0.04 * spread[1, 1]
     assert spread[1, 1] == pytest.approx(spread[0, 0], rel=0.2)  # x is cut off at the edges, a little
 
 
 def test_a_straight_rod_comes_out_straight_and_at_its_angle(tmp_path: Path) -> None:
-    """A rod along the patient's z stands at the gantry's tilt on the slices, and goes through them in a straight line."""
+    """A rod along the patient's z goes through the slices in a straight line, at the angle of the gantry."""
     directions, place = _tilted(20)
     rod = (1000 * np.exp(-((place[..., 1] - 30) ** 2) / 2)).astype(np.int16)
     write_series(tmp_path, values=rod, directions=directions, step=(0, 0, 5))
