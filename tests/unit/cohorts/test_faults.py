@@ -12,6 +12,9 @@ import pytest
 
 from sixgig.cohorts import preparation
 from sixgig.cohorts.adapters.brats import BratsAdapter
+from sixgig.cohorts.base import Rejection
+from sixgig.cohorts.dicom import folder
+from sixgig.cohorts.dicom.subjects import Subjects
 from sixgig.cohorts.faults import check_still_there, passing_fault
 from sixgig.cohorts.inventory import next_attempt, read_inventory, take_stock
 from sixgig.errors import CohortError, ImageError
@@ -117,6 +120,17 @@ def test_a_drive_that_goes_stops_the_cohort(
     count.clear()
     prepare(root, tmp_path / "c", max_quarantine_fraction=0.0)
     assert len(count) == 5
+
+
+def test_a_header_that_could_not_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM")
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(folder, "looks_like_dicom", refuse)
+    found = folder.scan(tmp_path, Subjects({}), ())
+    assert found.rejections == [Rejection("a.dcm", None, "cannot be read: Permission denied", passing=True)]
 
 
 def test_an_empty_place_of_a_drive_counts_as_gone(tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_a_table_names_its_files_wherever_they_are(pictures: Path, tmp_path: Pat
     assert take_stock(open_adapter({"adapter": "table"}), table).state != stock.state
 
 
+def test_paths_of_a_table_as_they_are_on_the_disk(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,subject_id,label\ndata\\a\\0.png,s1,a\ndata/b/0.png,s2,b\n")
+    stock = take_stock(open_adapter({"adapter": "table"}), tmp_path / "list.csv")
+    assert {name: file.size for name, file in stock.files.items() if name != "list.csv"} == {
+        "data/a/0.png": 9, "data/b/0.png": 9,
+    }  # fmt: skip
+
+
 def test_a_cohort_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="gone: is not there\n  Next step: connect the drive"):
         take_stock(FOLDER, tmp_path / "gone")
