@@ -203,5 +203,8 @@ def test_a_weights_file_of_another_content(copy, tiny_config, tmp_path):
         stream.write(b"x")
     shown = snakemake(copy, "-n", "--cores", "2", check=False)
     assert shown.returncode == 1
-    assert f"vit.safetensors: has sha256 {file_sha256(tmp_path / 'vit.safetensors')}, but the study" in shown.stdout + shown.stderr
+    assert (
+        f"vit.safetensors: has sha256 {file_sha256(tmp_path / 'vit.safetensors')}, but the study"
+        in shown.stdout + shown.stderr
+    )
     assert "Next step: get the right file" in shown.stdout + shown.stderr

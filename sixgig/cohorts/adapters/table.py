@@ -61,12 +61,13 @@ class TableAdapter(Adapter):
         if path is None:
             return []
         try:
-            rows = read_rows(path, self._needed())
+            rows = read_rows(path, list(self._paths.values()))
         except CohortError:  # discover() says why
             return [path]
         finder = FileFinder(path.parent)
-        cells = dict.fromkeys(row[column] for row in rows for column in self._columns() if row[column])
-        return [path, *(path.parent / (finder.find(cell) or cell) for cell in cells)]
+        cells = (row[column] for row in rows for column in self._paths.values() if row[column])
+        named = (path.parent / (finder.find(cell) or cell) for cell in cells)
+        return [path, *dict.fromkeys(named)]
 
     def label_files(self, root: Path) -> list[Path]:
         """Return the table itself."""
@@ -163,6 +164,9 @@ class TableAdapter(Adapter):
                         f"{row[self._subject] or 'nobody'} (row {row.number})",
                         "correct the file or the subject of one of these rows",
                     )
+            if len(set(files)) < len(files):
+                text = "names one file for two modalities"
+                found.remarks.append(Remark("copy", f"{path.name} row {row.number}", row[self._subject] or None, text))
             first = of_images.setdefault(tuple(files), row)
             if self._per_image and first[self._label] != row[self._label]:
                 raise CohortError(
