@@ -84,8 +84,7 @@ class TableAdapter(Adapter):
         self.require(root)
         path = _csv(root)
         assert path is not None  # require() looked for it
-        columns = [*self._paths.values(), self._subject, self._label, self._frame, self._official]
-        rows = read_rows(path, [column for column in columns if column])
+        rows = read_rows(path, self._needed())
         if not rows:
             raise CohortError(path, "has a header and no rows", "write one row for each image or volume")
         found = Discovery()
@@ -109,6 +108,11 @@ class TableAdapter(Adapter):
             return read_picture(record.root / source, source, item.item_id)
         sources = tuple(item.files[name] for name in self.modalities)
         return read_channels([record.root / source for source in sources]).volume(record, item, sources)
+
+    def _needed(self) -> list[str]:
+        """Return the columns that the table must have."""
+        columns = [*self._paths.values(), self._subject, self._label, self._frame, self._official]
+        return [column for column in columns if column]
 
     def _columns(self) -> list[str]:
         """Return the columns of paths that are read."""
