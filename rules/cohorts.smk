@@ -37,7 +37,9 @@ rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes, and settle what are copies.
 
     Snakemake deletes the outputs of a job that failed, and the list of bad files, or of copies, is what the user needs
-    then; so it lies beside the log in that case. volumes.npy has no rows when the config asks for no volumes.
+    then; so it lies beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is
+    that of all files that the cohort is read from; the inventory says what they were, for whoever plans next, and is no
+    output for that reason.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -66,6 +68,9 @@ rule prepare_cohort:
         image=PLAN.config["image"],
         max_fraction=PLAN.config["quarantine"]["max_fraction"],
         seed=PLAN.seed,
+        state=lambda wildcards: PLAN.inputs[wildcards.cohort].state,
+        attempt=lambda wildcards: PLAN.inputs[wildcards.cohort].attempt,
+        inventory=lambda wildcards: PLAN.inventory_file(wildcards.cohort),
         checkpoints="results/{study}/.checkpoints",
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("prepare_cohort", PLAN.adapter_module(wildcards.cohort)),

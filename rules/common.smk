@@ -1,5 +1,6 @@
 """Helpers that the rules share. No rules here."""
 
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def plan_study(study_config):
     here = workflow.resource_settings.nodes is None
     study = (own + given.configfiles, given.config_args, study_config)
     try:
-        return open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
+        plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
+        if workflow.is_main_process:  # and not each of the jobs, which read this file again
+            for sentence in plan.changes():
+                print(f"[sixgig] {sentence}", file=sys.stderr)
+        return plan
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
 

@@ -3,6 +3,7 @@
 import os
 
 from sixgig.runtime.places import IMPORT_PATH
+from sixgig.runtime.versions import study_versions
 
 
 rule describe_study:
@@ -19,6 +20,7 @@ rule describe_study:
         mem_mb=1500,
     params:
         config=PLAN.config,
+        versions=study_versions(),
         digest=code_digest("describe_study"),
     script:
         "../scripts/describe_study.py"

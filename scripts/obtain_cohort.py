@@ -6,6 +6,7 @@ from typing import Any
 
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.jobs import job
+from sixgig.runtime.known_digests import content_digest
 from sixgig.sources.obtain import obtain_cohort
 
 
@@ -18,7 +19,10 @@ def main(
     output: Path,
 ) -> None:
     """Fetch a cohort's wheel, write its phantom, or look up its folder."""
-    write_json(output, obtain_cohort(cohort, source, raw, downloads, workers))
+    found = obtain_cohort(cohort, source, raw, downloads, workers)
+    if found["kind"] != "path":  # what nobody is to change is known by its content, wherever a study is copied to
+        found["content"] = content_digest(Path(found["root"]))
+    write_json(output, found)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def main(
     checkpoints: Path,
     failed: Mapping[str, Path],
     digest: str,
-    key_table: Path,
+    beside: Mapping[str, Path],
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     for path in failed.values():
@@ -31,7 +31,7 @@ def main(
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
-            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, key_table=key_table,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, **beside,
             checkpoints=checkpoints, failed_list=failed["quarantine"], failed_copies=failed["copies"], digest=digest,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
@@ -55,5 +55,5 @@ if __name__ == "__main__":
             checkpoints=Path(snakemake.params.checkpoints),
             failed={"quarantine": Path(snakemake.log.quarantine), "copies": Path(snakemake.log.copies)},
             digest=snakemake.params.digest,
-            key_table=Path(snakemake.params.key_table),
+            beside={name: Path(snakemake.params[name]) for name in ("inventory", "key_table")},
         )

@@ -15,6 +15,7 @@ import pandas as pd
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.job import Job
+from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
@@ -27,6 +28,7 @@ from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
+from sixgig.runtime.versions import encoding_versions
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
 from sixgig.weights.loading import data_config
@@ -80,19 +82,47 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
     facts |= {"device_name": device.name, "fallbacks": list(device.fallbacks)}
     images = np.load(job.images, mmap_mode="r")
+    inputs = _inputs(job)
+    kept = KeptFeatures(job, inputs)
+    earlier = kept.read()
     with CostMeter("encode") as meter:
         try:
-            encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
-            facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
-            facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
-            rows, table = _encode(job, arm, encoder, images, device, facts)
+            table = _table(job)
+            if earlier is not None:
+                rows, facts = earlier
+            else:
+                encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
+                facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
+                facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
+                rows = _encode(job, arm, encoder, images, table, device, inputs, facts)
             pooled, subject_ids, image_ids = pool_samples(rows, table, job.options["pooling"], job.labels_of)
         except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
+    facts.setdefault("cost", _cost(meter, len(rows) or len(images), facts))
     with atomic_path(image_features) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
     write_features(features, pooled, subject_ids, image_ids)
-    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), meter, facts)
+    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
+    if not facts.get("status") and not facts["fallbacks"]:  # what went wrong is tried again
+        kept.write(image_features, facts)
+
+
+def _table(job: EncodeJob) -> pd.DataFrame:
+    """Return what each row of the features belongs to: the manifest, or its first row of every volume."""
+    manifest = MANIFEST.read(job.manifest)
+    return manifest if job.volumes is None else manifest.drop_duplicates("volume_id").reset_index(drop=True)
+
+
+def _inputs(job: EncodeJob) -> dict[str, Any]:
+    """Return what decides the features, besides the machine."""
+    return {
+        "options": dict(job.options),
+        "weights": file_sha256(job.weights),
+        "source": file_sha256(job.volumes or job.images),
+        "image": [job.image_filter, job.image_crop],
+        "seed": job.seed,
+        "digest": job.digest,
+    }
 
 
 def _encode(
@@ -100,16 +130,16 @@ def _encode(
     arm: ImageArm,
     encoder: Encoder | VolumeEncoder,
     images: np.ndarray,
+    table: pd.DataFrame,
     device: Device,
+    inputs: Mapping[str, Any],
     facts: dict[str, Any],
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Encode images, or volumes when that is what the network takes; return features and the rows they belong to."""
-    manifest = MANIFEST.read(job.manifest)
+) -> np.ndarray:
+    """Encode images, or volumes when that is what the network takes."""
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
         facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
-        table = manifest.drop_duplicates("volume_id").reset_index(drop=True)
         names = list(table["volume_id"])
 
         def work_on_volumes(
@@ -118,29 +148,27 @@ def _encode(
             rows: np.ndarray = encoder.encode(volumes, rung, dtype, partial, advance, names)
             return rows
 
-        return _down_the_ladder(job, work_on_volumes, job.volumes, len(volumes), "volumes", device, facts), table
+        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts)
 
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
 
-    return _down_the_ladder(job, work_on_images, job.images, len(images), "images", device, facts), manifest
+    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts)
 
 
 def _down_the_ladder(
-    job: EncodeJob, work: Work, source: Path, number: int, unit: str, device: Device, facts: dict[str, Any]
+    job: EncodeJob,
+    work: Work,
+    number: int,
+    unit: str,
+    device: Device,
+    inputs: Mapping[str, Any],
+    facts: dict[str, Any],
 ) -> np.ndarray:
     """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
     import torch
-
-    inputs = {
-        "options": dict(job.options),
-        "weights": file_sha256(job.weights),
-        "source": file_sha256(source),
-        "seed": job.seed,
-        "digest": job.digest,
-    }
 
     def run(rung: Rung) -> np.ndarray:
         dtype = device.dtype_on(rung.device)
@@ -201,8 +229,9 @@ def transform_cohort(
             pooled, subject_ids, image_ids = pool_samples(coded, table, options["pooling"], labels_of)
         except (SixgigError, np.linalg.LinAlgError) as error:
             _, pooled, subject_ids, image_ids = _failed(arm_name, error, facts)
+    facts["cost"] = _cost(meter, len(table), facts)
     write_features(features, pooled, subject_ids, image_ids)
-    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), meter, facts)
+    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), facts)
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
@@ -216,6 +245,17 @@ def _memory() -> str:
     return f"RAM {peak_rss_mb():.0f} MiB" + (f", VRAM {vram:.0f} MiB" if vram else "")
 
 
+def _cost(meter: CostMeter, n_images: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    cost = meter.cost(n_images, facts["batch_size_used"], facts["device"])
+    return {
+        "seconds": cost.seconds,
+        "images_per_second": cost.images_per_second if math.isfinite(cost.images_per_second or 0.0) else None,
+        "peak_vram_mb": cost.peak_vram_mb,
+        "peak_rss_mb": cost.peak_rss_mb,
+        "versions": encoding_versions(),
+    }
+
+
 def _write_sidecar(
     features: Path,
     arm: ImageArm | FeatureArm,
@@ -223,18 +263,17 @@ def _write_sidecar(
     n_images: int,
     pooled: np.ndarray,
     n_subjects: int,
-    meter: CostMeter,
     facts: Mapping[str, Any],
 ) -> None:
     fallbacks = list(facts["fallbacks"])
     status = facts.get("status") or (f"fallback: {'; '.join(fallbacks)}" if fallbacks else "ok")
-    cost = meter.cost(n_images, facts["batch_size_used"], facts["device"])
     sidecar = {
         "backbone": "",
         "weights": {},
         "device_name": "",
         "gpu": {},
-        **facts,
+        **{name: value for name, value in facts.items() if name != "cost"},
+        **facts["cost"],
         "arm": arm.name,
         "fallbacks": fallbacks,
         "status": status,
@@ -242,9 +281,5 @@ def _write_sidecar(
         "n_images": n_images,
         "n_subjects": n_subjects,
         "n_features": int(pooled.shape[1]),
-        "seconds": cost.seconds,
-        "images_per_second": cost.images_per_second if math.isfinite(cost.images_per_second or 0.0) else None,
-        "peak_vram_mb": cost.peak_vram_mb,
-        "peak_rss_mb": cost.peak_rss_mb,
     }
     write_json(features.with_suffix(".json"), sidecar)

@@ -279,8 +279,7 @@ class Adapter(ABC):
             root: The cohort's folder or file; it has passed :meth:`missing`.
         """
         del root
-        labels = self.options.get("labels")
-        return [user_path(labels["file"])] if labels and "file" in labels else []
+        return self.tables()
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""

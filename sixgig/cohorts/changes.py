@@ -13,13 +13,14 @@ from sixgig.runtime.file_states import FileState
 _SHOWN = 3
 
 
-def describe_changes(adapter: Adapter, before: Inventory, now: Stock) -> list[str]:
+def describe_changes(adapter: Adapter, before: Inventory, now: Stock, named: bool = True) -> list[str]:
     """Say what has changed, such as ``labels.csv: 3 subjects relabelled, 1 removed``.
 
     Args:
         adapter: The cohort's adapter.
         before: What the cohort was prepared from.
         now: Its files now.
+        named: Whether subjects and their files may be named.
 
     Returns:
         Sentences without an end; none when nothing has changed.
@@ -31,13 +32,13 @@ def describe_changes(adapter: Adapter, before: Inventory, now: Stock) -> list[st
         return []
     tables, others = _split(before.files, now.files)
     said = []
-    subjects = _subjects(before.labels, _labels(adapter, before, now))
+    subjects = _subjects(before.labels, _labels(adapter, before, now), named)
     if tables:
         said.append(f"{_list(tables)}: {subjects or 'changed'}")
     elif subjects:
         said.append(subjects)
     if others:
-        said.append(_files(others, before.files, now.files))
+        said.append(_files(others, before.files, now.files, named))
     return said
 
 
@@ -46,7 +47,7 @@ def _labels(adapter: Adapter, before: Inventory, now: Stock) -> dict[str, str | 
     if adapter.opens_files:
         table = subject_labels(adapter.options, list(before.labels), Discovery())
         return dict(before.labels) if table is None else {name: table.get(name) for name in before.labels}
-    return {record.subject_id: record.label for record in discover(adapter, now).records}
+    return {record.subject_id: record.classes for record in discover(adapter, now).records}
 
 
 def _split(before: Mapping[str, FileState], now: Mapping[str, FileState]) -> tuple[list[str], list[str]]:
@@ -60,7 +61,7 @@ def _text(files: Mapping[str, FileState], name: str) -> str:
     return files[name].text if name in files else ""
 
 
-def _subjects(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> str:
+def _subjects(before: Mapping[str, str | None], now: Mapping[str, str | None], named: bool) -> str:
     differ = [name for name in now if name in before and now[name] != before[name]]
     parts: list[str] = []
     for names, what in (
@@ -72,11 +73,11 @@ def _subjects(before: Mapping[str, str | None], now: Mapping[str, str | None]) -
     ):
         if names:
             noun = "" if parts else (" subject" if len(names) == 1 else " subjects")
-            parts.append(f"{len(names):,}{noun} {what} ({_list(names)})")
+            parts.append(f"{len(names):,}{noun} {what}" + (f" ({_list(names)})" if named else ""))
     return ", ".join(parts)
 
 
-def _files(differ: Sequence[str], before: Mapping[str, FileState], now: Mapping[str, FileState]) -> str:
+def _files(differ: Sequence[str], before: Mapping[str, FileState], now: Mapping[str, FileState], named: bool) -> str:
     gone = [name for name in differ if name not in now or now[name].size < 0]
     new = [name for name in differ if name not in gone and (name not in before or before[name].size < 0)]
     kept = [name for name in differ if name not in gone and name not in new]
@@ -91,6 +92,8 @@ def _files(differ: Sequence[str], before: Mapping[str, FileState], now: Mapping[
         if names:
             noun = "" if parts else (" file" if len(names) == 1 else " files")
             parts.append(f"{len(names):,}{noun} {what}")
+    if not named:
+        return ", ".join(parts)
     example = next(iter((*changed, *new, *locked, *gone)))
     return f"{', '.join(parts)}, such as {example}" if len(differ) > 1 else f"{parts[0]}: {example}"
 

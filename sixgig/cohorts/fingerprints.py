@@ -11,7 +11,10 @@ from sixgig.runtime.digests import settings_digest
 
 
 def fingerprint(record: Record) -> str:
-    """Identify a subject by what it is and by size and time of its files."""
+    """Identify a subject by its items and by size and time of their files.
+
+    Classes and official sets do not count: they change no pixel, and are taken from the record when rows are written.
+    """
     files = [
         [source, *_state(path)]
         for item in record.items
@@ -21,9 +24,7 @@ def fingerprint(record: Record) -> str:
     return settings_digest(
         {
             "subject": record.subject_id,
-            "label": record.label,
-            "official": record.official,
-            "items": [[item.item_id, item.frame, sorted(item.files), item.label] for item in record.items],
+            "items": [[item.item_id, item.frame, sorted(item.files)] for item in record.items],
             "files": files,
             "root": _state(record.root) if record.root.is_file() else None,
         }

@@ -20,6 +20,7 @@ from sixgig.runtime.atomic import read_json, write_text
 from sixgig.runtime.digests import settings_digest
 from sixgig.runtime.file_states import FileState, files_below, look_at_all
 
+_HEAD = 2**16
 #: What this process has discovered so far; see :func:`discover`.
 _DISCOVERED: dict[str, Discovery] = {}
 
@@ -111,6 +112,25 @@ def take_stock(adapter: Adapter, root: Path, known: Mapping[str, FileState] | No
 def take_tables(adapter: Adapter, root: Path, known: Mapping[str, FileState] | None = None) -> dict[str, FileState]:
     """Look at the tables that lie outside a cohort's folder alone; see :func:`take_stock`."""
     return look_at_all(root, adapter.tables(), known)
+
+
+def next_attempt(known: Inventory | None, stock: Stock) -> int:
+    """Return how often the same files were prepared again, this time included if there is reason for it.
+
+    The reason is that a file that could not be reached can be read now; its size and time need not have changed.
+    """
+    if known is None or known.state != stock.state:
+        return 0
+    return known.attempt + any(_opens(stock.root / name) for name in known.again)
+
+
+def _opens(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            stream.read(_HEAD)
+    except OSError:
+        return False
+    return True
 
 
 def discover(adapter: Adapter, stock: Stock) -> Discovery:

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sixgig.cohorts.array_stream import ArrayStream
 from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.fingerprints import fingerprint
+from sixgig.cohorts.journal_lines import NOBODY, Entry, labelled, line_of, read_line, subject_of
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.errors import CohortError
+from sixgig.runtime.atomic import write_text
+from sixgig.runtime.checkpoints import drop
 
 #: Seconds between two moments at which what was prepared is put safely on the disk.
 _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Where a subject's rows are in the arrays: the first row, and how many there are."""
-
-    rows: list[dict[str, Any]]
-    rejections: list[Rejection]
-    remarks: list[Remark]
-    image: int
-    volume: int
-    n_volumes: int
+_ORDERED = "ordered-"
 
 
 class Journal:
     """The unfinished arrays of a cohort, with a line of text for each subject that is in them.
 
     A line is written after the rows that it describes have reached the disk. On opening, a subject counts as done when
-    there is a line about it and its input files are what they were. The arrays only grow: rows of a subject that has
-    changed since stay where they are, unused, until :meth:`publish` puts the rows of all subjects into their order.
+    there is a line about it and its input files are what they were. Lines and rows of any other subject (one that has
+    changed, or that is no longer in the cohort) are removed then: consent may have been withdrawn. After that the
+    arrays only grow, until :meth:`publish` puts the rows of all subjects into their order.
 
     Args:
         folder: Where the files grow; one folder for one way of preparing.
@@ -61,16 +53,18 @@ class Journal:
     def __init__(
         self, folder: Path, records: Sequence[Record], image_row: tuple[int, ...], volume_row: tuple[int, ...]
     ) -> None:
-        self._folder = folder
+        self._folder, self._records = folder, records
         self._subjects = [fingerprint(record) for record in records]
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._n_images = self._n_volumes = 0
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name in (_IMAGES, _VOLUMES):
                 _unlink_twin(folder / name)
+                (folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
             lines = self._replay()
             try:
+                lines = self._compact(lines, {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)})
                 self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
             except ValueError:  # the arrays do not match the lines: nothing can be kept
@@ -80,7 +74,6 @@ class Journal:
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16)
             (folder / _LINES).write_text("".join(lines), encoding="utf-8")
             self._text = (folder / _LINES).open("a", encoding="utf-8")
-        self._entries = {name: self._entries[name] for name in self._subjects if name in self._entries}
         self.n_kept = len(self._entries)
         self._pending: list[str] = []
         self._synced = time.monotonic()
@@ -107,21 +100,19 @@ class Journal:
         return self._entries[self._subjects[index]].remarks
 
     def add(self, index: int, result: PreparedSubject) -> None:
-        """Add a subject that is not done yet."""
+        """Add a subject that is not done yet; one that could not be reached is forgotten when the run ends."""
         with writing(self._folder):
             if result.images:
                 self._images.append(np.stack(result.images))
             if result.volumes:
                 self._volumes.append(np.stack(result.volumes))
-            line: dict[str, Any] = {
-                "subject": self._subjects[index],
-                "rows": result.rows,
-                "volumes": len(result.volumes),
-                "rejections": [asdict(rejection) for rejection in result.rejections],
-                "remarks": [asdict(remark) for remark in result.remarks],
-            }
-            self._pending.append(json.dumps(line) + "\n")
-            self._enter(line)
+            entry = Entry(
+                result.rows, result.item_ids, result.rejections, result.remarks, self._n_images, self._n_volumes,
+                len(result.volumes),
+            )  # fmt: skip
+            passing = any(rejection.passing for rejection in result.rejections)
+            self._pending.append(line_of(NOBODY if passing else self._subjects[index], entry))
+            self._enter(self._subjects[index], entry)
             if time.monotonic() - self._synced >= _SYNC_EVERY:
                 self.sync()
 
@@ -153,9 +144,10 @@ class Journal:
         rows: list[dict[str, Any]] = []
         images: list[tuple[int, int]] = []
         volumes: list[tuple[int, int]] = []
-        for entry in entries:
+        for entry, record in zip(entries, self._records, strict=True):
             stays = [place for place in range(len(entry.rows)) if next(left)]
-            rows += [entry.rows[place] for place in stays]
+            own = labelled(entry, record)
+            rows += [own[place] for place in stays]
             images += _runs(entry.image, stays)
             if entry.n_volumes and stays:
                 volumes.append((entry.volume, entry.n_volumes))
@@ -166,12 +158,34 @@ class Journal:
             output.mkdir(parents=True, exist_ok=True)
             for stream, name, spans in ((self._images, _IMAGES, images), (self._volumes, _VOLUMES, volumes)):
                 stream.close()
-                ordered = self._folder / f"ordered-{name}"
+                ordered = self._folder / f"{_ORDERED}{name}"
                 ordered.unlink(missing_ok=True)  # the published file may be this one, under a second name
                 source, size = stream.in_order(spans, ordered)
                 _put(source, output / name)
                 n_bytes += size
         return rows, n_bytes
+
+    def keep(self, output: Path) -> None:
+        """Keep what was published whole as the journal of the next preparation, which reads only what has changed.
+
+        The arrays get a second name each, so that they take no more room; where the file system has no second names,
+        nothing is kept.
+        """
+        entries = [self._entries[name] for name in self._subjects]
+        with writing(self._folder):
+            (self._folder / _LINES).write_text("", encoding="utf-8")  # no row is believed until all is in its place
+            for name in (_IMAGES, _VOLUMES):
+                (self._folder / name).unlink(missing_ok=True)
+                (self._folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
+                try:
+                    os.link(output / name, self._folder / name)
+                except OSError:
+                    drop(self._folder)
+                    return
+            pairs = zip(self._subjects, entries, strict=True)
+            # What was left out is looked at again by the next preparation: a decoder may have been installed.
+            lines = (line_of(NOBODY if entry.rejections else name, entry) for name, entry in pairs)
+            write_text(self._folder / _LINES, "".join(lines))
 
     def __enter__(self) -> Journal:
         return self
@@ -196,24 +210,51 @@ class Journal:
             try:
                 if not line.endswith("\n"):
                     break
-                self._enter(json.loads(line))
+                self._enter(*self._read(line))
             except (ValueError, KeyError, TypeError):  # the run was killed while it wrote this line
                 break
             lines.append(line)
         return lines
 
+    def _compact(self, lines: list[str], arrays: dict[str, tuple[tuple[int, ...], npt.DTypeLike]]) -> list[str]:
+        """Take out the lines and the rows of all subjects but those of the cohort; return the lines that stay.
+
+        Raises:
+            ValueError: The arrays do not hold the rows that the lines speak of.
+        """
+        wanted = set(self._subjects)
+        last = {subject_of(line): line for line in lines}
+        kept = [line for name, line in last.items() if name in wanted]
+        if len(kept) == len(lines):
+            return lines
+        entries = [self._entries[subject_of(line)] for line in kept]
+        spans = {
+            _IMAGES: ([(entry.image, len(entry.rows)) for entry in entries if entry.rows], self._n_images),
+            _VOLUMES: ([(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes], self._n_volumes),
+        }
+        # Without a line no row is believed, should this be broken off between the two arrays.
+        (self._folder / _LINES).write_text("", encoding="utf-8")
+        for name, (row, dtype) in arrays.items():
+            stream = ArrayStream(self._folder / name, row, dtype, keep=spans[name][1])
+            stream.close()
+            source, _ = stream.in_order(spans[name][0], self._folder / f"{_ORDERED}{name}")
+            os.replace(source, self._folder / name)
+        self._forget()
+        for line in kept:
+            self._enter(*self._read(line))
+        return kept
+
     def _forget(self) -> None:
         self._entries = {}
         self._n_images = self._n_volumes = 0
 
-    def _enter(self, line: dict[str, Any]) -> None:
-        rows, n_volumes = list(line["rows"]), int(line["volumes"])
-        rejections = [Rejection(**rejection) for rejection in line["rejections"]]
-        remarks = [Remark(**remark) for remark in line["remarks"]]
-        entry = _Entry(rows, rejections, remarks, self._n_images, self._n_volumes, n_volumes)
-        self._entries[line["subject"]] = entry
-        self._n_images += len(rows)
-        self._n_volumes += n_volumes
+    def _read(self, line: str) -> tuple[str, Entry]:
+        return read_line(line, self._n_images, self._n_volumes)
+
+    def _enter(self, subject: str, entry: Entry) -> None:
+        self._entries[subject] = entry
+        self._n_images += len(entry.rows)
+        self._n_volumes += entry.n_volumes
 
 
 @contextlib.contextmanager

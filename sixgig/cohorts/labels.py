@@ -25,7 +25,7 @@ MISSING = ("NA", "N/A", "#N/A", "<NA>", "nan", "None", "NULL", "-", "?")
 MAX_UNMATCHED = 0.1
 _SHOWN = 3
 _ENDING = re.compile(r"\.(nii|hdr|img|mha|nrrd|dcm|png|jpe?g|tiff?|bmp)(\.gz)?$", re.IGNORECASE)
-_WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
+_DECIMAL = re.compile(r"([+-]?\d+)[.,](\d*)")
 _ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DATE = re.compile(
@@ -201,8 +201,8 @@ def without_row(path: Path, subjects: Iterable[str], found: Discovery) -> None:
 def alike(name: str) -> str:
     """Return what two names share that people take for the same: no case, one form of letters, spaces and numbers."""
     name = " ".join(clean(unicodedata.normalize("NFKC", name)).casefold().split())
-    whole = _WHOLE.fullmatch(name)
-    return whole[1] if whole else name
+    decimal = _DECIMAL.fullmatch(name)
+    return f"{decimal[1]}.{decimal[2].rstrip('0')}".rstrip(".") if decimal else name
 
 
 def _id_key(name: str) -> str:

@@ -14,6 +14,8 @@ _SYSTEM = {"thumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin", "sy
 _ARCHIVE = (".zip", ".tar", ".tgz", ".rar", ".7z", ".tar.gz", ".tar.bz2", ".tar.xz", ".bz2", ".xz")
 _ENDING = re.compile(r"(\.(nii|img|hdr))?\.[^.]+$")
 _EMPTY = "an empty folder"
+#: Files that are listed at most: a cohort's folder may lie among millions of others.
+MOST = 100_000
 
 
 def leftovers(adapter: Adapter, root: Path, found: Discovery) -> list[Remark]:
@@ -27,7 +29,7 @@ def leftovers(adapter: Adapter, root: Path, found: Discovery) -> list[Remark]:
         found: What the adapter found.
 
     Returns:
-        A remark on each file; hidden files, and files of an operating system, are summed up.
+        A remark on each file, up to :data:`MOST`; hidden files, and files of an operating system, are summed up.
     """
     named = {rejection.file for rejection in found.rejections}
     named |= {remark.file for remark in found.remarks if remark.kind == "not read"}
@@ -86,6 +88,7 @@ def _remarks(
     root: Path, seen: Iterable[tuple[str, str]], known: set[str], why: Callable[[str], str | None]
 ) -> Iterator[Remark]:
     counts = {"hidden": 0, "system": 0}
+    n_listed = 0
     for kind, path in seen:
         if path in known:
             continue
@@ -93,6 +96,10 @@ def _remarks(
             counts[kind] += 1
             continue
         file = os.path.relpath(path, root).replace(os.sep, "/")
+        if n_listed == MOST:
+            yield Remark("not read", file, None, f"and all files after it: {MOST:,} are listed")
+            break
+        n_listed += 1
         if kind == "empty":
             yield Remark("not read", file, None, _EMPTY)
         elif kind == "closed":

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sixgig.cohorts.base import Adapter, Record
+from sixgig.cohorts.base import Adapter, Discovery, Record
 from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
 from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
+from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
 from sixgig.cohorts.journal import Journal, writing
 from sixgig.cohorts.leftovers import leftovers
 from sixgig.cohorts.names import check_names, distinct_items
@@ -28,11 +29,13 @@ from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.treatment import STOP
+from sixgig.cohorts.withdrawal import remove_derived
 from sixgig.cohorts.workers import results
 from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
+from sixgig.runtime.versions import reading_versions
 from sixgig.tables.cohorts import COPIES, MANIFEST
 from sixgig.tables.planes import plane_of
 
@@ -56,6 +59,7 @@ def prepare_cohort(
     failed_list: Path | None = None,
     failed_copies: Path | None = None,
     digest: str = "",
+    inventory: Path | None = None,
     key_table: Path | None = None,
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
@@ -89,6 +93,9 @@ def prepare_cohort(
         failed_copies: Where the list of copies goes when they stop the cohort; see
             :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
+        inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
+            earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
+            the output. With it, finished subjects are kept for the next preparation, unless pseudonyms hide them.
         key_table: The key table of pseudonyms; next to the output's folder when None.
 
     Raises:
@@ -106,7 +113,8 @@ def prepare_cohort(
         raise CohortError(
             f"cohorts.{cohort}.source", "; ".join(problems), f"set this key of the study file to {adapter.layout}"
         )
-    found = adapter.discover(root)
+    stock = take_stock(adapter, root)  # before anything is read: what changes meanwhile is seen by the next run
+    found = discover(adapter, stock)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
     quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
@@ -126,7 +134,7 @@ def prepare_cohort(
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
-        "options": adapter.options, "digest": digest,
+        "options": adapter.options, "digest": digest, "versions": reading_versions(),
     }  # fmt: skip
     volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
     checkpoints = checkpoints or output.parent / ".checkpoints"
@@ -135,6 +143,7 @@ def prepare_cohort(
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
         rows, n_bytes = journal.publish(output)
+        again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
         mixed = mixed_depths(rows, remarks.remarks)
         hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
         if hidden:
@@ -156,7 +165,23 @@ def prepare_cohort(
         COPIES.write(settled.table, output / "copies.csv")
         facts = {"n_unmatched": len(found.unmatched), "pseudonyms": hidden, "copies": settled.facts}
         _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
-    drop(folder)
+        if inventory is not None:
+            _take_inventory(inventory, stock, found, again, output)
+    if inventory is None or hidden or len(settled.rows) < len(rows):  # hidden: a journal names patients
+        drop(folder)
+    else:
+        journal.keep(output)
+
+
+def _take_inventory(path: Path, stock: Stock, found: Discovery, again: tuple[str, ...], output: Path) -> None:
+    """Write down what the cohort was prepared from, after what is left of subjects that are gone was removed."""
+    before = read_inventory(path)
+    labels = {record.subject_id: record.classes for record in found.records}
+    listed = labels.keys() | {rejection.subject_id for rejection in found.rejections}
+    gone = set(before.labels) - listed if before else set()
+    if gone:
+        remove_derived(output.parents[1], output.name, len(gone))
+    Inventory(stock.state, stock.files, labels, again, next_attempt(before, stock)).write(path)
 
 
 def _write_tables(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sixgig.cohorts.base import Adapter, Image2D, Item, Record, Rejection, Remark, Volume
+from sixgig.cohorts.faults import check_still_there, passing_fault
 from sixgig.cohorts.pictures import prepare_picture
 from sixgig.cohorts.planes import doubt_about_plane
 from sixgig.cohorts.recipe import Recipe
@@ -26,6 +27,7 @@ class PreparedSubject:
 
     Attributes:
         rows: Rows of manifest.csv, one per image.
+        item_ids: The item that each row is of.
         images: Pictures, uint8 [H, W, 3] each, in the order of ``rows``.
         volumes: float16 [D, H, W, M] each, in the order in which volume_ids appear in ``rows``.
         rejections: Items that cannot be used; the subject is lost when there are no rows.
@@ -33,6 +35,7 @@ class PreparedSubject:
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
+    item_ids: list[str] = field(default_factory=list)
     images: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     volumes: list[npt.NDArray[np.float16]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -48,10 +51,15 @@ class PreparedSubject:
         place: Mapping[str, Any],
     ) -> None:
         """Add one image; ``place`` is where in which volume it lies."""
-        label = record.label if item.label is None else item.label
-        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label}
+        named = {"image_id": image_id, "subject_id": record.subject_id, "label": label_of(record, item)}
         self.rows.append({**named, **place, "source": source, "official": record.official})
+        self.item_ids.append(item.item_id)
         self.images.append(picture)
+
+
+def label_of(record: Record, item: Item) -> str | None:
+    """Return the class of an item: its own, or that of its subject."""
+    return record.label if item.label is None else item.label
 
 
 def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject:
@@ -63,6 +71,9 @@ def prepare_subject(adapter: Adapter, record: Record, recipe: Recipe) -> Prepare
 
     Returns:
         The subject; without rows when it is lost.
+
+    Raises:
+        CohortError: The folder of the cohort is gone.
     """
     subject = PreparedSubject()
     for item in record.items:
@@ -92,10 +103,10 @@ def _add_item(
             doubts = [*_add_image(subject, record, recipe, item, found)]
         subject.remarks += [replace(one, subject_id=one.subject_id or record.subject_id) for one in doubts]
     except ImageError as error:
-        return Rejection(record.relative(error.place), record.subject_id, error.reason)
+        return _rejection(record, error.place, error.reason, error)
     except OSError as error:  # nothing is written here, so an input file or its disk is gone
-        place = record.relative(str(error.filename or record.root))
-        return Rejection(place, record.subject_id, f"cannot be read: {error.strerror or error}")
+        place = str(error.filename or record.root)
+        return _rejection(record, place, f"cannot be read: {error.strerror or error}", error)
     except MemoryError:  # this machine is too small, whatever the file holds
         raise
     except Exception as error:  # a file that no reader was written for must not cost the cohort
@@ -105,6 +116,14 @@ def _add_item(
         reason = f"cannot be prepared: {type(error).__name__}: {error} ({where}); please report this"
         return Rejection(source, record.subject_id, reason)
     return None
+
+
+def _rejection(record: Record, place: str, reason: str, error: Exception) -> Rejection:
+    """Say what is wrong with a file; when it cannot be reached because the whole cohort is gone, stop."""
+    passing = passing_fault(error) is not None
+    if passing:
+        check_still_there(record.root)
+    return Rejection(record.relative(place), record.subject_id, reason, passing)
 
 
 def _about_plane(recipe: Recipe, volume: Volume) -> Iterator[Remark]:

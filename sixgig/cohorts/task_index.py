@@ -17,11 +17,26 @@ _NEXT_STEP = "restore it from the task's archive"
 
 
 def find_task(root: Path) -> Path | None:
-    """Return the folder with dataset.json: ``root``, or one in it."""
-    for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
-        if (folder / INDEX).is_file():
-            return folder
-    return None
+    """Return the folder with dataset.json: ``root``, or the first in it; see :func:`no_task`."""
+    return next(iter(_tasks(root)), None)
+
+
+def no_task(root: Path) -> list[str]:
+    """Say, in sentences, why ``root`` is not the folder of one task; empty when it is."""
+    if not root.is_dir():
+        return [f"{root} does not exist or is not a folder"]
+    tasks = _tasks(root)
+    if len(tasks) > 1:
+        shown = ", ".join(folder.name for folder in tasks[:MOST]) + (", ..." if len(tasks) > MOST else "")
+        return [f"{root} holds {len(tasks)} folders with {INDEX} ({shown}); name one of them"]
+    return [] if tasks else [f"{root} holds no {INDEX}"]
+
+
+def _tasks(root: Path) -> list[Path]:
+    """Return ``root`` when it holds dataset.json, else the folders in it that do."""
+    if (root / INDEX).is_file():
+        return [root]
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and (path / INDEX).is_file()]
 
 
 def read_index(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ from sixgig.command.columns import LABEL, SUBJECT, class_column, named
 from sixgig.command.findings import Options
 from sixgig.errors import CohortError, ConfigError
 
+#: Reasons for which files are passed over that are shown.
+_SHOWN = 3
 #: Next step where subjects have no class.
 GIVE_LABELS = "give a CSV with the columns subject_id and label: --labels FILE"
 
@@ -112,7 +115,10 @@ def _first_that_reads(source: Path, name: str, labels: Path | None) -> Proposal:
 
 def _discovered(stanza: dict[str, Any], source: Path, notes: list[str]) -> Proposal:
     adapter = open_adapter(stanza)
-    return Proposal(stanza, adapter, adapter.discover(source), notes)
+    found = adapter.discover(source)
+    passed_over = Counter(remark.text for remark in found.remarks if remark.kind == "not read")
+    said = [f"{number} files are passed over: {text}" for text, number in passed_over.most_common(_SHOWN)]
+    return Proposal(stanza, adapter, found, [*notes, *said])
 
 
 def _with_labels_of_images(found: Proposal, source: Path) -> Proposal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,15 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     Raises:
         SixgigError: A job would fail; the place is a key of the study.
     """
+    # With conda the jobs have an environment of their own, and this one may lack what they have: they will say it then.
     if plan.config["device"] == "cuda" and jobs_here:
-        _check_card()
-    _check_weights(plan.config["weights"])
+        with suppress(ModuleNotFoundError):
+            _check_card()
+    with suppress(ModuleNotFoundError):
+        _check_weights(plan.config["weights"])
     for name in plan.cohorts:
-        _check_cohort(plan, study, name)
+        with suppress(ModuleNotFoundError):
+            _check_cohort(plan, study, name)
 
 
 def _check_card() -> None:
@@ -150,6 +155,8 @@ def _check_losses(found: Discovery, name: str, max_fraction: float) -> None:
     if n_lost > max_fraction * n_found:
         error = too_many_lost(place, name, found.rejections, n_lost, n_found, max_fraction)
         step = "correct these files, or the keys of the cohort that they are found by; or raise quarantine.max_fraction"
+        if any("does not exist" in rejection.reason for rejection in found.rejections):
+            step += ". Relative paths in a table start in the folder of the table"
         raise CohortError(place, error.reason, step)
 
 
@@ -159,7 +166,7 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     from sixgig.evaluation.checks import check_folds, check_given_splits
 
     check_classes(records, stanza, f"cohorts.{name}")
-    evaluation = plan.config["evaluation"]
+    evaluation = plan.config["evaluation"] | {"pretraining_fraction": plan.pretraining_fraction}
     given = plan.splits_file(name)
     if not given:
         check_folds(records, evaluation, stanza, name)

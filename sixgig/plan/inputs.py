@@ -13,7 +13,7 @@ from typing import Any
 
 from sixgig.cohorts.base import Adapter
 from sixgig.cohorts.changes import describe_changes
-from sixgig.cohorts.inventory import Inventory, Stock, read_inventory, take_stock, take_tables
+from sixgig.cohorts.inventory import Inventory, Stock, next_attempt, read_inventory, take_stock, take_tables
 from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import SixgigError
 from sixgig.runtime.atomic import read_json
@@ -23,7 +23,6 @@ from sixgig.runtime.paths import user_path
 
 #: Files that sixgig itself fetched or wrote, and nobody has changed since.
 AS_OBTAINED = "as obtained"
-_HEAD = 2**16
 
 
 class CohortInput:
@@ -33,10 +32,15 @@ class CohortInput:
         cohort: Name of the cohort.
         stanza: Its stanza in the study file, with defaults.
         folder: Where its prepared files are: ``results/<study>/cohorts/<cohort>``.
+        inventory_file: Where preparation leaves its inventory.
+        named: Whether subjects and their files may be named; False for a cohort with pseudonyms.
     """
 
-    def __init__(self, cohort: str, stanza: Mapping[str, Any], folder: Path) -> None:
+    def __init__(
+        self, cohort: str, stanza: Mapping[str, Any], folder: Path, inventory_file: Path, *, named: bool = True
+    ) -> None:
         self.cohort, self._stanza, self._folder = cohort, stanza, folder
+        self._inventory_file, self._named = inventory_file, named
 
     @cached_property
     def adapter(self) -> Adapter:
@@ -61,7 +65,7 @@ class CohortInput:
     @cached_property
     def inventory(self) -> Inventory | None:
         """What the cohort was prepared from."""
-        return read_inventory(self._folder / "inventory.json")
+        return read_inventory(self._inventory_file)
 
     @cached_property
     def stock(self) -> Stock | None:
@@ -96,16 +100,16 @@ class CohortInput:
     def attempt(self) -> int:
         """How often the same files were prepared again, since some that could not be read then can be read now."""
         known = self.inventory
-        if known is None or not (known.attempt or known.again):
+        if known is None or not (known.attempt or known.again) or self.stock is None:
             return 0
-        if self.root is None or self.stock is None or self.stock.state != known.state:
-            return 0
-        return known.attempt + any(_opens(self.root / name) for name in known.again)
+        return next_attempt(known, self.stock)
 
     def changes(self) -> list[str]:
         """Say in words what has changed since the cohort was prepared; empty when nothing has, or nothing is known."""
         try:
-            return describe_changes(self.adapter, self.inventory, self.stock) if self.inventory and self.stock else []
+            if self.inventory is None or self.stock is None:
+                return []
+            return describe_changes(self.adapter, self.inventory, self.stock, self._named)
         except SixgigError as error:
             return [str(error)]
 
@@ -128,12 +132,3 @@ class CohortInput:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-
-def _opens(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            stream.read(_HEAD)
-    except OSError:
-        return False
-    return True

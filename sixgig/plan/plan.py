@@ -39,6 +39,7 @@ class Plan:
 
     Raises:
         ConfigError: The study file is wrong, or a folder or file that it names does not exist.
+        WeightsError: A weights file is not the one that the study file pins.
         EnvironmentMissingError: An arm needs an environment that is not there, and its stanza says to stop then.
     """
 
@@ -55,9 +56,12 @@ class Plan:
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: The files of every cohort, by its name.
         self.inputs = {
-            name: CohortInput(name, stanza, Path(f"results/{self.study}/cohorts/{name}"))
+            name: CohortInput(
+                name, stanza, Path(f"results/{self.study}/cohorts/{name}"), Path(self.inventory_file(name)),
+                named=not self.key_table(name),
+            )
             for name, stanza in self.config["cohorts"].items()
-        }
+        }  # fmt: skip
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
         if look:
@@ -195,12 +199,27 @@ class Plan:
         given = self.config["cohorts"][cohort].get("splits_file")
         return [str(user_path(given))] if given else []
 
+    def changes(self) -> list[str]:
+        """Say which cohorts have changed since they were prepared, and how."""
+        return [
+            f"cohort {name} has changed: {'; '.join(said)}"
+            for name in self.cohorts
+            if (said := self.inputs[name].changes())
+        ]
+
     def key_table(self, cohort: str) -> str:
         """Return the table that says which pseudonym stands for whom; empty for a cohort without pseudonyms."""
         stanza = self.config["cohorts"][cohort]
         asked = stanza.get("pseudonyms")
         hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
         return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
+
+    def inventory_file(self, cohort: str) -> str:
+        """Return the file that keeps what a cohort was prepared from; it names patients, and lies where they may be."""
+        table = self.key_table(cohort)
+        if table:
+            return str(Path(table).with_suffix(".inventory.json"))
+        return f"results/{self.study}/cohorts/{cohort}/inventory.json"
 
     @property
     def pretraining_fraction(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import metric_title
@@ -162,6 +163,24 @@ def arms(study: Study) -> TableView:
     return table
 
 
+def other_versions(study: Study, cohort: str, arm: str) -> list[str]:
+    """Say with which other versions of packages than the study's an arm was trained and encoded, if it was kept."""
+    sidecar = study.sidecar(cohort, arm) or {}
+    training = (sidecar.get("weights") or {}).get("pretraining") or {}
+    now = study.info.get("versions") or {}
+    said = []
+    sentences = (tr("trained with {then}; the study has {now}"), tr("encoded with {then}; the study has {now}"))
+    for facts, sentence in zip((training, sidecar), sentences, strict=True):
+        then = facts.get("versions") or {}
+        # PyTorch calls itself 2.10.0+cu128 where its package is 2.10.0.
+        names = [name for name in ENCODING_PACKAGES if name in then and name in now]
+        differ = [name for name in names if then[name].partition("+")[0] != str(now[name]).partition("+")[0]]
+        if differ:
+            shown = [", ".join(f"{name} {versions[name]}" for name in differ) for versions in (then, now)]
+            said.append(sentence.format(then=shown[0], now=shown[1]))
+    return said
+
+
 def trouble(study: Study) -> TableView:
     """What fell back or failed, and why; no row when nothing did."""
     table = TableView(
@@ -180,6 +199,8 @@ def trouble(study: Study) -> TableView:
             for fallback in (study.sidecar(cohort, method.arm) or {}).get("fallbacks") or []:
                 if str(fallback) not in status:
                     seen[method.arm, "fallback", str(fallback)] = None
+            for reason in other_versions(study, cohort, method.arm):
+                seen[method.arm, tr("other versions"), reason] = None
         for arm, kind, reason in seen:
             table.rows.append(
                 [

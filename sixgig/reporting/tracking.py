@@ -21,6 +21,7 @@ from sixgig.tracking.store import (
     PARENT,
     STUDY,
     TAG_LENGTH,
+    compact,
     known_runs,
     open_experiment,
     open_run,
@@ -86,11 +87,23 @@ def track_study(study: Study, store: Path, artifacts: Path, files: Iterable[Path
             _log(client, run, _method_params(study, cohort, method), _method_metrics(study, cohort, method), tags)
             client.set_terminated(run.info.run_id, "FAILED" if is_failed(status) else "FINISHED")
             ids[key] = str(run.info.run_id)
+    kept = set()
     for file in files:
-        folder = file.relative_to(study.folder).parent
-        client.log_artifact(ids[_WHOLE_STUDY], str(file), None if folder == Path() else folder.as_posix())
+        place = file.relative_to(study.folder)
+        client.log_artifact(ids[_WHOLE_STUDY], str(file), None if place.parent == Path() else place.parent.as_posix())
+        kept.add(place)
+    own = artifacts / ids[_WHOLE_STUDY] / "artifacts"
+    _remove_others(artifacts, {own / place for place in kept})
     client.set_terminated(ids[_WHOLE_STUDY], "FINISHED")
+    compact(store)
     return ids
+
+
+def _remove_others(folder: Path, kept: set[Path]) -> None:
+    """Remove artifacts that an earlier recording left: they may show subjects that are no longer in the study."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink()
 
 
 def _log(

@@ -6,20 +6,14 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
+from sixgig.runtime.versions import study_versions
 from sixgig.version import __version__
-
-#: Packages whose version can change a result.
-PACKAGES = (
-    "snakemake", "torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "pandas", "nibabel", "statsmodels",
-    "matplotlib", "mlflow",
-)  # fmt: skip
 
 
 def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +26,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
         "config": dict(config),
         "seed": config["seed"],
         "sixgig": __version__,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": study_versions(),
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
@@ -43,13 +37,6 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
         "source": _source(),
         "command": "snakemake --cores all",
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _processor() -> str:

@@ -81,4 +81,11 @@ def find_interpreter(environment: str, setting: str, conda: bool, stanza: str = 
         state = f"venv {stamp.read_text()[:16]}" if stamp.exists() else "missing"
         return Interpreter(environment, str(python), state, stanza)
     python = user_path(setting)
-    return Interpreter(environment, str(python), str(python) if python.is_file() else "missing", stanza)
+    state = f"{python}{_packages_state(python)}" if python.is_file() else "missing"
+    return Interpreter(environment, str(python), state, stanza)
+
+
+def _packages_state(python: Path) -> str:
+    """Return what changes when a package is installed into, or removed from, the environment of an interpreter."""
+    folders = sorted(python.parent.parent.glob("lib/python*/site-packages"))
+    return "".join(f" {folder.stat().st_mtime_ns}" for folder in folders)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,3 +71,11 @@ def open_run(
 def short(values: dict[str, str], length: int) -> dict[str, str]:
     """Cut values to a length that MLflow accepts."""
     return {name: value if len(value) <= length else value[: length - 1] + "…" for name, value in values.items()}
+
+
+def compact(store: Path) -> None:
+    """Write an SQLite file anew: what was replaced in it would stay readable in the file otherwise."""
+    with contextlib.suppress(sqlite3.Error):  # somebody looks at it just now; the next time will do
+        connection = sqlite3.connect(store, timeout=10, isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute("VACUUM")

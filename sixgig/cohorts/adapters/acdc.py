@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sixgig.cohorts import labels, patterns
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
+from sixgig.cohorts.faults import passing_fault
 from sixgig.cohorts.nifti import find_nifti, read_channels, read_frame
 
 _SUBJECT = re.compile(r"patient\d+")
@@ -103,7 +104,8 @@ class AcdcAdapter(Adapter):
         try:
             values = _read_info(config)
         except (OSError, UnicodeDecodeError) as error:
-            return reject(config, f"cannot be read: {error.__class__.__name__}")
+            file, passing = str(config.relative_to(root)), passing_fault(error) is not None and config.exists()
+            return Rejection(file, subject_id, f"cannot be read: {error.__class__.__name__}", passing)
         group = labels.ClassCells.of(self.options).read(values.get("Group", ""))
         if group is not None and group not in _GROUPS:
             return reject(config, f"Group is {group!r}, not one of {', '.join(_GROUPS)}")

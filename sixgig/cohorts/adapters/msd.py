@@ -13,7 +13,7 @@ from typing import Any
 from sixgig.cohorts import labels, patterns
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts.nifti import read_channels, read_stacked
-from sixgig.cohorts.task_index import INDEX, bare, channels, chosen, find_task, inside, read_index
+from sixgig.cohorts.task_index import INDEX, bare, channels, chosen, find_task, inside, no_task, read_index
 from sixgig.errors import CohortError
 
 
@@ -40,11 +40,10 @@ class MsdAdapter(Adapter):
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a task of the Decathlon."""
-        if not root.is_dir():
-            return [f"{root} does not exist or is not a folder"]
-        task = find_task(root)
+        problems = no_task(root)
+        task = None if problems else find_task(root)
         if task is None:
-            return [f"{root} holds no {INDEX}"]
+            return problems
         if next(task.glob("images*/*_0000.*"), None) is not None:
             return [f"{task} is a folder of nnU-Net, with a file for each channel: use the adapter nnunet"]
         return []

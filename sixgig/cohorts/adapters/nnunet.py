@@ -16,7 +16,7 @@ from typing import Any
 from sixgig.cohorts import labels, patterns
 from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts.nifti import read_channels
-from sixgig.cohorts.task_index import INDEX, channels, chosen, find_task, inside, read_index
+from sixgig.cohorts.task_index import INDEX, channels, chosen, find_task, inside, no_task, read_index
 from sixgig.errors import CohortError
 
 _FOLDERS = ("imagesTr", "imagesTs")
@@ -47,11 +47,10 @@ class NnunetAdapter(Adapter):
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a data set of nnU-Net."""
-        if not root.is_dir():
-            return [f"{root} does not exist or is not a folder"]
-        task = find_task(root)
+        problems = no_task(root)
+        task = None if problems else find_task(root)
         if task is None:
-            return [f"{root} holds no {INDEX}"]
+            return problems
         other = next(task.glob("images*/*_0000.*"), None)
         if other is None:
             if '"dataset"' in (task / INDEX).read_text(encoding="utf-8", errors="replace"):
@@ -69,7 +68,9 @@ class NnunetAdapter(Adapter):
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""
         segmentation = "a segmentation, which is never opened" if "labelsT" in file else None
-        channel = "a channel that `modalities` does not name" if _FILE.fullmatch(file.rsplit("/", 1)[-1]) else None
+        *folders, name = file.split("/")
+        is_channel = _FILE.fullmatch(name) and folders[-1:] and folders[-1] in _FOLDERS
+        channel = "a channel that `modalities` does not name" if is_channel else None
         return super().why_not_read(file) or segmentation or channel
 
     def discover(self, root: Path) -> Discovery:

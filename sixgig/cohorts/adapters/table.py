@@ -61,10 +61,12 @@ class TableAdapter(Adapter):
         if path is None:
             return []
         try:
-            rows = read_rows(path, ())
+            rows = read_rows(path, list(self._paths.values()))
         except CohortError:  # discover() says why
             return [path]
-        named = (path.parent / row[column] for row in rows for column in self._paths.values() if row.get(column))
+        finder = FileFinder(path.parent)
+        cells = (row[column] for row in rows for column in self._paths.values() if row[column])
+        named = (path.parent / (finder.find(cell) or cell) for cell in cells)
         return [path, *dict.fromkeys(named)]
 
     def label_files(self, root: Path) -> list[Path]:
@@ -82,8 +84,7 @@ class TableAdapter(Adapter):
         self.require(root)
         path = _csv(root)
         assert path is not None  # require() looked for it
-        columns = [*self._paths.values(), self._subject, self._label, self._frame, self._official]
-        rows = read_rows(path, [column for column in columns if column])
+        rows = read_rows(path, self._needed())
         if not rows:
             raise CohortError(path, "has a header and no rows", "write one row for each image or volume")
         found = Discovery()
@@ -107,6 +108,11 @@ class TableAdapter(Adapter):
             return read_picture(record.root / source, source, item.item_id)
         sources = tuple(item.files[name] for name in self.modalities)
         return read_channels([record.root / source for source in sources]).volume(record, item, sources)
+
+    def _needed(self) -> list[str]:
+        """Return the columns that the table must have."""
+        columns = [*self._paths.values(), self._subject, self._label, self._frame, self._official]
+        return [column for column in columns if column]
 
     def _columns(self) -> list[str]:
         """Return the columns of paths that are read."""
@@ -158,6 +164,9 @@ class TableAdapter(Adapter):
                         f"{row[self._subject] or 'nobody'} (row {row.number})",
                         "correct the file or the subject of one of these rows",
                     )
+            if len(set(files)) < len(files):
+                text = "names one file for two modalities"
+                found.remarks.append(Remark("copy", f"{path.name} row {row.number}", row[self._subject] or None, text))
             first = of_images.setdefault(tuple(files), row)
             if self._per_image and first[self._label] != row[self._label]:
                 raise CohortError(

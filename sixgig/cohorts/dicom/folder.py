@@ -13,6 +13,7 @@ from sixgig.cohorts.dicom.headers import Header, read_header
 from sixgig.cohorts.dicom.kinds import no_image, said_of
 from sixgig.cohorts.dicom.subjects import Subjects
 from sixgig.cohorts.dicom.values import text
+from sixgig.cohorts.faults import passing_fault
 from sixgig.errors import ImageError
 from sixgig.runtime.digests import file_sha256
 
@@ -45,6 +46,7 @@ def scan(
     """
     found = Folder()
     broken: list[tuple[str, str]] = []
+    unreachable: set[str] = set()
     for path in files_below(root):
         source = path.relative_to(root).as_posix()
         if not takes(source):
@@ -64,6 +66,8 @@ def scan(
             continue
         except OSError as error:
             broken.append((source, f"cannot be read: {error.strerror or error}"))
+            if passing_fault(error):
+                unreachable.add(source)
             continue
         what = no_image(header.values)
         subject = subjects.of(header)
@@ -80,7 +84,9 @@ def scan(
     for source, reason in broken:
         # A damaged slice is its patient's, where the folder is one patient's.
         near = neighbours[str(PurePosixPath(source).parent)]
-        found.rejections.append(Rejection(source, next(iter(near)) if len(near) == 1 else None, reason))
+        found.rejections.append(
+            Rejection(source, next(iter(near)) if len(near) == 1 else None, reason, source in unreachable)
+        )
     return found
 
 

@@ -29,7 +29,7 @@ TAGS = (
 #: Tags about intensities, which differ from frame to frame in enhanced files.
 INTENSITIES = (
     "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelPaddingValue",
-    "PixelPaddingRangeLimit", "BitsStored", "PixelRepresentation", "Units",
+    "PixelPaddingRangeLimit", "BitsStored", "HighBit", "PixelRepresentation", "Units",
 )  # fmt: skip
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 #: Enhanced files have names of their own for some tags.

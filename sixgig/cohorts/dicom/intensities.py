@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sixgig.cohorts.dicom.headers import Plane
 from sixgig.cohorts.dicom.pixels import stored_pixels
-from sixgig.cohorts.dicom.values import Values, number, quiet, text
+from sixgig.cohorts.dicom.values import Values, number, quiet, text, whole
 from sixgig.errors import ImageError
 
 Window = tuple[float, float]
@@ -61,6 +61,9 @@ def read_grey(dataset: Any, plane: Plane) -> Grey:
     else:
         pixels = table.apply(stored)
     window, remarks = _window(dataset, values, place)
+    bits, high = whole(values, "BitsStored"), whole(values, "HighBit")
+    if bits is not None and high is not None and high != bits - 1:
+        remarks.append(f"its HighBit of {high} does not agree with its {bits} bits: the lower bits were taken")
     if text(values, "PhotometricInterpretation").upper() == "MONOCHROME1":
         least, most = _range(stored, values) if table is None else (0.0, 0.0)
         ends = (least * slope + intercept) + (most * slope + intercept) if table is None else table.ends

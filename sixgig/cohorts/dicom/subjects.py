@@ -48,7 +48,7 @@ class Subjects:
             ) from None
         self._tag = self._asked or _ID
         self.wanted: list[str | int] = []
-        if self._tag != _FOLDER:
+        if self._tag not in (_FOLDER, _ID):  # which need no look into the dictionary of tags
             ((self._tag, wanted),) = Selection({self._tag: ""}, "subject").tags.items()
             self.wanted = [wanted]
 

@@ -206,7 +206,7 @@ def test_asking_for_a_missing_gpu_stops_the_job(cohort, tmp_path, weights, monke
 
 
 def test_killed_job_goes_on_where_it_was(cohort, tmp_path, weights, monkeypatch):
-    whole = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    whole = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "other"), tmp_path)[0]
     arm = get_arm("vit_pure")
     original, seen = arm.features_of, []
 
@@ -223,12 +223,67 @@ def test_killed_job_goes_on_where_it_was(cohort, tmp_path, weights, monkeypatch)
     again = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
     assert seen == [4, 4, 4, 2]  # the first four images are not encoded again
     np.testing.assert_array_equal(again, whole)
-    assert not (cohort.parent / ".checkpoints").exists()
+    assert [path.name for path in (cohort.parent / ".checkpoints").rglob("*.npy")] == ["image_features.npy"]
+
+
+@pytest.fixture
+def encoded(cohort, tmp_path, weights, monkeypatch):
+    """Encode once; return a function that runs the job again and says whether the network was asked."""
+    first = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    asked = []
+    monkeypatch.setattr("sixgig.arms.run.encode", lambda *rest: asked.append(1) or encode(*rest))
+
+    def again(**changes):
+        asked.clear()
+        for name in ("arm.npz", "arm.json", "arm.images.npy"):
+            (tmp_path / name).unlink()  # as Snakemake does
+        features, subjects, sidecar = run(job(cohort, "vit_pure", weights["vit"], **changes), tmp_path)
+        return bool(asked), features, subjects, sidecar
+
+    return first, again
+
+
+def test_the_same_images_are_not_encoded_again_when_labels_are_corrected(encoded, cohort):
+    (features, subjects, sidecar), again = encoded
+    table = MANIFEST.read(cohort / "manifest.csv")
+    MANIFEST.write(table.assign(label="corrected"), cohort / "manifest.csv")
+    asked, same, same_subjects, same_sidecar = again()
+    assert not asked
+    np.testing.assert_array_equal(same, features)
+    assert (same_subjects.tolist(), same_sidecar) == (subjects.tolist(), sidecar)  # costs are those of the encoding
+    MANIFEST.write(table.assign(subject_id=[f"t{name[1:]}" for name in table["subject_id"]]), cohort / "manifest.csv")
+    asked, same, renamed, _ = again()
+    assert not asked
+    assert renamed.tolist() == ["t0", "t1", "t2", "t3", "t4"]
+
+
+def test_other_images_options_versions_or_a_damaged_file_are_encoded(encoded, cohort, monkeypatch):
+    _, again = encoded
+    assert again(options={"batch_size": 5})[0]
+    assert again()[0]  # only the last one is kept
+    assert not again()[0]
+    images = np.load(cohort / "images.npy")
+    images[0] += 1
+    np.save(cohort / "images.npy", images)
+    assert again()[0]
+    (kept,) = (cohort.parent / ".checkpoints").rglob("image_features.npy")
+    kept.write_bytes(kept.read_bytes()[:-4] + b"\0\0\0\0")
+    assert again()[0]
+    monkeypatch.setattr("sixgig.runtime.versions.version", lambda package: "9.9")
+    asked, *_, sidecar = again()
+    assert asked
+    assert sidecar["versions"] == {"torch": "9.9", "torchvision": "9.9", "timm": "9.9"}
+
+
+def test_a_fallback_is_tried_again(cohort, tmp_path, weights):
+    for _ in range(2):
+        run(job(cohort, "vit_pure", weights["vit"], options={"precision": "float16"}), tmp_path)
+        assert not list((cohort.parent / ".checkpoints").rglob("image_features.npy"))
 
 
 def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, monkeypatch):
     """The card is pretended: every attempt on it runs out of memory."""
-    on_cpu = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
+    on_cpu = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "other"), tmp_path)[0]
     tried = []
 
     def full(arm, encoder, images, options, rung, *rest):

@@ -53,3 +53,21 @@ def test_a_folder_or_a_text_file_is_no_wheel(tmp_path: Path) -> None:
     assert "is not a wheel" in check_source({"adapter": "elpv"}, tmp_path / "a.whl")[0]
     with pytest.raises(CohortError, match="the path has to be the elpv-dataset wheel"):
         ElpvAdapter().discover(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "cell0002.png"])
+def test_a_wheel_with_an_unknown_compression(make_elpv: Callable[..., Path], name: str) -> None:
+    root = make_elpv([1, 0, 1])
+    content = bytearray(root.read_bytes())
+    place = content.find(name.encode(), content.find(b"PK\x01\x02")) - 46 - len("elpv_dataset/data/")
+    place -= len("images/") if name.endswith("png") else 0
+    assert content[place : place + 4] == b"PK\x01\x02"
+    content[place + 10] = 97
+    root.write_bytes(content)
+    adapter = ElpvAdapter()
+    if name == "labels.csv":
+        with pytest.raises(CohortError, match=r"labels\.csv: cannot be read: That compression method is not supported"):
+            adapter.discover(root)
+        return
+    with pytest.raises(ImageError, match=r"cell0002\.png: cannot be read from the wheel: That compression"):
+        list(adapter.read(adapter.discover(root).records[1]))

@@ -11,6 +11,7 @@ from sixgig.cohorts.adapters.image_folder import ImageFolderAdapter
 from sixgig.cohorts.adapters.table import TableAdapter
 from sixgig.cohorts.base import Item, Record
 from sixgig.cohorts.fingerprints import fingerprint
+from sixgig.cohorts.journal_lines import Entry, labelled
 from sixgig.cohorts.options import read_options
 from sixgig.cohorts.preparation import prepare_cohort
 from sixgig.errors import CohortError, ConfigError
@@ -102,9 +103,11 @@ def test_adapters_give_the_class_to_the_subject_or_to_its_images(isic: Path, tmp
         assert {item.label for record in own for item in record.items} >= {record.label for record in whole}
 
 
-def test_a_changed_class_of_an_image_is_another_subject_to_the_journal(tmp_path: Path) -> None:
+def test_a_changed_class_of_an_image_is_taken_from_the_record_and_reads_nothing(tmp_path: Path) -> None:
     records = [Record(tmp_path, "p", None, (Item("i", {"image": "i.png"}, label=label),)) for label in ("a", "b", None)]
-    assert len({fingerprint(record) for record in records}) == 3
+    assert len({fingerprint(record) for record in records}) == 1
+    kept = Entry([{"image_id": "i", "label": "a", "official": None}], ["i"], [], [], 0, 0, 0)
+    assert [labelled(kept, record)[0]["label"] for record in records] == ["a", "b", None]
 
 
 @pytest.mark.parametrize(

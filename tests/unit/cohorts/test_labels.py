@@ -57,6 +57,7 @@ def test_a_table_of_labels(tmp_path: Path) -> None:
         ("id,grade\na,very mild\nb,very  mild\n", "they differ by spaces"),
         ("id,grade\na,1\nb,1.0\n", "has the classes '1' .* and '1.0' .*: they are one number"),
         ("id;grade\na;1\nb;1,0\n", "has the classes '1' .* and '1,0'"),
+        ("id;grade\na;0.5\nb;0,50\n", "has the classes '0.5' .* and '0,50' .*: they are one number"),
         ("id,grade\na,\u00e9\nb,e\u0301\n", "stored in another way"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sixgig.cohorts import leftovers as leftovers_module
 from sixgig.cohorts.leftovers import leftovers
 from sixgig.cohorts.registry import open_adapter
 from tests.unit.cohorts.tiny_nifti import save_nifti
@@ -30,7 +31,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     for label in "ab":
         picture(tmp_path / label / "deep" / "1.png")
     picture(tmp_path / "beside.png")
-    for file in ("README", "a/notes.txt", "a/x.dcm", "more.zip", "a/2.tar.gz", "a/deep/v.nii.gz", "a/Thumbs.db",
+    for file in ("README", "a/notes.txt", "a/x.mha", "more.zip", "a/2.tar.gz", "a/deep/v.nii.gz", "a/Thumbs.db",
                  ".DS_Store", "b/._1.png", ".git/config", "__MACOSX/a/._1.png"):  # fmt: skip
         (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / file).write_text("x")
@@ -40,7 +41,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
         "a/2.tar.gz": "an archive: unpack it, if it belongs to the cohort",
         "a/deep/v.nii.gz": "a .nii.gz file that this adapter does not read",
         "a/notes.txt": "a .txt file that this adapter does not read",
-        "a/x.dcm": "a .dcm file that this adapter does not read",
+        "a/x.mha": "a .mha file that this adapter does not read",
         "beside.png": "a picture that lies in no folder of a class",
         "c": "an empty folder",
         "more.zip": "an archive: unpack it, if it belongs to the cohort",
@@ -128,3 +129,14 @@ def test_a_table_of_labels_in_the_folder_is_read(tmp_path: Path, name: str) -> N
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text("subject_id,label\none,x\n")
     assert listed(root, "msd", labels={"file": str(root / name)}) == {}
+
+
+def test_a_folder_among_very_many_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers_module, "MOST", 3)
+    for label in "ab":
+        picture(tmp_path / label / "1.png")
+    for number in range(6):
+        (tmp_path / "b" / f"{number}.txt").write_text("x")
+    found = listed(tmp_path, "image_folder")
+    assert list(found) == ["b/0.txt", "b/1.txt", "b/2.txt", "b/3.txt"]
+    assert found["b/3.txt"] == "and all files after it: 3 are listed"

@@ -99,6 +99,15 @@ def test_two_channels_of_one_name_are_told_apart(tmp_path: Path) -> None:
         MsdAdapter(["CT"]).discover(root)
 
 
+def test_several_tasks_in_one_folder(tmp_path: Path) -> None:
+    root = task(tmp_path, {"0": "CT"}, (6, 5, 4))
+    root.rename(tmp_path / "Task03_Liver")
+    task(tmp_path, {"0": "CT"}, (6, 5, 4))
+    problem = f"{tmp_path} holds 2 folders with dataset.json (Task01_BrainTumour, Task03_Liver); name one of them"
+    assert MsdAdapter().missing(tmp_path) == NnunetAdapter().missing(tmp_path) == [problem]
+    assert MsdAdapter().missing(root) == []
+
+
 def test_a_folder_of_nnunet_is_named(tmp_path: Path) -> None:
     root = task(tmp_path, {"0": "CT"}, (6, 5, 4))
     for path in list((root / "imagesTr").glob("BRATS*")):

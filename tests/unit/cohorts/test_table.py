@@ -121,6 +121,21 @@ def test_one_row_twice_and_one_file_of_two_subjects(tmp_path: Path) -> None:
     path = table(tmp_path, "path,subject_id,label\n1.nii,a,x\n.\\1.nii,b,y\n")
     with pytest.raises(CohortError, match=r"gives 1\.nii to a \(row 2\) and to b \(row 3\)"):
         TableAdapter(None, {"dimensions": 3}).discover(path)
+    path = table(tmp_path, "f,t,subject_id,label\n1.nii,./1.nii,a,x\n2.nii,,b,y\n")
+    found = TableAdapter(None, {"columns": PATHS, "dimensions": 3}).discover(path)
+    assert [(one.file, one.text) for one in found.remarks] == [
+        ("cohort.csv row 2", "names one file for two modalities")
+    ]
+
+
+def test_an_image_of_two_classes(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(tmp_path / "a.png")
+    path = table(tmp_path, "path,subject_id,label\na.png,s,x\na.png,s,y\n")
+    with pytest.raises(CohortError, match=r"gives a\.png the class 'x' \(row 2\) and 'y' \(row 3\)"):
+        TableAdapter(None, {"labels_of": "image"}).discover(path)
+    path = table(tmp_path, "path,subject_id,label\na.png,s,x\na.png,s,x\n")
+    (record,) = TableAdapter(None, {"labels_of": "image"}).discover(path).records
+    assert [(item.item_id, item.label) for item in record.items] == [("s_a", "x")]
 
 
 def test_classes_that_differ_by_case(tmp_path: Path) -> None:

@@ -273,3 +273,12 @@ def test_a_folder_of_patients_with_images_of_several_classes(here):
     _, cohort, said = write(root)
     assert cohort["labels_of"] == "image"
     assert "Classes: benign (16), malignant (22)" in said
+
+
+def test_masks_beside_pictures_are_passed_over(here):
+    root = pictures(here / "busi", "{label}/{label} ({subject}{number}).png")
+    for path in list(root.glob("*/*.png"))[:5]:
+        picture(path.with_name(f"{path.stem}_mask.png"))
+    _, cohort, said = write(root)
+    assert cohort["adapter"] == "image_folder"
+    assert "5 files are passed over: a mask by its name" in said

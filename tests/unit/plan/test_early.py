@@ -115,13 +115,13 @@ def test_a_right_study_is_planned(plan_of):
         (
             "folds: 3",
             "folds: 10",
-            r"study.yaml:17: config key evaluation.folds: is 10, and in cohort pics class 'HGG' has 9 "
-            r"evaluation subjects \(and 3 for pretraining\); 10 folds need 10\n.*set evaluation.folds to at most 9, ",
+            r"study.yaml:17: config key evaluation.folds: is 10, and in cohort pics class 'LGG' has 9 "
+            r"evaluation subjects \(and 0 for pretraining\); 10 folds need 10\n.*set evaluation.folds to at most 9, ",
         ),
         (
             "positive: HGG",
             "limit: 5",
-            r"evaluation.folds: is 3, and in cohort pics class 'HGG' has 2 .*\n.*cohort's limit",
+            r"evaluation.folds: is 3, and in cohort pics class 'LGG' has 2 .*\n.*cohort's limit",
         ),
         (
             "positive: HGG",
@@ -177,6 +177,23 @@ def test_mistakes_are_found_before_a_job_runs(plan_of, old, new, message):
         plan_of(changed((old, new)))
 
 
+def test_paths_in_a_table_start_in_its_folder(plan_of, data):
+    rows = (data / "tab/list.csv").read_text().replace(".png", ".PNG").splitlines()
+    (data / "elsewhere.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(
+        SixgigError, match=r"study.yaml:9: .*000.PNG does not exist.*\n.*in a table start in the folder of"
+    ):
+        plan_of(changed(("tab/list.csv", "elsewhere.csv")))
+
+
+def test_subjects_that_arms_learn_from_are_not_tested(plan_of):
+    text = changed(("baseline_cnn: {weights: w}", "vit_pure: {weights: w}\n  vit_sparse: {}"), ("folds: 3", "folds: 8"))
+    reason = r"is 8, and in cohort pics class 'LGG' has 7 evaluation subjects \(and 2 for pretraining\); 8 folds need 8"
+    with pytest.raises(SixgigError, match=reason):
+        plan_of(text)
+    plan_of(text, "evaluation={pretraining_fraction: 0.1}")
+
+
 def test_a_pinned_file_is_found_to_be_right(plan_of):
     plan_of(changed(("{hub: {}}", "{file: {path: w.pth, sha256: " + SHA256 + "}}")))
 
@@ -225,6 +242,18 @@ def test_cuda_without_a_card(plan_of, no_card, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(SixgigError, match="is cuda, and CUDA_VISIBLE_DEVICES hides every card"):
         plan_of(text)
+
+
+def test_what_this_environment_lacks_is_left_to_the_jobs(plan_of, monkeypatch):
+    """With conda, Snakemake's own environment need not have torch and timm."""
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    for module in ("torch", "timm"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("sixgig.weights.model_names.is_surely_known", lambda model: False)
+    plan = plan_of(changed(("study: x", "study: x\ndevice: cuda")))
+    assert plan.config["device"] == "cuda"
+    with pytest.raises(SixgigError, match="there is no class 'hgg'"):
+        plan_of(changed(("positive: HGG", "positive: hgg")))
 
 
 def test_a_folder_with_many_files_is_not_opened_for_planning(plan_of, monkeypatch):

@@ -285,3 +285,20 @@ def test_method_titles_in_tables(drawn_study):
     assert names[0] == "Baseline CNN + SVM"
     assert names[-1] == "Majority class (control)"
     assert Method("control_random_vit", "svm").is_control
+
+
+def test_features_of_other_versions_are_named(tmp_path):
+    folder = write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",))
+    path = folder / "features" / "brats_phantom" / "vit_pure.json"
+
+    def kept(**changes):
+        write_json(path, read_json(path) | changes)
+        rows = results.trouble(Study(folder)).rows
+        return [row[3].text for row in rows if row[2].text == "other versions"]
+
+    assert kept(versions={"torch": "2.10.0+cu128", "timm": "1.0.31", "torchvision": "0.25.0"}) == []
+    before = {"versions": {"torch": "2.9.1+cpu"}}
+    assert kept(versions={"torch": "2.10.0", "timm": "1.0.19"}, weights={"pretraining": before}) == [
+        "trained with torch 2.9.1+cpu; the study has torch 2.10.0",
+        "encoded with timm 1.0.19; the study has timm 1.0.31",
+    ]

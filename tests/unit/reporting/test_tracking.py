@@ -105,6 +105,25 @@ def test_a_study_that_was_moved_keeps_its_artifacts_beside_it(folder, tracked, t
     assert client.get_run(tracked["study"]).info.run_id != ids["study"]
 
 
+def test_nothing_stays_of_what_was_replaced(folder, tmp_path):
+    """A status may name a subject; once it is another one, no byte of the store or of the artifacts holds the old."""
+    shutil.copytree(folder, tmp_path / "study", ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
+    place = tmp_path / "study"
+    (place / "figures" / "old.svg").write_text("<svg>subject fulana</svg>")
+    study = Study(place)
+    rows = (study.summary["arm"] == "vit_pure") & (study.summary["classifier"] == "svm")
+    study.summary.loc[rows, "status"] = "failed: manifest of subject fulana: has no images of frame ED " * 20
+    track_study(study, place / "mlflow.db", place / "mlartifacts", [*files_of(place), place / "figures" / "old.svg"])
+    assert sorted(path.name for path in holding(place, b"fulana")) == ["mlflow.db", "old.svg", "old.svg"]
+    (place / "figures" / "old.svg").unlink()
+    track_study(Study(place), place / "mlflow.db", place / "mlartifacts", files_of(place))
+    assert holding(place, b"fulana") == []
+
+
+def holding(folder, word):
+    return sorted(path for path in folder.rglob("*") if path.is_file() and word in path.read_bytes())
+
+
 def test_trouble_is_told_and_fails_nothing(folder, tmp_path, caplog):
     store = tmp_path / "mlflow.db"
     store.write_bytes(b"this is not a database" * 100)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
@@ -42,6 +44,17 @@ def test_a_path_is_taken_as_it_is(tmp_path):
     assert find_interpreter("tensorflow1", str(python), conda=False).missing
     python.write_text("")
     assert find_interpreter("tensorflow1", str(python), conda=True).python == str(python)
+
+
+def test_a_package_that_is_installed_changes_the_state(tmp_path):
+    python, packages = tmp_path / "bin" / "python", tmp_path / "lib" / "python3.7" / "site-packages"
+    for folder in (python.parent, packages):
+        folder.mkdir(parents=True)
+    python.write_text("")
+    before = find_interpreter("tensorflow1", str(python), conda=False).state
+    assert find_interpreter("tensorflow1", str(python), conda=False).state == before
+    os.utime(packages, ns=(1, 1))  # what `pip install` does to its folder
+    assert find_interpreter("tensorflow1", str(python), conda=False).state != before
 
 
 def test_conda_needs_conda():

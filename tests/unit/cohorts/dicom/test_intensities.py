@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence as Items
 
 from sixgig.cohorts.adapters.dicom import DicomAdapter
@@ -18,7 +19,7 @@ from sixgig.cohorts.normalisation import Normalisation
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.volumes import planes_of
 from sixgig.errors import ImageError
-from tests.unit.cohorts.dicom.tiny_dicom import image, noise, save, write_series
+from tests.unit.cohorts.dicom.tiny_dicom import enhanced, image, noise, save, write_series
 
 GREY = np.array([[0, 10, 20], [30, 40, 4095]], np.uint16)
 
@@ -184,6 +185,30 @@ def test_normalise_stored_without_a_window(tmp_path: Path) -> None:
     write_series(tmp_path)
     with pytest.raises(ImageError, match="stores no window"):
         planes_of(read(tmp_path), Recipe(8, normalisation=Normalisation("stored")))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_graphics_in_the_upper_bits_are_no_intensities(tmp_path: Path, dtype: type) -> None:
+    values = np.array([[0, 1, 2], [3, 2000, -5 if dtype == np.int16 else 4095]], dtype)
+    drawn = ((values.view(np.uint16) & 0xFFF) | 0x1000).view(dtype)
+    found = picture(tmp_path, drawn)
+    assert np.array_equal(found.array, values)
+    assert found.remarks == ()
+    assert "HighBit of 15 does not agree" in picture(tmp_path, drawn, HighBit=15).remarks[0].text
+
+
+def test_frames_that_pydicom_cannot_unpack(tmp_path: Path) -> None:
+    """Two frames in JPEG-LS, with a rescaling each."""
+    packed = pydicom.dcmread(get_testdata_file("MR_small_jpeg_ls_lossless.dcm"))
+    plain = pydicom.dcmread(get_testdata_file("MR_small.dcm")).pixel_array.astype(np.float32)
+    frames = [{"position": (0, 0, 2 * z), "rescale": (z + 1, 5)} for z in range(4)]
+    one = enhanced(np.zeros((64, 64, 4), np.int16), frames, PatientID="p1")
+    one.file_meta.TransferSyntaxUID = packed.file_meta.TransferSyntaxUID
+    one.PixelData = encapsulate([get_frame(packed.PixelData, 0, number_of_frames=1)] * 4)
+    one["PixelData"].VR = "OB"
+    save(one, tmp_path / "e.dcm")
+    expected = np.stack([plain * (z + 1) + 5 for z in range(4)], axis=-1)
+    assert np.array_equal(read(tmp_path).array[..., 0], expected.transpose(1, 0, 2)[::-1, ::-1])
 
 
 PACKED = ["MR_small_RLE", "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "MR_small_bigendian",
