@@ -100,7 +100,8 @@ class Pseudonyms:
         names = {row.file, file.name, *file.parts[:-1], row.subject_id or row.file}
         for name in sorted(names - {""}, key=len, reverse=True):
             whole = rf"(?<!\w){re.escape(name)}(?!\w)"
-            if len(name) < (_SHORT if name.isdigit() else _SHORT - 1):  # a folder called 3 is not the 3 of "3 mm", and one called CT not the modality
+            # A folder called 3 is not the 3 of "3 mm", and one called CT not the modality.
+            if len(name) < (_SHORT if name.isdigit() else _SHORT - 1):
                 whole = rf"(?<=/){whole}|{whole}(?=/)"
             if re.search(whole, text):
                 text = re.sub(whole, self._replaced("subject" if name == row.subject_id else "file", name), text)

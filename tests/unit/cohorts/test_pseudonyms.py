@@ -82,8 +82,7 @@ def test_words_and_numbers_that_are_names_too_stay(tmp_path: Path) -> None:
     said = "its SpacingBetweenSlices is 5 mm, and its CT slices lie 3 mm apart, beside 3/CT/b.dcm"
     (hidden,) = names.rejections([Rejection("3/CT/a.dcm", "3", said)])
     assert hidden.reason.startswith("its SpacingBetweenSlices is 5 mm, and its CT slices lie 3 mm apart, beside ")
-    assert "3/" not in hidden.reason
-    assert "CT/" not in hidden.reason
+    assert {"3", "CT"}.isdisjoint(hidden.reason.rpartition("beside ")[2].split("/"))
     (hidden,) = names.rejections([Rejection("Ann/a.dcm", "Ann", "the scan of Ann, who is Anna's sister")])
     assert hidden.reason.endswith("who is Anna's sister")
     assert "Ann," not in hidden.reason
