@@ -12,7 +12,7 @@ import pytest
 
 from sixgig.tables.cohorts import MANIFEST
 from tests.unit.cohorts.test_withdrawal import GONE, pixels, withdraw
-from tests.unit.cohorts.tiny_runs import GRADES, contents, prepare
+from tests.unit.cohorts.tiny_runs import GRADES, OPTIONS, contents, prepare
 
 ARRAYS = ("images.npy", "volumes.npy")
 
@@ -103,4 +103,14 @@ def test_nothing_is_kept_without_second_names(
         make_brats(GRADES), output, inventory=output / "inventory.json", checkpoints=tmp_path / "s" / ".checkpoints"
     )
     assert (output / "images.npy").exists()
+    assert not list((tmp_path / "s").rglob("journal.jsonl"))
+
+
+def test_nothing_is_kept_when_copies_were_left_out(make_brats: Callable[..., Path], tmp_path: Path) -> None:
+    """What is published then lacks rows; to keep them beside it would take as much room again."""
+    root, output = make_brats(["HGG"] * 4 + ["LGG"] * 4), tmp_path / "s" / "cohorts" / "c"
+    shutil.copy(next(root.rglob("*001_t1.nii.gz")), next(root.rglob("*002_t1.nii.gz")))
+    arguments: dict[str, Any] = {"inventory": output / "inventory.json", "checkpoints": tmp_path / "s" / ".checkpoints"}
+    prepare(root, output, options={**OPTIONS, "duplicates": "drop"}, **arguments)
+    assert len(np.load(output / "images.npy")) == 7 * 3
     assert not list((tmp_path / "s").rglob("journal.jsonl"))
