@@ -114,7 +114,8 @@ def test_the_official_test_set_is_held_out_and_scored_once(finished):
     assert set(held_out["cohort"]) == {"pneumonia"}
     assert set(held_out["n_subjects"]) == {16}
     summary = SUMMARY.read(root / "summary.csv")
-    assert set(summary.loc[summary["cohort"] == "pneumonia", "n_subjects"]) < {40, 42, 43, 44, 48}
+    # No arm learns, so all of the training and validation set are evaluated.
+    assert set(summary.loc[summary["cohort"] == "pneumonia", "n_subjects"]) == {48}
 
 
 def test_pictures_of_one_patient_stay_together_and_a_broken_one_is_left_out(finished):

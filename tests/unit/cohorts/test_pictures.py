@@ -131,7 +131,7 @@ def test_mistakes_name_their_key() -> None:
 def test_a_cohort_of_8_and_16_bits_is_remarked_on(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "in" / name).mkdir(parents=True)
-        Image.fromarray(GREY).save(tmp_path / "in" / name / "eight.png")
+        Image.fromarray(GREY if name == "a" else 255 - GREY).save(tmp_path / "in" / name / "eight.png")
     Image.fromarray(GREY.astype(np.uint16) * 9).save(tmp_path / "in" / "a" / "sixteen.png")
     for options, expected in (({}, 2), ({"normalise": {"method": "range"}}, 0)):
         out = tmp_path / f"out{expected}"
