@@ -36,10 +36,10 @@ rule obtain_cohort:
 rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes, and settle what are copies.
 
-    Snakemake deletes the outputs of a job that failed, and the list of bad files, or of copies, is what the user needs
-    then; so it lies beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is
-    that of all files that the cohort is read from; the inventory says what they were, for whoever plans next, and is no
-    output for that reason.
+    Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
+    beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is that of all files
+    that the cohort is read from; the inventory says what they were, for whoever plans next, and is no output for that
+    reason.
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
@@ -54,7 +54,6 @@ rule prepare_cohort:
     log:
         "results/{study}/logs/prepare_cohort/{cohort}.log",
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
-        copies="results/{study}/logs/prepare_cohort/{cohort}.copies.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
     conda:

@@ -20,19 +20,18 @@ def main(
     seed: int,
     workers: int,
     checkpoints: Path,
-    failed: Mapping[str, Path],
+    failed_list: Path,
     digest: str,
     beside: Mapping[str, Path],
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
-    for path in failed.values():
-        path.unlink(missing_ok=True)
+    failed_list.unlink(missing_ok=True)
     with CostMeter("prepare") as meter:
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
             seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, **beside,
-            checkpoints=checkpoints, failed_list=failed["quarantine"], failed_copies=failed["copies"], digest=digest,
+            checkpoints=checkpoints, failed_list=failed_list, digest=digest,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
@@ -53,7 +52,7 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             workers=snakemake.threads,
             checkpoints=Path(snakemake.params.checkpoints),
-            failed={"quarantine": Path(snakemake.log.quarantine), "copies": Path(snakemake.log.copies)},
+            failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
             beside={name: Path(snakemake.params[name]) for name in ("inventory", "key_table")},
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,10 @@ import pandas as pd
 from sixgig.cohorts.copies import IDENTICAL, NEAR, clusters, find_copies
 from sixgig.cohorts.looks import look
 from sixgig.cohorts.treatment import STOP, Treatment
-from sixgig.errors import CohortError, LeakageError
-from sixgig.tables.cohorts import COPIES
+from sixgig.errors import CohortError
 
 #: The gate looks at what is left in another process, whose sums may differ in the last digits.
 _SLACK = 1e-4
-_SHOWN = 5
 _log = logging.getLogger(__name__)
 
 
@@ -48,12 +45,10 @@ def settle_copies(
     policy: str,
     hold_out: bool,
     per_image: bool = False,
-    failed_list: Path | None = None,
 ) -> Settled:
     """Find copies between the subjects of a prepared cohort, and treat them as the study file says.
 
-    - ``stop`` changes nothing. Identical images with different labels stop the study, and so do identical images in
-      the official training and test set where this is held out; the leakage gate sees to folds and roles.
+    - ``stop`` changes nothing: the leakage gate stops the study where copies make estimates wrong.
     - ``group`` makes copies one subject, with the name of the first. Images of the training set that would be part of a
       held-out test subject are taken out. A subject without a class gets that of the subject it is.
     - ``drop`` takes copies out: of the training side where a held-out test set has a copy, else all but the subject
@@ -68,11 +63,9 @@ def settle_copies(
         policy: ``stop``, ``group`` or ``drop``.
         hold_out: The official test set is held out.
         per_image: Images have classes of their own, so a subject may have several.
-        failed_list: Where the copies are listed when the study stops.
 
     Raises:
-        CohortError: The policy is stop, and identical images have different labels; or nothing is left.
-        LeakageError: The policy is stop, and identical images are in the official training and in its test set.
+        CohortError: Nothing is left.
     """
     looks = look(pd.DataFrame(rows, columns=list(rows[0])), images)
     treatment = Treatment(looks.items, hold_out, per_image)
@@ -91,7 +84,6 @@ def settle_copies(
         groups = clusters(len(alive), links)
         treatment.note(groups, links)
         if policy == STOP:
-            _check_untouched(treatment, cohort, failed_list)
             break
         stays = treatment.treat(groups, policy, by_subject=bool(pd.notna(rows[0].get("volume_id"))))
         if stays.all():
@@ -110,35 +102,6 @@ def settle_copies(
     facts = treatment.facts(policy)
     _tell(facts, cohort)
     return Settled([settled[row] for row in sorted(settled)], kept, treatment.table(), facts)
-
-
-def _check_untouched(treatment: Treatment, cohort: str, failed_list: Path | None) -> None:
-    """Stop when identical images contradict each other, or are on both sides of a held-out test set."""
-    identical = treatment.of_kind(IDENTICAL)
-    contradictory = [pair for pair in identical if len({treatment.label(item) for item in pair} - {None}) > 1]
-    across = [pair for pair in identical if treatment.tested[pair[0]] != treatment.tested[pair[1]]]
-    if not contradictory and not across:
-        return
-    listed = ""
-    if failed_list is not None:
-        failed_list.parent.mkdir(parents=True, exist_ok=True)
-        COPIES.write(treatment.table(), failed_list)
-        listed = f" (all copies are listed in {failed_list})"
-    shown = "; ".join(
-        " = ".join(f"{treatment.name(item)}, label {treatment.label(item)}" for item in pair)
-        for pair in (contradictory or across)[:_SHOWN]
-    )
-    if contradictory:
-        raise CohortError(
-            f"cohorts.{cohort}",
-            f"{len(contradictory)} pairs of identical images have different labels: {shown}{listed}",
-            f"correct the labels, or set cohorts.{cohort}.duplicates to drop (or group): such images are then left out",
-        )
-    raise LeakageError(
-        f"cohorts.{cohort}",
-        f"{len(across)} pairs of identical images lie in the official training and test set: {shown}{listed}",
-        f"set cohorts.{cohort}.duplicates to drop (copies leave the training set) or group (copies are one subject)",
-    )
 
 
 def _tell(facts: dict[str, Any], cohort: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from sixgig.cohorts.likeness import standardise
 
@@ -93,13 +94,15 @@ def look(manifest: pd.DataFrame, images: npt.NDArray[np.uint8]) -> Looks:
     digest_of: dict[int, bytes] = {}
     shrink = [_areas(length, side) for length in images.shape[1:3]]
     n_blank = 0
-    for row, image in enumerate(released(images)):
-        if image.min() == image.max():
-            n_blank += 1
-        else:
-            digest_of[row] = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
-        for item, plane in places.get(row, ()):
-            small[item, plane] = shrink[0] @ image.mean(axis=-1, dtype=np.float32) @ shrink[1].T
+    with threadpool_limits(1):  # products as small as these are slower in several threads
+        for row, image in enumerate(released(images)):
+            if image.min() == image.max():
+                n_blank += 1
+            else:
+                digest_of[row] = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
+            for item, plane in places.get(row, ()):
+                grey = (image[..., 0].astype(np.float32) + image[..., 1] + image[..., 2]) / 3
+                small[item, plane] = shrink[0] @ grey @ shrink[1].T
     seen = np.flatnonzero(small.reshape(len(rows), -1).std(axis=1, dtype=np.float32) >= _FLAT)
     for start in range(0, len(seen), 1024):
         part = seen[start : start + 1024]

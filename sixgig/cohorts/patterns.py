@@ -41,9 +41,9 @@ class FilePatterns:
         """Whether a file belongs to the cohort."""
         return self.why_not(file) is None
 
-    def asks_for(self, file: str) -> bool:
-        """Whether ``include`` names a file, so that it is read whatever it looks like."""
-        return any(pattern.search(file) for _, pattern in self._include)
+    def asks_for(self, file: str, other: str) -> bool:
+        """Whether a pattern of ``include`` names a file and not another one, so that just this file is meant."""
+        return any(pattern.search(file) and not pattern.search(other) for _, pattern in self._include)
 
 
 def _compiled(key: str, text: str) -> re.Pattern[str]:

@@ -57,7 +57,6 @@ def prepare_cohort(
     workers: int = 1,
     checkpoints: Path | None = None,
     failed_list: Path | None = None,
-    failed_copies: Path | None = None,
     digest: str = "",
     inventory: Path | None = None,
     key_table: Path | None = None,
@@ -90,8 +89,6 @@ def prepare_cohort(
             continues after them, unless options, ``digest`` or their files have changed.
         failed_list: Where the list of inputs left out goes when the cohort cannot be used, instead of quarantine.csv;
             quarantine.csv in the output when None.
-        failed_copies: Where the list of copies goes when they stop the cohort; see
-            :func:`sixgig.cohorts.duplicates.settle_copies`.
         digest: Digest of the source code that prepares the subjects.
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
             earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
@@ -157,7 +154,7 @@ def prepare_cohort(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
             policy=options.get("duplicates") or STOP,
             hold_out=bool(options.get("official_splits")),
-            per_image=adapter.options.get("labels_of") == "image", failed_list=failed_copies,
+            per_image=adapter.options.get("labels_of") == "image",
         )  # fmt: skip
         if len(settled.rows) < len(rows):
             _, n_bytes = journal.publish(output, settled.kept.tolist())

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from sixgig.tables.cohorts import PSEUDONYMS
 _SALT, _SALT_BYTES = "salt", 32
 #: 50 bits: two of a million names agree with a chance of one in two thousand, and that is looked for.
 _LENGTH = 10
+#: Numbers of fewer digits, and words of fewer characters less one, are looked for in paths alone.
+_SHORT = 4
 
 
 class Pseudonyms:
@@ -96,8 +99,12 @@ class Pseudonyms:
         file = PurePosixPath(row.file)
         names = {row.file, file.name, *file.parts[:-1], row.subject_id or row.file}
         for name in sorted(names - {""}, key=len, reverse=True):
-            if name in text:
-                text = text.replace(name, self._replaced("subject" if name == row.subject_id else "file", name))
+            whole = rf"(?<!\w){re.escape(name)}(?!\w)"
+            # A folder called 3 is not the 3 of "3 mm", and one called CT not the modality.
+            if len(name) < (_SHORT if name.isdigit() else _SHORT - 1):
+                whole = rf"(?<=/){whole}|{whole}(?=/)"
+            if re.search(whole, text):
+                text = re.sub(whole, self._replaced("subject" if name == row.subject_id else "file", name), text)
         return text
 
     def _replaced(self, kind: str, name: str) -> str:

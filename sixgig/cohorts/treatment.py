@@ -125,11 +125,6 @@ class Treatment:
         """Return the label that an item came with."""
         return self._given[item]
 
-    def name(self, item: int) -> str:
-        """Return an item's name and its subject, for people."""
-        found = self._items.iloc[item]
-        return f"{found['image_id']} (subject {found['subject_id']})"
-
     def facts(self, policy: str) -> dict[str, Any]:
         """Return the counts for cohort.json."""
         actions = list(self.actions.values())

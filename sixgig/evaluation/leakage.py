@@ -14,11 +14,12 @@ import pandas as pd
 from sixgig.cohorts.copies import NEAR, Link, clusters, find_copies
 from sixgig.cohorts.looks import Looks, look
 from sixgig.cohorts.treatment import STOP
-from sixgig.errors import LeakageError
+from sixgig.errors import CohortError, LeakageError
 from sixgig.evaluation.splits import check_placement, subject_labels
 
 _SHOWN = 5
 _PREPARE_AGAIN = "delete the cohort's folder in results and run snakemake again"
+_LISTED = "copies.csv in the cohort's folder lists them"
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +54,8 @@ def check_leakage(
         volumes of volume_id. ``passed`` is false when there are near copies on two sides.
 
     Raises:
-        CohortError: A subject has several labels, and its images may not have classes of their own.
+        CohortError: A subject has several labels, and its images may not have classes of their own; or identical images
+            have different labels.
         LeakageError: A subject has two roles, two folds in a repeat, or none; identical images belong to subjects in
             different roles or folds; a volume belongs to two subjects; or manifest, images and volumes do not match.
     """
@@ -135,8 +137,9 @@ def _identical(
     rows_of: dict[bytes, list[int]] = {}
     for row, digest in sorted(looks.digest_of.items()):
         rows_of.setdefault(digest, []).append(row)
+    copies = [rows for rows in rows_of.values() if len(rows) > 1]
     within_subject, within_fold, leaking = [], [], []
-    for rows in (rows for rows in rows_of.values() if len(rows) > 1):
+    for rows in copies:
         owners = {subjects[row] for row in rows}
         if len(owners) == 1:
             within_subject.append([image_ids[row] for row in rows])
@@ -152,10 +155,28 @@ def _identical(
         raise LeakageError(
             "images.npy",
             f"{len(leaking)} groups of identical images belong to subjects in different roles or folds: {shown}",
-            "set `duplicates` of this cohort in the study file to group (copies are one subject) or drop (copies are "
-            "left out); copies.csv in the cohort's folder lists them",
+            f"set `duplicates` of this cohort in the study file to group (copies are one subject) or drop (copies are "
+            f"left out); {_LISTED}",
         )
+    _check_labels(manifest, copies)
     return within_subject, within_fold
+
+
+def _check_labels(manifest: pd.DataFrame, copies: list[list[int]]) -> None:
+    """Fail when identical images have different labels: one of the two is wrong."""
+    labels = manifest["label"]
+    wrong = [rows for rows in copies if labels.iloc[rows].nunique() > 1]
+    if wrong:
+        shown = "; ".join(
+            " = ".join(f"{manifest['image_id'].iloc[row]} ({labels.iloc[row]})" for row in rows[:_SHOWN])
+            for rows in wrong[:_SHOWN]
+        )
+        raise CohortError(
+            "manifest.csv",
+            f"{len(wrong)} groups of identical images have different labels: {shown}",
+            f"correct the labels, or set `duplicates` of this cohort to drop or group: such images are then left out; "
+            f"{_LISTED}",
+        )
 
 
 def _near(

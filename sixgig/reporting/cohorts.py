@@ -35,6 +35,7 @@ class CohortView:
     preview: str | None
     duplicates: TableView
     near_copies: TableView
+    near_copies_warning: str
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -86,6 +87,7 @@ def describe(study: Study, cohort: str) -> CohortView:
         preview=preview(manifest, info, study.images(cohort), study.volumes(cohort)),
         duplicates=_duplicates(cohort, study.leakage(cohort)),
         near_copies=copies.across(cohort, study.leakage(cohort)),
+        near_copies_warning=copies.warning(near) if (near := study.leakage(cohort).get("near_copies_across")) else "",
     )
 
 
@@ -142,7 +144,7 @@ def leakage_sentence(gate: dict[str, Any]) -> tuple[bool | None, str]:
     near = gate.get("near_copies_across")
     words = {
         True: tr("Leakage gate passed"),
-        False: copies.warning(len(near)) if near else tr("Leakage gate FAILED"),
+        False: copies.warning(near) if near else tr("Leakage gate FAILED"),
         None: tr("Leakage gate: result not stated"),
     }
     passed = None if result is None else bool(result)

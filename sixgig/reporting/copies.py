@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sixgig.reporting.views import Cell, TableView
@@ -39,12 +39,12 @@ def sentence(found: Mapping[str, Any]) -> str:
     return "; ".join([*parts, tr("copies.csv lists them")])
 
 
-def warning(n_groups: int) -> str:
+def warning(groups: Sequence[Sequence[str]]) -> str:
     """Say that near copies are on two sides of a split, and what to do."""
     return tr(
         "Leakage gate NOT passed: {groups} groups of near copies are in different roles or folds, so estimates may be "
         "too high; look at copies.csv, and set duplicates of this cohort to group or drop",
-        groups=numbers.count(n_groups),
+        groups=numbers.count(len(groups)),
     )
 
 

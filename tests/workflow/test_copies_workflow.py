@@ -67,10 +67,10 @@ def test_copies_stop_a_study_and_two_words_mend_it(study):
     cohort = folder / "results/tiny/cohorts/mri"
     stopped = run("stop", "stop", check=False)
     assert stopped.returncode != 0, stopped.stdout + stopped.stderr
-    log = (folder / "results/tiny/logs/prepare_cohort/mri.log").read_text()
-    assert "1 pairs of identical images have different labels: Training__glioma__07.png" in log
-    assert "set cohorts.mri.duplicates to drop (or group)" in log
-    listed = COPIES.read(folder / "results/tiny/logs/prepare_cohort/mri.copies.csv")
+    log = (folder / "results/tiny/logs/check_leakage/mri.log").read_text()
+    assert "groups of identical images belong to subjects in different roles or folds" in log
+    assert "set `duplicates` of this cohort in the study file to group" in log
+    listed = COPIES.read(cohort / "copies.csv")
     assert (len(listed), listed["group"].nunique()) == (8, 4)
 
     run("drop", "drop")

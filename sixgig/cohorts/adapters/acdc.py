@@ -17,6 +17,7 @@ from sixgig.cohorts.faults import passing_fault
 from sixgig.cohorts.nifti import find_nifti, read_channels, read_frame
 
 _SUBJECT = re.compile(r"patient\d+")
+_NUMBER = re.compile("[0-9]{1,6}")
 _GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
 _FRAMES = ("ED", "ES")
 _PARTS: dict[str, Literal["training", "test"]] = {"training": "training", "testing": "test"}
@@ -113,9 +114,9 @@ class AcdcAdapter(Adapter):
         length = values.get("NbFrame", "")
         for frame in self.frames:
             number = values.get(frame, "")
-            if not number.isdigit() or int(number) < 1:
+            if not _NUMBER.fullmatch(number) or int(number) < 1:
                 return reject(config, f"has no frame number for {frame}")
-            if length.isdigit() and int(number) > int(length):
+            if _NUMBER.fullmatch(length) and int(number) > int(length):
                 return reject(config, f"{frame} is frame {number}, and the cine has {length}")
             stem = f"{subject_id}_frame{int(number):02d}"
             path = find_nifti(folder, stem)

@@ -130,9 +130,11 @@ class ImageFolderAdapter(Adapter):
                 found.remarks.append(Remark("not read", file, None, why))
         return chosen
 
-    def _why_not(self, file: str, of_others: set[str]) -> str | None:
+    def _why_not(self, file: str, of_others: Mapping[str, str]) -> str | None:
         reason = self.patterns.why_not(file)
-        return reason or (REMARK if file in of_others and not self.patterns.asks_for(file) else None)
+        if reason is None and file in of_others and not self.patterns.asks_for(file, of_others[file]):
+            return REMARK
+        return reason
 
     def _subject(self, inside: str, name: str) -> str | None:
         if self._pattern is None:

@@ -70,6 +70,8 @@ def read_grey(dataset: Any, plane: Plane) -> Grey:
         pixels = np.float32(ends) - pixels
         window = None if window is None else (ends - window[1], ends - window[0])
         remarks.append("is stored inverted (MONOCHROME1): turned round, so that dark is low")
+    if text(values, "Modality").upper() == "CT" and table is None and "RescaleIntercept" not in values:
+        remarks.append("has no RescaleIntercept, which a CT needs: its intensities may be no Hounsfield units")
     if text(values, "Modality").upper() == "PT" and text(values, "Units").upper() == _COUNTS:
         remarks.append("holds counts (Units CNTS), which differ from patient to patient for technical reasons")
     return Grey(pixels, padding, window, tuple(remarks))

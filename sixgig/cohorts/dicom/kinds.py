@@ -52,7 +52,7 @@ _LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM"}
 _PROJECTIONS = {"MIP", "MINIP", "MAX_IP", "MIN_IP", "MAXIMUM_IP", "PROJECTION IMAGE", "VOLREN", "CSA MIP", "CSA 3D"}
 _CAPTURED = {"SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE", "SCREEN_CAPTURE", "CAPTURE"}
 _MOSAICS = {"MOSAIC"}
-_SCOUTS = re.compile(r"\b(locali[sz]er|scout|topogram|surview|scanogram|scano)\b", re.IGNORECASE)
+_SCOUTS = re.compile(r"\b(locali[sz]er|scout|topogram|surview|scanogram|scano)\b|^survey\b", re.IGNORECASE)
 #: Radiographs and other pictures, which have no place in a volume.
 _PICTURES = {
     "CR", "DX", "MG", "RF", "XA", "US", "IO", "PX", "XC", "ES", "GM", "SM", "OP", "RG", "DG", "IVUS"

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sixgig.cohorts.adapters.acdc import AcdcAdapter
 from sixgig.cohorts.base import Volume
@@ -108,3 +110,35 @@ def test_a_frame_beyond_the_cine(make_acdc: Callable[..., Path]) -> None:
     save_nifti(root / "training" / "patient001" / "patient001_4d.nii.gz", cine, LPS)
     with pytest.raises(ImageError, match="has 12 volumes, and number 13 was asked for"):
         list(AcdcAdapter().read(AcdcAdapter().discover(root).records[0]))
+
+
+WORDS = st.sampled_from(["1", "7", "0", "12", "\u00b2", "9" * 5000, "-1", "1.0", "", "DCM", "n/a", "?", "\u0000"])
+LINES = st.lists(st.tuples(st.sampled_from(["ED", "ES", "Group", "NbFrame", "x"]), WORDS), max_size=6)
+
+
+@given(LINES.map(lambda lines: "\n".join(f"{key}: {word}" for key, word in lines).encode()) | st.binary(max_size=40))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_config_says_the_patient_is_used_or_left_out(tmp_path: Path, content: bytes) -> None:
+    folder = tmp_path / "training" / "patient001"
+    if not folder.exists():
+        for frame in (1, 7):
+            save_nifti(folder / f"patient001_frame{frame:02d}.nii.gz", np.ones((2, 2, 2), np.int16))
+    (folder / "Info.cfg").write_bytes(content)
+    found = AcdcAdapter().discover(tmp_path)
+    assert len(found.records) + len(found.rejections) == 1
+    assert all(record.label in (None, "DCM") for record in found.records)
+
+
+@pytest.mark.parametrize("group", ["NA", "n/a", "?", "None", ""])
+def test_words_that_mean_no_group(make_acdc: Callable[..., Path], group: str) -> None:
+    root = make_acdc(["NOR", "RV"])
+    config = root / "training" / "patient001" / "Info.cfg"
+    config.write_text(config.read_text().replace("NOR", group))
+    assert [record.label for record in AcdcAdapter().discover(root).records] == [None, "RV"]
+
+
+def test_patterns_choose_patients(make_acdc: Callable[..., Path]) -> None:
+    root = make_acdc(["NOR", "RV", "DCM"])
+    found = AcdcAdapter(None, {"exclude": ["patient002"]}).discover(root)
+    assert [record.subject_id for record in found.records] == ["patient001", "patient003"]
+    assert AcdcAdapter().label_files(root)[0] == root / "training" / "patient001" / "Info.cfg"

@@ -134,18 +134,21 @@ def test_masks_beside_their_pictures_are_no_subjects(tmp_path: Path, pattern: st
 def test_masks_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def counted(files: list[str]) -> set[str]:
+    def counted(files: list[str]) -> dict[str, str]:
         asked.append(len(files))
-        return set()
+        return {}
 
     monkeypatch.setattr(image_folder, "masks", counted)
     adapter().discover(busi(tmp_path))
     assert asked == [9, 9]  # to see whether it is such a folder, and to read it: never once a file
 
 
-def test_masks_that_are_asked_for(tmp_path: Path) -> None:
-    found = ImageFolderAdapter(None, {"include": ["*.png"]}).discover(busi(tmp_path))
-    assert (len(found.records), found.remarks) == (9, [])
+@pytest.mark.parametrize(
+    ("include", "n"), [(["*.png"], 4), (["benign", "malignant"], 4), (["*", "*_mask*"], 9), (["*_mask.png"], 4)]
+)
+def test_masks_are_read_where_a_pattern_means_them(tmp_path: Path, include: list[str], n: int) -> None:
+    found = ImageFolderAdapter(None, {"include": include}).discover(busi(tmp_path))
+    assert (len(found.records), len(found.records) + len(found.remarks)) == (n, 9)
 
 
 def test_excluded_pictures_need_no_subject(tmp_path: Path) -> None:

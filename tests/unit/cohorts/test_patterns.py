@@ -28,11 +28,15 @@ def test_patterns(pattern: str, fits: str, fits_not: str) -> None:
     assert excluded.why_not(fits) == f"left out by `exclude`: {pattern}"
     assert excluded.why_not(fits_not) is None
     included = FilePatterns({"include": [pattern]})
-    assert (included.takes(fits), included.asks_for(fits)) == (True, True)
+    assert (included.takes(fits), included.asks_for(fits, fits_not), included.asks_for(fits, fits)) == (
+        True,
+        True,
+        False,
+    )
     assert included.why_not(fits_not) == "not among the files that `include` names"
 
 
 def test_exclude_wins_and_nothing_is_asked_for_without_patterns() -> None:
     assert not FilePatterns({"include": ["*.png"], "exclude": ["a*"]}).takes("a.png")
     assert FilePatterns({}).takes("a.png")
-    assert not FilePatterns({}).asks_for("a.png")
+    assert not FilePatterns({}).asks_for("a.png", "b.png")

@@ -77,6 +77,17 @@ def test_images_of_one_subject_are_counted(tmp_path: Path) -> None:
     assert [row["image_id"] for row in names.manifest_rows(rows)] == [f"{ann}_1", f"{bob}_1", f"{ann}_2"]
 
 
+def test_words_and_numbers_that_are_names_too_stay(tmp_path: Path) -> None:
+    names = Pseudonyms(tmp_path / "c.csv")
+    said = "its SpacingBetweenSlices is 5 mm, and its CT slices lie 3 mm apart, beside 3/CT/b.dcm"
+    (hidden,) = names.rejections([Rejection("3/CT/a.dcm", "3", said)])
+    assert hidden.reason.startswith("its SpacingBetweenSlices is 5 mm, and its CT slices lie 3 mm apart, beside ")
+    assert {"3", "CT"}.isdisjoint(hidden.reason.rpartition("beside ")[2].split("/"))
+    (hidden,) = names.rejections([Rejection("Ann/a.dcm", "Ann", "the scan of Ann, who is Anna's sister")])
+    assert hidden.reason.endswith("who is Anna's sister")
+    assert "Ann," not in hidden.reason
+
+
 def test_a_reason_that_repeats_the_name_is_changed_too(tmp_path: Path) -> None:
     names = Pseudonyms(tmp_path / "c.csv")
     row = Rejection("Ann Lee/t1.nii", "Ann Lee", "t1.nii of Ann Lee lies 9.0 mm from it")

@@ -84,6 +84,17 @@ def test_copies_on_two_sides_fail(source: str, target: str) -> None:
     assert "Next step: set `duplicates` of this cohort in the study file to group" in message
 
 
+def test_copies_with_other_labels_fail() -> None:
+    manifest, splits, images = _study()
+    _copy(images, manifest, "p1_0", "p2_1")
+    manifest.loc[manifest["subject_id"] == "p2", "label"] = "b"
+    with pytest.raises(CohortError) as caught:
+        check_leakage(manifest, splits, images)
+    message = str(caught.value)
+    assert "1 groups of identical images have different labels: p1_0 (a) = p2_1 (b)" in message
+    assert "set `duplicates` of this cohort to drop or group" in message
+
+
 @pytest.mark.parametrize(
     ("target", "key", "passed"),
     [("p2_0", "near_copies_within_fold", True), ("e1_0", "near_copies_across", False)],

@@ -264,7 +264,7 @@ def test_near_copies_on_two_sides_are_shown(drawn_study, tmp_path):
     write_json(place, {**read_json(place), "passed": False, "near_copies_across": [["p-7", "q-9"]]})
     write_report(Study(tmp_path / "fake"), tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert "Leakage gate NOT passed: 1 groups of near copies" in page
+    assert page.count("Leakage gate NOT passed: 1 groups of near copies") == 2  # above the verdict, and at the cohort
     assert "p-7 ~ q-9" in page
 
 

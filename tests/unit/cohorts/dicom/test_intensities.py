@@ -56,6 +56,16 @@ def test_counts_of_pet_are_in_doubt(tmp_path: Path) -> None:
     assert "CNTS" in remark.text
 
 
+def test_a_ct_without_its_intercept_is_in_doubt(tmp_path: Path) -> None:
+    write_series(tmp_path)
+    for path in tmp_path.glob("*.dcm"):
+        one = pydicom.dcmread(path)
+        del one.RescaleIntercept
+        one.save_as(path)
+    (remark,) = read(tmp_path).remarks
+    assert (remark.kind, remark.text.partition(",")[0]) == ("intensity", "has no RescaleIntercept")
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16])
 def test_inverted_greys_agree_with_those_that_are_not(tmp_path: Path, dtype: type) -> None:
     values = noise().astype(dtype)

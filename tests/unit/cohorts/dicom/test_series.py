@@ -47,6 +47,7 @@ def test_a_localizer_in_three_planes_is_passed_over(tmp_path: Path) -> None:
     [
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "a localizer"),
         ({"SeriesDescription": "3-plane Scout"}, "a localizer"),
+        ({"SeriesDescription": "Survey"}, "a localizer"),
         ({"ImageType": ["DERIVED", "SECONDARY", "MIP"]}, "a projection of a volume"),
         ({"SOPClassUID": pydicom.uid.SecondaryCaptureImageStorage}, "a screen capture or another secondary picture"),
     ],

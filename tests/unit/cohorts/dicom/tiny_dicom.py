@@ -32,6 +32,7 @@ def image(pixels: np.ndarray, **tags: Any) -> Dataset:
     one.BitsAllocated = one.BitsStored = 8 * pixels.dtype.itemsize
     one.HighBit, one.PixelRepresentation = one.BitsStored - 1, int(pixels.dtype.kind == "i")
     one.PixelData = np.ascontiguousarray(pixels).tobytes()
+    one.RescaleSlope, one.RescaleIntercept = 1, 0
     for name, value in tags.items():
         setattr(one, name, value)
     return one
