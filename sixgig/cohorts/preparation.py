@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sixgig.cohorts.base import Adapter, Discovery, Record
+from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
+from sixgig.cohorts.describing import describe_cohort
 from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
@@ -37,7 +37,6 @@ from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.versions import reading_versions
 from sixgig.tables.cohorts import COPIES, MANIFEST
-from sixgig.tables.planes import plane_of
 
 _log = logging.getLogger(__name__)
 
@@ -98,37 +97,18 @@ def prepare_cohort(
     Raises:
         ConfigError: An option is wrong; the place is its config key.
         CohortError: The cohort is not where the config says, is empty, or lost too many subjects (``failed_list``
-            is written in that case), the disk is full, or copies contradict each other.
-        LeakageError: Copies lie on both sides of an official test set that is held out.
+            is written in that case), holds nothing but copies that contradict each other, or the disk is full.
     """
     root, output = Path(root), Path(output)
     cohort = output.name
     adapter, recipe, limit = read_options(adapter_name, cohort, options, image_size)
     recipe = replace(recipe, image_filter=image_filter, image_crop=image_crop)
-    problems = adapter.missing(root)
-    if problems:
-        raise CohortError(
-            f"cohorts.{cohort}.source", "; ".join(problems), f"set this key of the study file to {adapter.layout}"
-        )
-    stock = take_stock(adapter, root)  # before anything is read: what changes meanwhile is seen by the next run
-    found = discover(adapter, stock)
     quarantine = Quarantine(cohort, listed := output / "quarantine.csv", failed_list or listed, max_quarantine_fraction)
-    quarantine.add(found.rejections, {record.subject_id for record in found.records})
     remarks = Remarks(output / "remarks.csv")
-    distinct = distinct_items(found.records)
-    remarks.add([*found.remarks, *check_names(distinct, f"cohorts.{cohort}.source"), *leftovers(adapter, root, found)])
-    n_lost = quarantine.n_subjects
-    n_found = len(found.records) + n_lost
-    if not n_found:
-        raise CohortError(
-            f"cohorts.{cohort}.source",
-            f"{root} holds no subjects",
-            f"set this key of the study file to {adapter.layout}",
-        )
-    quarantine.check(n_lost / n_found, n_found)
-    records = choose_subjects(distinct, options, limit, seed, f"cohorts.{cohort}")
+    found = _find(adapter, root, quarantine, remarks)
+    records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
     check_classes(records, options, f"cohorts.{cohort}")
-    _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), n_found, root)
+    _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), found.n_subjects, root)
     key = {
         "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
         "options": adapter.options, "digest": digest, "versions": reading_versions(),
@@ -138,16 +118,12 @@ def prepare_cohort(
     with writing(checkpoints):
         folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
     with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
-        _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, n_lost, n_found)
+        _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, found)
         rows, n_bytes = journal.publish(output)
         again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
         mixed = mixed_depths(rows, remarks.remarks)
         if key_table is not None:
-            names = Pseudonyms(key_table)
-            rows = names.manifest_rows(rows)
-            quarantine.rejections = names.rejections(quarantine.rejections)
-            remarks.remarks = names.remarks(remarks.remarks)
-            names.write()
+            rows = _without_names(Pseudonyms(key_table), rows, quarantine, remarks)
         remarks.add(mixed)
         settled = settle_copies(
             rows, np.load(output / "images.npy", mmap_mode="r"), cohort=cohort,
@@ -159,78 +135,88 @@ def prepare_cohort(
             _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
         COPIES.write(settled.table, output / "copies.csv")
-        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": key_table is not None, "copies": settled.facts}
-        _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
+        manifest = pd.DataFrame(settled.rows, columns=MANIFEST.column_names)
+        MANIFEST.write(manifest, output / "manifest.csv")
+        quarantine.write()
+        remarks.write()
+        own = {
+            "cohort": cohort, "simulated": simulated, "n_quarantined": quarantine.n_subjects,
+            "n_unmatched": found.n_unmatched, "remarks": remarks.counts, "pseudonyms": key_table is not None,
+            "copies": settled.facts, "bytes": n_bytes,
+        }  # fmt: skip
+        write_json(output / "cohort.json", own | describe_cohort(manifest, adapter, recipe, cohort))
         if inventory is not None:
-            _take_inventory(inventory, stock, found, again, output)
+            _take_inventory(inventory, found, again, output)
     if inventory is None or key_table is not None or len(settled.rows) < len(rows):  # a journal names patients
         drop(folder)
     else:
         journal.keep(output)
 
 
-def _take_inventory(path: Path, stock: Stock, found: Discovery, again: tuple[str, ...], output: Path) -> None:
-    """Write down what the cohort was prepared from, after what is left of subjects that are gone was removed."""
-    before = read_inventory(path)
+class _Found(NamedTuple):
+    """What was found in a cohort's folder before any image is read.
+
+    Attributes:
+        stock: The files.
+        records: Subjects that can be used, under names that are unique.
+        labels: Classes of every subject that was found, before ``classes`` and ``limit``.
+        listed: Subjects that were found, those that cannot be used too.
+        n_lost: Subjects that cannot be used.
+        n_unmatched: Ids of a table of labels that are no subjects.
+    """
+
+    stock: Stock
+    records: list[Record]
+    labels: dict[str, str | None]
+    listed: set[str | None]
+    n_lost: int
+    n_unmatched: int
+
+    @property
+    def n_subjects(self) -> int:
+        """Subjects that were found."""
+        return len(self.records) + self.n_lost
+
+
+def _find(adapter: Adapter, root: Path, quarantine: Quarantine, remarks: Remarks) -> _Found:
+    """List the subjects; what is left out goes to the quarantine, what is to be known to the remarks."""
+    place = f"cohorts.{quarantine.cohort}.source"
+    problems = adapter.missing(root)
+    if problems:
+        raise CohortError(place, "; ".join(problems), f"set this key of the study file to {adapter.layout}")
+    stock = take_stock(adapter, root)  # before anything is read: what changes meanwhile is seen by the next run
+    found = discover(adapter, stock)
+    quarantine.add(found.rejections, {record.subject_id for record in found.records})
+    records = distinct_items(found.records)
+    remarks.add([*found.remarks, *check_names(records, place), *leftovers(adapter, root, found)])
     labels = {record.subject_id: record.classes for record in found.records}
     listed = labels.keys() | {rejection.subject_id for rejection in found.rejections}
-    gone = set(before.labels) - listed if before else set()
+    there = _Found(stock, records, labels, listed, quarantine.n_subjects, len(found.unmatched))
+    if not there.n_subjects:
+        raise CohortError(place, f"{root} holds no subjects", f"set this key of the study file to {adapter.layout}")
+    quarantine.check(there.n_lost / there.n_subjects, there.n_subjects)
+    return there
+
+
+def _without_names(
+    names: Pseudonyms, rows: list[dict[str, Any]], quarantine: Quarantine, remarks: Remarks
+) -> list[dict[str, Any]]:
+    """Put pseudonyms into everything that is written from here on; return the rows of manifest.csv."""
+    hidden = names.manifest_rows(rows)
+    quarantine.rejections = names.rejections(quarantine.rejections)
+    remarks.remarks = names.remarks(remarks.remarks)
+    names.write()
+    return hidden
+
+
+def _take_inventory(path: Path, found: _Found, again: tuple[str, ...], output: Path) -> None:
+    """Write down what the cohort was prepared from, after what is left of subjects that are gone was removed."""
+    before = read_inventory(path)
+    gone = set(before.labels) - found.listed if before else set()
     if gone:
         remove_derived(output.parents[1], output.name, len(gone))
-    Inventory(stock.state, stock.files, labels, again, next_attempt(before, stock)).write(path)
-
-
-def _write_tables(
-    output: Path,
-    rows: list[dict[str, Any]],
-    n_bytes: int,
-    quarantine: Quarantine,
-    remarks: Remarks,
-    adapter: Adapter,
-    recipe: Recipe,
-    simulated: bool,
-    further: dict[str, Any],
-) -> None:
-    """Write manifest.csv, quarantine.csv, remarks.csv and cohort.json."""
-    manifest = pd.DataFrame(rows, columns=MANIFEST.column_names)
-    MANIFEST.write(manifest, output / "manifest.csv")
-    quarantine.write()
-    remarks.write()
-    labels = manifest.groupby("subject_id", sort=False)["label"].first()
-    per_image = adapter.options.get("labels_of") == "image"
-    classes = Counter((manifest["label"] if per_image else labels).dropna())
-    first_slices = manifest.dropna(subset=["volume_id"]).drop_duplicates("volume_id")["image_id"]
-    planes = dict(sorted(Counter(map(plane_of, first_slices)).items()))
-    if len(planes) > 1:
-        said = ", ".join(f"{number} {plane}" for plane, number in planes.items())
-        _log.warning("cohort %s: its volumes are sliced in several planes: %s", quarantine.cohort, said)
-    write_json(
-        output / "cohort.json",
-        {
-            "cohort": quarantine.cohort,
-            "adapter": adapter.name,
-            "title": adapter.title,
-            "dimensions": adapter.dimensions,
-            "subject_note": adapter.subject_note,
-            "simulated": simulated,
-            "modalities": list(adapter.modalities),
-            "image_size": recipe.image_size,
-            "image_filter": recipe.image_filter,
-            "image_crop": recipe.image_crop,
-            "volume_size": None if recipe.volume_size is None else list(recipe.volume_size),
-            "n_subjects": len(labels),
-            "n_unlabelled": int(labels.isna().sum()),
-            "n_images": len(rows),
-            "n_volumes": int(manifest["volume_id"].nunique()),
-            "planes": planes,
-            "n_quarantined": quarantine.n_subjects,
-            "remarks": remarks.counts,
-            "classes": {name: classes[name] for name in sorted(classes)},
-            **further,
-            "bytes": n_bytes,
-            **({"labels_of": "image", "n_unlabelled_images": int(manifest["label"].isna().sum())} if per_image else {}),
-        },
-    )
+    stock = found.stock
+    Inventory(stock.state, stock.files, found.labels, again, next_attempt(before, stock)).write(path)
 
 
 def _prepare_all(
@@ -241,8 +227,7 @@ def _prepare_all(
     journal: Journal,
     quarantine: Quarantine,
     remarks: Remarks,
-    n_lost: int,
-    n_found: int,
+    found: _Found,
 ) -> None:
     """Prepare every subject that the journal does not hold yet; too many that cannot be used stop the cohort."""
     n_unusable = 0
@@ -261,8 +246,8 @@ def _prepare_all(
             if journal.is_lost(index):
                 n_unusable += 1
                 # Subjects lost before reading and subjects lost while reading, of those that `limit` leaves.
-                kept = (1 - n_lost / n_found) * (1 - n_unusable / len(records))
-                quarantine.check(1 - kept, n_lost + len(records), stopped_early=index + 1 < len(records))
+                kept = (1 - found.n_lost / found.n_subjects) * (1 - n_unusable / len(records))
+                quarantine.check(1 - kept, found.n_lost + len(records), stopped_early=index + 1 < len(records))
     if n_unusable == len(records):
         quarantine.write(failed=True)
         raise CohortError(
