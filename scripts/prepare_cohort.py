@@ -22,7 +22,7 @@ def main(
     checkpoints: Path,
     failed_list: Path,
     digest: str,
-    beside: Mapping[str, Path],
+    beside: Mapping[str, Path | None],
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     failed_list.unlink(missing_ok=True)
@@ -54,5 +54,8 @@ if __name__ == "__main__":
             checkpoints=Path(snakemake.params.checkpoints),
             failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
-            beside={name: Path(snakemake.params[name]) for name in ("inventory", "key_table")},
+            beside={
+                name: Path(snakemake.params[name]) if snakemake.params[name] else None
+                for name in ("inventory", "key_table")
+            },
         )

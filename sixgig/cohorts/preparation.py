@@ -93,7 +93,7 @@ def prepare_cohort(
         inventory: Where to write down what the cohort was prepared from; see :class:`Inventory`. Of subjects that an
             earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
             the output. With it, finished subjects are kept for the next preparation, unless pseudonyms hide them.
-        key_table: The key table of pseudonyms; next to the output's folder when None.
+        key_table: Where to write which pseudonym stands for whom; None: subjects and files keep their names.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -142,9 +142,8 @@ def prepare_cohort(
         rows, n_bytes = journal.publish(output)
         again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)
         mixed = mixed_depths(rows, remarks.remarks)
-        hidden = adapter.pseudonyms if options.get("pseudonyms") is None else bool(options["pseudonyms"])
-        if hidden:
-            names = Pseudonyms(key_table or output.parent / "pseudonyms" / f"{cohort}.csv")
+        if key_table is not None:
+            names = Pseudonyms(key_table)
             rows = names.manifest_rows(rows)
             quarantine.rejections = names.rejections(quarantine.rejections)
             remarks.remarks = names.remarks(remarks.remarks)
@@ -160,11 +159,11 @@ def prepare_cohort(
             _, n_bytes = journal.publish(output, settled.kept.tolist())
     with writing(output):
         COPIES.write(settled.table, output / "copies.csv")
-        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": hidden, "copies": settled.facts}
+        facts = {"n_unmatched": len(found.unmatched), "pseudonyms": key_table is not None, "copies": settled.facts}
         _write_tables(output, settled.rows, n_bytes, quarantine, remarks, adapter, recipe, simulated, facts)
         if inventory is not None:
             _take_inventory(inventory, stock, found, again, output)
-    if inventory is None or hidden or len(settled.rows) < len(rows):  # hidden: a journal names patients
+    if inventory is None or key_table is not None or len(settled.rows) < len(rows):  # a journal names patients
         drop(folder)
     else:
         journal.keep(output)

@@ -41,7 +41,7 @@ def choose(
     if how == BEST:
         return _best(found)
     mixed = [subject for subject, stacks in found.items() if len({_folded(stack.kind) for stack in stacks}) > 1]
-    modalities = {stack.first.modality for stacks in found.values() for stack in stacks}
+    modalities = {stack.first.modality for stacks in found.values() for stack in stacks} - {""}
     twice = [subject for subject, stacks in found.items() if single and len(stacks) > 1]
     what = single or "series"
     if mixed or len(modalities) > 1 or twice:

@@ -4,7 +4,6 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +15,11 @@ from sixgig.errors import CohortError
 from sixgig.tables.cohorts import MANIFEST, PSEUDONYMS
 
 
-def _prepare(root: Path, output: Path, **options: Any) -> None:
-    options = {"modalities": ["t2"], "volume": {"size": [4, 4, 4]}, **options}
-    prepare_cohort("brats", root, output, image_size=16, options=options, seed=1, max_quarantine_fraction=0.5)
+def _prepare(root: Path, output: Path, key_table: Path | None = None) -> None:
+    options = {"modalities": ["t2"], "volume": {"size": [4, 4, 4]}}
+    prepare_cohort(
+        "brats", root, output, image_size=16, options=options, seed=1, max_quarantine_fraction=0.5, key_table=key_table
+    )
 
 
 def test_nothing_that_is_kept_names_a_patient(make_brats: Callable[..., Path], tmp_path: Path) -> None:
@@ -26,14 +27,14 @@ def test_nothing_that_is_kept_names_a_patient(make_brats: Callable[..., Path], t
     bad = next(root.rglob("*003_t2.nii.gz"))
     bad.write_bytes(bad.read_bytes()[:50])
     _prepare(root, tmp_path / "plain" / "b")
-    _prepare(root, tmp_path / "hidden" / "b", pseudonyms=True)
+    _prepare(root, tmp_path / "hidden" / "b", tmp_path / "keys" / "b.csv")
     kept = [path for path in (tmp_path / "hidden" / "b").iterdir() if path.suffix in (".csv", ".json")]
     assert len(kept) == 5
     assert not [path.name for path in kept if "Training" in path.read_text()]
     assert "Training_003" in (tmp_path / "plain" / "b" / "quarantine.csv").read_text()
     plain, hidden = (MANIFEST.read(tmp_path / name / "b" / "manifest.csv") for name in ("plain", "hidden"))
     assert hidden["image_id"].is_unique
-    key = PSEUDONYMS.read(tmp_path / "hidden" / "pseudonyms" / "b.csv").set_index("pseudonym")["name"]
+    key = PSEUDONYMS.read(tmp_path / "keys" / "b.csv").set_index("pseudonym")["name"]
     assert hidden["subject_id"].map(key).tolist() == plain["subject_id"].tolist()
     assert hidden["source"].map(key).tolist() == plain["source"].tolist()
     same = ["label", "slice", "partition"]

@@ -186,6 +186,8 @@ def test_modalities_that_differ_between_subjects_are_asked_about(tmp_path: Path)
     write_series(tmp_path / "b", "p2", Modality="MR")
     with pytest.raises(CohortError, match="series of several modalities"):
         discover(tmp_path)
+    write_series(tmp_path / "b", "p2", Modality=...)
+    assert volumes(discover(tmp_path)) == {"p1": 1, "p2": 1}  # nothing is known of the other's
 
 
 def _echoes(root: Path, values: np.ndarray, **tags: Any) -> None:

@@ -57,7 +57,8 @@ def write_series(
     name: str = "s",
     **tags: Any,
 ) -> str:
-    """Write a series, a file for each slice, and return its UID; a tag that is called gets the slice's number."""
+    """Write a series, a file for each slice, and return its UID; a tag that is called gets the slice's number,
+    and one that is ``...`` is left out."""
     values = noise() if values is None else values
     uid = uid or generate_uid()
     normal = np.cross(directions[:3], directions[3:])
@@ -69,8 +70,10 @@ def write_series(
             "ImagePositionPatient": [float(value) for value in np.asarray(start) + z * step], "InstanceNumber": z + 1,
         }  # fmt: skip
         said = {key: value(z) if isinstance(value, Callable) else value for key, value in tags.items()}
-        save(image(values[..., z], **{key: value for key, value in {**place, **said}.items() if value is not ...}),
-             folder / f"{name}{z:03d}.dcm")  # fmt: skip
+        one = image(values[..., z], **{key: value for key, value in {**place, **said}.items() if value is not ...})
+        for key in [key for key, value in said.items() if value is ... and key in one]:
+            delattr(one, key)
+        save(one, folder / f"{name}{z:03d}.dcm")
     return uid
 
 
