@@ -5,7 +5,7 @@ Two pictures are near copies when both hold, in the best of the eight orientatio
 - their correlation is above :data:`R`;
 - so is, above :data:`OWN_R`, the correlation of what they do not share with the whole cohort, its mean and its first
   principal components. Pictures of one kind (empty solar cells, slices at one height) correlate at 0.99 and are no
-  copies.
+  copies. :data:`ALONE_R` is enough for two pictures of which neither correlates above R with a third.
 
 Correlation above R bounds the distance of two standardised pictures, and by Parseval that of any part of their cosine
 transforms. So low frequencies alone tell which pairs can be copies, and no pair is lost, which the Hamming distance of
@@ -28,6 +28,8 @@ from threadpoolctl import threadpool_limits
 R = 0.98
 #: Correlation of what near copies do not share with the cohort.
 OWN_R = 0.9
+#: The same, for two pictures that are like no third one.
+ALONE_R = 0.7
 #: Names of the orientations, in the order of :func:`_turned`: how the first picture of a pair became the second.
 ORIENTATIONS = (
     "as it is", "mirrored left-right", "mirrored up-down", "rotated by 180 degrees",
@@ -78,14 +80,20 @@ def near_pairs(pictures: npt.NDArray[np.floating], slack: float = 0.0) -> list[P
     """
     if len(pictures) < 2:
         return []
-    pairs = []
+    pairs: list[Pair] = []
+    doubtful: list[Pair] = []
+    partners = np.zeros(len(pictures), np.int64)
     with threadpool_limits(1):  # the same digits whatever the number of threads
         common = _Common(pictures)
         for rows, columns in _candidates(pictures, 1 - (R - slack)):
             for start in range(0, len(rows), _CHECKED_AT_ONCE):
                 part = slice(start, start + _CHECKED_AT_ONCE)
-                pairs += _checked(pictures, common, rows[part], columns[part], slack)
-    return sorted(pairs)
+                for pair, r, own in _checked(pictures, common, rows[part], columns[part]):
+                    # With slack more pairs are alone, so that what is found without it is found with it too.
+                    partners[[pair.first, pair.second]] += r > R + slack
+                    if r > R - slack and own > ALONE_R - slack:
+                        (pairs if own > OWN_R - slack else doubtful).append(pair)
+    return sorted(pairs + [pair for pair in doubtful if max(partners[pair.first], partners[pair.second]) < 2])
 
 
 def _turned(pictures: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
@@ -174,19 +182,19 @@ class _Common:
 
 
 def _checked(
-    pictures: npt.NDArray[np.floating], common: _Common, rows: np.ndarray, columns: np.ndarray, slack: float
-) -> list[Pair]:
-    """Return those of the pairs that are near copies."""
+    pictures: npt.NDArray[np.floating], common: _Common, rows: np.ndarray, columns: np.ndarray
+) -> list[tuple[Pair, float, float]]:
+    """Return pairs in their best orientation with their r, rounded in the pair, and r without shared patterns."""
     first = pictures[rows].astype(np.float32)
     second = pictures[columns].astype(np.float32)
     products = np.stack([np.einsum("nchw,nchw->n", turned, second) for turned in _turned(first)])
     best = products.argmax(axis=0)
     r = products.max(axis=0) / (_lengths(first) * _lengths(second))  # float16 has three digits
     own = _own_r(common, rows, columns, best, r)
-    kept = np.flatnonzero((r > R - slack) & (own > OWN_R - slack))
     return [
-        Pair(int(rows[k]), int(columns[k]), ORIENTATIONS[best[k]], round(min(1.0, float(r[k])), 4)) for k in kept
-    ]  # fmt: skip
+        (Pair(int(i), int(j), ORIENTATIONS[turn], round(min(1.0, float(like)), 4)), float(like), float(alone))
+        for i, j, turn, like, alone in zip(rows, columns, best, r, own, strict=True)
+    ]
 
 
 def _lengths(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

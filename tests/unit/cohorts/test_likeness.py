@@ -50,6 +50,17 @@ def test_pictures_of_one_kind_are_no_copies_but_a_copy_among_them_is() -> None:
     assert _links(*_one_each(pictures)) == [(11, 90, "near", "mirrored up-down")]
 
 
+def test_two_that_are_like_no_third_one_need_less_evidence() -> None:
+    rng = np.random.default_rng(0)
+    shared, own = scenes(4, side=28, seed=9).astype(float), scenes(120, side=28).astype(float) - 128
+    shared -= shared.mean(axis=(1, 2), keepdims=True)
+    pictures = np.tensordot(rng.normal(size=(120, 4)), shared, 1) + 0.3 * own
+    copies = pictures[7] + rng.normal(0, 6, (2, 28, 28))  # the noise is nearly as strong as what is its own
+    two, three = (np.concatenate([pictures, copies[:n]])[:, None].astype(np.float32) for n in (1, 2))
+    assert [pair[:2] for pair in near_pairs(standardise(two))] == [(7, 120)]
+    assert near_pairs(standardise(three)) == []
+
+
 def test_flat_and_blank_pictures_are_not_compared() -> None:
     rng = np.random.default_rng(0)
     blank = np.full((56, 56), 7, np.uint8)
