@@ -37,7 +37,7 @@ setup:  ## build both environments from their hashed locks (once)
 	echo "[set-up] arms.vit_contrastive.on_missing_environment: torch (or skip) in the study file"; exit 1; }; fi
 
 test: setup  ## set up, then run every test
-	@echo "[test] unit, script and workflow tests; about 10 minutes on 2 cores"
+	@echo "[test] unit, script and workflow tests; about 15 minutes on 2 cores"
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
 
 bench: setup  ## measure speed against plain implementations, alternating in one run

@@ -22,7 +22,8 @@ def main(
     checkpoints: Path,
     failed_list: Path,
     digest: str,
-    beside: Mapping[str, Path | None],
+    inventory: Path,
+    key_table: Path | None,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     failed_list.unlink(missing_ok=True)
@@ -30,8 +31,8 @@ def main(
         prepare_cohort(
             options["adapter"], Path(read_json(source)["root"]), folder,
             image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
-            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, **beside,
-            checkpoints=checkpoints, failed_list=failed_list, digest=digest,
+            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
+            checkpoints=checkpoints, failed_list=failed_list, inventory=inventory, key_table=key_table,
         )  # fmt: skip
     facts = read_json(folder / "cohort.json")
     own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
@@ -54,8 +55,6 @@ if __name__ == "__main__":
             checkpoints=Path(snakemake.params.checkpoints),
             failed_list=Path(snakemake.log.quarantine),
             digest=snakemake.params.digest,
-            beside={
-                name: Path(snakemake.params[name]) if snakemake.params[name] else None
-                for name in ("inventory", "key_table")
-            },
+            inventory=Path(snakemake.params.inventory),
+            key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
         )

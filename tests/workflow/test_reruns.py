@@ -63,8 +63,8 @@ def test_a_line_of_arithmetic_runs_its_readers_again(copy):
     edit(
         copy,
         "sixgig/statistics/mcnemar.py",
-        "    return McNemarTest(",
-        "    only_b = only_b + 0\n    return McNemarTest(",
+        "    return McNemarTest(int(",
+        "    only_b = only_b + 0\n    return McNemarTest(int(",
     )
     jobs = planned(copy)
     assert jobs.pop("compare_subjects") == 1
