@@ -283,3 +283,13 @@ def test_own_splits_are_read_and_their_file_is_named(tmp_path: Path) -> None:
     SPLITS.write(splits.iloc[1:], path)
     with pytest.raises(CohortError, match=r"mine\.csv: subjects of the cohort have no row"):
         read_own_splits(path, _with_official_test(), folds=5, repeats=2)
+
+
+@pytest.mark.parametrize("written", ["names", "pseudonyms"])
+def test_a_splits_file_may_have_names_or_pseudonyms(tmp_path: Path, written: str) -> None:
+    manifest, splits = _with_official_test(), _held_out()
+    hidden = manifest.assign(subject_id="s-" + manifest["subject_id"])
+    wanted = splits.assign(subject_id="s-" + splits["subject_id"])
+    SPLITS.write(splits if written == "names" else wanted, tmp_path / "mine.csv")
+    read = read_own_splits(tmp_path / "mine.csv", hidden, folds=5, repeats=2, rename=lambda name: f"s-{name}")
+    assert read["subject_id"].tolist() == wanted["subject_id"].tolist()

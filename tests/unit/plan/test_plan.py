@@ -1,10 +1,12 @@
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from pydicom.data import get_testdata_file
 
 from sixgig.errors import ConfigError, EnvironmentMissingError
 from sixgig.evaluation.metrics import METRICS
@@ -43,6 +45,20 @@ def test_arms_without_controls_and_tracking(config):
     assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
     assert plan.feature_arms == []
     assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
+
+
+def test_pseudonyms_are_the_default_where_ids_are_those_of_patients(config, tmp_path):
+    shutil.copy(get_testdata_file("CT_small.dcm"), tmp_path / "a.dcm")
+    config["cohorts"]["ct"] = {"adapter": "dicom", "source": {"path": str(tmp_path)}}
+    plan = Plan(config)
+    assert plan.key_table("ct") == "results/pseudonyms/default.ct.csv"
+    assert plan.inventory_file("ct") == "results/pseudonyms/default.ct.inventory.json"
+    assert plan.key_table("elpv") == ""
+    config["cohorts"]["ct"]["pseudonyms"], config["cohorts"]["elpv"]["pseudonyms"] = False, True
+    plan = Plan(config)
+    assert plan.key_table("ct") == ""
+    assert plan.inventory_file("ct") == "results/default/cohorts/ct/inventory.json"
+    assert plan.key_table("elpv") == "results/pseudonyms/default.elpv.csv"
 
 
 def test_nothing_is_set_aside_when_no_arm_learns(config):
