@@ -56,6 +56,12 @@ class Findings:
                 f"the positive class is {classes[-1]}: sensitivity, specificity and the ROC curve are about it"
             )
 
+    def hold_out(self) -> None:
+        """Hold out the official test set, and take copies of its images out of the training side."""
+        self.stanza |= {"official_splits": True, "duplicates": "drop"}
+        self.notes.append("the official test set is held out and scored once (official_splits)")
+        self.notes.append("copies of a picture leave the training side (duplicates: drop); copies.csv will list them")
+
 
 def cohort_name(path: Path) -> str:
     """Return a name that the schema allows, from that of a folder or file."""

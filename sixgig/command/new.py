@@ -151,8 +151,7 @@ def _add_splits(proposal: Proposal, findings: Findings) -> None:
                 continue
             findings.folds = folds
             if hold_out:
-                findings.stanza["official_splits"] = True
-                findings.notes.append("the official test set is held out and scored once (official_splits)")
+                findings.hold_out()
             if folds < _FOLDS[0]:
                 findings.notes.append(f"the smallest class has few subjects: {folds} folds, and wide intervals")
             return

@@ -54,7 +54,7 @@ def find_public_cohort(source: str, labels: Path | None = None) -> Findings:
     else:
         findings.notes.append("if the data have more than three modalities, name three of them in `modalities`")
     if stanza.get("official_splits"):
-        findings.notes.append("the official test set is held out and scored once (official_splits)")
+        findings.hold_out()
     return findings
 
 
