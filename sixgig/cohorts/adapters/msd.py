@@ -6,18 +6,19 @@ classes: the classes come from a table that the user provides, and the segmentat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.cohorts import labels, patterns
-from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
+from sixgig.cohorts import labels
+from sixgig.cohorts.base import Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts.nifti import read_channels, read_stacked
+from sixgig.cohorts.task_adapter import TaskAdapter
 from sixgig.cohorts.task_index import INDEX, bare, channels, chosen, find_task, inside, no_task, read_index
 from sixgig.errors import CohortError
 
 
-class MsdAdapter(Adapter):
+class MsdAdapter(TaskAdapter):
     """One task, such as Task01_BrainTumour: one subject is one volume of its training or test list.
 
     Modalities are those of ``dataset.json`` (FLAIR, T1w, t1gd and T2w for Task01); with more than three the stanza has
@@ -26,17 +27,8 @@ class MsdAdapter(Adapter):
 
     name = "msd"
     title = "Medical Segmentation Decathlon"
-    dimensions = 3
     subject_note = "subject-level split: one subject is one volume of the task"
     layout = "the folder of a task, with dataset.json and imagesTr/ (or the folder that holds it)"
-    known_modalities: tuple[str, ...] = ()
-    option_keys = ("labels", *labels.KEYS, *patterns.KEYS)
-
-    def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
-        asked = tuple(modalities or ())
-        self.known_modalities = asked  # dataset.json decides; discover() compares
-        super().__init__(asked, options)
-        self._asked = asked
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a task of the Decathlon."""
@@ -47,11 +39,6 @@ class MsdAdapter(Adapter):
         if next(task.glob("images*/*_0000.*"), None) is not None:
             return [f"{task} is a folder of nnU-Net, with a file for each channel: use the adapter nnunet"]
         return []
-
-    def label_files(self, root: Path) -> list[Path]:
-        """Return dataset.json, and the table of labels."""
-        task = find_task(root)
-        return [*([task / INDEX] if task else []), *super().label_files(root)]
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""

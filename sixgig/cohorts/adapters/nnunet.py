@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.cohorts import labels, patterns
-from sixgig.cohorts.base import Adapter, Discovery, Item, Record, Rejection, Volume
+from sixgig.cohorts import labels
+from sixgig.cohorts.base import Discovery, Item, Record, Rejection, Volume
 from sixgig.cohorts.nifti import read_channels
+from sixgig.cohorts.task_adapter import TaskAdapter
 from sixgig.cohorts.task_index import INDEX, channels, chosen, find_task, inside, no_task, read_index
 from sixgig.errors import CohortError
 
@@ -24,7 +25,7 @@ _FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})\.nii(\.gz)?")
 _ENDINGS = (".nii.gz", ".nii")
 
 
-class NnunetAdapter(Adapter):
+class NnunetAdapter(TaskAdapter):
     """One data set, such as Dataset001_Brain: one subject is one case of ``imagesTr`` or ``imagesTs``.
 
     Modalities are the channels of ``dataset.json`` (``channel_names``, or ``modality`` in version 1); with more than
@@ -33,17 +34,8 @@ class NnunetAdapter(Adapter):
 
     name = "nnunet"
     title = "nnU-Net data set"
-    dimensions = 3
     subject_note = "subject-level split: one subject is one case"
     layout = "the folder of a data set of nnU-Net, with dataset.json and imagesTr/ with files such as case_0000.nii.gz"
-    known_modalities: tuple[str, ...] = ()
-    option_keys = ("labels", *labels.KEYS, *patterns.KEYS)
-
-    def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
-        asked = tuple(modalities or ())
-        self.known_modalities = asked  # dataset.json decides; discover() compares
-        super().__init__(asked, options)
-        self._asked = asked
 
     def missing(self, root: Path) -> list[str]:
         """Say, in sentences, what ``root`` lacks to be a data set of nnU-Net."""
@@ -59,11 +51,6 @@ class NnunetAdapter(Adapter):
         if not other.name.endswith(_ENDINGS):
             return [f"{task} holds {other.name}, and only NIfTI files (.nii.gz, .nii) are read"]
         return []
-
-    def label_files(self, root: Path) -> list[Path]:
-        """Return dataset.json, and the table of labels."""
-        task = find_task(root)
-        return [*([task / INDEX] if task else []), *super().label_files(root)]
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""
