@@ -66,6 +66,13 @@ class GpuError(SixgigError):
     """The GPU that the study asks for cannot be used."""
 
 
+class PassingError(SixgigError):
+    """What may pass by itself: a signal, memory, disk space, the card, input and output.
+
+    It is no outcome of an arm: the job fails, keeps its checkpoints, and is tried again.
+    """
+
+
 class EnvironmentMissingError(SixgigError):
     """An environment that the study needs is not there, or is not the one it should be."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sixgig.errors import SixgigError
 from sixgig.runtime.progress import TERMINAL_FD, tell
+from sixgig.runtime.running import recorded
 
 
 @contextmanager
@@ -42,7 +43,8 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     )
     started = time.perf_counter()
     try:
-        yield
+        with recorded(path):
+            yield
     except SixgigError as error:
         traceback.print_exc()
         tell(f"\n{type(error).__name__}: {error}")

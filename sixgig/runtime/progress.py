@@ -10,10 +10,13 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from sixgig.runtime import running
+
 #: Environment variable holding the descriptor of the terminal that the job was started on (set by sixgig.runtime.jobs).
 TERMINAL_FD = "SIXGIG_TERMINAL_FD"
 _TERMINAL_SECONDS = 10.0
 _LOG_SECONDS = 2.0
+_RECORD_SECONDS = 1.0
 
 
 def terminal() -> TextIO | None:
@@ -58,6 +61,7 @@ class Progress:
         self._total, self._done, self._initial = total, done, done
         self._started = time.perf_counter()
         self._next_line = self._started + _TERMINAL_SECONDS
+        self._next_record = self._started
         self._terminal = terminal()
         self._bar = tqdm(
             total=total,
@@ -84,9 +88,21 @@ class Progress:
         self._done += count
         self._bar.update(count)
         now = time.perf_counter()
+        if now >= self._next_record:
+            self._next_record = now + _RECORD_SECONDS
+            self._record(now - self._started)
         if self._terminal is not None and now >= self._next_line:
             self._next_line = now + _TERMINAL_SECONDS
             self._terminal.write(self.line(now - self._started) + "\n")
+
+    def _record(self, elapsed: float) -> None:
+        record = running.current()
+        if record is not None:
+            counted = {"done": self._done, "total": self._total, "unit": self._unit, "rate": self._rate(elapsed)}
+            record.update(label=self._label, **counted)
+
+    def _rate(self, elapsed: float) -> float:
+        return (self._done - self._initial) / elapsed if elapsed > 0 else 0.0
 
     def line(self, elapsed: float) -> str:
         """One line for a person: items, items per second, time left, details.
@@ -94,7 +110,7 @@ class Progress:
         Args:
             elapsed: Seconds since the job began.
         """
-        rate = (self._done - self._initial) / elapsed if elapsed > 0 else 0.0
+        rate = self._rate(elapsed)
         left = f"{(self._total - self._done) / rate:.0f} s left" if rate > 0 else "time left unknown"
         details = f", {self._details()}" if self._details else ""
         return f"[{self._label}] {self._done} of {self._total} {self._unit}, {rate:.1f}/s, {left}{details}"

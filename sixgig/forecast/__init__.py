@@ -1,0 +1,1 @@
+"""What a study will cost before it runs: seconds, memory, disk and download of every job."""
