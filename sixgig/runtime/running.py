@@ -1,7 +1,7 @@
 """What runs just now: one record for each running job, under ``results/<study>/.running/``.
 
 A job holds its record with ``flock``, so that the kernel lets go of it when the job ends, however it ends: a record
-that nobody holds is that of a job that was killed. A record is written in place, because the lock is on the file itself.
+that nobody holds is that of a job that was killed. It is written in place, because the lock is on the file itself.
 """
 
 from __future__ import annotations
