@@ -12,6 +12,7 @@ from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.opening import open_plan
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
+from sixgig.telling.handler import follow_study
 
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest

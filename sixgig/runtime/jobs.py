@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
-from sixgig.runtime.progress import TERMINAL_FD, tell
+from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
 
 
@@ -24,7 +24,7 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done.
+    terminal says when the work is done, unless the study as a whole is told about there.
 
     Args:
         log: The rule's log file.
@@ -56,4 +56,5 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("done in %.1f s", seconds)
     name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
-    tell(f"[{name}] done in {seconds:.1f} s")
+    if STUDY_LINE not in os.environ:
+        tell(f"[{name}] done in {seconds:.1f} s")

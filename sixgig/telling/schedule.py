@@ -20,9 +20,7 @@ class Step:
     needs: Collection[Hashable] = ()
 
 
-def seconds_until_done(
-    steps: Mapping[_Key, Step], running: Collection[_Key], capacity: Mapping[str, float]
-) -> float:
+def seconds_until_done(steps: Mapping[_Key, Step], running: Collection[_Key], capacity: Mapping[str, float]) -> float:
     """Return the wall time until the last job ends, when the job with most work behind it goes first.
 
     Args:

@@ -103,6 +103,10 @@ class StudyWork:
             self._started.pop(key, None)
             self._failed.add(key)
 
+    def started(self, key: JobKey, now: float) -> float:
+        """When a running job began; ``now`` for one that does not run."""
+        return self._started.get(key, now)
+
     @property
     def failed(self) -> frozenset[JobKey]:
         """The jobs that failed and were not started again."""
