@@ -23,6 +23,7 @@ class Ending:
         outcome: ``finished``, ``failed`` (jobs failed) or ``stopped`` (a signal, or an error of Snakemake's own).
         seconds: What the run took.
         predicted: What was predicted for it; 0 without a forecast.
+        n_lost: Jobs that did not run because one that they need failed.
         failed_jobs: Logs of the jobs that failed, by ``rule wildcards``.
         failed_arms: Reason of each arm without a result, by ``cohort/arm``.
         report: Path of the report; empty when there is none.
@@ -33,13 +34,16 @@ class Ending:
     outcome: str
     seconds: float
     predicted: float
+    n_lost: int
     failed_jobs: Mapping[str, str]
     failed_arms: Mapping[str, str]
     report: str
     tracking: str
 
     @classmethod
-    def of(cls, folder: Path, outcome: str, seconds: float, predicted: float, failed: Mapping[JobKey, str]) -> Ending:
+    def of(
+        cls, folder: Path, outcome: str, seconds: float, predicted: float, failed: Mapping[JobKey, str], n_lost: int = 0
+    ) -> Ending:
         """Look at what a run left in ``results/<study>``."""
         report = folder / "report.html"
         return cls(
@@ -47,6 +51,7 @@ class Ending:
             outcome=outcome,
             seconds=seconds,
             predicted=predicted,
+            n_lost=n_lost,
             failed_jobs={" ".join(filter(None, (key.rule, key.name))): log for key, log in failed.items()},
             failed_arms=failed_arms(folder),
             report=str(report) if report.is_file() else "",
@@ -78,7 +83,8 @@ def end_lines(ending: Ending, now: float) -> list[str]:
     elif ending.outcome == "failed":
         count = len(ending.failed_jobs)
         jobs = "1 job" if count == 1 else f"{count} jobs"
-        lines = [f"[{clock(now)}] {jobs} failed; stopped after {took}. What is finished is kept"]
+        rest = f", {ending.n_lost} that need them did not run" if ending.n_lost else ""
+        lines = [f"[{clock(now)}] {jobs} failed{rest}; the end after {took}. What is finished is kept"]
         lines += [f"[sixgig] failed: {name}; see {log}" for name, log in ending.failed_jobs.items()]
     else:
         lines = [f"[{clock(now)}] stopped after {took}. What is finished is kept; the next run goes on from here"]

@@ -196,7 +196,8 @@ class Teller(logging.Handler):
         with self._state:
             outcome = "finished" if self._work.complete else "failed" if self._work.failed else "stopped"
             failed = {key: self._logs.get(key, "") for key in sorted(self._work.failed, key=str)}
-        ending = Ending.of(self._folder, outcome, time.time() - self._began, self._predicted, failed)
+            lost = self._work.n_lost
+        ending = Ending.of(self._folder, outcome, time.time() - self._began, self._predicted, failed, lost)
         for line in end_lines(ending, time.time()):
             self._write(line)
         trouble = run_hook(self._plan.config["hooks"], ending, self._folder / "logs" / "hook.log")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.runtime.paths import user_path
+from sixgig.runtime.progress import STUDY_LINE
 from sixgig.telling.ending import Ending
 from sixgig.telling.lines import in_words
 
@@ -46,7 +47,7 @@ def run_hook(hooks: Mapping[str, Any], ending: Ending, log: Path) -> str:
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=os.environ | variables(ending),
+                env={name: value for name, value in os.environ.items() if name != STUDY_LINE} | variables(ending),
                 start_new_session=True,  # so that all that it started can be ended
             )
             try:

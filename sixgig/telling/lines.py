@@ -88,8 +88,10 @@ def opening_line(now: float, estimate: Estimate, to_run: int, cores: int | None,
     text = f"[{clock(now)}] {jobs} to run{on}"
     if known:
         text += f", about {in_words(estimate.seconds_left)}: done about {when(now + estimate.seconds_left, now)}"
-    if estimate.fraction > 0:
+    if known and estimate.fraction > 0:
         text += f" | goes on from {per_cent(estimate.fraction)} of the work"
+    elif estimate.done:
+        text += f" | {estimate.done} of {estimate.total} were done before"
     return text
 
 

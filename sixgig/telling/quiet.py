@@ -20,6 +20,8 @@ _BEGINNINGS = (
     "Singularity containers: ignored",
     "Using shell",
 )
+#: What sixgig's own last lines say, with names.
+_ENDINGS = ("Exiting because a job execution failed", "At least one job did not complete successfully")
 
 
 class Quiet(logging.Filter):
@@ -34,6 +36,6 @@ class Quiet(logging.Filter):
         text = str(record.msg or "")
         if event in _EVENTS:
             return False
-        if event == "error":
-            return "CalledProcessError" not in text
+        if event == "error" or record.levelno >= logging.ERROR:
+            return "CalledProcessError" not in text and not any(ending in text for ending in _ENDINGS)
         return record.levelno > logging.INFO or not text.startswith(_BEGINNINGS)

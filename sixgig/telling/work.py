@@ -113,6 +113,11 @@ class StudyWork:
         return frozenset(self._failed)
 
     @property
+    def n_lost(self) -> int:
+        """How many jobs will not run because one that they need failed."""
+        return len(self._lost()) - len(self._failed)
+
+    @property
     def complete(self) -> bool:
         """Whether every job has ended well."""
         return self._n_done == len(self._tasks)
