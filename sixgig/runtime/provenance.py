@@ -36,6 +36,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.progress",
         "runtime.provenance",
         "tracking.live",
+        "tracking.target",
     )
 )
 
