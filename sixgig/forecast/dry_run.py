@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Workflow.execute = execute_and_tell
     # Quiet in this way, Snakemake stops when it knows its jobs, and does not print them one by one.
-    cli.main([*options, "--dry-run", "--quiet", "rules", "progress"])
+    cli.main(["--dry-run", "--quiet", "rules", "progress", *options])
     return 0  # cli.main exits by itself
 
 
@@ -155,9 +155,10 @@ def changed_values(name: str, value: Any, before: Sequence[str]) -> list[str]:
     if not isinstance(value, Mapping):
         same_kind = [old for old in earlier if type(old) is type(value)]
         return [f"{name} {_short(same_kind[0])} -> {_short(value)}"] if len(same_kind) == 1 else [name]
-    old = max((old for old in earlier if isinstance(old, dict)), key=lambda old: len(old.keys() & value.keys()), default={})
-    if not old.keys() & value.keys():
+    maps = [old for old in earlier if isinstance(old, dict) and old.keys() & value.keys()]
+    if not maps:
         return [name]
+    old = max(maps, key=lambda old: len(old.keys() & value.keys()))
     return list(_differences(old, value, ""))
 
 

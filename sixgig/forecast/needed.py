@@ -107,7 +107,12 @@ def ask_snakemake(question: Question, study: str) -> list[StudyJob]:
             variables[BLIND] = "1"
         command = [sys.executable, "-m", f"{__package__}.dry_run", str(answer), *_options(question)]
         done = subprocess.run(
-            command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         if done.returncode != 0 or not answer.exists():
             raise SixgigError(f"study {study}", f"Snakemake cannot plan it: {_said(done.stdout)}", "mend what it names")
