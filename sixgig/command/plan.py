@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 #: Exit code of a plan that does not fit the machine.
@@ -22,6 +23,7 @@ def plan_study(
     json: bool = False,
     html: Path | None = None,
     options: Sequence[str] = (),
+    shown: str = "",
 ) -> int:
     """Print the plan of a study.
 
@@ -35,6 +37,7 @@ def plan_study(
         json: Whether to print JSON instead.
         html: File for a page of its own.
         options: Further options of Snakemake, and targets.
+        shown: The study file as it is shown; as it is given when empty.
 
     Returns:
         0, or 1 when the study does not fit the machine as it is.
@@ -47,9 +50,9 @@ def plan_study(
     from sixgig.forecast.planning import make_plan
     from sixgig.forecast.screen import job_lines, screen
 
-    page = html.resolve() if html else None
+    page, file = html.resolve() if html else None, study.resolve()
     with contextlib.chdir(folder):
-        answer = make_plan(study, entries, device, cores, options)
+        answer = replace(make_plan(file, entries, device, cores, options), file=shown or str(study))
     if page is not None:
         write_page(answer, page)
     width = shutil.get_terminal_size((100, 24)).columns

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.overview import Overview
+from sixgig.forecast.schedule import Schedule
 
 #: What a problem is about that keeps the study from starting.
 START = "start"
@@ -78,8 +79,7 @@ class Answer:
         jobs: Every job of the study.
         costs: What they cost.
         overview: Both, gathered.
-        seconds: From start to end with these cores and one card.
-        starts: Seconds after the start when each job that has to run begins.
+        schedule: When each job that has to run begins and ends with these cores and one card.
         rooms: What is there of what the study takes.
         problems: Why it cannot run as it is; empty when it can.
         notes: What else to know.
@@ -97,13 +97,17 @@ class Answer:
     jobs: Sequence[StudyJob]
     costs: Mapping[JobKey, JobCost]
     overview: Overview
-    seconds: float
-    starts: Mapping[JobKey, float] = field(default_factory=dict)
+    schedule: Schedule
     rooms: Sequence[Room] = ()
     problems: Sequence[Problem] = ()
     notes: Sequence[str] = ()
     assumptions: Sequence[str] = ()
     expected: Sequence[Expected] = ()
+
+    @property
+    def seconds(self) -> float:
+        """From start to end."""
+        return self.schedule.total
 
     @property
     def finish(self) -> datetime:

@@ -10,6 +10,7 @@ from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.overview import Row
 from sixgig.forecast.reasons import reason_lines, sentence
+from sixgig.forecast.schedule import Slot
 
 #: Version of the layout; grows when a key goes or changes its meaning.
 FORMAT = 1
@@ -40,14 +41,14 @@ def as_dict(answer: Answer) -> dict[str, Any]:
         "total": _row(overview.total),
         "rows": [_row(row) for row in overview.rows],
         "critical_path": {
-            "seconds": round(overview.path_seconds, 1),
-            "jobs": [_key(key) for key in overview.path],
+            "seconds": round(answer.schedule.critical_seconds, 1),
+            "jobs": [_key(key) for key in answer.schedule.critical_path],
         },
         "reasons": [
             {"reason": text, "rows": rows, "jobs": number}
             for text, rows, number in reason_lines(answer.jobs, overview.row_of)
         ],
-        "jobs": [_job(job, answer.costs.get(job.key)) for job in answer.jobs],
+        "jobs": [_job(job, answer.costs.get(job.key), answer.schedule.slots.get(job.key)) for job in answer.jobs],
         "expected": [vars(line) for line in answer.expected],
         "notes": list(answer.notes),
         "assumptions": list(answer.assumptions),
@@ -75,7 +76,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _job(job: StudyJob, cost: JobCost | None) -> dict[str, Any]:
+def _job(job: StudyJob, cost: JobCost | None, slot: Slot | None) -> dict[str, Any]:
     return {
         **_key(job.key),
         "stage": job.stage,
@@ -87,5 +88,6 @@ def _job(job: StudyJob, cost: JobCost | None) -> dict[str, Any]:
             for reason in job.reasons
         ],
         "after": [_key(key) for key in job.after],
+        "start": None if slot is None else round(slot.start, 1),
         "cost": None if cost is None else vars(cost),
     }

@@ -1,7 +1,7 @@
-"""Asks Snakemake what has to run: ``python -m sixgig.forecast.dry_run ANSWER.json OPTIONS...``, in a process of its own.
+"""Asks Snakemake what has to run, in a process of its own: ``python -m sixgig.forecast.dry_run ANSWER.json OPTIONS``.
 
-It is Snakemake's own dry run, with the options that a run would get, and what it knows of every job afterwards: so profile,
-targets and triggers count as they do in a run.
+It is Snakemake's own dry run, with the options that a run would get, and what it knows of every job afterwards: so
+profile, targets and triggers count as they do in a run.
 """
 
 from __future__ import annotations

@@ -7,22 +7,59 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from sixgig.errors import SixgigError
 from sixgig.forecast.answer import Problem, Room
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.machine import Machine
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.reasons import name_of
+from sixgig.forecast.schedule import Schedule, schedule
 from sixgig.forecast.wording import size
 from sixgig.plan.plan import Plan
+from sixgig.runtime.places import WORKFLOW
 
 #: MiB of a disk that stay free for everything else.
 SPARE_DISK_MB = 1024
 _VRAM, _RAM, _DISK = "GPU memory", "memory", "disk"
 
 
+def lay_out(jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost], cores: int) -> Schedule:
+    """Return when the jobs that have to run do so, with the memory that the default profile shares out.
+
+    Args:
+        jobs: The jobs of the study.
+        costs: What they cost; a job without an entry takes nothing.
+        cores: Cores that they share.
+    """
+    due = [job for job in jobs if job.needed]
+    return schedule(
+        {job.key: costs.get(job.key, JobCost(0.0, 0.0)) for job in due},
+        {job.key: job.after for job in due},
+        cores,
+        mem_mb=profile_memory(),
+        reserved_mb={job.key: float(job.mem_mb) for job in due},
+    )
+
+
+def profile_memory(file: Path = WORKFLOW / "profiles" / "default" / "config.yaml") -> float | None:
+    """Return the memory in MB that jobs of a profile may reserve together; None for any."""
+    for entry in yaml.safe_load(file.read_text(encoding="utf-8")).get("resources", []):
+        name, _, value = str(entry).partition("=")
+        if name == "mem_mb":
+            return float(value)
+    return None
+
+
 def rooms(
-    plan: Plan, machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost], *, here: bool
+    plan: Plan,
+    machine: Machine,
+    jobs: Sequence[StudyJob],
+    costs: Mapping[JobKey, JobCost],
+    laid: Schedule,
+    *,
+    here: bool,
 ) -> list[Room]:
     """Return what the study takes at most of GPU memory, memory and disk, and what there is.
 
@@ -31,6 +68,7 @@ def rooms(
         machine: The machine that it is planned for.
         jobs: The jobs of the study.
         costs: What they cost.
+        laid: When they run.
         here: Whether that is this machine, which can be asked for what is free now.
     """
     due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
@@ -90,12 +128,22 @@ def problems(
                 )
             )
         if room.name != _DISK and room.needed_mb > there:
-            said += [
-                _too_large(room.name, there, job.key, costs[job.key], plan, forecast)
-                for job in jobs
-                if job.needed and job.key in costs and _of(room.name, costs[job.key]) > there
+            large = [
+                job.key for job in jobs if job.needed and job.key in costs and _of(room.name, costs[job.key]) > there
             ]
+            said += [_too_large(room.name, there, key, costs[key], plan, forecast) for key in large]
+            if not large:  # one by one they fit
+                said.append(_fewer_at_once(room, there, jobs, costs))
     return said
+
+
+def _fewer_at_once(room: Room, there: float, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> Problem:
+    reason = f"jobs that run at the same time take {size(room.needed_mb)} together, and {size(there)} are free"
+    for cores in (8, 4, 2, 1):
+        less = lay_out(jobs, costs, cores).peak_rss_mb
+        if less <= there:
+            return Problem(room.name, reason, f"run with --cores {cores}: {size(less)}; or close other programs")
+    return Problem(room.name, reason, f"close other programs, or add {size(room.needed_mb - there)} of swap")
 
 
 def _of(room: str, cost: JobCost) -> float:

@@ -71,17 +71,13 @@ class Overview:
     Attributes:
         rows: Stages in order, each followed by its parts.
         total: All jobs together.
-        path: The jobs that each wait for the one before and take longest together, of those that have to run.
-        path_seconds: What they take.
         card_seconds: What all jobs that take the card take; one has it at a time.
         unknown: Jobs for which there is no forecast.
-        row_of: The name of the line that a job is counted in, of its part where its stage has parts.
+        row_of: The title of the line that a job is counted in, of its part where its stage has parts.
     """
 
     rows: tuple[Row, ...]
     total: Row
-    path: tuple[JobKey, ...]
-    path_seconds: float
     card_seconds: float = 0.0
     unknown: tuple[JobKey, ...] = ()
     row_of: Mapping[JobKey, str] = field(default_factory=dict)
@@ -95,30 +91,25 @@ def overview(
     Args:
         jobs: The jobs of a study, each after those that it waits for.
         costs: What they cost; a job without an entry counts as nothing and is named in ``unknown``.
-        titles: Names of arms for people, in the order in which they are shown.
+        titles: Names of arms and classifiers for people, in the order in which they are shown.
     """
     titles = titles or {}
+    order = {name: place for place, name in enumerate(titles)}
     known = [*STAGES, *dict.fromkeys(job.stage for job in jobs if job.stage not in STAGES)]
     rows: list[Row] = []
-    row_of: dict[JobKey, str] = {}
     for stage in known:
         own = [job for job in jobs if job.stage == stage]
         if not own:
             continue
         rows.append(_row(stage, STAGES.get(stage, stage), stage, own, costs))
         parts = _parts(own, _APART.get(stage))
-        order = list(titles)
-        for name, members in sorted(
-            parts.items(), key=lambda part: order.index(part[0]) if part[0] in order else len(order)
-        ):
-            rows.append(_row(name, titles.get(name, name.replace("_", " ")), stage, members, costs))
-        for job in own:
-            row_of[job.key] = job.wildcards.get(_APART.get(stage, ""), STAGES.get(stage, stage))
-    path, seconds = critical_path(jobs, costs)
+        for name in sorted(parts, key=lambda name: order.get(name, len(order))):
+            rows.append(_row(name, titles.get(name, name), stage, parts[name], costs))
+    row_of = {job.key: row.title for row in rows for job in row.jobs}  # that of the part, which stands after its stage
     unknown = tuple(job.key for job in jobs if job.needed and job.key not in costs)
     card = sum(costs[job.key].seconds for job in jobs if job.needed and job.gpu and job.key in costs)
     total = _row("total", "in all", "total", jobs, costs)
-    return Overview(tuple(rows), total, path, seconds, card, unknown, row_of)
+    return Overview(tuple(rows), total, card, unknown, row_of)
 
 
 def _parts(jobs: Iterable[StudyJob], wildcard: str | None) -> dict[str, list[StudyJob]]:
@@ -145,30 +136,3 @@ def _row(name: str, title: str, stage: str, jobs: Sequence[StudyJob], costs: Map
         short_why(jobs),
         min(batches, default=None),
     )
-
-
-def critical_path(jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> tuple[tuple[JobKey, ...], float]:
-    """Return the longest chain of jobs that wait for each other, and its seconds.
-
-    Args:
-        jobs: Each after those that it waits for; only those that have to run count.
-        costs: What they cost.
-    """
-    ends: dict[JobKey, float] = {}
-    before: dict[JobKey, JobKey | None] = {}
-    for job in jobs:
-        if not job.needed:
-            continue
-        previous = max((key for key in job.after if key in ends), key=lambda key: ends[key], default=None)
-        own = costs[job.key].seconds if job.key in costs else 0.0
-        ends[job.key] = own + (ends[previous] if previous is not None else 0.0)
-        before[job.key] = previous
-    if not ends:
-        return (), 0.0
-    last: JobKey | None = max(ends, key=lambda key: ends[key])
-    total = ends[last] if last is not None else 0.0
-    chain: list[JobKey] = []
-    while last is not None:
-        chain.append(last)
-        last = before[last]
-    return tuple(reversed(chain)), total

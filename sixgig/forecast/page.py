@@ -63,24 +63,25 @@ def _why(job: StudyJob) -> str:
 
 def bars(answer: Answer) -> dict[str, Any]:
     """Return the lines and ticks of the timeline: the longest jobs by their start."""
-    long = sorted(answer.starts, key=lambda key: -answer.costs[key].seconds if key in answer.costs else 0.0)
+    slots = answer.schedule.slots
+    long = sorted(slots, key=lambda key: -answer.costs[key].seconds if key in answer.costs else 0.0)
     shown = sorted(
         (key for key in long[:_MOST_BARS] if key in answer.costs and answer.costs[key].seconds > 0),
-        key=lambda key: answer.starts[key],
+        key=lambda key: slots[key].start,
     )
     if not shown or answer.seconds <= 0:
         return {"lines": [], "ticks": [], "height": 0}
     scale = (_WIDTH - _NAMES) / answer.seconds
     lines = []
     for place, key in enumerate(shown):
-        start, seconds = answer.starts[key], answer.costs[key].seconds
+        start, seconds = slots[key].start, answer.costs[key].seconds
         lines.append(
             {
                 "name": name_of(key) if len(name_of(key)) < 44 else f"{name_of(key)[:41]}...",
                 "y": 20 * place,
                 "x": round(_NAMES + scale * start, 1),
                 "width": round(max(1.5, scale * seconds), 1),
-                "critical": key in answer.overview.path,
+                "critical": key in answer.schedule.critical_path,
                 "title": f"{name_of(key)}: {duration(seconds)}, from {duration(start) if start else 'the start'}",
             }
         )

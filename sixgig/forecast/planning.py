@@ -8,17 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 from sixgig.arms.registry import looks
+from sixgig.classifiers.registry import looks as classifier_looks
 from sixgig.errors import SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
-from sixgig.forecast.fitting import problems, rooms
+from sixgig.forecast.fitting import lay_out, problems, rooms
 from sixgig.forecast.machine import Machine, this_machine, with_cores
 from sixgig.forecast.needed import Question, StudyJob, ask_snakemake
 from sixgig.forecast.overview import overview
 from sixgig.forecast.past import Past
-from sixgig.forecast.study import forecast_study
-from sixgig.forecast.timeline import timeline
+from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
 from sixgig.plan.files import check_files
 from sixgig.plan.opening import open_plan
@@ -54,14 +54,16 @@ def make_plan(
         asked = beside.submit(ask_snakemake, question, plan.study)
         costs = dict(forecast(plan, None if device else Past.of_study(Path("results") / plan.study)))
         jobs = asked.result()
-    found = rooms(plan, machine, jobs, costs, here=not device)
+    laid = lay_out(jobs, costs, cores)
+    found = rooms(plan, machine, jobs, costs, laid, here=not device)
     trouble = problems(found, jobs, costs, plan, forecast)
     notes = _notes(plan, jobs, costs)
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
-    gathered = overview(jobs, costs, {name: look.title for name, look in looks().items()})
-    played = timeline(jobs, costs, cores)
+    gathered = overview(
+        jobs, costs, {name: look.title for name, look in [*looks().items(), *classifier_looks().items()]}
+    )
     return Answer(
         plan.study,
         str(plan.config["title"]),
@@ -73,13 +75,12 @@ def make_plan(
         jobs,
         costs,
         gathered,
-        played.seconds,
-        played.starts,
+        laid,
         found,
         trouble,
         notes,
-        _assumptions(machine, jobs, costs, bool(device)),
-        user_table(gathered, played.seconds) if device else (),
+        [*_bases(machine, jobs, costs), *assumptions(plan, machine)],
+        user_table(gathered, laid.total) if device else (),
     )
 
 
@@ -124,10 +125,8 @@ def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]
     return notes
 
 
-def _assumptions(
-    machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost], elsewhere: bool
-) -> list[str]:
-    """Say what the figures rest on."""
+def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
+    """Say where the figures come from."""
     due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
     said = []
     counts = {basis: sum(cost.basis == basis for cost in due) for basis in ("measured", "computed", "assumed")}
@@ -139,18 +138,6 @@ def _assumptions(
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]
     if known:
         said.append(", ".join(known))
-    if machine.card is not None and elsewhere:
-        card = machine.card
-        said.append(
-            f"the card reaches {card.flops('bfloat16') / 1e12:.1f} of {card.tensor_tflops:g} TFLOP/s in half precision, "
-            f"{card.flops('float32') / 1e12:.1f} of {card.float32_tflops:g} in float32, "
-            f"{card.bytes_per_second / 1e9:.0f} of {card.bandwidth_gb_s:g} GB/s"
-        )
-    if elsewhere:
-        said.append(
-            f"processor {machine.transformer_gflops:g} GFLOP/s a core, all {machine.cores} cores "
-            f"{machine.speedup:.1f} times one, disk {machine.disk_mb_s:g} MB/s"
-        )
     if any(cost.download_mb > 0 for cost in due):
         said.append(f"network {machine.download_mb_s:g} MB/s")
     return said

@@ -57,10 +57,10 @@ def reason_lines(jobs: Sequence[StudyJob], rows: Mapping[JobKey, str]) -> list[t
 
     Args:
         jobs: The jobs of the study.
-        rows: Name of the line of the plan that a job is counted in.
+        rows: Title of the line of the plan that a job is counted in, in the order of the lines.
 
     Returns:
-        The sentence, the names of the lines, and the number of jobs. Jobs that only follow stand in one last entry.
+        The sentence, the titles of the lines, and the number of jobs. Jobs that only follow stand in one last entry.
     """
     found: dict[tuple[int, str], list[JobKey]] = {}
     for job in jobs:
@@ -69,7 +69,8 @@ def reason_lines(jobs: Sequence[StudyJob], rows: Mapping[JobKey, str]) -> list[t
             continue
         text = KINDS["follows"][1] if reason.kind == "follows" else sentence(reason)
         found.setdefault((list(KINDS).index(reason.kind), text), []).append(job.key)
+    order = list(dict.fromkeys(rows.values()))
     return [
-        (text, list(dict.fromkeys(rows[key] for key in keys if key in rows)), len(keys))
+        (text, sorted({rows[key] for key in keys if key in rows}, key=order.index), len(keys))
         for (_, text), keys in sorted(found.items())
     ]

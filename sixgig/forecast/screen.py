@@ -102,15 +102,11 @@ def _totals(answer: Answer, width: int) -> list[str]:
     )
     ends = f"done {clock(answer.finish)} when started now"
     lines = ["", f"{duration(answer.seconds)} from start to end with {answer.cores} cores{card}; {ends}"]
-    longest = sorted(overview.path, key=lambda key: -answer.costs[key].seconds if key in answer.costs else 0.0)[:4]
-    steps = [
-        f"{name_of(key)} ({duration(answer.costs[key].seconds)})"
-        for key in overview.path
-        if key in longest and key in answer.costs
-    ]
-    left_out = len(overview.path) - len(steps)
-    rest = f", and {left_out} more" if left_out else ""
-    lines.append(f"critical path, {duration(overview.path_seconds)}: {' > '.join(steps)}{rest}")
+    path = [key for key in answer.schedule.critical_path if key in answer.costs]
+    longest = sorted(path, key=lambda key: -answer.costs[key].seconds)[:4]
+    steps = [f"{name_of(key)} ({duration(answer.costs[key].seconds)})" for key in path if key in longest]
+    rest = f", and {len(path) - len(steps)} more" if len(path) > len(steps) else ""
+    lines.append(f"critical path, {duration(answer.schedule.critical_seconds)}: {' > '.join(steps)}{rest}")
     return [part for line in lines for part in (_wrap(line, width) or [""])]
 
 
