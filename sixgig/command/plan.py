@@ -23,7 +23,6 @@ def plan_study(
     json: bool = False,
     html: Path | None = None,
     options: Sequence[str] = (),
-    shown: str = "",
 ) -> int:
     """Print the plan of a study.
 
@@ -37,7 +36,6 @@ def plan_study(
         json: Whether to print JSON instead.
         html: File for a page of its own.
         options: Further options of Snakemake, and targets.
-        shown: The study file as it is shown; as it is given when empty.
 
     Returns:
         0, or 1 when the study does not fit the machine as it is.
@@ -52,7 +50,7 @@ def plan_study(
 
     page, file = html.resolve() if html else None, study.resolve()
     with contextlib.chdir(folder):
-        answer = replace(make_plan(file, entries, device, cores, options), file=shown or str(study))
+        answer = replace(make_plan(file, entries, device, cores, options), file=str(study))
     if page is not None:
         write_page(answer, page)
     width = shutil.get_terminal_size((100, 24)).columns

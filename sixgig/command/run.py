@@ -10,14 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.command.dry import DRY, show_plan, shows_plan
 from sixgig.runtime.places import WORKFLOW
-
-_DRY = {"-n", "--dry-run", "--dryrun"}
-#: Options of Snakemake beside which a dry run shows sixgig's plan; beside others it is Snakemake's own.
-_PLANNED = {
-    "-c", "--cores", "-C", "--config", "-d", "--directory", "-f", "--force", "-F", "--forceall", "-R", "--forcerun",
-    "--until", "-U", "--omit-from", "-O", "--sdm", "--software-deployment-method", "--use-conda", "--",
-}  # fmt: skip
 
 
 def run_study(study: Path, options: Sequence[str]) -> int:
@@ -34,13 +28,13 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         SixgigError: The study file cannot be read, is wrong, or names files that do not exist.
     """
     folder = Path(_value(options, "-d", "--directory") or ".")
-    if _DRY & set(options) and is_planned(options):
-        return _show_plan(study, folder, options)
     command = snakemake_command(study.resolve(), options)
     name = _check(study, folder, options)
+    if shows_plan(options):
+        return show_plan(study, options)
     code = _follow(command)
     report = folder / "results" / name / "report.html"
-    if _DRY & set(options):
+    if DRY & set(options):
         return code
     if code == 0 and report.is_file():
         print(f"[sixgig] report: {report}")
@@ -53,25 +47,6 @@ def run_study(study: Path, options: Sequence[str]) -> int:
             sep="\n",
             file=sys.stderr,
         )
-    return code
-
-
-def is_planned(options: Sequence[str]) -> bool:
-    """Whether a dry run with these options shows sixgig's plan; with others it prints what Snakemake prints."""
-    given = [
-        option.partition("=")[0] if option.startswith("--") else option[:2] for option in options if option[:1] == "-"
-    ]
-    return all(option in _PLANNED | _DRY for option in given)
-
-
-def _show_plan(study: Path, folder: Path, options: Sequence[str]) -> int:
-    from sixgig.command.main import cores
-    from sixgig.command.plan import plan_study
-
-    number = cores(_value(options, "-c", "--cores") or "all")
-    passed = [option for option in options if option not in _DRY]
-    code = plan_study(study.resolve(), cores=number, folder=folder, options=passed, shown=str(study))
-    print(f"every job: sixgig plan {study} --jobs; what Snakemake says of them: sixgig run {study} -n -p")
     return code
 
 

@@ -74,7 +74,7 @@ class Question:
         cores: Cores to plan with.
         look: Whether the data have to be there.
         options: Further options of Snakemake, and targets.
-        profile: Workflow profile; the packaged one when None, and ``options`` name none.
+        profile: Workflow profile; None for that of ``options``.
     """
 
     files: Sequence[Path]
@@ -121,12 +121,14 @@ def ask_snakemake(question: Question, study: str) -> list[StudyJob]:
 
 
 def _options(question: Question) -> list[str]:
-    options = ["--cores", str(question.cores), "--snakefile", str(WORKFLOW / "Snakefile")]
-    if question.profile is not None:
-        options += ["--workflow-profile", str(question.profile)]
+    """Return options of Snakemake, one with a single value last: targets may follow it."""
+    options = ["--configfile", *map(str, question.files)]
     if question.entries:
         options += ["--config", *question.entries]
-    return ["--configfile", *map(str, question.files), *options, *question.options]
+    if question.profile is not None:
+        options += ["--workflow-profile", str(question.profile)]
+    cores = ["--cores", str(question.cores)]
+    return [*options, *cores, "--snakefile", str(WORKFLOW / "Snakefile"), *question.options]
 
 
 def _said(output: str) -> str:
