@@ -45,7 +45,7 @@ def named(section, name):
     ((_, entry),) = study[section].items()
     study[section] = {name: entry}
     if section == "weights":
-        study["arms"]["baseline_cnn"]["weights"] = name
+        study["arms"]["baseline_cnn"]["weights"] = "null" if name is None else name
     return study
 
 
