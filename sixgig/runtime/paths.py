@@ -25,6 +25,6 @@ def shareable(value: Any) -> Any:
     if isinstance(value, list):
         return [shareable(entry) for entry in value]
     if isinstance(value, str) and os.path.isabs(value):
-        shown = without_folders(value)
-        return f".../{os.path.basename(shown.rstrip('/'))}" if os.path.isabs(shown) else shown
+        shown = without_folders(value.rstrip("/"))
+        return f".../{os.path.basename(shown)}" if os.path.isabs(shown) or shown.startswith("...") else shown
     return value
