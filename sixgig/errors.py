@@ -79,6 +79,10 @@ class PassingError(SixgigError):
     """
 
 
+class PlaceError(SixgigError):
+    """A folder or file cannot be read or written as the study needs it: rights, a full disk, a file in its place."""
+
+
 class EnvironmentMissingError(SixgigError):
     """An environment that the study needs is not there, or is not the one it should be."""
 
