@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -12,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
+from sixgig.runtime.processes import end_with_owner
 from sixgig.runtime.progress import TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
+from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
 
 
 @contextmanager
@@ -26,9 +29,15 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
     terminal says when the work is done.
 
+    A signal, or the end of the run's main process, ends the job too: where it can be saved, what is done is saved
+    first (:mod:`sixgig.runtime.stopping`).
+
     Args:
         log: The rule's log file.
     """
+    obey_signals()
+    end_with_parent(os.getppid(), signal.SIGTERM)
+    end_with_owner()
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -45,6 +54,10 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     try:
         with recorded(path):
             yield
+    except Stopped as stopped:
+        traceback.print_exc()
+        tell(f"[{_name(path)}] stopped by {signal.Signals(stopped.number).name}")
+        raise
     except SixgigError as error:
         traceback.print_exc()
         tell(f"\n{type(error).__name__}: {error}")
@@ -55,5 +68,8 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         sys.exit(1)
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("done in %.1f s", seconds)
-    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
-    tell(f"[{name}] done in {seconds:.1f} s")
+    tell(f"[{_name(path)}] done in {seconds:.1f} s")
+
+
+def _name(log: Path) -> str:
+    return log.stem if log.parent.name == "logs" else f"{log.parent.name} {log.stem}"

@@ -32,9 +32,14 @@ _WITHOUT_RESULT = frozenset(
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
+        "runtime.owner",
         "runtime.places",
+        "runtime.processes",
         "runtime.progress",
         "runtime.provenance",
+        "runtime.running",
+        "runtime.stopping",
+        "runtime.supervision",
         "tracking.live",
     )
 )

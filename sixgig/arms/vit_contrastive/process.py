@@ -15,6 +15,7 @@ from typing import Any
 from sixgig.errors import ArmError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.places import IMPORT_PATH
+from sixgig.runtime.stopping import PARENT, saving
 
 _LOG = logging.getLogger(__name__)
 _CLI = "sixgig.contrastive.__main__"
@@ -62,13 +63,15 @@ class Tensorflow1Process:
         with process:
             assert process.stdout is not None
             try:
-                for line in process.stdout:
-                    event = _event(line)
-                    if event is None:
-                        _LOG.info("%s", line.rstrip())
-                        continue
-                    last = event
-                    self.report(event)
+                with saving(process.terminate):  # it writes a checkpoint and ends
+                    for line in process.stdout:
+                        event = _event(line)
+                        if event is None:
+                            _LOG.info("%s", line.rstrip())
+                            continue
+                        last = event
+                        self.report(event)
+                    process.wait()
             except BaseException:
                 process.kill()
                 raise
@@ -79,6 +82,7 @@ def environment(threads: int) -> dict[str, str]:
     """Return the environment variables of a process in the other environment, without paths to this one's packages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     own = {"PYTHONPATH": str(IMPORT_PATH), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    own[PARENT] = str(os.getpid())
     return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
 
 
