@@ -132,7 +132,7 @@ for name in json.loads(sys.argv[1]):
 found["version"] = list(sys.version_info[:2])
 others = [name for name in sys.modules if name.startswith("sixgig.")]
 crossing = tuple(json.loads(sys.argv[2]))
-others = [name for name in others if name != "sixgig.runtime" and not name.startswith(crossing)]
+others = [name for name in others if name not in ("sixgig.runtime", "sixgig.gpu") and not name.startswith(crossing)]
 found["leaked"] = others + [name for name in ("torch", "timm", "sixgig.contrastive.pytorch") if name in sys.modules]
 print(json.dumps(found))
 """
