@@ -11,19 +11,20 @@ from typing import Any
 
 import psutil
 
+from sixgig.redaction import redacted_values
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
 from sixgig.runtime.versions import study_versions
 from sixgig.version import __version__
 
 
 def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return config, versions, machine and source commit of a study.
+    """Return config, versions, machine and source commit of a study; passwords and tokens in the config are masked.
 
     Args:
         config: The complete config.
     """
     return {
-        "config": dict(config),
+        "config": redacted_values(config),
         "seed": config["seed"],
         "sixgig": __version__,
         "versions": study_versions(),

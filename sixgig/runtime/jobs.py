@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
+from sixgig.redaction import RedactedStream, redacted
 from sixgig.runtime.progress import TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
+from sixgig.runtime.umask import keep_others_out
 
 
 @contextmanager
@@ -24,11 +26,13 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done.
+    terminal says when the work is done. Passwords and tokens are replaced by ``***`` in what Python writes, and no file
+    that the job makes can be written by everybody.
 
     Args:
         log: The rule's log file.
     """
+    keep_others_out()
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -38,6 +42,7 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     os.dup2(stream, 1)
     os.dup2(stream, 2)
     os.close(stream)
+    sys.stdout, sys.stderr = RedactedStream(sys.stdout), RedactedStream(sys.stderr)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
@@ -51,7 +56,7 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         sys.exit(1)
     except Exception as error:
         traceback.print_exc()
-        tell(f"\n{type(error).__name__}: {error}\n  The traceback is in {path}")
+        tell(f"\n{type(error).__name__}: {redacted(str(error))}\n  The traceback is in {path}")
         sys.exit(1)
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("done in %.1f s", seconds)

@@ -29,12 +29,14 @@ _WITHOUT_RESULT = frozenset(
         "errors",
         "gpu.lock",
         "gpu.watch",
+        "redaction",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
         "runtime.places",
         "runtime.progress",
         "runtime.provenance",
+        "runtime.umask",
         "tracking.live",
     )
 )
