@@ -14,7 +14,9 @@ from sixgig.plan.opening import open_plan
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
+from sixgig.runtime.umask import keep_others_out
 
+keep_others_out()
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 

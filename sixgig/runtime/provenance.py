@@ -34,6 +34,7 @@ _WITHOUT_RESULT = frozenset(
         "gpu.series",
         "gpu.settings",
         "gpu.watch",
+        "redaction",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
@@ -45,6 +46,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.running",
         "runtime.stopping",
         "runtime.supervision",
+        "runtime.umask",
         "tracking.live",
     )
 )
