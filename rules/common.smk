@@ -15,6 +15,7 @@ from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
 from sixgig.runtime.umask import keep_others_out
+from sixgig.telling.handler import follow_study
 
 keep_others_out()
 code_digest = cache(this_source().digest)

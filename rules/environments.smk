@@ -19,7 +19,7 @@ rule describe_study:
     resources:
         mem_mb=1500,
     params:
-        config=PLAN.config,
+        config=PLAN.described_config,
         versions=study_versions(),
         digest=code_digest("describe_study"),
     script:

@@ -15,7 +15,7 @@ from pathlib import Path
 from sixgig.errors import SixgigError
 from sixgig.redaction import RedactedStream, redacted
 from sixgig.runtime.processes import end_with_owner
-from sixgig.runtime.progress import TERMINAL_FD, tell
+from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
 from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
 from sixgig.runtime.umask import keep_others_out
@@ -29,8 +29,8 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done. Passwords and tokens are replaced by ``***`` in what Python writes, and no file
-    that the job makes can be written by everybody.
+    terminal says when the work is done, unless the study as a whole is told about there. Passwords and tokens are
+    replaced by ``***`` in what Python writes, and no file that the job makes can be written by everybody.
 
     A signal, or the end of the run's main process, ends the job too: where it can be saved, what is done is saved
     first (:mod:`sixgig.runtime.stopping`).
@@ -73,7 +73,8 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         sys.exit(1)
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("done in %.1f s", seconds)
-    tell(f"[{_name(path)}] done in {seconds:.1f} s")
+    if STUDY_LINE not in os.environ:
+        tell(f"[{_name(path)}] done in {seconds:.1f} s")
 
 
 def _name(log: Path) -> str:
