@@ -28,7 +28,7 @@ from sixgig.forecast.constants import (
     TORCH_MB,
     VOXELS_PER_SECOND,
 )  # fmt: skip
-from sixgig.forecast.machine import Machine
+from sixgig.forecast.rates import Machine
 from sixgig.gpu.work import Amount, NetworkSize, Work, encoding_memory
 from sixgig.weights.sizes import network_size
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sixgig.forecast.base import JobCost, JobKey
-from sixgig.forecast.machine import Machine
+from sixgig.forecast.rates import Machine
 from sixgig.forecast.stages import Stages
 
 if TYPE_CHECKING:
