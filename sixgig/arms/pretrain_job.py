@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ class PretrainJob(Job):
         python: File that holds the path of that environment's interpreter.
         tracking: Where the loss is to be followed live; None for nowhere.
     """
+
+    rule: ClassVar[str] = "pretrain_arm"
 
     study: str
     cohort_options: Mapping[str, Any]

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -37,7 +38,7 @@ def tell(text: str) -> None:
     """Write a line to the terminal, when there is one."""
     stream = terminal()
     if stream is not None:
-        with stream:
+        with suppress(OSError), stream:  # it may have been closed
             stream.write(f"{text}\n")
 
 
@@ -84,7 +85,8 @@ class Progress:
     def __exit__(self, *exc_info: object) -> None:
         self._bar.close()
         if self._terminal is not None:
-            self._terminal.close()
+            with suppress(OSError):
+                self._terminal.close()
 
     def advance(self, count: int = 1) -> None:
         """Report ``count`` further items as finished."""
@@ -96,7 +98,8 @@ class Progress:
             self._record(now - self._started)
         if self._terminal is not None and now >= self._next_line:
             self._next_line = now + _TERMINAL_SECONDS
-            self._terminal.write(self.line(now - self._started) + "\n")
+            with suppress(OSError):  # it may have been closed
+                self._terminal.write(self.line(now - self._started) + "\n")
 
     def _record(self, elapsed: float) -> None:
         record = running.current()
