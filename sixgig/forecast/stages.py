@@ -208,8 +208,8 @@ class Stages:
         return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
 
     def _is_there(self, source: Mapping[str, Any]) -> bool:
-        pin = source.get("wheel")
-        return bool(pin) and any(Path("results/downloads").glob(f"*{pin['package'].replace('-', '_')}*"))
+        package = source.get("wheel", {}).get("package", "")
+        return bool(package) and any(Path("results/downloads").glob(f"*{package.replace('-', '_')}*"))
 
     def _dtype(self, options: Mapping[str, Any]) -> str:
         if not self.cuda:

@@ -86,7 +86,7 @@ def _reading(geometry: Geometry) -> float:
 def _sizes(
     options: Mapping[str, Any], amount: Amount, network: NetworkSize, dtype: str
 ) -> tuple[Geometry, Shape, Settings]:
-    decoder = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
+    decoder: dict[str, Any] = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
     sizes: dict[str, Any] = {name: getattr(network, name) for name in ("width", "depth", "heads", "mlp_width")}
     if options["init"] == "scratch":
         sizes |= {name: int(value) for name, value in options["encoder"].items()}
