@@ -30,6 +30,7 @@ class CohortAmount:
     """What a cohort holds, and what it takes to get and to read it.
 
     Attributes:
+        cohort: Its name.
         amount: Subjects, images, volumes.
         raw_mb: Size of its files in MiB.
         voxels: Numbers that preparation reads, in all.
@@ -41,6 +42,7 @@ class CohortAmount:
         note: What is assumed, as a sentence; empty otherwise.
     """
 
+    cohort: str
     amount: Amount
     raw_mb: float
     voxels: float
@@ -109,6 +111,7 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
     )
     opened = (volumes or images) * (channels if volumes else 1)
     return CohortAmount(
+        cohort=cohort,
         amount=amount,
         raw_mb=source.mb * (source.subjects if source.found == 0 else source.found),
         voxels=opened * source.voxels,
