@@ -159,16 +159,25 @@ def _too_large(
     forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
 ) -> Problem:
     reason = f"{name_of(key)} takes {size(_of(room, cost))} of {size(there)}"
+    change = _change(room, there, key, plan, forecast)
+    if room == _RAM:
+        step = f"close other programs, or add {size(cost.rss_mb - there)} of swap"
+        return Problem(room, reason, f"{step}, or {change}" if change else step)
+    return Problem(room, reason, change or "take a smaller network, or set device: cpu")
+
+
+def _change(
+    room: str, there: float, key: JobKey, plan: Plan, forecast: Callable[[Plan], Mapping[JobKey, JobCost]]
+) -> str:
+    """Return the mildest change of the study with which a job fits, in words; empty when none is found."""
     for words, changed in _smaller(plan, key):
         try:
             smaller = forecast(Plan(changed, look=False)).get(key)
         except SixgigError:  # a combination that the study may not have
             continue
         if smaller is not None and _of(room, smaller) <= there:
-            return Problem(room, reason, f"set {words}: {size(_of(room, smaller))}")
-    if room == _RAM:
-        return Problem(room, reason, f"close other programs, or add {size(cost.rss_mb - there)} of swap")
-    return Problem(room, reason, "take a smaller network, or set device: cpu")
+            return f"set {words} ({size(_of(room, smaller))})"
+    return ""
 
 
 def _smaller(plan: Plan, key: JobKey) -> Iterator[tuple[str, dict[str, Any]]]:
