@@ -44,7 +44,6 @@ def plan_study(
         SixgigError: The study file is wrong, or there is no such card.
     """
     from sixgig.forecast.as_json import as_json
-    from sixgig.forecast.page import write_page
     from sixgig.forecast.planning import make_plan
     from sixgig.forecast.screen import job_lines, screen
 
@@ -52,6 +51,8 @@ def plan_study(
     with contextlib.chdir(folder):
         answer = replace(make_plan(files, entries, device, cores, options), file=" ".join(map(str, studies)))
     if page is not None:
+        from sixgig.forecast.page import write_page
+
         write_page(answer, page)
     width = shutil.get_terminal_size((100, 24)).columns
     if json:
