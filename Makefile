@@ -18,7 +18,7 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host || { \
 	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
 	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
 	@echo "[study] report: results/$(STUDY)/report.html"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sixgig.errors import SixgigError
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.umask import keep_others_out
 from sixgig.version import __version__
 
 #: Exit code of a mistake in the command or in the study file.
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["run"] and given[1:2] and given[1].startswith("-") and given[1] not in ("-h", "--help"):
         parser.error(f"the study file comes first: sixgig run STUDY.yaml {' '.join(given[1:])}")
     chosen = parser.parse_args(given)
+    keep_others_out()
     try:
         return _work(chosen)
     except BrokenPipeError:  # whoever read it has seen enough

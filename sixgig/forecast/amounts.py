@@ -71,10 +71,16 @@ class _Source:
     found: int = 0
 
 
-def cohort_amount(plan: Plan, cohort: str) -> CohortAmount:
-    """Return how much a cohort of a study holds. Nothing is read but lists of files and small tables."""
+def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
+    """Return how much a cohort of a study holds. Nothing is read but lists of files and small tables.
+
+    Args:
+        plan: The study.
+        cohort: Name of the cohort.
+        look: Whether to look at what is already prepared.
+    """
     stanza = plan.cohort_options(cohort)
-    prepared = _prepared(Path(f"results/{plan.study}/cohorts/{cohort}/cohort.json"))
+    prepared = _prepared(Path(f"results/{plan.study}/cohorts/{cohort}/cohort.json")) if look else {}
     source = _source(plan, cohort, stanza)
     subjects = min(source.subjects, stanza.get("limit") or source.subjects)
     volumes = round(subjects * source.volumes)

@@ -17,25 +17,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sixgig.forecast.cards import CardSheet
-from sixgig.forecast.machine import REFERENCE, Machine, processor, usable_cores
+from sixgig.forecast.rates import REFERENCE, Machine, processor, usable_cores
+from sixgig.forecast.sheets import CardSheet
 
 _MIB = 1024 * 1024
 #: Seconds of the scalar test on the reference machine.
 _SCALAR_REFERENCE = 0.0042
-#: CPU seconds of a fresh process that imports numpy and pandas, and of one that imports torch and timm.
-_PLAIN, _TORCH = "import numpy, pandas", "import torch, timm"
+#: What every job imports.
+_PLAIN = "import numpy, pandas"
 #: Share of the measured rate of a card's products that a network reaches.
 _NETWORK_SHARE = 0.5
 
 
-def calibrate(seconds: float = 1.0) -> Machine:
+def calibrate(seconds: float = 0.5) -> Machine:
     """Measure this machine.
 
     Args:
         seconds: For each of the rates, about.
     """
-    start, torch_start = (_cpu_seconds_of(code, 2) for code in (_PLAIN, _TORCH))
+    start = _cpu_seconds_of(_PLAIN, 2)
     found = _in_a_process(seconds)
     card = found["card"]
     return Machine(
@@ -47,7 +47,7 @@ def calibrate(seconds: float = 1.0) -> Machine:
         speedup=max(1.0, min(float(usable_cores()), found["speedup"])),
         scalar=_SCALAR_REFERENCE / best_of(_scalar, seconds, time.thread_time),
         start_s=start,
-        torch_start_s=torch_start,
+        torch_start_s=found["start"],
         disk_mb_s=_disk(),
         gunzip_mb_s=_gunzip(seconds / 2),
         download_mb_s=REFERENCE.download_mb_s,
@@ -91,7 +91,7 @@ def _cpu_seconds_of(code: str, times: int) -> float:
         words = done.stdout.split()
         if done.returncode == 0 and "took" in words:
             found.append(float(words[words.index("took") + 1]))
-    return min(found, default=REFERENCE.torch_start_s)
+    return min(found, default=REFERENCE.start_s)
 
 
 def _disk() -> float:
@@ -130,14 +130,18 @@ def _in_a_process(seconds: float) -> dict[str, Any]:
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not lines:
         reference = {"transformer": REFERENCE.transformer_gflops, "convolution": REFERENCE.convolution_gflops}
-        return {**reference, "speedup": float(usable_cores()), "card": None}
+        return {**reference, "speedup": float(usable_cores()), "start": REFERENCE.torch_start_s, "card": None}
     found: dict[str, Any] = json.loads(lines[-1])
     return found
 
 
 def _measure(seconds: float) -> dict[str, Any]:
+    import pandas  # noqa: F401 (the start of a job that encodes is measured too)
+    import timm  # noqa: F401
     import torch
     from torch import nn
+
+    started = time.process_time()
 
     torch.manual_seed(0)
     cores = usable_cores()
@@ -167,6 +171,7 @@ def _measure(seconds: float) -> dict[str, Any]:
         "convolution": rates["conv1"],
         # Processor time, not wall time: others may hold one of the cores all the time.
         "speedup": cores * rates[f"block{cores}"] / rates["block1"],
+        "start": started,
         "card": card,
     }
 

@@ -29,23 +29,23 @@ class Small(NamedTuple):
 
 #: By rule; those of rules that also read images or fit are in :mod:`sixgig.forecast.stages`.
 SMALL = {
-    "describe_study": Small(0.1, rss_mb=60),
-    "check_environment": Small(0.6, rss_mb=260),
-    "split_cohort": Small(0.1, rss_mb=135),
-    "check_leakage": Small(0.6, rss_mb=190),
-    "predict_majority": Small(0.9, rss_mb=214),
-    "check_training": Small(0.2, rss_mb=140),
+    "describe_study": Small(0.0, rss_mb=60),
+    "check_environment": Small(0.9, rss_mb=260),
+    "split_cohort": Small(0.05, rss_mb=135),
+    "check_leakage": Small(0.2, rss_mb=190),
+    "predict_majority": Small(1.05, rss_mb=214),
+    "check_training": Small(0.1, rss_mb=140),
     "collect_costs": Small(0.1, per_method=0.002, rss_mb=132),
-    "compare_methods": Small(0.9, per_method=0.005, rss_mb=197),
+    "compare_methods": Small(0.7, per_method=0.01, rss_mb=197),
     "compare_subjects": Small(0.9, per_method=0.01, rss_mb=197),
-    "compare_cohorts": Small(1.0, rss_mb=205),
-    "explain_variance": Small(0.2, rss_mb=134),
-    "weigh_budget": Small(0.3, rss_mb=134),
-    "draw_figures": Small(5.0, per_method=0.12, rss_mb=340, disk_mb=2.5),
-    "draw_comparisons": Small(1.6, rss_mb=195, disk_mb=0.5),
-    "write_report": Small(2.4, per_cohort=0.4, rss_mb=208, disk_mb=4),
-    "export_tables": Small(0.5, per_cohort=0.1, rss_mb=148, disk_mb=0.6),
-    "track_study": Small(2.5, per_method=0.02, rss_mb=247, disk_mb=12),
+    "compare_cohorts": Small(0.9, rss_mb=205),
+    "explain_variance": Small(0.05, rss_mb=134),
+    "weigh_budget": Small(0.1, rss_mb=134),
+    "draw_figures": Small(1.3, per_method=0.4, rss_mb=300, disk_mb=2.5),
+    "draw_comparisons": Small(0.9, per_cohort=0.1, rss_mb=190, disk_mb=0.5),
+    "write_report": Small(0.1, per_cohort=0.9, rss_mb=200, disk_mb=4),
+    "export_tables": Small(0.2, per_cohort=0.1, rss_mb=145, disk_mb=0.6),
+    "track_study": Small(3.4, per_cohort=0.4, rss_mb=250, disk_mb=12),
 }
 #: Host memory of Python with torch and timm, in MiB, and of a CUDA context on top of it.
 TORCH_MB, CUDA_MB = 820.0, 1100.0

@@ -28,7 +28,7 @@ from sixgig.forecast.constants import (
     TORCH_MB,
     VOXELS_PER_SECOND,
 )  # fmt: skip
-from sixgig.forecast.machine import Machine
+from sixgig.forecast.rates import Machine
 from sixgig.gpu.work import Amount, NetworkSize, Work, encoding_memory
 from sixgig.weights.sizes import network_size
 
@@ -52,10 +52,12 @@ class Stages:
     Args:
         plan: The study.
         machine: Its rates.
+        prepared: Whether to look at what is already prepared of the cohorts.
     """
 
     plan: Plan
     machine: Machine
+    prepared: bool = True
 
     @property
     def cuda(self) -> bool:
@@ -65,7 +67,7 @@ class Stages:
     @cached_property
     def amounts(self) -> dict[str, CohortAmount]:
         """How much every cohort holds."""
-        return {cohort: cohort_amount(self.plan, cohort) for cohort in self.plan.cohorts}
+        return {cohort: cohort_amount(self.plan, cohort, self.prepared) for cohort in self.plan.cohorts}
 
     def threads(self, rule: str) -> int:
         """Return the threads that a rule's job gets."""
@@ -74,8 +76,8 @@ class Stages:
     def small(self, rule: str) -> JobCost:
         """Return the cost of a job without network or search."""
         small, methods = SMALL[rule], len(self.plan.method_keys)
-        if rule.startswith("draw_figures"):
-            methods = len(self.plan.methods)
+        if rule == "draw_figures":  # of one cohort, and what trainings show
+            methods = len(self.plan.methods) + 3 * len(self.plan.pretrained_arms)
         seconds = small.seconds + small.per_cohort * len(self.plan.cohorts) + small.per_method * methods
         return self._job(rule, seconds, rss_mb=small.rss_mb, disk_mb=small.disk_mb, basis="assumed")
 
@@ -118,8 +120,8 @@ class Stages:
             fetched = 0.0
         wait = self.machine.torch_start_s - self.machine.start_s + fetched / self.machine.download_mb_s
         return self._job(
-            "build_weights", 1.5 + size / 60, wait=wait + size / self.machine.disk_mb_s,
-            rss_mb=TORCH_MB + 2.2 * size, disk_mb=size, download_mb=fetched,
+            "build_weights", 2.3 + size / 60, wait=wait + size / self.machine.disk_mb_s,
+            rss_mb=TORCH_MB + 3.5 * size, disk_mb=size, download_mb=fetched,
         )  # fmt: skip
 
     def pretrain(self, cohort: str, arm: str) -> JobCost:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sixgig.forecast.base import JobCost, JobKey
-from sixgig.forecast.machine import Machine
+from sixgig.forecast.rates import Machine
 from sixgig.forecast.stages import Stages
 
 if TYPE_CHECKING:
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
 
 
-def forecast_study(plan: Plan, machine: Machine, past: Past | None = None) -> dict[JobKey, JobCost]:
+def forecast_study(
+    plan: Plan, machine: Machine, past: Past | None = None, *, prepared: bool = True
+) -> dict[JobKey, JobCost]:
     """Return the cost of every job of a study, done or not.
 
     Args:
         plan: The study; its files need not be there.
         machine: What it runs on; see :mod:`sixgig.forecast.machine` and :mod:`sixgig.forecast.cards`.
         past: What its jobs took before; those of which that is known are not computed.
+        prepared: Whether to look at what is already prepared of the cohorts.
     """
-    costs = dict(_computed(Stages(plan, machine)))
+    costs = dict(_computed(Stages(plan, machine, prepared)))
     return costs if past is None else past.improve(costs)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sixgig.errors import PlaceError
 from sixgig.plan.early import check_early
 from sixgig.plan.inputs import BLIND
 from sixgig.plan.plan import Plan
@@ -39,8 +40,13 @@ def open_plan(
     """
     look = look and BLIND not in os.environ
     study = read_study(files, entries, given)
-    with study.locating():
-        plan = Plan(study.config, with_conda, study, look)
-        if look:
-            check_early(plan, study, jobs_here)
+    try:
+        with study.locating():
+            plan = Plan(study.config, with_conda, study, look)
+            if look:
+                check_early(plan, study, jobs_here)
+    except OSError as error:  # a folder of a cohort that an adapter may not list, a drive that fails
+        place = error.filename or f"study {study.config.get('study', '')}"
+        step = "correct its permissions, connect the drive, or name another place in the study file"
+        raise PlaceError(place, f"cannot be used: {error.strerror or error}", step) from None
     return plan
