@@ -1,4 +1,4 @@
-"""What would run: shown on the terminal, while nothing of the study does."""
+"""What is left to do, shown on the terminal; nothing of the study runs for it."""
 
 import sys
 
