@@ -1,11 +1,10 @@
 """Jobs gathered by stage, arm and classifier."""
 
-from tests.unit.forecast.made import COSTS, TITLES, job, jobs
-
 from sixgig.forecast.base import JobKey
 from sixgig.forecast.fitting import lay_out
 from sixgig.forecast.needed import Reason
 from sixgig.forecast.overview import overview
+from tests.unit.forecast.made import COSTS, TITLES, job, jobs
 
 
 def rows(found):

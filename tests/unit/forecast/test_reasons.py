@@ -1,7 +1,6 @@
 """Snakemake's reasons in words."""
 
 import pytest
-from tests.unit.forecast.made import COSTS, TITLES, job, jobs
 
 from sixgig.forecast.base import JobKey
 from sixgig.forecast.dry_run import changed_values
@@ -9,6 +8,7 @@ from sixgig.forecast.needed import Reason, read_jobs, with_records
 from sixgig.forecast.overview import overview
 from sixgig.forecast.reasons import main_reason, reason_lines, sentence
 from sixgig.runtime.running import recorded
+from tests.unit.forecast.made import COSTS, TITLES, job, jobs
 
 
 @pytest.mark.parametrize(

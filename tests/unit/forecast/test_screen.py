@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.forecast.made import COSTS, NOW, TITLES, answer, job, jobs
 
 from sixgig.forecast.answer import START, Expected, Problem, Room
 from sixgig.forecast.base import JobKey
 from sixgig.forecast.overview import overview
 from sixgig.forecast.screen import LINES, hours, job_lines, screen
 from sixgig.forecast.wording import clock, duration, size
+from tests.unit.forecast.made import COSTS, NOW, TITLES, answer, job, jobs
 
 
 def test_the_screen_tells_times_sizes_path_and_finish():
@@ -22,7 +22,9 @@ def test_the_screen_tells_times_sizes_path_and_finish():
     ]  # fmt: skip
     assert "11 min from start to end with 2 cores, of which jobs that run one at a time 8 min" in shown
     assert "done Fri 27 Nov, 22:40 when started now" in " ".join(shown.split())
-    assert "critical path, 8 min: prepare c (2 min) > encode_images c.b (5 min) > classify c.b.s (50 s) > score" in shown
+    assert (
+        "critical path, 8 min: prepare c (2 min) > encode_images c.b (5 min) > classify c.b.s (50 s) > score" in shown
+    )
     assert "fits: GPU memory 3.9 GB of 6.0 GB, memory 2.2 GB of 4.9 GB, disk 80 MB, to download 20 MB" in shown
     assert "why: has never run: 6 jobs" in shown
 
@@ -41,7 +43,9 @@ def test_what_does_not_fit_comes_with_what_would_fit():
         Problem(START, "config key device is cuda, and there is none", "set device: cpu"),
     ]
     shown = " ".join(screen(answer(problems=problems)).split())
-    assert "does not fit (GPU memory): pretrain c.b takes 8.0 GB of 6.0 GB. Next step: set arms.b.batch_size: 2" in shown
+    assert (
+        "does not fit (GPU memory): pretrain c.b takes 8.0 GB of 6.0 GB. Next step: set arms.b.batch_size: 2" in shown
+    )
     assert "cannot start: config key device is cuda, and there is none. Next step: set device: cpu" in shown
     assert "fits:" not in shown
 
