@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sixgig.version import __version__
 #: Exit code of a mistake in the command or in the study file.
 MISTAKE = 2
 _INTERRUPTED = 130
+_CUT_OFF = 141
 _RUN = "run a study: snakemake with the packaged workflow and its default profile"
 _PLAN = "what a study still has to run and why, and its time, memory, disk and download"
 _NEW = "look at your data and write a study file for it"
@@ -45,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_others_out()
     try:
         return _work(chosen)
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CUT_OFF
     except (SixgigError, OSError) as error:
         print(f"sixgig: {error}", file=sys.stderr)
         return MISTAKE
@@ -100,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     plan = commands.add_parser("plan", help=_PLAN, description=f"Show {_PLAN}.")
-    plan.add_argument("study", type=Path, metavar="STUDY.yaml", help="the study file")
+    plan.add_argument("study", type=Path, nargs="+", metavar="STUDY.yaml", help="the study file")
     plan.add_argument("--device", default="", metavar="CARD", help='plan for a card, such as "RTX 3050 6GB Laptop"')
     plan.add_argument("--cores", type=cores, metavar="N", help="cores to plan with (default: all)")
     plan.add_argument("--jobs", action="store_true", help="show every job")
