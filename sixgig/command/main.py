@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.command.verify import add_verify
 from sixgig.errors import SixgigError
 from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.umask import keep_others_out
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(chosen: argparse.Namespace) -> int:
+    if "work" in chosen:
+        return int(chosen.work(chosen))
     # Imported late, so that --help and `snakefile` answer at once.
     if chosen.command == "run":
         from sixgig.command.run import run_study
@@ -91,5 +94,6 @@ def _parser() -> argparse.ArgumentParser:
         help="options of Snakemake, such as -n (show the jobs) or --cores 4 (default: all)",
     )
 
+    add_verify(commands)
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
     return parser
