@@ -19,7 +19,7 @@ rule describe_study:
     resources:
         mem_mb=1500,
     params:
-        config=PLAN.config,
+        config=PLAN.described_config,
         versions=study_versions(),
         digest=code_digest("describe_study"),
     script:
@@ -56,7 +56,11 @@ if PLAN.environments:
             gpu=1,
             mem_mb=1500,
         params:
-            gpu="" if PLAN.config["device"] == "cpu" else "--gpu",
+            gpu=(
+                ""
+                if PLAN.config["device"] == "cpu"
+                else f"--gpu --memory-limit-mb {PLAN.config['gpu']['memory_limit_mb']}"
+            ),
             module=lambda wildcards: PLAN.environment_module(wildcards.environment).removesuffix(".__main__"),
             required=lambda wildcards: PLAN.stops_without(wildcards.environment),
             state=lambda wildcards: PLAN.environment_state(wildcards.environment),

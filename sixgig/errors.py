@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from sixgig.redaction import redacted
+
+#: The folders of an absolute path in a sentence; what follows the last of them is its name.
+_FOLDERS = re.compile(r"(?:(?<=file://)|(?<![\w.~$/:-]))/(?:[^\s/'\"`,;:()\[\]{}<>|]+/)+(?=[^\s/'\"`,;:()\[\]{}<>|])")
 
 
 class SixgigError(Exception):
@@ -73,6 +79,10 @@ class PassingError(SixgigError):
     """
 
 
+class PlaceError(SixgigError):
+    """A folder or file cannot be read or written as the study needs it: rights, a full disk, a file in its place."""
+
+
 class EnvironmentMissingError(SixgigError):
     """An environment that the study needs is not there, or is not the one it should be."""
 
@@ -80,4 +90,17 @@ class EnvironmentMissingError(SixgigError):
 def failure(error: Exception) -> str:
     """Return an error as the status of an arm: ``failed: reason``, in one line."""
     reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else f"{type(error).__name__}: {error}"
-    return "failed: " + redacted(" ".join(reason.split()))
+    return "failed: " + redacted(without_folders(" ".join(reason.split())))
+
+
+def without_folders(text: str) -> str:
+    """Return a text for a file that others will read: it says nothing about the folders of this machine.
+
+    A path below the working directory is shown from there on, one below the home folder with ``~``, any other absolute
+    path as ``.../`` and its name.
+    """
+    here, home = os.getcwd(), os.path.expanduser("~")
+    for folder, shown in ((here, ""), (home, "~/")):
+        if len(folder) > 1:
+            text = text.replace(f"{folder}/", shown)
+    return _FOLDERS.sub(".../", text)

@@ -16,6 +16,7 @@ from sixgig.arms.base import Encoder, ImageArm
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.stopping import asked, leave_if_asked
 from sixgig.training.reading import read_ahead
 
 if TYPE_CHECKING:
@@ -90,15 +91,19 @@ class PartialFeatures:
         self._array, self.done, self._digest = array, done, digest
 
     def put(self, start: int, stop: int, features: np.ndarray) -> None:
-        """Keep the features of images ``start`` to ``stop``, where ``start`` is ``done``; save about once a minute."""
+        """Keep the features of images ``start`` to ``stop``, where ``start`` is ``done``.
+
+        They are saved about once a minute, and when the job is told to end.
+        """
         if self._array is None:
             shape = (self._n_images, features.shape[1])
             self._array = np.lib.format.open_memmap(self._data, mode="w+", dtype=np.float32, shape=shape)
         self._array[start:stop] = features
         self._digest.update(self._array[start:stop].tobytes())
         self.done = stop
-        if time.monotonic() - self._saved >= _SAVE_SECONDS:
+        if asked() or time.monotonic() - self._saved >= _SAVE_SECONDS:
             self.save()
+            leave_if_asked()
 
     def save(self) -> None:
         """Write what is computed: first the features, then how many there are, and their sha256."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from sixgig.errors import SixgigError
 from sixgig.redaction import RedactedStream, redacted
-from sixgig.runtime.progress import TERMINAL_FD, tell
+from sixgig.runtime.processes import end_with_owner
+from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
+from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
 from sixgig.runtime.umask import keep_others_out
 
 
@@ -26,12 +29,18 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done. Passwords and tokens are replaced by ``***`` in what Python writes, and no file
-    that the job makes can be written by everybody.
+    terminal says when the work is done, unless the study as a whole is told about there. Passwords and tokens are
+    replaced by ``***`` in what Python writes, and no file that the job makes can be written by everybody.
+
+    A signal, or the end of the run's main process, ends the job too: where it can be saved, what is done is saved
+    first (:mod:`sixgig.runtime.stopping`).
 
     Args:
         log: The rule's log file.
     """
+    obey_signals()
+    end_with_parent(os.getppid(), signal.SIGTERM)
+    end_with_owner()
     keep_others_out()
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +59,10 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     try:
         with recorded(path):
             yield
+    except Stopped as stopped:
+        traceback.print_exc()
+        tell(f"[{_name(path)}] stopped by {signal.Signals(stopped.number).name}")
+        raise
     except SixgigError as error:
         traceback.print_exc()
         tell(f"\n{type(error).__name__}: {error}")
@@ -60,5 +73,9 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         sys.exit(1)
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("done in %.1f s", seconds)
-    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
-    tell(f"[{name}] done in {seconds:.1f} s")
+    if STUDY_LINE not in os.environ:
+        tell(f"[{_name(path)}] done in {seconds:.1f} s")
+
+
+def _name(log: Path) -> str:
+    return log.stem if log.parent.name == "logs" else f"{log.parent.name} {log.stem}"
