@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from sixgig.arms.base import PretrainedArm
+from sixgig.arms.registry import get_arm
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
 from sixgig.figures.catalogue import FORMATS, figure_list, kinds_of
 from sixgig.plan.config import methods_of, wanted_arms
@@ -20,16 +22,18 @@ from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json
 from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.costs import collect_costs
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
-from sixgig.verification.findings import ERROR, NOTE, OK, Finding
+from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
 
 _IMAGE_STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
@@ -100,7 +104,15 @@ class Recomputed:
         yield "statistics/omnibus.csv", OMNIBUS, lambda: self._over_cohorts[0], "summary.csv"
         yield "statistics/ranks.csv", RANKS, lambda: self._over_cohorts[1], "summary.csv"
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
+        yield "costs.csv", COSTS, self._costs, "what the jobs say of themselves"
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
+
+    def _costs(self) -> pd.DataFrame:
+        folder, config = self._study.folder, self._study.config
+        trained = [arm for arm in wanted_arms(config) if issubclass(get_arm(arm), PretrainedArm)]
+        trainings = {(c, arm): folder / "pretraining" / c / f"{arm}.json" for c in config["cohorts"] for arm in trained}
+        cohorts = {(c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)}
+        return collect_costs(cohorts, trainings, self._sidecars, self._predictions("json"))
 
     def _budget(self) -> pd.DataFrame:
         found = {key: read_json(path) for key, path in self._sidecars.items()}
@@ -112,8 +124,12 @@ def check_tables(study: Study, threads: int) -> Iterator[Finding]:
     again = Recomputed(study, threads)
     with tempfile.TemporaryDirectory() as folder:
         for name, table, compute, source in again.tables():
-            with redirect_stderr(io.StringIO()):  # bars of progress
-                table.write(compute(), Path(folder) / "again.csv")
+            try:
+                with redirect_stderr(io.StringIO()):  # bars of progress
+                    table.write(compute(), Path(folder) / "again.csv")
+            except DAMAGE as error:
+                yield Finding("tables", ERROR, f"{name} cannot be computed again: {reason_of(error)}", name)
+                continue
             yield same_text("tables", study.folder, name, Path(folder) / "again.csv", source)
 
 

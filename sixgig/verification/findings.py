@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sixgig.errors import SixgigError
+
 OK, NOTE, ERROR = "ok", "note", "error"
+#: What a damaged file may raise in the readers behind a check.
+DAMAGE = (SixgigError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class Finding:
     level: str
     text: str
     place: str = ""
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else repr(error)
+    return " ".join(reason.split())
 
 
 def is_sound(findings: Iterable[Finding]) -> bool:

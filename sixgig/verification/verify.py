@@ -10,13 +10,10 @@ from pathlib import Path
 from sixgig.errors import SixgigError
 from sixgig.results.study import Study
 from sixgig.verification.agreement import check_exports, check_figures, check_report, check_tables
-from sixgig.verification.findings import ERROR, Finding
+from sixgig.verification.findings import DAMAGE, ERROR, Finding, reason_of
 from sixgig.verification.gates import check_gate, check_splits
 from sixgig.verification.hashes import check_hashes
 from sixgig.verification.versions import check_versions
-
-#: What a damaged file may raise in the readers behind a check.
-_DAMAGE = (SixgigError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 def verify_study(folder: Path, quick: bool = False, threads: int | None = None) -> Iterator[Finding]:
@@ -37,9 +34,8 @@ def verify_study(folder: Path, quick: bool = False, threads: int | None = None) 
     for name, check in _checks(study, quick, threads or os.cpu_count() or 1):
         try:
             yield from check()
-        except _DAMAGE as error:
-            reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else f"{error!r}"
-            yield Finding(name, ERROR, f"cannot be checked: {reason}")
+        except DAMAGE as error:
+            yield Finding(name, ERROR, f"cannot be checked: {reason_of(error)}")
 
 
 def _checks(study: Study, quick: bool, threads: int) -> Iterator[tuple[str, Callable[[], Iterator[Finding]]]]:
