@@ -178,9 +178,7 @@ def test_gputil_without_a_card_has_a_reason(monkeypatch, answer, reason):
 
 def test_gputil_that_is_not_installed_has_a_next_step(monkeypatch):
     monkeypatch.setitem(sys.modules, "GPUtil", None)
-    with pytest.raises(
-        NotReadableError, match=r"install sixgig\[gputil\] under Python 3.11, or set gpu.monitor to nvml"
-    ):
+    with pytest.raises(NotReadableError, match=r"install sixgig\[gputil\] under Python 3.11, or set gpu.monitor to nvml"):
         GputilReader(UUID)
 
 

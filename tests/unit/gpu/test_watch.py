@@ -32,9 +32,7 @@ class Played(Reader):
 
 def watching(reader, told=None, settings=WatchSettings(), **options):
     readers = {"nvml": lambda card: reader}
-    return GpuWatch(
-        "card", settings, seconds=0.001, readers=readers, tell=([] if told is None else told).append, **options
-    )
+    return GpuWatch("card", settings, seconds=0.001, readers=readers, tell=([] if told is None else told).append, **options)
 
 
 def wait_until(condition):
