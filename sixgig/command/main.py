@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.command.verify import add_verify
 from sixgig.errors import SixgigError
 from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.umask import keep_others_out
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _work(chosen: argparse.Namespace) -> int:
+    if "work" in chosen:
+        return int(chosen.work(chosen))
     # Imported late, so that --help and `snakefile` answer at once.
     if chosen.command == "run":
         from sixgig.command.run import run_study
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         help="options of Snakemake, such as -n (show the jobs) or --cores 4 (default: all)",
     )
 
+    add_verify(commands)
     plan = commands.add_parser("plan", help=_PLAN, description=f"Show {_PLAN}.")
     plan.add_argument("study", type=Path, nargs="+", metavar="STUDY.yaml", help="the study file")
     plan.add_argument("--device", default="", metavar="CARD", help='plan for a card, such as "RTX 3050 6GB Laptop"')
