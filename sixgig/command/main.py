@@ -1,4 +1,4 @@
-"""The command line: `sixgig run`, `sixgig new`, `sixgig snakefile`."""
+"""The command line: `sixgig run`, `sixgig new`, `sixgig doctor`, `sixgig snakefile`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ MISTAKE = 2
 _INTERRUPTED = 130
 _RUN = "run a study: snakemake with the packaged workflow and its default profile"
 _NEW = "look at your data and write a study file for it"
+_DOCTOR = "say whether a study can start on this machine, and what to do when it cannot (exit code 1)"
 _NEW_MORE = """
 SOURCE is one of
   a folder with one folder of PNG, JPEG or TIFF files for each class
@@ -60,6 +61,10 @@ def _work(chosen: argparse.Namespace) -> int:
 
         print(new_study(chosen.source, chosen.output, chosen.labels))
         return 0
+    if chosen.command == "doctor":
+        from sixgig.command.doctor.command import examine_study
+
+        return examine_study(chosen.study, chosen.json)
     print(WORKFLOW / "Snakefile")
     return 0
 
@@ -88,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="...",
         help="options of Snakemake, such as -n (show the jobs) or --cores 4 (default: all)",
     )
+
+    doctor = commands.add_parser("doctor", help=_DOCTOR, description=_DOCTOR)
+    doctor.add_argument(
+        "study", type=Path, nargs="?", metavar="STUDY.yaml", help="the study file; without it, this machine"
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
 
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
     return parser
