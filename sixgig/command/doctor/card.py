@@ -146,18 +146,20 @@ def check_capability(seen: Seen, architectures: Sequence[str]) -> Finding | None
     if seen.capability is None or not architectures:
         return None
     major, minor = seen.capability
-    codes = [
-        (int(name[3:-1]), int(name[-1])) for name in architectures if name.startswith("sm_") and name[3:].isdigit()
-    ]
-    later = [name for name in architectures if name.startswith("compute_") and name[8:].isdigit()]
+    codes, later = (_versions(architectures, kind) for kind in ("sm_", "compute_"))
     # Code runs on cards of its own major version with the same or a later minor one; PTX on all later ones.
     fits = any(code[0] == major and code[1] <= minor for code in codes)
-    fits = fits or any((int(name[8:-1]), int(name[-1])) <= (major, minor) for name in later)
+    fits = fits or any(code <= (major, minor) for code in later)
     shown = f"compute capability {major}.{minor}"
     if fits:
         return Finding("card", OK, f"{seen.name}, {shown}, {seen.total_mb:.0f} MiB")
     said = f"{seen.name} has {shown}, and this build of torch is for {', '.join(architectures)}"
     return Finding("card", ERROR, said, "install a build of torch for this card, or set device: cpu")
+
+
+def _versions(architectures: Sequence[str], kind: str) -> list[tuple[int, int]]:
+    numbers = [name.removeprefix(kind).rstrip("af") for name in architectures if name.startswith(kind)]
+    return [(int(number[:-1]), int(number[-1])) for number in numbers if number[:-1].isdigit()]
 
 
 def check_memory(

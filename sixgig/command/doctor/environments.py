@@ -17,7 +17,8 @@ from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import ENVIRONMENTS
 from sixgig.runtime.places import IMPORT_PATH, PACKAGE
 
-_AGAIN = "run it again when the machine is less busy; a job checks it in any case before the arm runs"
+_LATE = "its self-test did not end in time"
+_AGAIN = "run it again when the machine is less busy"
 
 
 def ask_torch(precision: str, with_card: bool) -> Asked:
@@ -35,9 +36,7 @@ def check_torch(answer: Answer, facts: Mapping[str, Any] | None, device: str) ->
         device: What the study asks for: ``auto``, ``cuda`` or ``cpu``.
     """
     if answer.code is None:
-        yield Finding(
-            "torch", WARNING, "its self-test did not end in time", "run it again when the machine is less busy"
-        )
+        yield Finding("torch", WARNING, _LATE, _AGAIN)
         return
     if facts is None:
         step = "run `make setup`, which builds .venv from the lock; a processor without AVX2 cannot run this build"
@@ -56,7 +55,15 @@ def check_torch(answer: Answer, facts: Mapping[str, Any] | None, device: str) ->
 
 @dataclass(frozen=True)
 class Tested:
-    """An environment whose self-test runs: its title, its process, its facts' file, and whether a study stops without it."""
+    """The self-test of an environment.
+
+    Attributes:
+        title: Name of the environment, for people.
+        asked: The process; None when there is none.
+        facts: The file that it writes.
+        required: Whether the study stops without the environment.
+        reason: Why it was not started.
+    """
 
     title: str
     asked: Asked | None
@@ -108,7 +115,7 @@ def check_environment(tested: Tested, until: float) -> Finding:
         return Finding(tested.title, OK, "conda builds its environment when the study starts; it was not tested")
     answer = tested.asked.answer(until)
     if answer.code is None:
-        return Finding(tested.title, WARNING, "its self-test did not end in time", _AGAIN)
+        return Finding(tested.title, WARNING, _LATE, f"{_AGAIN}; a job checks it in any case before the arm runs")
     if answer.reason:
         return Finding(tested.title, level, f"its self-test failed: {answer.reason}{otherwise}", step)
     try:

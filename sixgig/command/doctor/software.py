@@ -91,8 +91,8 @@ def check_own_packages() -> Iterator[Finding]:
 def check_conda(which: Callable[[str], str | None] = shutil.which) -> Finding:
     """Say whether there is a conda; the study does not need one."""
     if which("conda"):
-        return Finding("conda", OK, "found; `--sdm conda` uses it, and by default sixgig's own environments are used")
-    return Finding("conda", OK, "not found, and not needed: sixgig's own environments are used")
+        return Finding("conda", OK, "found; `--sdm conda` uses it")
+    return Finding("conda", OK, "not found, and not needed")
 
 
 def check_clock(newest: float | None = None, now: float | None = None) -> Finding:

@@ -15,6 +15,7 @@ from sixgig.plan.files import check_files
 from sixgig.plan.places import place_problems
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import Study, read_study
+from sixgig.runtime.rights import may_read
 from sixgig.runtime.running import Running, killed_jobs, running_jobs
 
 
@@ -57,19 +58,32 @@ def as_finding(name: str, error: Exception) -> Finding:
 
 def check_named_files(opened: Opened) -> Iterator[Finding]:
     """Check that the files are there that the study names."""
-    problems = []
+    problems: list[Finding] = []
     try:
         with opened.study.locating():
             check_files(opened.plan.config, opened.study)
     except (SixgigError, OSError) as error:
-        problems.append(as_finding("files", error))
+        problems = list(_each("files", as_finding("files", error)))
     yield from one_of("files", problems, "all that the study file names are there")
+
+
+def _each(name: str, finding: Finding) -> Iterator[Finding]:
+    """Yield one line for each of several problems that an error lists below each other."""
+    listed = finding.text.split("\n    ")[1:]
+    for one in listed:
+        text, _, step = one.partition("; ")
+        yield Finding(name, ERROR, text, step)
+    if not listed:
+        yield finding
 
 
 def check_cohorts(opened: Opened) -> Iterator[Finding]:
     """Check every cohort: its subjects are found where its files are there already."""
     plan = opened.plan
     for name in plan.cohorts:
+        folder = plan.inputs[name].own_folder
+        if folder is not None and not (folder.exists() and may_read(folder)):
+            continue  # the line about files says it
         try:
             with opened.study.locating(), suppress(ModuleNotFoundError):
                 check_cohort(plan, opened.study, name)
@@ -78,8 +92,8 @@ def check_cohorts(opened: Opened) -> Iterator[Finding]:
             continue
         source = plan.cohort_options(name)["source"]
         kind = next(iter(source))
-        if plan.inputs[name].own_folder is not None:
-            text = f"read from {plan.inputs[name].own_folder}"
+        if folder is not None:
+            text = f"read from {folder}"
         elif Path(f"results/{plan.study}/cohorts/{name}/manifest.csv").is_file():
             text = "prepared"
         else:
@@ -112,9 +126,8 @@ def check_runs(running: list[Running], killed: list[Running], host: str | None =
         where = "" if first.host == host else f" on {first.host}"
         jobs = ", ".join(job.key for job in running[:3]) + (f" and {len(running) - 3} more" if running[3:] else "")
         said = f"it runs just now{where}: {jobs} (process {first.pid})"
-        return Finding(
-            "run", WARNING, said, "let it go on, or stop it with Ctrl-C in its terminal, before you start another"
-        )
+        step = "let it go on, or stop it with Ctrl-C in its terminal, before you start another"
+        return Finding("run", WARNING, said, step)
     if killed:
         jobs = ", ".join(job.key for job in killed[:3]) + (f" and {len(killed) - 3} more" if killed[3:] else "")
         return Finding("run", OK, f"not running; {jobs} ended early, and will go on from the last checkpoint")
