@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.command.doctor import card, environments, network, software, study
-from sixgig.command.doctor.finding import ERROR, Finding
+from sixgig.command.doctor.finding import ERROR, OK, WARNING, Finding
 from sixgig.command.doctor.machine import examine_machine
 from sixgig.command.doctor.needs import rules_need, study_needs
 
@@ -75,16 +75,12 @@ def _card(
     if isinstance(seen, str):
         yield card.check_no_card(seen, device)
         return
-    yield (
-        card.check_driver(seen.driver, facts["cuda"] if facts else None)
-        if facts
-        else Finding("driver", "ok", seen.driver)
-    )
+    yield card.check_driver(seen.driver, facts["cuda"]) if facts else Finding("driver", OK, seen.driver)
     capability = card.check_capability(seen, facts["architectures"] if facts else ())
-    yield capability or Finding("card", "ok", f"{seen.name}, {seen.total_mb:.0f} MiB")
+    yield capability or Finding("card", OK, f"{seen.name}, {seen.total_mb:.0f} MiB")
     if facts and not facts["available"] and not seen.users and device != "cpu":
         step = "see nvidia-smi, CUDA_VISIBLE_DEVICES, and the line of the driver"
-        yield Finding("card", ERROR if device == "cuda" else "warning", "torch cannot use it", step)
+        yield Finding("card", ERROR if device == "cuda" else WARNING, "torch cannot use it", step)
     yield from card.check_memory(seen, limit_mb, needed_mb, process_name)
     heat = card.check_heat(seen)
     if heat:

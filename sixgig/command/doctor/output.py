@@ -45,7 +45,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     said = [f"{number[OK]} ok"]
     for level in (WARNING, ERROR):
         said.append(f"{number[level]} {level}{'' if number[level] == 1 else 's'}")
-    return f"{', '.join(said)}: the study {'can' if can_start(findings) else 'cannot'} start"
+    return f"{', '.join(said)}: a study {'can' if can_start(findings) else 'cannot'} start here"
 
 
 def as_json(findings: Sequence[Finding], subject: str) -> str:
