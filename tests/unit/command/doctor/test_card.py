@@ -40,7 +40,8 @@ def test_what_the_driver_says():
 
 def test_what_a_card_does_not_tell_is_left_out():
     silent = dict.fromkeys(
-        ["nvmlDeviceGetCudaComputeCapability", "nvmlDeviceGetTemperature", "nvmlDeviceGetComputeRunningProcesses"], fails
+        ["nvmlDeviceGetCudaComputeCapability", "nvmlDeviceGetTemperature", "nvmlDeviceGetComputeRunningProcesses"],
+        fails,
     )
     seen = card.look(nvml(**silent))
     assert (seen.capability, seen.temperature, seen.users) == (None, None, ((7, None),))
