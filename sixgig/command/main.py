@@ -21,6 +21,7 @@ _CUT_OFF = 141
 _RUN = "run a study: snakemake with the packaged workflow and its default profile"
 _PLAN = "what a study still has to run and why, and its time, memory, disk and download"
 _NEW = "look at your data and write a study file for it"
+_DOCTOR = "say whether a study can start on this machine, and what to do when it cannot (exit code 1)"
 _NEW_MORE = """
 SOURCE is one of
   a folder with one folder of PNG, JPEG or TIFF files for each class
@@ -78,6 +79,10 @@ def _work(chosen: argparse.Namespace) -> int:
 
         print(new_study(chosen.source, chosen.output, chosen.labels))
         return 0
+    if chosen.command == "doctor":
+        from sixgig.command.doctor.command import examine_study
+
+        return examine_study(chosen.study, chosen.json)
     print(WORKFLOW / "Snakefile")
     return 0
 
@@ -117,6 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
     plan.add_argument("-C", "--config", nargs="+", default=[], metavar="KEY=VALUE", help="keys that replace the file's")
     plan.add_argument("-d", "--directory", type=Path, default=Path(), help="the folder that the study runs in")
+    doctor = commands.add_parser("doctor", help=_DOCTOR, description=_DOCTOR)
+    doctor.add_argument(
+        "study", type=Path, nargs="?", metavar="STUDY.yaml", help="the study file; without it, this machine"
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
 
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
     return parser
