@@ -1,4 +1,4 @@
-"""The command line: `sixgig run`, `sixgig new`, `sixgig snakefile`."""
+"""The command line: `sixgig run`, `sixgig new`, `sixgig monitor`, `sixgig snakefile`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ MISTAKE = 2
 _INTERRUPTED = 130
 _RUN = "run a study: snakemake with the packaged workflow and its default profile"
 _NEW = "look at your data and write a study file for it"
+_MONITOR = "show what runs now: jobs with the time left, GPU, memory, disk"
 _NEW_MORE = """
 SOURCE is one of
   a folder with one folder of PNG, JPEG or TIFF files for each class
@@ -60,6 +61,10 @@ def _work(chosen: argparse.Namespace) -> int:
 
         print(new_study(chosen.source, chosen.output, chosen.labels))
         return 0
+    if chosen.command == "monitor":
+        from sixgig.command.monitor import monitor
+
+        return monitor(chosen.study, chosen.once, chosen.json)
     print(WORKFLOW / "Snakefile")
     return 0
 
@@ -88,6 +93,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="...",
         help="options of Snakemake, such as -n (show the jobs) or --cores 4 (default: all)",
     )
+
+    watch = commands.add_parser("monitor", help=_MONITOR, description=f"{_MONITOR}; end it with Ctrl-C.")
+    watch.add_argument(
+        "study",
+        type=Path,
+        nargs="?",
+        metavar="STUDY",
+        help="a study file, or a folder of results (default: what runs below ./results)",
+    )
+    watch.add_argument("--once", action="store_true", help="show it once, and end")
+    watch.add_argument("--json", action="store_true", help="print it once as JSON")
 
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
     return parser

@@ -32,7 +32,7 @@ def started(tmp_path, monkeypatch):
 
 
 def test_importing_sixgig_costs_nothing():
-    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib"}
+    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib", "rich", "psutil"}
     for module in ("sixgig", "sixgig.command.main"):
         code = f"import sys, {module}; print(' '.join({heavy} & set(sys.modules)))"
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=WORKFLOW)
@@ -45,7 +45,7 @@ def test_version_help_and_snakefile(capsys):
             main([argument])
     shown = capsys.readouterr().out
     assert f"sixgig {sixgig.__version__}" in shown
-    assert all(f"\n    {command}" in shown for command in ("run", "new", "snakefile"))
+    assert all(f"\n    {command}" in shown for command in ("run", "new", "monitor", "snakefile"))
     assert main(["snakefile"]) == 0
     assert capsys.readouterr().out == f"{WORKFLOW / 'Snakefile'}\n"
 
