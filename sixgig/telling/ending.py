@@ -84,7 +84,8 @@ def end_lines(ending: Ending, now: float, fraction: float | None = None) -> list
     elif ending.outcome == "failed":
         count = len(ending.failed_jobs)
         jobs = "1 job" if count == 1 else f"{count} jobs"
-        rest = f", {ending.n_lost} that need them did not run" if ending.n_lost else ""
+        them = "it" if count == 1 else "them"
+        rest = f", {ending.n_lost} that need {them} did not run" if ending.n_lost else ""
         lines = [f"[{clock(now)}] {jobs} failed{rest}; the end after {took}. What is finished is kept"]
         lines += [f"[sixgig] failed: {name}; see {log}" for name, log in ending.failed_jobs.items()]
     else:

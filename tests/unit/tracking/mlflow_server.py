@@ -26,8 +26,8 @@ class Server:
     def start(self, seconds: float = 180) -> None:
         """Start it and wait until it answers."""
         command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}",
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port),
+            "--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}",
             "--artifacts-destination", str(self._folder / "artifacts"),
         ]  # fmt: skip
         variables = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
