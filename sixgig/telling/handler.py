@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
 
 _LOOK_SECONDS = 5.0
-#: A forecast that takes longer is not waited for.
-_FORECAST_SECONDS = 60.0
+#: A forecast that takes longer comes while jobs run already.
+_FORECAST_SECONDS = 10.0
 #: What Snakemake says when a signal ends the run: jobs that end then have not failed.
 _STOPPING = ("Terminating processes on user request", "Cancelling snakemake on user request")
 
@@ -81,6 +81,7 @@ class Teller(logging.Handler):
         self._jobs: Jobs | None = None
         self._known, self._last = False, 0.0
         self._began, self._predicted = 0.0, 0.0
+        self._forecasted: dict[JobKey, float] = {}
         self._state, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         self._logs: dict[JobKey, str] = {}
@@ -111,39 +112,47 @@ class Teller(logging.Handler):
 
     def _begin(self) -> None:
         self._jobs = Jobs.of(self._workflow)
-        seconds = self._forecast()
-        self._known = bool(seconds)
-        self._work = self._jobs.work(seconds)
+        self._work = self._jobs.work()
         self._began = time.time()
-        self._predicted = self._work.seconds_predicted if self._known else 0.0
-        estimate = self._work.estimate(self._began)
-        self._last = estimate.fraction
-        cores = self._jobs.capacity.get("_cores")
-        self._write(opening_line(self._began, estimate, self._work.to_run, int(cores) if cores else None, self._known))
+        forecast = threading.Thread(target=self._forecast, name="sixgig forecast", daemon=True)
+        forecast.start()
+        forecast.join(_FORECAST_SECONDS)
+        self._began = time.time()
+        if not self._adopt_forecast():
+            self._open()
         if self._stream is not None:
             os.environ[STUDY_LINE] = "yes"  # jobs need not say themselves how far they are
         self._thread = threading.Thread(target=self._watch, name="sixgig progress", daemon=True)
         self._thread.start()
 
-    def _forecast(self) -> dict[JobKey, float]:
-        """The predicted seconds of jobs; nothing when there is no forecast, which is told."""
-        found: dict[JobKey, float] = {}
-        trouble: list[str] = ["it takes too long"]
+    def _forecast(self) -> None:
+        """Predict the seconds of all jobs; when that cannot be done, say so."""
+        try:
+            self._forecasted = self._predict(self._plan)
+        except Exception as error:
+            self._write(f"[sixgig] no forecast of the times ({type(error).__name__}: {error}): progress counts jobs")
 
-        def forecast() -> None:
-            try:
-                found.update(self._predict(self._plan))
-                trouble.clear()
-            except Exception as error:
-                trouble[:] = [f"{type(error).__name__}: {error}"]
+    def _adopt_forecast(self) -> bool:
+        """Go by the forecast once it is there; return whether it has come just now."""
+        assert self._work is not None
+        assert self._jobs is not None
+        if self._known or not self._forecasted:
+            return False
+        with self._state:
+            self._work.predict(self._jobs.predicted(self._forecasted))
+            self._known, self._predicted = True, self._work.seconds_predicted
+        self._open()
+        return True
 
-        thread = threading.Thread(target=forecast, daemon=True)
-        thread.start()
-        thread.join(_FORECAST_SECONDS)
-        if trouble:
-            self._write(f"[sixgig] no forecast of the times ({trouble[0]}): progress counts jobs")
-            return {}
-        return found
+    def _open(self) -> None:
+        assert self._work is not None
+        assert self._jobs is not None
+        now, cores = time.time(), self._jobs.capacity.get("_cores")
+        with self._state:
+            estimate = self._work.estimate(now)
+        self._last = estimate.fraction
+        left = self._work.to_run - (estimate.done - len(self._jobs.ended))
+        self._write(opening_line(now, estimate, left, int(cores) if cores else None, self._known))
 
     def _note(self, event: str, record: logging.LogRecord) -> None:
         assert self._work is not None
@@ -179,6 +188,7 @@ class Teller(logging.Handler):
 
     def _look(self, pace: Pace) -> None:
         assert self._work is not None
+        self._adopt_forecast()
         running = running_jobs(self._folder)
         parts = {JobKey(job.rule, job.name): Part(job.done, job.total, job.rate) for job in running if job.total}
         now = time.time()

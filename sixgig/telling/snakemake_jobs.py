@@ -54,25 +54,23 @@ class Jobs:
         ended = frozenset(key for job, key in found.items() if job not in has_to_run)
         return cls({dag.jobid(job): key for job, key in found.items()}, ended, takes, needs, capacity)
 
-    def work(self, seconds: Mapping[JobKey, float]) -> StudyWork:
-        """Return the work that they are.
+    def work(self) -> StudyWork:
+        """Return the work that they are, as long as nothing is known of their times."""
+        tasks = [Task(key, 1.0, self.takes.get(key, {}), self.needs[key], key in self.ended) for key in self.needs]
+        return StudyWork(tasks, self.capacity)
+
+    def predicted(self, seconds: Mapping[JobKey, float]) -> dict[JobKey, float]:
+        """Return the predicted wall time of every job.
 
         Args:
-            seconds: Predicted wall time. A job that is missing gets the mean of its rule, or the median of all.
+            seconds: What is predicted. A job that is missing gets the mean of its rule, or the median of all.
         """
         rules: dict[str, list[float]] = {}
         for key, value in seconds.items():
             rules.setdefault(key.rule, []).append(value)
         usual = statistics.median(seconds.values()) if seconds else 1.0
-
-        def predicted(key: JobKey) -> float:
-            known = rules.get(key.rule)
-            return max(0.0, seconds[key] if key in seconds else statistics.fmean(known) if known else usual)
-
-        tasks = [
-            Task(key, predicted(key), self.takes.get(key, {}), self.needs[key], key in self.ended) for key in self.needs
-        ]
-        return StudyWork(tasks, self.capacity)
+        means = {rule: statistics.fmean(values) for rule, values in rules.items()}
+        return {key: max(0.0, seconds.get(key, means.get(key.rule, usual))) for key in self.needs}
 
 
 def job_key(logs: Any) -> JobKey | None:

@@ -8,7 +8,7 @@ ended jobs of its rule where there are some, of all ended jobs otherwise.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sixgig.forecast.base import JobKey
 from sixgig.telling.schedule import Step, seconds_until_done
@@ -102,6 +102,11 @@ class StudyWork:
         if key in self._tasks:
             self._started.pop(key, None)
             self._failed.add(key)
+
+    def predict(self, seconds: Mapping[JobKey, float]) -> None:
+        """Take other predictions of the wall time, in seconds, of every job."""
+        self._tasks = {key: replace(task, predicted=seconds[key]) for key, task in self._tasks.items()}
+        self._fraction = 0.0
 
     def started(self, key: JobKey, now: float) -> float:
         """When a running job began; ``now`` for one that does not run."""

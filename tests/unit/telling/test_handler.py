@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,14 @@ class Dag:
 
     def jobid(self, job):
         return job.number
+
+
+def until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it has not come")
 
 
 @pytest.fixture
@@ -153,12 +162,16 @@ def test_a_broken_forecast_breaks_nothing_and_is_told_once(run):
     assert stream.getvalue().splitlines()[-1].endswith("] the study is finished, after 0 s")
 
 
-def test_a_forecast_that_never_ends_is_not_waited_for(run, monkeypatch):
+def test_a_forecast_that_takes_long_comes_while_jobs_run(run, monkeypatch):
     monkeypatch.setattr(module, "_FORECAST_SECONDS", 0.05)
-    never = threading.Event()
-    stream, _, _ = run(predict=lambda plan: never.wait() and {})
-    assert "no forecast of the times (it takes too long)" in stream.getvalue()
-    never.set()
+    come = threading.Event()
+    stream, event, _ = run(predict=lambda plan: come.wait() and {A: 60.0, B: 60.0, C: 30.0})
+    assert stream.getvalue().endswith("] 3 jobs to run on 2 cores\n")
+    event("job_started", jobs=[1])
+    event("job_finished", job_id=1)
+    come.set()
+    until(lambda: "work" in stream.getvalue())
+    assert "] 2 jobs to run on 2 cores, about " in stream.getvalue().splitlines()[-1]
 
 
 def test_a_fault_of_the_telling_is_told_once_and_raises_nothing(run, monkeypatch):
@@ -174,11 +187,8 @@ def test_a_fault_of_the_telling_is_told_once_and_raises_nothing(run, monkeypatch
 def test_the_status_file_says_where_the_study_is(run):
     _, event, _ = run(ended=(1,))
     event("job_started", jobs=[2])
-    for _ in range(1000):
-        found = status_file.read(Path("results/night"))
-        if found:
-            break
-        threading.Event().wait(0.01)
+    until(lambda: status_file.read(Path("results/night")))
+    found = status_file.read(Path("results/night"))
     assert 0.4 <= found["fraction"] < 0.5
     assert (found["done"], found["total"]) == (1, 3)
     assert found["finish"] - found["updated"] == pytest.approx(90, abs=2)
