@@ -19,13 +19,17 @@ from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
-from sixgig.errors import SixgigError, failure
+from sixgig.errors import SixgigError
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.gpu.lock import card_alone
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
+from sixgig.runtime.attempts import fallbacks as memory_fallbacks
+from sixgig.runtime.attempts import fewer
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import as_outcome
+from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.versions import encoding_versions
@@ -72,6 +76,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
 
     Raises:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
+        PassingError: What stopped the arm may pass by itself; what it has encoded is kept.
     """
     import torch
 
@@ -99,7 +104,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
     facts.setdefault("cost", _cost(meter, len(rows) or len(images), facts))
-    with atomic_path(image_features) as partial, partial.open("wb") as stream:
+    with atomic_path(image_features, rows.nbytes) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
     write_features(features, pooled, subject_ids, image_ids)
     _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
@@ -184,7 +189,9 @@ def _down_the_ladder(
         return rows
 
     with card_alone(device.card, job.label) as watch:
-        ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
+        batch_size = fewer(int(job.options["batch_size"]))
+        facts["fallbacks"] += memory_fallbacks()
+        ladder = rungs(batch_size, device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
     facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}
@@ -235,8 +242,9 @@ def transform_cohort(
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
+    facts["status"] = as_outcome(error)
     _LOG.exception("arm %s failed", arm_name)
-    facts["status"] = failure(error)
+    say_failed(facts["status"])
     return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None
 
 
@@ -266,6 +274,8 @@ def _write_sidecar(
     facts: Mapping[str, Any],
 ) -> None:
     fallbacks = list(facts["fallbacks"])
+    if not facts.get("status"):
+        say_fallbacks(fallbacks)
     status = facts.get("status") or (f"fallback: {'; '.join(fallbacks)}" if fallbacks else "ok")
     sidecar = {
         "backbone": "",

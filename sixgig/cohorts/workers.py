@@ -16,7 +16,8 @@ from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.stored import read_shape
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.cohorts.unpacking import unpacked_size
-from sixgig.errors import CohortError
+from sixgig.runtime.attempts import fewer
+from sixgig.runtime.faults import MemoryShortError
 
 #: A process with its packages, before it has read anything.
 _PROCESS_BYTES = 220 * 2**20
@@ -40,9 +41,9 @@ def results(
     """Yield the subjects in order, prepared in up to ``workers`` processes; the results do not depend on how many.
 
     Raises:
-        CohortError: A process was killed, as happens when memory runs out.
+        MemoryShortError: A process was killed, as happens when memory runs out.
     """
-    workers = min(affordable(adapter, records, recipe, workers), len(records))
+    workers = min(affordable(adapter, records, recipe, fewer(workers)), len(records))
     if workers <= 1:
         yield from (prepare(adapter, record, recipe) for record in records)
         return
@@ -58,7 +59,7 @@ def results(
         try:
             yield from parallel(joblib.delayed(prepare)(adapter, record, recipe) for record in records)
         except BrokenProcessPool as error:
-            raise CohortError(
+            raise MemoryShortError(
                 records[0].root,
                 "a process that prepared a subject was killed, probably because memory ran out",
                 "run again with fewer cores: the subjects prepared so far are kept",

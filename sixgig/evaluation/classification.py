@@ -11,6 +11,7 @@ import pandas as pd
 
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.jobs import say_left_out
 from sixgig.runtime.monitor import CostMeter
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
@@ -50,6 +51,7 @@ def classify_features(
     images = None if manifest is None else MANIFEST.read(manifest)
     with CostMeter(f"classify:{classifier}") as meter:
         if len(rows) == 0:
+            say_left_out("the arm failed, see its own line")
             found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)

@@ -13,6 +13,7 @@ from sixgig.evaluation.levels import at_level, check_subject_level
 from sixgig.evaluation.metrics import fold_metrics
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
+from sixgig.runtime.attempts import fewer
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.format import Table
@@ -84,7 +85,7 @@ def score_study(
     )
     found: list[Scores] = []
     with Progress("score", len(methods), "methods") as progress:
-        for scores in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
+        for scores in Parallel(n_jobs=fewer(threads), prefer="threads", return_as="generator")(tasks):
             found.append(scores)
             progress.advance()
     return Scores(

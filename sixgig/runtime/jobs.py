@@ -7,28 +7,61 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
+from sixgig.runtime.attempts import Attempt
+from sixgig.runtime.faults import passing
 from sixgig.runtime.progress import TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
 
+_ended = ""
+
+
+def say_failed(status: str) -> None:
+    """Let the job's last line on the terminal say that its arm or its cohort failed, in place of ``done``.
+
+    Args:
+        status: ``failed: reason``, as it stands in the sidecar.
+    """
+    global _ended
+    _ended = f"FAILED: {status.removeprefix('failed: ')}"
+
+
+def say_left_out(reason: str) -> None:
+    """Let the job's last line on the terminal say that there was nothing to do, and why."""
+    global _ended
+    _ended = f"left out: {reason}"
+
+
+def say_fallbacks(fallbacks: Sequence[str]) -> None:
+    """Let the job's last line on the terminal name the fallbacks that it took; none leave the line as it is."""
+    global _ended
+    if fallbacks:
+        _ended = f"done with a fallback: {'; '.join(fallbacks)}"
+
 
 @contextmanager
-def job(log: str | os.PathLike[str]) -> Iterator[None]:
+def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
     """Run a script's work with its output in ``log``.
 
     File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done.
+    terminal says when the work is done, or that its outcome is a failure (:func:`say_failed`).
+
+    What may pass by itself is told as such; see :mod:`sixgig.runtime.attempts` for what the next attempt knows of it.
 
     Args:
         log: The rule's log file.
+        attempt: The how manieth try this is in one run of Snakemake. After an error that does not pass, a further try
+            would find the same: it ends at once.
     """
+    global _ended
+    _ended = ""
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -42,18 +75,28 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
     started = time.perf_counter()
+    this = Attempt(path)
+    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
+    if attempt > 1 and this.final:
+        print(this.begin())
+        tell(f"[{name}] not tried again: what ended it does not pass")
+        this.ended(this.final)
+        sys.exit(1)
+    earlier = this.begin()
+    if earlier:
+        print(f"--- the log of the attempt before ---\n{earlier}\n--- attempt {attempt} ---", flush=True)
     try:
         with recorded(path):
             yield
-    except SixgigError as error:
-        traceback.print_exc()
-        tell(f"\n{type(error).__name__}: {error}")
-        sys.exit(1)
     except Exception as error:
         traceback.print_exc()
-        tell(f"\n{type(error).__name__}: {error}\n  The traceback is in {path}")
+        fault = passing(error)
+        this.failed(error if fault is None else fault, passes=fault is not None)
+        shown = fault or error
+        more = "" if isinstance(shown, SixgigError) else f"\n  The traceback is in {path}"
+        tell(f"\n[{name}] {type(shown).__name__}: {shown}{more}")
         sys.exit(1)
+    this.succeeded()
     seconds = time.perf_counter() - started
-    logging.getLogger("sixgig").info("done in %.1f s", seconds)
-    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
-    tell(f"[{name}] done in {seconds:.1f} s")
+    logging.getLogger("sixgig").info("%s in %.1f s", _ended or "done", seconds)
+    tell(f"[{name}] {_ended} (after {seconds:.1f} s)" if _ended else f"[{name}] done in {seconds:.1f} s")

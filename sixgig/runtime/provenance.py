@@ -29,6 +29,8 @@ _WITHOUT_RESULT = frozenset(
         "errors",
         "gpu.lock",
         "gpu.watch",
+        "runtime.attempts",
+        "runtime.faults",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
 #: Packages and modules that run in both environments.
-RUNTIME = ("sixgig.runtime.atomic", "sixgig.runtime.digests", "sixgig.runtime.locks")
+RUNTIME = tuple(f"sixgig.runtime.{name}" for name in ("atomic", "digests", "faults", "locks"))
 CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.version", *RUNTIME)
 
 
