@@ -14,14 +14,12 @@ export MPLBACKEND = Agg
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
-	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1."
+	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1;"
+	@echo "  RETRY=yes tries failed arms and cohorts again (make ends with an error when some failed, the report names them)."
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
-	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
-	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
-	@echo "[study] report: results/$(STUDY)/report.html"
+	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed) --quiet host rules
 
 plan: setup  ## show the jobs that would run, with threads and resources
 	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)

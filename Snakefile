@@ -28,6 +28,14 @@ include: "rules/statistics.smk"
 include: "rules/report.smk"
 
 
+onsuccess:
+    say_outcome(finished=True)
+
+
+onerror:
+    say_outcome(finished=False)
+
+
 rule all:
     default_target: True
     input:

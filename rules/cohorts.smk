@@ -56,11 +56,13 @@ rule prepare_cohort:
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
+    retries: 2
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        attempt=attempt,
     params:
         options=lambda wildcards: PLAN.preparation_options(wildcards.cohort),
         simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),

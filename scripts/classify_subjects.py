@@ -26,7 +26,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             features=Path(snakemake.input.features),
             splits=Path(snakemake.input.splits),

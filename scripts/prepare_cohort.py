@@ -42,7 +42,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             source=Path(snakemake.input.source),
             folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),

@@ -22,7 +22,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             PretrainJob(
                 study=snakemake.wildcards.study,

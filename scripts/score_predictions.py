@@ -31,7 +31,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             files=ScoredFiles(
                 predictions=by_key(snakemake.params.methods, snakemake.input.predictions),

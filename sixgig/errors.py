@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Stands in the reason of what failed because the study file says to leave it out then.
+SKIPPED = "skipped, as the study file says"
+
 
 class SixgigError(Exception):
     """A problem the user can solve.

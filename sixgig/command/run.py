@@ -10,8 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
+from sixgig.plan.opening import open_plan
+from sixgig.plan.plan import Plan
+from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
 
+#: Option of our own: what failed is tried again, with all that depends on it.
+_RETRY = "--retry-failed"
 _DRY = {"-n", "--dry-run", "--dryrun"}
 
 
@@ -23,21 +29,29 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         options: Options and targets for Snakemake, passed on as they are.
 
     Returns:
-        Exit code of Snakemake; 128 and the signal's number when a signal ended it.
+        Exit code of Snakemake; 128 and the signal's number when a signal ended it; 3 when the study is finished and an
+        arm or a cohort failed.
 
     Raises:
         SixgigError: The study file cannot be read, is wrong, or names files that do not exist.
     """
     folder = Path(_value(options, "-d", "--directory") or ".")
-    command = snakemake_command(study.resolve(), options)
-    name = _check(study, folder, options)
-    code = _follow(command)
+    retry, options = _RETRY in options, [option for option in options if option != _RETRY]
+    name, plan = _check(study, folder, options)
+    with _working_in(folder):
+        files = files_again(failures(plan)) if retry and plan is not None else []
+    if retry and not files:
+        print("[sixgig] nothing has failed: nothing is tried again", file=sys.stderr)
+    code = _follow(snakemake_command(study.resolve(), options, files))
     report = folder / "results" / name / "report.html"
     if _DRY & set(options):
         return code
-    if code == 0 and report.is_file():
+    if code == 0 and plan is not None:  # when there was nothing to do, Snakemake had no last word
+        with _working_in(folder):
+            code = exit_code(plan)
+    if code in (0, WITH_FAILURES) and report.is_file():
         print(f"[sixgig] report: {report}")
-    elif code != 0:
+    elif code not in (0, WITH_FAILURES):
         again = f"sixgig run {study}"
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
@@ -49,13 +63,21 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     return code
 
 
-def snakemake_command(study: Path, options: Sequence[str]) -> list[str]:
-    """Return the command that runs a study, with this interpreter."""
+def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs a study, with this interpreter.
+
+    Args:
+        study: The study file.
+        options: Options and targets for Snakemake.
+        again: Files that are made again, with all that depends on them.
+    """
     command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
     if _value(options, "-c", "--cores", "-j", "--jobs") is None:
         command += ["--cores", "all"]
     if _value(options, "--workflow-profile") is None:
         command += ["--workflow-profile", str(WORKFLOW / "profiles" / "default")]
+    if again:
+        command += ["--forcerun", *again]
     # An option with one value comes last: targets may follow it.
     return [*command, "--snakefile", str(WORKFLOW / "Snakefile"), *options]
 
@@ -88,24 +110,25 @@ def _values(options: Sequence[str], *names: str) -> list[str]:
     return found
 
 
-def _check(study: Path, folder: Path, options: Sequence[str]) -> str:
+def _working_in(folder: Path) -> contextlib.chdir[Path | str]:
+    return contextlib.chdir(folder if folder.is_dir() else ".")
+
+
+def _check(study: Path, folder: Path, options: Sequence[str]) -> tuple[str, Plan | None]:
     """Find mistakes before Snakemake starts; paths in the study file count from the folder it runs in.
 
     Returns:
-        The study's name.
+        The study's name, and its plan; None when other files count as well.
     """
-    from sixgig.plan.opening import open_plan
-    from sixgig.plan.study_file import read_study
-
     file, entries = study.resolve(), _values(options, "-C", "--config")
-    with contextlib.chdir(folder if folder.is_dir() else "."):
+    with _working_in(folder):
         if _value(options, "--configfile", "--configfiles") is not None:  # the file is not all that counts
-            return str(read_study([file], entries).config.get("study", ""))
+            return str(read_study([file], entries).config.get("study", "")), None
         elsewhere = _value(options, "-e", "--executor", "--profile", "--workflow-profile") is not None
         plan = open_plan(
             [file], entries, with_conda="conda" in options or "--use-conda" in options, jobs_here=not elsewhere
         )
-    return plan.study
+    return plan.study, plan
 
 
 def _follow(command: Sequence[str]) -> int:
