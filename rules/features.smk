@@ -131,6 +131,7 @@ if PLAN.feature_arms:
         """Compute an arm's features from the image features of another arm."""
         input:
             image_features=source_features,
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
             manifest="results/{study}/cohorts/{cohort}/manifest.csv",
             splits="results/{study}/cohorts/{cohort}/splits.csv",
         output:

@@ -13,6 +13,7 @@ rule score_predictions:
         predictions=PLAN.predictions("csv"),
         held_out=PLAN.predictions("test.csv"),
         splits=PLAN.cohort_files("splits.csv"),
+        gates=PLAN.cohort_files("leakage.json"),
         sidecars=PLAN.features("json"),
     output:
         metrics=report(

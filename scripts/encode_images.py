@@ -29,6 +29,7 @@ if __name__ == "__main__":
                 images=Path(snakemake.input.images),
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
+                gate=Path(snakemake.input.gate),
                 checkpoints=Path(snakemake.params.checkpoints),
                 image_filter=snakemake.params.image["filter"],
                 image_crop=snakemake.params.image.get("crop"),

@@ -33,6 +33,10 @@ class CohortError(SixgigError):
     """A cohort cannot be read, prepared or split."""
 
 
+class CohortFailedError(CohortError):
+    """A cohort has failed before, so nothing can be computed on it."""
+
+
 class ImageError(CohortError):
     """One input file cannot be used; it goes to quarantine, the cohort goes on."""
 

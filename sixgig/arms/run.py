@@ -19,7 +19,7 @@ from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
-from sixgig.errors import SixgigError
+from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.gpu.lock import card_alone
@@ -31,6 +31,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
+from sixgig.runtime.outcomes import require_cohort
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.versions import encoding_versions
 from sixgig.tables.cohorts import MANIFEST
@@ -92,6 +93,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     earlier = kept.read()
     with CostMeter("encode") as meter:
         try:
+            require_cohort(job.cohort, job.gate)
             table = _table(job)
             if earlier is not None:
                 rows, facts = earlier
@@ -208,6 +210,8 @@ def transform_cohort(
     features: Path,
     seed: int,
     labels_of: str = "subject",
+    cohort: str = "",
+    gate: Path | None = None,
 ) -> None:
     """Compute a cohort's features with a :class:`FeatureArm`.
 
@@ -220,6 +224,8 @@ def transform_cohort(
         features: Output .npz; the sidecar goes next to it.
         seed: The study's seed.
         labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
+        cohort: Name of the cohort.
+        gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
     """
     arm = cast("FeatureArm", get_arm(arm_name)())
     facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
@@ -227,6 +233,7 @@ def transform_cohort(
     table = MANIFEST.read(manifest)
     with CostMeter("encode") as meter:
         try:
+            require_cohort(cohort, gate)
             rows = np.load(source_features)
             if len(rows) == 0 and len(table) > 0:
                 raise SixgigError(arm.source_arm, "failed, and this arm needs its features", "see that arm's reason")
@@ -244,7 +251,7 @@ def transform_cohort(
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
     facts["status"] = as_outcome(error)
     _LOG.exception("arm %s failed", arm_name)
-    say_failed(facts["status"])
+    say_failed(facts["status"], left_out=isinstance(error, CohortFailedError))
     return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None
 
 

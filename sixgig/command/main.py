@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "options",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="--retry-failed (try failed arms and cohorts again), or options of Snakemake, such as -n or --cores 4 (default: all)",
+        help="--retry-failed (try again what failed), or options of Snakemake, such as -n (show the jobs) or --cores 4",
     )
 
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")

@@ -20,14 +20,15 @@ from sixgig.runtime.running import recorded
 _ended = ""
 
 
-def say_failed(status: str) -> None:
+def say_failed(status: str, *, left_out: bool = False) -> None:
     """Let the job's last line on the terminal say that its arm or its cohort failed, in place of ``done``.
 
     Args:
         status: ``failed: reason``, as it stands in the sidecar.
+        left_out: It was not tried, because something else has failed that was named before.
     """
     global _ended
-    _ended = f"FAILED: {status.removeprefix('failed: ')}"
+    _ended = f"{'left out' if left_out else 'FAILED'}: {status.removeprefix('failed: ')}"
 
 
 def say_left_out(reason: str) -> None:
