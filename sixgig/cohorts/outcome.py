@@ -67,21 +67,23 @@ def prepare_or_fail(
             prepare_cohort(options["adapter"], root, output, image_size=image_size, options=options, **how)
         except SixgigError as error:
             status = cohort_status(error, n_cohorts)
-            _leave_failed(output, status, image_size, how["failed_list"])
+            _leave_failed(output, status, image_size, how["failed_list"], simulated=how["simulated"])
     facts = read_json(output / "cohort.json")
     own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
     write_json(output / "cohort.json", facts | own)
 
 
-def _leave_failed(output: Path, status: str, image_size: int, failed_list: Path) -> None:
+def _leave_failed(output: Path, status: str, image_size: int, failed_list: Path, *, simulated: bool) -> None:
     """Write the files of a cohort that has no image; the list of bad files stays, as its quarantine."""
-    arrays = {"images": np.zeros((0, image_size, image_size, 3), np.uint8), "volumes": np.zeros((0,) * 5, np.float16)}
-    for name, array in arrays.items():
+    empty: dict[str, np.ndarray] = {"images": np.zeros((0, image_size, image_size, 3), np.uint8)}
+    empty["volumes"] = np.zeros((0,) * 5, np.float16)
+    for name in empty:
         with atomic_path(output / f"{name}.npy") as partial, partial.open("wb") as stream:
-            np.save(stream, array)
+            np.save(stream, empty[name])
     for table in (MANIFEST, COPIES, REMARKS):
         table.write(pd.DataFrame(columns=table.column_names), output / table.name)
     left_out = QUARANTINE.read(failed_list) if failed_list.exists() else pd.DataFrame(columns=QUARANTINE.column_names)
     QUARANTINE.write(left_out, output / QUARANTINE.name)
+    own = {"cohort": output.name, "status": status, "title": output.name, "simulated": simulated}
     nothing = dict.fromkeys(("n_subjects", "n_images", "n_volumes", "n_unlabelled"), 0)
-    write_json(output / "cohort.json", {"cohort": output.name, "status": status, "title": output.name, **nothing})
+    write_json(output / "cohort.json", own | nothing)
