@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +13,7 @@ class Job:
     """All that decides what an arm does with a cohort.
 
     Attributes:
+        rule: Name of the rule.
         cohort: Name of the cohort.
         arm: Name in the registry of arms.
         options: The arm's stanza in the config.
@@ -29,6 +30,8 @@ class Job:
         gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
     """
 
+    rule: ClassVar[str]
+
     cohort: str
     arm: str
     options: Mapping[str, Any]
@@ -43,3 +46,8 @@ class Job:
     threads: int
     digest: str
     gate: Path | None = None
+
+    @property
+    def series(self) -> Path:
+        """CSV of what the card says while the job runs, beside the rule's benchmark."""
+        return self.checkpoints.parent / "benchmarks" / self.rule / f"{self.cohort}.{self.arm}.gpu.csv"

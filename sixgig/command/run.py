@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
+from sixgig.command.dry import DRY, show_plan, shows_plan
+from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again, sentences
 from sixgig.plan.opening import open_plan
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.stopping import SIGNALS, end_with_parent
 
 #: Option of our own: what failed is tried again, with all that depends on it.
 _RETRY = "--retry-failed"
-_DRY = {"-n", "--dry-run", "--dryrun"}
 
 
 def run_study(study: Path, options: Sequence[str]) -> int:
@@ -40,11 +42,15 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     name, plan = _check(study, folder, options)
     with _working_in(folder):
         files = files_again(failures(plan)) if retry and plan is not None else []
+        said = list(sentences(plan)) if plan is not None else []
     if retry and not files:
         print("[sixgig] nothing has failed: nothing is tried again", file=sys.stderr)
+    if shows_plan(options):
+        print(*(f"[sixgig] {sentence}\n" for sentence in said), sep="", end="", file=sys.stderr)
+        return show_plan(study, [*(["--forcerun", *files] if files else []), *options])
     code = _follow(snakemake_command(study.resolve(), options, files))
     report = folder / "results" / name / "report.html"
-    if _DRY & set(options):
+    if DRY & set(options):
         return code
     if code == 0 and plan is not None:  # when there was nothing to do, Snakemake had no last word
         with _working_in(folder):
@@ -52,11 +58,9 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     if code in (0, WITH_FAILURES) and report.is_file():
         print(f"[sixgig] report: {report}")
     elif code not in (0, WITH_FAILURES):
-        again = f"sixgig run {study}"
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
-            f"[sixgig] Next step: mend what is named above, then {again}",
-            f"[sixgig] When Snakemake says that the directory is locked (a kill, a power cut): {again} --unlock",
+            f"[sixgig] Next step: mend what is named above, then sixgig run {study}",
             sep="\n",
             file=sys.stderr,
         )
@@ -132,16 +136,18 @@ def _check(study: Path, folder: Path, options: Sequence[str]) -> tuple[str, Plan
 
 
 def _follow(command: Sequence[str]) -> int:
-    """Run a command to its end; it gets the signals that this process gets."""
+    """Run a command to its end; it gets the signals that this process gets, and ends with it."""
     # The packages of this interpreter alone: not what lies in the working directory, which may be a clone.
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONSAFEPATH": "1"})
-    earlier = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
+    )
+    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, lambda number, _: process.send_signal(number)) for number in taken}
     try:
-        while True:
-            try:
-                code = process.wait()
-                return code if code >= 0 else 128 - code
-            except KeyboardInterrupt:  # Snakemake got it too, and ends its jobs first
-                continue
+        code = process.wait()
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code

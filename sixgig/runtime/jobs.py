@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -12,10 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
+from sixgig.redaction import RedactedStream, redacted
 from sixgig.runtime.attempts import Attempt
 from sixgig.runtime.faults import passing
-from sixgig.runtime.progress import TERMINAL_FD, tell
+from sixgig.runtime.processes import end_with_owner
+from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
+from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
+from sixgig.runtime.umask import keep_others_out
 
 _ended = ""
 
@@ -52,9 +57,12 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
     print end up there; Snakemake does not capture a script's output by itself. The terminal stays reachable for
     progress lines and for error messages. A :class:`SixgigError` is shown on the terminal without its traceback; any
     other exception with its last line and the log's name. Either ends the process with exit code 1. A line on the
-    terminal says when the work is done, or that its outcome is a failure (:func:`say_failed`).
+    terminal says when the work is done, unless the study as a whole is told about there. Passwords and tokens are
+    replaced by ``***`` in what Python writes, and no file that the job makes can be written by everybody.
 
-    What may pass by itself is told as such; see :mod:`sixgig.runtime.attempts` for what the next attempt knows of it.
+    A signal, or the end of the run's main process, ends the job too: where it can be saved, what is done is saved
+    first (:mod:`sixgig.runtime.stopping`). What may pass by itself is told as such, and the next attempt takes less
+    memory when that was short (:mod:`sixgig.runtime.attempts`).
 
     Args:
         log: The rule's log file.
@@ -63,6 +71,10 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
     """
     global _ended
     _ended = ""
+    obey_signals()
+    end_with_parent(os.getppid(), signal.SIGTERM)
+    end_with_owner()
+    keep_others_out()
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -72,32 +84,42 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
     os.dup2(stream, 1)
     os.dup2(stream, 2)
     os.close(stream)
+    sys.stdout, sys.stderr = RedactedStream(sys.stdout), RedactedStream(sys.stderr)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
     started = time.perf_counter()
     this = Attempt(path)
-    name = " ".join([path.stem] if path.parent.name == "logs" else [path.parent.name, path.stem])
-    if attempt > 1 and this.final:
-        print(this.begin())
-        tell(f"[{name}] not tried again: what ended it does not pass")
-        this.ended(this.final)
-        sys.exit(1)
     earlier = this.begin()
     if earlier:
         print(f"--- the log of the attempt before ---\n{earlier}\n--- attempt {attempt} ---", flush=True)
+    if attempt > 1 and this.final:
+        tell(f"[{_name(path)}] not tried again: what ended it does not pass")
+        this.ended(this.final)
+        sys.exit(1)
     try:
         with recorded(path):
             yield
+    except Stopped as stopped:
+        traceback.print_exc()
+        tell(f"[{_name(path)}] stopped by {signal.Signals(stopped.number).name}")
+        raise
     except Exception as error:
         traceback.print_exc()
         fault = passing(error)
-        this.failed(error if fault is None else fault, passes=fault is not None)
         shown = fault or error
+        this.failed(shown, passes=fault is not None)
         more = "" if isinstance(shown, SixgigError) else f"\n  The traceback is in {path}"
-        tell(f"\n[{name}] {type(shown).__name__}: {shown}{more}")
+        tell(f"\n[{_name(path)}] {type(shown).__name__}: {redacted(str(shown))}{more}")
         sys.exit(1)
     this.succeeded()
     seconds = time.perf_counter() - started
     logging.getLogger("sixgig").info("%s in %.1f s", _ended or "done", seconds)
-    tell(f"[{name}] {_ended} (after {seconds:.1f} s)" if _ended else f"[{name}] done in {seconds:.1f} s")
+    if _ended:
+        tell(f"[{_name(path)}] {_ended} (after {seconds:.1f} s)")
+    elif STUDY_LINE not in os.environ:
+        tell(f"[{_name(path)}] done in {seconds:.1f} s")
+
+
+def _name(log: Path) -> str:
+    return log.stem if log.parent.name == "logs" else f"{log.parent.name} {log.stem}"
