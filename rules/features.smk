@@ -52,6 +52,7 @@ if PLAN.pretrained_arms:
             gpu=1,
             mem_mb=growing(4000),
             attempt=attempt,
+            mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
@@ -59,7 +60,7 @@ if PLAN.pretrained_arms:
             device=PLAN.config["device"],
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
             checkpoints="results/{study}/.checkpoints",
-            tracking="results/{study}/mlflow.db" if PLAN.config["tracking"]["mlflow"] else "",
+            store="results/{study}/mlflow.db",
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:

@@ -50,6 +50,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.supervision",
         "runtime.umask",
         "tracking.live",
+        "tracking.target",
     )
 )
 
