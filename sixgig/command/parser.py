@@ -102,7 +102,7 @@ def _add_run(commands: Any) -> None:
         "options",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="options of Snakemake, such as -n (show the plan) or --cores 4 (default: all)",
+        help="--retry-failed (try again what failed), or options of Snakemake, such as -n (show the plan) or --cores 4",
     )
 
     def work(chosen: argparse.Namespace) -> int:
