@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -19,15 +19,11 @@ help:  ## list these targets
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
-	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
-	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
+	code=$$?; echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; exit $$code; }
 	@echo "[study] report: results/$(STUDY)/report.html"
 
 plan: setup  ## show the jobs that would run, with threads and resources
 	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)
-
-unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
-	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
