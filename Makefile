@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -18,12 +18,15 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host || { \
 	code=$$?; echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; exit $$code; }
 	@echo "[study] report: results/$(STUDY)/report.html"
 
-plan: setup  ## show the jobs that would run, with threads and resources
-	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)
+plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
+	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
+
+doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
+	@$(BIN)/python -m sixgig doctor $(CONFIG)
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }

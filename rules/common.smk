@@ -11,10 +11,15 @@ from snakemake.settings.types import DeploymentMethod
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.opening import open_plan
+from sixgig.plan.outputs import hashed_files
 from sixgig.reporting import exports
+from sixgig.runtime.known_digests import KNOWN_DIGESTS
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
+from sixgig.runtime.umask import keep_others_out
+from sixgig.telling.handler import follow_study
 
+keep_others_out()
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from sixgig.command.dry import DRY, show_plan, shows_plan
 from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
-
-_DRY = {"-n", "--dry-run", "--dryrun"}
 
 
 def run_study(study: Path, options: Sequence[str]) -> int:
@@ -33,9 +32,11 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     folder = Path(_value(options, "-d", "--directory") or ".")
     command = snakemake_command(study.resolve(), options)
     name = _check(study, folder, options)
+    if shows_plan(options):
+        return show_plan(study, options)
     code = _follow(command)
     report = folder / "results" / name / "report.html"
-    if _DRY & set(options):
+    if DRY & set(options):
         return code
     if code == 0 and report.is_file():
         print(f"[sixgig] report: {report}")

@@ -1,4 +1,4 @@
-"""What can be found wrong before a job runs: the card, the weights, and the cohorts whose files are there already.
+"""What can be found wrong before a job runs: places, the card, weights, and the cohorts whose files are there already.
 
 Every check asks the function that the job itself would ask; what cannot be known yet is left to the job.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.places import check_places
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.paths import user_path
 
@@ -37,18 +38,19 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     Raises:
         SixgigError: A job would fail; the place is a key of the study.
     """
+    check_places(plan.study, plan.targets("report") + plan.targets("statistics") + plan.targets("classify"))
     # With conda the jobs have an environment of their own, and this one may lack what they have: they will say it then.
     if plan.config["device"] == "cuda" and jobs_here:
         with suppress(ModuleNotFoundError):
-            _check_card()
+            check_card()
     with suppress(ModuleNotFoundError):
-        _check_weights(plan.config["weights"])
+        check_weights(plan.config["weights"])
     for name in plan.cohorts:
         with suppress(ModuleNotFoundError):
-            _check_cohort(plan, study, name)
+            check_cohort(plan, study, name)
 
 
-def _check_card() -> None:
+def check_card() -> None:
     """Ask torch for a card where the driver does not show one; the driver answers at once, and torch after seconds."""
     from sixgig.gpu.card import first_card
     from sixgig.gpu.device import require_gpu
@@ -62,7 +64,7 @@ def _check_card() -> None:
             raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
 
 
-def _check_weights(weights: Mapping[str, Any]) -> None:
+def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
     from sixgig.weights.build import require_pinned
@@ -91,7 +93,7 @@ def _check_weights(weights: Mapping[str, Any]) -> None:
     digests.save()
 
 
-def _check_cohort(plan: Plan, study: Study, name: str) -> None:
+def check_cohort(plan: Plan, study: Study, name: str) -> None:
     """Find the subjects of a cohort, and check that the study can be done with them."""
     from sixgig.cohorts.choosing import choose_subjects
     from sixgig.cohorts.names import check_names, distinct_items

@@ -15,6 +15,9 @@ from sixgig.runtime import running
 
 #: Environment variable holding the descriptor of the terminal that the job was started on (set by sixgig.runtime.jobs).
 TERMINAL_FD = "SIXGIG_TERMINAL_FD"
+#: Environment variable that is set when the process that started the job tells about the whole study: the job then
+#: writes no lines of its own about how far it is.
+STUDY_LINE = "SIXGIG_STUDY_LINE"
 _TERMINAL_SECONDS = 10.0
 _LOG_SECONDS = 2.0
 _RECORD_SECONDS = 1.0
@@ -63,7 +66,7 @@ class Progress:
         self._started = time.perf_counter()
         self._next_line = self._started + _TERMINAL_SECONDS
         self._next_record = self._started
-        self._terminal = terminal()
+        self._terminal = None if STUDY_LINE in os.environ else terminal()
         self._bar = tqdm(
             total=total,
             initial=done,

@@ -27,8 +27,14 @@ _WITHOUT_RESULT = frozenset(
         "classifiers.registry",
         "cohorts.registry",
         "errors",
+        "gpu.alone",
         "gpu.lock",
+        "gpu.lost",
+        "gpu.readers",
+        "gpu.series",
+        "gpu.settings",
         "gpu.watch",
+        "redaction",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
@@ -40,6 +46,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.running",
         "runtime.stopping",
         "runtime.supervision",
+        "runtime.umask",
         "tracking.live",
     )
 )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sixgig.errors import ArmError
+from sixgig.gpu.lock import descriptors_for_child, variables_for_child
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.places import IMPORT_PATH
 from sixgig.runtime.stopping import PARENT, saving
@@ -36,12 +38,16 @@ class Tensorflow1Process:
         folder: Where the process keeps its job file and checkpoints.
         threads: CPU threads it may use.
         report: Called with every event of the process.
+        variables: Further environment variables.
+        cool_down: Called after every event with what stops the process and what lets it go on, for a card that is hot.
     """
 
     python: str
     folder: Path
     threads: int
     report: Callable[[Mapping[str, Any]], None]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    cool_down: Callable[[Callable[[], object], Callable[[], object]], object] = lambda pause, go_on: None
 
     def train(self, job: Mapping[str, Any]) -> None:
         """Run ``train`` with a job, as :mod:`sixgig.contrastive.__main__` describes it, until it ends.
@@ -56,7 +62,13 @@ class Tensorflow1Process:
         _LOG.info("starting %s", " ".join(command))
         sys.stderr.flush()
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(self.threads), text=True)
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                env={**environment(self.threads), **variables_for_child(), **self.variables},
+                pass_fds=descriptors_for_child(),  # should this process be killed, the card is held as long as that one
+                text=True,
+            )
         except OSError as error:
             raise ArmError(self.python, f"cannot be started: {error.strerror}", "run `make setup`") from None
         last: Mapping[str, Any] = {}
@@ -71,6 +83,9 @@ class Tensorflow1Process:
                             continue
                         last = event
                         self.report(event)
+                        self.cool_down(
+                            lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+                        )
                     process.wait()
             except BaseException:
                 process.kill()
