@@ -55,7 +55,6 @@ class Kill:
         ended: Seconds until the main process had ended.
         gone: Seconds until its jobs had ended too; None when the next run was started without waiting.
         lost: Most seconds of a job's work since its last checkpoint, or since it began.
-        said: What the next run said about it.
     """
 
     kind: str
@@ -65,7 +64,6 @@ class Kill:
     ended: float = 0.0
     gone: float | None = None
     lost: float = 0.0
-    said: str = ""
 
 
 @dataclass
@@ -99,7 +97,7 @@ class Chaos:
         moments = sorted(chance.sample(range(self.jobs - 2), len(self.kinds)))
         due = list(zip(moments, self.kinds, [chance.uniform(0.0, 3.0) for _ in moments], strict=True))
         while True:
-            run = _Run(self.folder, self.targets, self.folder / f"run-{self.starts}.log")
+            run = Run(command(*self.targets), self.folder, self.folder / f"run-{self.starts}.log")
             self.starts += 1
             wounded = False
             with run:
@@ -111,9 +109,6 @@ class Chaos:
                         self._kill(run, kind, chance)
                         if not run.goes_on():
                             break
-            said = [line for line in run.output.splitlines() if "earlier run was killed" in line]
-            if said and self.kills:
-                self.kills[-1 if self.kills[-1].code is None else len(self.kills) - 1].said = said[0]
             code = run.process.returncode
             if code == 0 and not run.killed:
                 assert not due, f"the study ended before {len(due)} kills"
@@ -124,7 +119,7 @@ class Chaos:
         """Return how many jobs are done: each has a benchmark."""
         return sum(1 for _ in (self.folder / "results/tiny/benchmarks").rglob("*.tsv"))
 
-    def _kill(self, run: _Run, kind: str, chance: random.Random) -> None:
+    def _kill(self, run: Run, kind: str, chance: random.Random) -> None:
         token = run.owner()
         if token is not None and token not in self.owners:
             self.owners.append(token)
@@ -178,15 +173,23 @@ class Chaos:
         return "\n".join([*lines, f"{len(self.kills)} kills, {self.starts} starts by the same command"])
 
 
-class _Run:
-    """One start of the study in a terminal of its own."""
+class Run:
+    """One start of a study in a terminal of its own.
 
-    def __init__(self, folder: Path, targets: Sequence[str], log: Path) -> None:
-        self._folder, self.log = folder, log
-        command = [
-            sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml",
-            *RUN, *targets,
-        ]  # fmt: skip
+    Args:
+        command: What is started.
+        folder: Where.
+        log: File for what is on the terminal.
+        study: Name of the study.
+
+    Attributes:
+        process: The main process.
+        output: What was on the terminal.
+        killed: Whether :meth:`kill` was called.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, log: Path, study: str = "tiny") -> None:
+        self._folder, self._log, self._study = folder, log, study
         self._terminal, other = pty.openpty()
         self.output, self.killed = "", False
         self.process = subprocess.Popen(
@@ -195,7 +198,7 @@ class _Run:
         )  # fmt: skip
         os.close(other)
 
-    def __enter__(self) -> _Run:
+    def __enter__(self) -> Run:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -203,12 +206,12 @@ class _Run:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.wait()
         self._hang_up()
-        self.log.write_text(self.output)
+        self._log.write_text(self.output)
 
     def owner(self) -> str | None:
         """Return the token of the run, when it has become the owner."""
         try:
-            found = json.loads((self._folder / OWNERS / "tiny.json").read_text())
+            found = json.loads((self._folder / OWNERS / f"{self._study}.json").read_text())
         except (OSError, ValueError):
             return None
         return Identity(found["boot"], found["pid"], found["began"]).token
@@ -252,6 +255,12 @@ class _Run:
         if self._terminal >= 0:
             os.close(self._terminal)
             self._terminal = -1
+
+
+def command(*targets: str) -> list[str]:
+    """Return the one command that a study is started by, each time."""
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
+    return [*start, *RUN, *targets]
 
 
 def _lost(study: Path, job: Running) -> float:
@@ -309,7 +318,7 @@ def main() -> int:
             (folder / "weights").mkdir(parents=True, exist_ok=True)
             undisturbed = _study(folder / "undisturbed", tiny.write_weights(folder / "weights"))
             print("[chaos] the undisturbed run", flush=True)
-            with _Run(undisturbed, (), folder / "undisturbed.log") as run:
+            with Run(command(), undisturbed, folder / "undisturbed.log") as run:
                 assert run.wait() == 0, run.output[-6000:]
         killed = folder / "killed"
         killed.mkdir(parents=True, exist_ok=True)
