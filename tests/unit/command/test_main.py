@@ -33,7 +33,7 @@ def started(tmp_path, monkeypatch):
 
 
 def test_importing_sixgig_costs_nothing():
-    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib"}
+    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib", "rich", "psutil"}
     for module in ("sixgig", "sixgig.command.main"):
         code = f"import sys, {module}; print(' '.join({heavy} & set(sys.modules)))"
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=WORKFLOW)
@@ -46,7 +46,8 @@ def test_version_help_and_snakefile(capsys):
             main([argument])
     shown = capsys.readouterr().out
     assert f"sixgig {sixgig.__version__}" in shown
-    assert all(f"\n    {command}" in shown for command in ("run", "plan", "new", "snakefile"))
+    commands = ("new", "doctor", "plan", "run", "monitor", "verify", "snakefile")
+    assert all(f"\n    {command}" in shown for command in commands)
     assert main(["snakefile"]) == 0
     assert capsys.readouterr().out == f"{WORKFLOW / 'Snakefile'}\n"
 
