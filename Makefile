@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -26,9 +26,6 @@ plan: setup  ## show what still has to run and why, its time, memory and disk; w
 
 doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
 	@$(BIN)/python -m sixgig doctor $(CONFIG)
-
-unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
-	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }

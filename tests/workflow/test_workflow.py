@@ -206,7 +206,6 @@ def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (study.folder / "results/tiny/metrics.csv").exists()
-    snakemake(study.folder, "--unlock")
     snakemake(study.folder, *RUN)
     assert shared_lines(study.folder, "metrics.csv") == shared_lines(finished, "metrics.csv")
 
