@@ -23,8 +23,9 @@ _AHEAD = 120.0
 _MOST_NAMED = 4
 
 
-def check_python(found: Sequence[int] = sys.version_info) -> Finding:
-    """Check the version of this Python."""
+def check_python(found: Sequence[int] | None = None) -> Finding:
+    """Check the version of this Python, or of another that is given."""
+    found = tuple(sys.version_info)[:3] if found is None else found
     name = ".".join(str(part) for part in found[:3])
     if tuple(found[:2]) == PYTHON:
         return Finding("Python", OK, name)
