@@ -17,6 +17,7 @@ include: "rules/common.smk"
 
 
 PLAN = plan_study(config)
+follow_study(workflow, PLAN)
 
 
 include: "rules/environments.smk"
@@ -26,6 +27,7 @@ include: "rules/features.smk"
 include: "rules/classify.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
+include: "rules/plan.smk"
 
 
 rule all:

@@ -1,5 +1,12 @@
 """From images to features per subject, or per image where that has the class: results/<study>/features/<cohort>/<arm>.npz and <arm>.json."""
 
+import os
+
+from sixgig.gpu.settings import watch_variables
+
+# Variables and not `params:`, so that a study has nothing to run again when its card is watched in another way.
+os.environ.update(watch_variables(PLAN.config["gpu"]))
+
 
 wildcard_constraints:
     arm=r"[a-z0-9_]+",

@@ -145,3 +145,24 @@ rule track_study:
         digest=code_digest("track_study"),
     script:
         "../scripts/track_study.py"
+
+
+rule hash_outputs:
+    """Write down the sha256 of everything that the study has written, for `sixgig verify`."""
+    input:
+        hashed_files(PLAN),
+    output:
+        hashes=ensure("results/{study}/outputs.sha256", non_empty=True),
+    log:
+        "results/{study}/logs/hash_outputs.log",
+    benchmark:
+        "results/{study}/benchmarks/hash_outputs.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        known=str(KNOWN_DIGESTS),
+        digest=code_digest("hash_outputs"),
+    script:
+        "../scripts/hash_outputs.py"

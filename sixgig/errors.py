@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 
+from sixgig.redaction import redacted
+
 #: The folders of an absolute path in a sentence; what follows the last of them is its name.
 _FOLDERS = re.compile(r"(?:(?<=file://)|(?<![\w.~$/:-]))/(?:[^\s/'\"`,;:()\[\]{}<>|]+/)+(?=[^\s/'\"`,;:()\[\]{}<>|])")
 
 
 class SixgigError(Exception):
-    """A problem the user can solve.
+    """A problem the user can solve. Passwords and tokens in what it says are replaced by ``***``.
 
     Args:
         place: The file, config key or job where the problem is.
@@ -19,10 +21,8 @@ class SixgigError(Exception):
     """
 
     def __init__(self, place: object, reason: str, next_step: str) -> None:
-        super().__init__(place, reason, next_step)
-        self.place = str(place)
-        self.reason = reason
-        self.next_step = next_step
+        self.place, self.reason, self.next_step = (redacted(str(part)) for part in (place, reason, next_step))
+        super().__init__(self.place, self.reason, self.next_step)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}\n  Next step: {self.next_step}"
@@ -90,7 +90,7 @@ class EnvironmentMissingError(SixgigError):
 def failure(error: Exception) -> str:
     """Return an error as the status of an arm: ``failed: reason``, in one line."""
     reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else f"{type(error).__name__}: {error}"
-    return "failed: " + without_folders(" ".join(reason.split()))
+    return "failed: " + redacted(without_folders(" ".join(reason.split())))
 
 
 def without_folders(text: str) -> str:

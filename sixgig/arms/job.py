@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +13,7 @@ class Job:
     """All that decides what an arm does with a cohort.
 
     Attributes:
+        rule: Name of the rule.
         cohort: Name of the cohort.
         arm: Name in the registry of arms.
         options: The arm's stanza in the config.
@@ -28,6 +29,8 @@ class Job:
         digest: Digest of the source code that computes.
     """
 
+    rule: ClassVar[str]
+
     cohort: str
     arm: str
     options: Mapping[str, Any]
@@ -41,3 +44,8 @@ class Job:
     seed: int
     threads: int
     digest: str
+
+    @property
+    def series(self) -> Path:
+        """CSV of what the card says while the job runs, beside the rule's benchmark."""
+        return self.checkpoints.parent / "benchmarks" / self.rule / f"{self.cohort}.{self.arm}.gpu.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,8 @@ class PretrainJob(Job):
         python: File that holds the path of that environment's interpreter.
         tracking: MLflow's store, when the loss is to be followed live; else None.
     """
+
+    rule: ClassVar[str] = "pretrain_arm"
 
     study: str
     cohort_options: Mapping[str, Any]

@@ -7,27 +7,29 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.arms.fitting import fitting_batch
 from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import SixgigError, failure
+from sixgig.gpu.alone import card_alone
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import card_alone
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
+from sixgig.runtime.stopping import saving
 from sixgig.runtime.versions import encoding_versions
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
@@ -47,6 +49,8 @@ class EncodeJob(Job):
         image_filter: How the images were resized, for the sidecar.
         image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
     """
+
+    rule: ClassVar[str] = "encode_images"
 
     labels_of: str = "subject"
     image_filter: str = "bicubic"
@@ -148,14 +152,19 @@ def _encode(
             rows: np.ndarray = encoder.encode(volumes, rung, dtype, partial, advance, names)
             return rows
 
-        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts)
+        asked = int(job.options["batch_size"])
+        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts, asked)
 
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
 
-    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts)
+    batch, given_up = fitting_batch(
+        int(job.options["batch_size"]), encoder.backbone, images.shape[1], device, job.memory_limit_mb
+    )
+    facts["fallbacks"] += given_up
+    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts, batch)
 
 
 def _down_the_ladder(
@@ -166,8 +175,9 @@ def _down_the_ladder(
     device: Device,
     inputs: Mapping[str, Any],
     facts: dict[str, Any],
+    batch_size: int,
 ) -> np.ndarray:
-    """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
+    """Encode down the ladder from a batch size; what was used and what was given up is noted in ``facts``."""
     import torch
 
     def run(rung: Rung) -> np.ndarray:
@@ -178,13 +188,18 @@ def _down_the_ladder(
         partial = PartialFeatures(folder, number)
         if partial.done:
             _LOG.info("resumed at %d of %d %s", partial.done, number, unit)
-        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress:
-            rows = work(rung, dtype, partial, progress.advance)
+        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress, saving():
+
+            def advance(count: int) -> None:
+                progress.advance(count)
+                watch.cool_down()
+
+            rows = work(rung, dtype, partial, advance)
         checkpoints.drop(folder)
         return rows
 
-    with card_alone(device.card, job.label) as watch:
-        ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
+    with card_alone(device.card, job.label, job.series) as watch:
+        ladder = rungs(batch_size, device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
     facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sixgig.arms.following import Follower
+from sixgig.gpu.alone import card_alone
 from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import card_alone
 from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
 
 if TYPE_CHECKING:
@@ -44,10 +44,15 @@ def train_in_torch(
     framework = f"PyTorch {torch.__version__}"
     with (
         Follower(job, {"framework": framework, "loss": loss}, notes) as follower,
-        card_alone(device.card, job.label) as watch,
+        card_alone(device.card, job.label, job.series) as watch,
     ):
+
+        def report(event: Mapping[str, Any]) -> None:
+            follower.report(event)
+            watch.cool_down()
+
         (learned, facts), rung, given_up = climb_down(
-            lambda rung: attempt(rung, follower.report),
+            lambda rung: attempt(rung, report),
             rungs(micro_batch, device.kind, trains=True),
             clean_up=torch.cuda.empty_cache,
         )

@@ -1,7 +1,7 @@
 """Command line of the TensorFlow 1 environment: check it, or train in it.
 
-``python -m sixgig.contrastive check --output FACTS.json [--gpu] [--memory-fraction F] [--log LOG]``
-    writes what the environment is and whether it can be used.
+``python -m sixgig.contrastive check --output FACTS.json [--gpu] [--memory-limit-mb M] [--log LOG]``
+    writes what the environment is and whether it can be used. With ``--gpu`` it has the card to itself meanwhile.
 ``python -m sixgig.contrastive train --job JOB.json``
     trains as the job file says. ``settings`` (see :class:`sixgig.contrastive.settings.Settings`), ``weights`` (.npz of
     :func:`sixgig.training.arrays.write_arrays`), ``pools`` (the same, with arrays such as ``pretraining_row``),
@@ -11,7 +11,8 @@
 
 Events of a training go to standard output, one JSON object a line, everything else to standard error. Exit codes: 0; 3
 after an ``error`` event, whose next step the user can take; 4 after an ``out_of_memory`` event, upon which the same job
-may be started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent.
+may be started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent,
+and at a signal (128 and its number) once it has written a checkpoint.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import traceback
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from sixgig.errors import TrainingError
+from sixgig.errors import GpuError, TrainingError
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.stopping import PARENT, end_with_parent, obey_signals
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -43,7 +45,6 @@ _JOB_TYPES: Mapping[str, tuple] = {
     "use_gpu": (bool,),
     "memory_fraction": (int, float),
 }
-_SIGKILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What the libraries print, in Python or in C, must not get between the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _end_with_parent()
+    obey_signals()
+    end_with_parent(int(os.environ.get(PARENT) or os.getppid()))
 
     def report(event: Mapping[str, Any]) -> None:
         events.write(json.dumps(event) + "\n")
@@ -83,24 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check versions and devices")
     check.add_argument("--output", required=True, help="JSON file to write")
     check.add_argument("--gpu", action="store_true", help="use a GPU when there is one that computes correctly")
-    check.add_argument("--memory-fraction", type=float, default=1.0, help="share of the GPU's memory to take")
+    check.add_argument("--memory-limit-mb", type=float, default=1024.0, help="GPU memory that it may take, in MiB")
     check.add_argument("--log", help="file that messages are added to; standard error without it")
     train = commands.add_parser("train", help="train as a job file says")
     train.add_argument("--job", required=True, help="JSON file, see the module's documentation")
     return parser
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when the thread that started it ends; elsewhere a broken pipe must suffice."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-    import signal
-
-    try:
-        ctypes.CDLL(None).prctl(_SIGKILL_WITH_PARENT, int(signal.SIGKILL))
-    except (OSError, AttributeError) as error:
-        sys.stderr.write(f"prctl is not available: {error}\n")
 
 
 def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
@@ -111,9 +100,7 @@ def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
             os.dup2(log.fileno(), 1)
     output = Path(options.output)
     try:
-        from sixgig.contrastive.tensorflow1.environment import check
-
-        facts = check(options.gpu, options.memory_fraction)
+        facts = _check_alone(options.gpu, options.memory_limit_mb, tell)
     except TrainingError as error:
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
         write_json(output, {"usable": False, **found})
@@ -121,6 +108,30 @@ def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
     write_json(output, facts)
     tell("[check_tensorflow1] " + _in_words(facts))
     return 0
+
+
+def _check_alone(use_gpu: bool, memory_limit_mb: float, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Check the environment; a card is locked while it is tested, and is the only one that the test sees."""
+    from sixgig.contrastive.tensorflow1.environment import check, probe
+    from sixgig.gpu.card import first_card
+    from sixgig.gpu.lock import hold_gpu, lock_path
+
+    card = first_card() if use_gpu else None
+    if card is None:
+        return check(use_gpu)
+    os.environ["CUDA_VISIBLE_DEVICES"] = card.cuda_name
+    path = lock_path(card.uuid)
+
+    def ask(device: str, memory_fraction: float) -> dict[str, Any]:
+        if device != "cuda":
+            return probe(device, memory_fraction)
+        with hold_gpu(path, lambda text: tell("[check_tensorflow1] " + text)):
+            return probe(device, memory_fraction)
+
+    try:
+        return check(use_gpu, card.fraction(memory_limit_mb), ask)
+    except GpuError as error:
+        raise TrainingError(error.place, error.reason, error.next_step) from None
 
 
 def _in_words(facts: Mapping[str, Any]) -> str:

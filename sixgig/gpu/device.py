@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from sixgig.errors import GpuError
+from sixgig.gpu.card import used_uuid
 
 _LOG = logging.getLogger(__name__)
 _MIB = 1024 * 1024
@@ -81,4 +82,4 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     if precision == "auto":
         precision = "bfloat16" if properties.major >= 8 else "float16"
     _LOG.info("GPU %s, %.0f MiB, limit %d MiB, %s", properties.name, total_mb, memory_limit_mb, precision)
-    return Device("cuda", properties.name, precision, card=str(properties.uuid))
+    return Device("cuda", properties.name, precision, card=used_uuid(str(properties.uuid)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sixgig.errors import PlaceError
 from sixgig.plan.early import check_early
+from sixgig.plan.inputs import BLIND
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 
@@ -29,12 +31,14 @@ def open_plan(
         given: What Snakemake read of all this.
         with_conda: Whether Snakemake builds the environments with conda.
         look: Whether to look at data, weights and the card too. Jobs that Snakemake starts read the study again and
-            need not: the process that started them has.
+            need not: the process that started them has. Nothing is looked at where
+            :data:`sixgig.plan.inputs.BLIND` is in the environment.
         jobs_here: Whether jobs run on this machine, so that its card is theirs.
 
     Raises:
         SixgigError: Something is wrong with the study; the place has file and line where they are known.
     """
+    look = look and BLIND not in os.environ
     study = read_study(files, entries, given)
     try:
         with study.locating():

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from sixgig.redaction import redacted_values
 from sixgig.runtime.paths import shareable
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
 from sixgig.runtime.versions import study_versions
@@ -20,11 +21,13 @@ from sixgig.version import __version__
 def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return config, versions, machine and source commit of a study, for everybody who gets the results.
 
+    Passwords and tokens in it are masked.
+
     Args:
         config: The complete config. Absolute paths in it are shown without the folders of this machine.
     """
     return {
-        "config": shareable(config),
+        "config": redacted_values(shareable(config)),
         "seed": config["seed"],
         "sixgig": __version__,
         "versions": study_versions(),
@@ -35,7 +38,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
             "gpu": _gpu(),
         },
-        "source": _source(),
+        "source": source_commit(),
         "command": "snakemake --cores all",
     }
 
@@ -70,8 +73,8 @@ def _gpu() -> dict[str, Any]:
         pynvml.nvmlShutdown()
 
 
-def _source() -> dict[str, Any]:
-    """Commit of the checkout, and whether it was changed since; empty outside a checkout."""
+def source_commit() -> dict[str, Any]:
+    """Return the commit of the checkout, and whether it was changed since; empty outside a checkout."""
     if not IN_CLONE:  # an installed package may lie inside a repository of the user's
         return {}
 

@@ -24,14 +24,24 @@ def locked(path: Path, tell: Callable[[float], object] = lambda seconds: None) -
         tell: Called with the seconds waited so far, at once and now and then while another process holds the lock.
     """
     with path.open("a") as stream:
-        began, told = time.monotonic(), -_TELL_SECONDS
-        while not _taken(stream.fileno()):
-            waited = time.monotonic() - began
-            if waited - told >= _TELL_SECONDS:
-                told = waited
-                tell(waited)
-            time.sleep(_POLL_SECONDS)
+        wait_for(stream.fileno(), tell)
         yield
+
+
+def wait_for(descriptor: int, tell: Callable[[float], object] = lambda seconds: None) -> None:
+    """Take the lock of an open file, waiting for another process that holds it; it is held until the file is closed.
+
+    Args:
+        descriptor: The open file.
+        tell: See :func:`locked`.
+    """
+    began, told = time.monotonic(), -_TELL_SECONDS
+    while not _taken(descriptor):
+        waited = time.monotonic() - began
+        if waited - told >= _TELL_SECONDS:
+            told = waited
+            tell(waited)
+        time.sleep(_POLL_SECONDS)
 
 
 def _taken(descriptor: int) -> bool:

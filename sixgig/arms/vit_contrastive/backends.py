@@ -18,10 +18,10 @@ from sixgig.contrastive.sampling import Pool
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.training import train
 from sixgig.errors import ArmError
+from sixgig.gpu.alone import card_alone
 from sixgig.gpu.card import first_card
 from sixgig.gpu.device import choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
-from sixgig.gpu.lock import card_alone
 from sixgig.runtime.atomic import read_json
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.training.checkpoints import CheckpointStore
@@ -125,9 +125,11 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
     framework = f"TensorFlow {versions['tensorflow']}"
     with (
         Follower(job, {"framework": framework, "loss": training.settings.loss}, training.notes) as follower,
-        card_alone(card.uuid if card else None, job.label) as watch,
+        card_alone(card.uuid if card else None, job.label, job.series) as watch,
     ):
-        process = Tensorflow1Process(python, folder, job.threads, follower.report)
+        # The card that is locked is the only one that the other process sees.
+        seen = {"CUDA_VISIBLE_DEVICES": card.cuda_name} if card is not None else {}
+        process = Tensorflow1Process(python, folder, job.threads, follower.report, seen, watch.cool_down)
 
         def run(rung: Rung) -> None:
             on_card = rung.device == "cuda"
@@ -135,7 +137,7 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
                 micro_batch_size=rung.batch_size if on_card else training.first_micro_batch("cpu"),
                 precision=dtype if on_card else "float32",
             )
-            fraction = min(1.0, job.memory_limit_mb / card.memory_mb) if card is not None else 1.0
+            fraction = card.fraction(job.memory_limit_mb) if card is not None else 1.0
             process.train(
                 {
                     "settings": settings.as_dict(),

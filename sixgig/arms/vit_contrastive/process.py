@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sixgig.errors import ArmError
+from sixgig.gpu.lock import descriptors_for_child, variables_for_child
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.places import IMPORT_PATH
+from sixgig.runtime.stopping import PARENT, saving
 
 _LOG = logging.getLogger(__name__)
 _CLI = "sixgig.contrastive.__main__"
@@ -35,12 +38,16 @@ class Tensorflow1Process:
         folder: Where the process keeps its job file and checkpoints.
         threads: CPU threads it may use.
         report: Called with every event of the process.
+        variables: Further environment variables.
+        cool_down: Called after every event with what stops the process and what lets it go on, for a card that is hot.
     """
 
     python: str
     folder: Path
     threads: int
     report: Callable[[Mapping[str, Any]], None]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    cool_down: Callable[[Callable[[], object], Callable[[], object]], object] = lambda pause, go_on: None
 
     def train(self, job: Mapping[str, Any]) -> None:
         """Run ``train`` with a job, as :mod:`sixgig.contrastive.__main__` describes it, until it ends.
@@ -55,20 +62,31 @@ class Tensorflow1Process:
         _LOG.info("starting %s", " ".join(command))
         sys.stderr.flush()
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(self.threads), text=True)
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                env={**environment(self.threads), **variables_for_child(), **self.variables},
+                pass_fds=descriptors_for_child(),  # should this process be killed, the card is held as long as that one
+                text=True,
+            )
         except OSError as error:
             raise ArmError(self.python, f"cannot be started: {error.strerror}", "run `make setup`") from None
         last: Mapping[str, Any] = {}
         with process:
             assert process.stdout is not None
             try:
-                for line in process.stdout:
-                    event = _event(line)
-                    if event is None:
-                        _LOG.info("%s", line.rstrip())
-                        continue
-                    last = event
-                    self.report(event)
+                with saving(process.terminate):  # it writes a checkpoint and ends
+                    for line in process.stdout:
+                        event = _event(line)
+                        if event is None:
+                            _LOG.info("%s", line.rstrip())
+                            continue
+                        last = event
+                        self.report(event)
+                        self.cool_down(
+                            lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+                        )
+                    process.wait()
             except BaseException:
                 process.kill()
                 raise
@@ -79,6 +97,7 @@ def environment(threads: int) -> dict[str, str]:
     """Return the environment variables of a process in the other environment, without paths to this one's packages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     own = {"PYTHONPATH": str(IMPORT_PATH), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    own[PARENT] = str(os.getpid())
     return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from sixgig.contrastive.tensorflow1.arithmetic import compute, expected, inputs
 from sixgig.errors import TrainingError
+from sixgig.gpu.lock import descriptors_for_child, variables_for_child
 
 PYTHON_VERSIONS = ((3, 7), (3, 8))
 TENSORFLOW_VERSION = "1.15"
@@ -130,12 +131,13 @@ def card_name(description: str) -> str:
     return f"{name} (compute capability {capability})" if capability else name
 
 
-def self_test(device: str, arithmetic: _Arithmetic | None = None) -> dict[str, float]:
+def self_test(device: str, arithmetic: _Arithmetic | None = None, memory_fraction: float = 1.0) -> dict[str, float]:
     """Compare a device's arithmetic with NumPy's in float64: matrix product, convolution, softmax, a gradient.
 
     Args:
         device: ``cpu`` or ``cuda``.
         arithmetic: Device and inputs to results; TensorFlow's when None.
+        memory_fraction: See :func:`session_config`.
 
     Returns:
         Error of each operation relative to its largest value.
@@ -145,7 +147,7 @@ def self_test(device: str, arithmetic: _Arithmetic | None = None) -> dict[str, f
     """
     given = inputs()
     wanted = expected(given)
-    found = (arithmetic or _compute)(device, given)
+    found = arithmetic(device, given) if arithmetic is not None else _compute(device, given, memory_fraction)
     errors = {}
     for name, right in wanted.items():
         result = np.asarray(found[name], dtype=np.float64)
@@ -157,8 +159,8 @@ def self_test(device: str, arithmetic: _Arithmetic | None = None) -> dict[str, f
     return errors
 
 
-def _compute(device: str, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    return compute(device, given, session_config(1, device))
+def _compute(device: str, given: Mapping[str, np.ndarray], memory_fraction: float) -> Mapping[str, np.ndarray]:
+    return compute(device, given, session_config(1, device, memory_fraction))
 
 
 def check(
@@ -234,9 +236,16 @@ def probe(
     """
     module = "sixgig.contrastive.tensorflow1.environment"
     command = command or [sys.executable, "-m", module, "--device", device, "--memory-fraction", str(memory_fraction)]
-    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)), **variables_for_child())
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, env=variables, timeout=seconds, check=False)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            env=variables,
+            timeout=seconds,
+            check=False,
+            pass_fds=descriptors_for_child(),  # the card is not free before this process has ended, too
+        )
     except subprocess.TimeoutExpired as error:
         raise _failed(device, f"did not end within {seconds:g} s") from error
     try:
@@ -255,7 +264,7 @@ def _answer(device: str, memory_fraction: float) -> dict[str, Any]:
     try:
         facts = describe(device == "cuda", memory_fraction)
         tested = device == "cpu" or facts["gpus"]
-        return {**facts, "self_test": self_test(device) if tested else {}}
+        return {**facts, "self_test": self_test(device, None, memory_fraction) if tested else {}}
     except TrainingError as error:
         return {"place": error.place, "reason": error.reason, "next_step": error.next_step}
     except Exception as error:  # TensorFlow may raise anything on a device that it cannot use

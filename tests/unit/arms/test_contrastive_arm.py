@@ -157,8 +157,9 @@ def test_an_unusable_environment_stops_or_skips(make):
 class SmallCard:
     """Stands in for the TensorFlow process on a card that takes a few images at a time."""
 
-    def __init__(self, python, folder, threads, report):
+    def __init__(self, python, folder, threads, report, variables, cool_down):
         assert python == "/the/python"
+        assert variables == {"CUDA_VISIBLE_DEVICES": "GPU-test-contrastive-arm"}  # the card that is locked
         self.report = report
 
     def train(self, job):
@@ -181,7 +182,8 @@ class SmallCard:
 
 
 @pytest.fixture
-def small_card(monkeypatch, weights):
+def small_card(monkeypatch, weights, tmp_path):
+    monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     SmallCard.jobs, SmallCard.fits, SmallCard.weights = [], 4, weights / "vit.safetensors"
     monkeypatch.setattr(contrastive_backends, "Tensorflow1Process", SmallCard)
     monkeypatch.setattr(contrastive_backends, "first_card", lambda: Card("RTX 3050", "test-contrastive-arm", 6144.0))

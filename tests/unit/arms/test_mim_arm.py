@@ -216,6 +216,7 @@ def test_a_full_card_is_climbed_down_from_and_every_step_recorded(make, tmp_path
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return real(network, source, measured, settings, device, store, report)
 
+    monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     monkeypatch.setattr(mim, "choose_device", lambda *_: Device("cuda", "card", "bfloat16", card="test-mim-arm"))
     monkeypatch.setattr(mim, "train", full)
     facts = train(make(batch_size=4), tmp_path)

@@ -3,11 +3,13 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from sixgig.arms.vit_contrastive.process import CardFullError, Tensorflow1Process, environment
 from sixgig.errors import ArmError
+from sixgig.gpu.lock import hold_gpu
 
 ERROR = '{"event": "error", "place": "step 7", "reason": "the loss is nan", "next_step": "lower it"}'
 
@@ -92,3 +94,41 @@ def test_packages_of_this_environment_stay_out(monkeypatch):
     assert (variables["PYTHONNOUSERSITE"], variables["OMP_NUM_THREADS"]) == ("1", "3")
     assert not {"PYTHONHOME", "VIRTUAL_ENV"} & variables.keys()
     assert "CUDA_VISIBLE_DEVICES" not in variables.keys() - os.environ.keys()
+
+
+def test_the_process_holds_the_card_with_its_starter(tmp_path):
+    events = []
+    body = (
+        "import json, os\n"
+        "numbers = [int(n) for n in os.environ['SIXGIG_GPU_LOCKS'].split(',') if n]\n"
+        "inodes = [os.fstat(n).st_ino for n in numbers]\n"
+        "print(json.dumps({'event': 'step', 'inodes': inodes, 'card': os.environ.get('CUDA_VISIBLE_DEVICES')}))\n"
+    )
+    child = process(tmp_path, body)
+    seen = {"CUDA_VISIBLE_DEVICES": "GPU-1"}
+    with hold_gpu(tmp_path / "gpu.lock", print):
+        Tensorflow1Process(child.python, tmp_path, 1, events.append, seen).train({})
+    assert events == [{"event": "step", "inodes": [(tmp_path / "gpu.lock").stat().st_ino], "card": "GPU-1"}]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="states of processes are read from /proc")
+def test_the_process_stops_while_the_card_cools(tmp_path):
+    states, events = [], []
+    body = 'import os\nfor _ in range(2):\n    print(\'{"event": "step", "pid": %d}\' % os.getpid(), flush=True)\n'
+
+    def state(pid):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def cool_down(pause, go_on):
+        if states:
+            return
+        pause()
+        while state(events[0]["pid"]) not in "TZ":
+            time.sleep(0.01)
+        states.append(state(events[0]["pid"]))
+        go_on()
+
+    child = process(tmp_path, body + "import time; time.sleep(0.5)\n")
+    Tensorflow1Process(child.python, tmp_path, 1, events.append, {}, cool_down).train({})
+    assert states == ["T"]
+    assert len(events) == 2

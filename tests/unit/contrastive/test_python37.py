@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
 #: Packages and modules that run in both environments.
 RUNTIME = ("sixgig.runtime.atomic", "sixgig.runtime.digests", "sixgig.runtime.locks")
-CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.version", *RUNTIME)
+GPU = ("sixgig.gpu.card", "sixgig.gpu.lock")
+CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.version", *RUNTIME, *GPU)
+#: Used where it is installed, and done without where it is not.
+OPTIONAL = ("pynvml",)
 
 
 def files_of(name):
@@ -64,7 +67,7 @@ def allowed(name, in_tensorflow1):
         return inside and not name.startswith("sixgig.contrastive.pytorch")
     if top == "tensorflow":
         return in_tensorflow1 and name in TENSORFLOW
-    return top == "numpy" or top in sys.stdlib_module_names
+    return top in ("numpy", *OPTIONAL) or top in sys.stdlib_module_names
 
 
 def test_the_modules_are_found():
@@ -129,7 +132,7 @@ for name in json.loads(sys.argv[1]):
 found["version"] = list(sys.version_info[:2])
 others = [name for name in sys.modules if name.startswith("sixgig.")]
 crossing = tuple(json.loads(sys.argv[2]))
-others = [name for name in others if name != "sixgig.runtime" and not name.startswith(crossing)]
+others = [name for name in others if name not in ("sixgig.runtime", "sixgig.gpu") and not name.startswith(crossing)]
 found["leaked"] = others + [name for name in ("torch", "timm", "sixgig.contrastive.pytorch") if name in sys.modules]
 print(json.dumps(found))
 """

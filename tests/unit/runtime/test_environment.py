@@ -34,6 +34,12 @@ def test_description_is_json_and_names_versions():
     assert "name" in described["machine"]["gpu"]
 
 
+def test_a_password_in_the_study_file_is_not_written_down():
+    stanza = {"source": {"url": {"url": "https://ana:s3cr3t@host/a.zip"}}}
+    described = describe_study({"seed": 3, "study": "x", "cohorts": {"a": stanza}})
+    assert described["config"]["cohorts"]["a"]["source"]["url"]["url"] == "https://***@host/a.zip"
+
+
 def test_conda_environment_agrees_with_the_lock():
     conda = yaml.safe_load((ROOT / "envs/main.yaml").read_text())
     pins = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))

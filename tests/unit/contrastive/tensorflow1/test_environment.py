@@ -99,7 +99,7 @@ def test_a_broken_installation_is_refused(monkeypatch, tmp_path):
 def device_with(change):
     """Arithmetic of a device that is right but for a change."""
 
-    def compute(device, given):
+    def compute(device, given, memory_fraction=1.0):
         results = {name: result.astype(np.float32) for name, result in expected(given).items()}
         change(results)
         return results
