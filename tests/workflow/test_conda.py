@@ -1,8 +1,10 @@
 """`snakemake --sdm conda` with a stand-in for conda, which records its calls; conda itself is never run here."""
 
 import os
+import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ENVIRONMENT, ROOT, snakemake
@@ -50,7 +52,7 @@ def test_a_dry_run_asks_conda_and_creates_nothing(tmp_path, conda):
     result = snakemake(tmp_path, "-n", "--sdm", "conda", variables=conda)
     said = result.stdout + result.stderr
     for name in ("main", "tensorflow1"):
-        assert f"Conda environment {ROOT}/envs/{name}.yaml will be created" in said
+        assert re.search(rf"Conda environment \S+/envs/{name}.yaml will be created", said)
     assert ["info", "--json"] in calls(tmp_path)
     assert not [call for call in calls(tmp_path) if call[0] not in ("info", "--version", "config")]
 
@@ -60,12 +62,12 @@ def test_both_environments_are_created_and_jobs_run_in_them(tmp_path, conda):
     snakemake(tmp_path, "--sdm", "conda", "--cores", "1", "--", *targets, variables=conda)
     created = [call for call in calls(tmp_path) if call[:2] == ["env", "create"]]
     files = [call[call.index("--file") + 1] for call in created]
-    contents = sorted(open(file).read() for file in files)
+    contents = sorted(Path(file).read_text() for file in files)
     assert contents == sorted((ROOT / f"envs/{name}.yaml").read_text() for name in ("main", "tensorflow1"))
     for call in created:
         assert call[2:4] == ["--quiet", "--no-default-packages"]
         assert call[call.index("--prefix") + 1].startswith(str(tmp_path / ".snakemake/conda/"))
     started = (tmp_path / "pythons").read_text()
-    assert "scripts/" in started or "tmp" in started  # the script of describe_study
+    assert "describe_study.py" in started
     assert "-m sixgig.contrastive check" in started
     assert (tmp_path / "results/tiny/tensorflow1.python").read_text().strip().endswith("bin/python")
