@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -35,7 +36,8 @@ def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine
     known = _read(cache).get(key)
     if known is None:
         known = asdict(calibrate())
-        write_json(cache, {**_read(cache), key: known})
+        with suppress(OSError):  # a folder that may not be written costs a few seconds again
+            write_json(cache, {**_read(cache), key: known})
     machine = _machine(known)
     return machine if cores is None else with_cores(machine, cores)
 
