@@ -19,7 +19,6 @@ from sixgig.forecast.constants import (
     CUDA_MB,
     CUDA_START,
     ENCODING_SHARE,
-    FILL,
     MAPPED_MB,
     MEMORY_BYTES,
     PASS_SECONDS,
@@ -30,7 +29,7 @@ from sixgig.forecast.constants import (
     VOXELS_PER_SECOND,
 )
 from sixgig.forecast.rates import Machine
-from sixgig.gpu.work import TYPE_BYTES, Amount, NetworkSize, Work, encoding_memory
+from sixgig.gpu.work import CONTEXT_MB, TYPE_BYTES, Amount, NetworkSize, Work, encoding_memory
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -234,8 +233,8 @@ class Stages:
         vram = 0.0
         if self.cuda:
             assert machine.card is not None
-            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb)
-            batch = work.batch_within(FILL * limit)
+            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb - CONTEXT_MB)
+            batch = work.batch_within(limit)
             if batch:
                 vram = work.vram_mb(batch)
                 passes = work.passes * work.batch / batch
