@@ -76,7 +76,7 @@ def encoding(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
     return Work(
         flops=items * one,
         passes=math.ceil(items / settings.batch_size),
-        host_seconds=items * _reading(geometry),
+        host_seconds=0.8 + items * _reading(geometry),
         state_mb=network.parameters * (4 + (width if width < 4 else 0)) / _MIB,
         item_mb=live / _MIB,
         batch=settings.batch_size,

@@ -32,6 +32,7 @@ def card():
 def plan_of(tmp_path, monkeypatch):
     """Return a function that opens a study of this repository, with changed keys, where none of its files is."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sixgig.forecast.stages.Stages.compiled", True)
 
     def opened(name="config", **changes):
         config = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())

@@ -48,7 +48,7 @@ def test_encoding_takes_its_operations_over_the_rate(plan_of, machine):
     images, size = 480, network_size("vit_small_patch14_dinov2", 112)
     # 16 images of 65 tokens reach 0.9 of the rate of a block; two cores are twice as fast as one.
     computing = images * size.flops / (100e9 * 2 * 0.9)
-    reading = images * 3e-9 * 3 * 112**2
+    reading = 0.8 + images * 3e-9 * 3 * 112**2
     assert cost.seconds == pytest.approx(1.0 + 2.0 + computing + reading, rel=1e-6)
     assert (cost.threads, cost.gpu, cost.vram_mb, cost.batch_size) == (2, True, 0.0, 16)
 
@@ -134,3 +134,13 @@ def test_what_is_fetched_takes_its_size_over_the_network(plan_of, machine):
 def test_volumes_and_images_are_what_is_left_on_the_disk(plan_of, machine):
     cost = forecast_study(plan_of(), machine)[JobKey("prepare_cohort", "brats_phantom")]
     assert cost.disk_mb * 2**20 == pytest.approx(960 * 112 * 112 * 3 + 160 * 48**3 * 3 * 2)
+
+
+def test_machine_code_is_made_once_when_none_is_kept(plan_of, machine, monkeypatch):
+    plan = plan_of()
+    kept = forecast_study(plan, machine)
+    monkeypatch.setattr("sixgig.forecast.stages.Stages.compiled", False)
+    longer = {job: cost.seconds - kept[job].seconds for job, cost in forecast_study(plan, machine).items()}
+    assert {job: pytest.approx(seconds) for job, seconds in longer.items() if seconds} == {
+        JobKey("code_features", "elpv.vit_sparse"): 6.0, JobKey("classify_subjects", "elpv.baseline_cnn.src"): 16.0,
+    }  # fmt: skip
