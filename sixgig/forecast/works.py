@@ -9,6 +9,8 @@ from types import ModuleType
 from sixgig.forecast.constants import ENCODING_SHARE
 from sixgig.gpu.work import TYPE_BYTES, Amount, NetworkSize, Work, encoding_memory
 
+_MIB = 2**20
+
 
 def image_work(amount: Amount, network: NetworkSize, dtype: str, batch: int) -> Work:
     """Return the work of encoding a cohort's images with a network as it is."""
