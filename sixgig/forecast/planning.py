@@ -133,12 +133,13 @@ def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, Jo
     """Say where the figures come from."""
     due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
     said = []
-    counts = {basis: sum(cost.basis == basis for cost in due) for basis in ("measured", "computed", "assumed")}
     words = {
         "measured": "from this study's own past jobs",
+        "scaled": "corrected by other studies' jobs",
         "computed": "from operations and bytes",
         "assumed": "from constants",
     }
+    counts = {basis: sum(cost.basis == basis for cost in due) for basis in words}
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]
     if known:
         said.append(", ".join(known))
