@@ -18,13 +18,13 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host rules || { \
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host || { \
 	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
 	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
 	@echo "[study] report: results/$(STUDY)/report.html"
 
-plan: setup  ## show the jobs that would run, with threads and resources
-	@$(BIN)/snakemake -n --cores $(CORES) --configfile $(CONFIG)
+plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
+	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
 
 unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
 	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock

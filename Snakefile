@@ -17,6 +17,7 @@ include: "rules/common.smk"
 
 
 PLAN = plan_study(config)
+follow_study(workflow, PLAN)
 
 
 include: "rules/environments.smk"

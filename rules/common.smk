@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
@@ -12,7 +13,11 @@ from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.opening import open_plan
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import this_source
+from sixgig.runtime.supervision import supervise
+from sixgig.runtime.umask import keep_others_out
+from sixgig.telling.handler import follow_study
 
+keep_others_out()
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 
@@ -31,6 +36,7 @@ def plan_study(study_config):
     try:
         plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
         if workflow.is_main_process:  # and not each of the jobs, which read this file again
+            supervise(workflow, JobScheduler, plan.study, WorkflowError)
             for sentence in plan.changes():
                 print(f"[sixgig] {sentence}", file=sys.stderr)
         return plan

@@ -19,7 +19,7 @@ rule describe_study:
     resources:
         mem_mb=1500,
     params:
-        config=PLAN.config,
+        config=PLAN.described_config,
         versions=study_versions(),
         digest=code_digest("describe_study"),
     script:
@@ -66,13 +66,13 @@ if PLAN.environments:
             state=lambda wildcards: PLAN.environment_state(wildcards.environment),
             digest=lambda wildcards: code_digest(None, PLAN.environment_module(wildcards.environment)),
         shell:
-            'python="$(printenv SIXGIG_PYTHON_{wildcards.environment})";'
+            'python="$(printenv SIXGIG_PYTHON_{wildcards.environment:q})";'
             ' {{ command -v "$python" || echo missing; }} > {output.python:q};'
-            ' PYTHONPATH="$SIXGIG_IMPORT_PATH" PYTHONNOUSERSITE=1 "$python" -m {params.module} check'
+            ' PYTHONPATH="$SIXGIG_IMPORT_PATH" PYTHONNOUSERSITE=1 "$python" -m {params.module:q} check'
             " --output {output.facts:q}"
             " --log {log:q}"
             " {params.gpu}"
-            " || {{ echo '[check_environment] the environment cannot be used: see {log}, or run make setup' >&2;"
-            " test {params.required} = False; }}"
+            " || {{ echo '[check_environment] the environment cannot be used: see '{log:q}', or run make setup' >&2;"
+            " test {params.required:q} = False; }}"
             " && {{ test -s {output.facts:q}"
             ' || printf \'%s\' \'{{"usable": false, "reason": "its interpreter cannot be started"}}\' > {output.facts:q}; }}'

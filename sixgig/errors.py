@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+
+from sixgig.redaction import redacted
+
+#: The folders of an absolute path in a sentence; what follows the last of them is its name.
+_FOLDERS = re.compile(r"(?:(?<=file://)|(?<![\w.~$/:-]))/(?:[^\s/'\"`,;:()\[\]{}<>|]+/)+(?=[^\s/'\"`,;:()\[\]{}<>|])")
+
 
 class SixgigError(Exception):
-    """A problem the user can solve.
+    """A problem the user can solve. Passwords and tokens in what it says are replaced by ``***``.
 
     Args:
         place: The file, config key or job where the problem is.
@@ -13,10 +21,8 @@ class SixgigError(Exception):
     """
 
     def __init__(self, place: object, reason: str, next_step: str) -> None:
-        super().__init__(place, reason, next_step)
-        self.place = str(place)
-        self.reason = reason
-        self.next_step = next_step
+        self.place, self.reason, self.next_step = (redacted(str(part)) for part in (place, reason, next_step))
+        super().__init__(self.place, self.reason, self.next_step)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}\n  Next step: {self.next_step}"
@@ -73,6 +79,10 @@ class PassingError(SixgigError):
     """
 
 
+class PlaceError(SixgigError):
+    """A folder or file cannot be read or written as the study needs it: rights, a full disk, a file in its place."""
+
+
 class EnvironmentMissingError(SixgigError):
     """An environment that the study needs is not there, or is not the one it should be."""
 
@@ -80,4 +90,17 @@ class EnvironmentMissingError(SixgigError):
 def failure(error: Exception) -> str:
     """Return an error as the status of an arm: ``failed: reason``, in one line."""
     reason = f"{error.place}: {error.reason}" if isinstance(error, SixgigError) else f"{type(error).__name__}: {error}"
-    return "failed: " + " ".join(reason.split())
+    return "failed: " + redacted(without_folders(" ".join(reason.split())))
+
+
+def without_folders(text: str) -> str:
+    """Return a text for a file that others will read: it says nothing about the folders of this machine.
+
+    A path below the working directory is shown from there on, one below the home folder with ``~``, any other absolute
+    path as ``.../`` and its name.
+    """
+    here, home = os.getcwd(), os.path.expanduser("~")
+    for folder, shown in ((here, ""), (home, "~/")):
+        if len(folder) > 1:
+            text = text.replace(f"{folder}/", shown)
+    return _FOLDERS.sub(".../", text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,12 +15,16 @@ import numpy as np
 from sixgig.arms.base import Encoder, ImageArm
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
+from sixgig.runtime.atomic import write_json
+from sixgig.runtime.stopping import asked, leave_if_asked
 from sixgig.training.reading import read_ahead
 
 if TYPE_CHECKING:
     import torch
 
+_LOG = logging.getLogger(__name__)
 _SAVE_SECONDS = 60.0
+_HASHED_ROWS = 4096
 
 
 def prefetched_batches(
@@ -47,6 +52,8 @@ def prefetched_batches(
 class PartialFeatures:
     """Image features computed so far, kept on disk so that a killed job can continue.
 
+    Beside the features stands how many there are and their sha256, so that damaged ones are computed again.
+
     Args:
         folder: From :func:`sixgig.runtime.checkpoints.checkpoint_folder`.
         n_images: Number of images in all.
@@ -56,34 +63,54 @@ class PartialFeatures:
         self._data, self._state, self._n_images = folder / "features.npy", folder / "state.json", n_images
         self._array: np.ndarray | None = None
         self.done = 0
+        self._digest = hashlib.sha256()
         self._saved = time.monotonic()
         try:
             state = json.loads(self._state.read_text())
-            array = np.load(self._data, mmap_mode="r+")
-            done = int(state["done"])
-            if array.ndim == 2 and array.dtype == np.float32 and len(array) == n_images and 0 <= done <= n_images:
-                self._array, self.done = array, done
-        except (OSError, EOFError, ValueError, KeyError, TypeError):
-            pass  # no checkpoint, or an incomplete one: begin again
+            self._restore(np.load(self._data, mmap_mode="r+"), int(state["done"]), str(state["sha256"]))
+        except FileNotFoundError:
+            pass  # no checkpoint, or one that was never finished
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            _LOG.warning("the checkpoint in %s is damaged (%s): encoding begins again", folder, error)
+
+    def _restore(self, array: np.ndarray, done: int, sha256: str) -> None:
+        """Take over the first ``done`` rows.
+
+        Raises:
+            ValueError: They are not what was saved.
+        """
+        if array.ndim != 2 or array.dtype != np.float32 or len(array) != self._n_images:
+            raise ValueError(f"it holds {array.dtype} {array.shape}, not {self._n_images} rows of float32")
+        if not 0 <= done <= self._n_images:
+            raise ValueError(f"it speaks of {done} of {self._n_images} rows")
+        digest = hashlib.sha256()
+        for start in range(0, done, _HASHED_ROWS):
+            digest.update(array[start : min(start + _HASHED_ROWS, done)].tobytes())
+        if digest.hexdigest() != sha256:
+            raise ValueError(f"its {done} rows have changed since they were written")
+        self._array, self.done, self._digest = array, done, digest
 
     def put(self, start: int, stop: int, features: np.ndarray) -> None:
-        """Keep the features of images ``start`` to ``stop``; save about once a minute."""
+        """Keep the features of images ``start`` to ``stop``, where ``start`` is ``done``.
+
+        They are saved about once a minute, and when the job is told to end.
+        """
         if self._array is None:
             shape = (self._n_images, features.shape[1])
             self._array = np.lib.format.open_memmap(self._data, mode="w+", dtype=np.float32, shape=shape)
         self._array[start:stop] = features
+        self._digest.update(self._array[start:stop].tobytes())
         self.done = stop
-        if time.monotonic() - self._saved >= _SAVE_SECONDS:
+        if asked() or time.monotonic() - self._saved >= _SAVE_SECONDS:
             self.save()
+            leave_if_asked()
 
     def save(self) -> None:
-        """Write what is computed: first the features, then how many there are."""
+        """Write what is computed: first the features, then how many there are, and their sha256."""
         if self._array is None:
             return
         self._array.flush()  # type: ignore[attr-defined]
-        partial = self._state.with_suffix(".partial")
-        partial.write_text(json.dumps({"done": self.done}))
-        os.replace(partial, self._state)
+        write_json(self._state, {"done": self.done, "sha256": self._digest.hexdigest()})
         self._saved = time.monotonic()
 
     def array(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -31,6 +31,7 @@ class Look:
         pictures: Whether training leaves pictures of masked, filled-in and original patches, for a figure.
         reference: Whether verdicts compare the best arm with this one too.
         words: What a control does, for the sentence "no arm is shown to be better than ...".
+        hours: The least and the most hours that the user expects of it on the study of the laptop.
     """
 
     order: float
@@ -40,6 +41,7 @@ class Look:
     pictures: bool = False
     reference: bool = False
     words: str = ""
+    hours: Sequence[float] = ()
 
 
 @cache

@@ -28,6 +28,7 @@ from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.progress import Progress
+from sixgig.runtime.stopping import saving
 from sixgig.runtime.versions import encoding_versions
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import write_features
@@ -180,7 +181,7 @@ def _down_the_ladder(
         partial = PartialFeatures(folder, number)
         if partial.done:
             _LOG.info("resumed at %d of %d %s", partial.done, number, unit)
-        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress:
+        with Progress(f"{job.label} on {rung.device}", number, unit, _memory, partial.done) as progress, saving():
 
             def advance(count: int) -> None:
                 progress.advance(count)

@@ -6,9 +6,33 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+
+def stored_rows(path: Path, row_shape: tuple[int, ...], dtype: npt.DTypeLike, first: int, length: int) -> Any:
+    """Return rows of the file of a stream, also of one that was never closed, whose header does not count them yet.
+
+    Returns:
+        [length, *row_shape], memory-mapped; without rows when ``length`` is 0.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no such file, or holds fewer rows.
+    """
+    if not length:
+        return np.empty((0, *row_shape), dtype)
+    with path.open("rb") as stream:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError(f"{path} is no array of this version")
+        shape, _, stored = np.lib.format.read_array_header_1_0(stream)
+        offset = stream.tell()
+    if shape[1:] != row_shape or stored != np.dtype(dtype):
+        raise ValueError(f"{path} holds rows of {stored} {shape[1:]}")
+    offset += first * int(np.prod(row_shape)) * np.dtype(dtype).itemsize
+    return np.memmap(path, dtype, "r", offset, (length, *row_shape))
 
 
 class ArrayStream:

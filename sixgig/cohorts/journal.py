@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import time
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sixgig.cohorts.array_stream import ArrayStream
+from sixgig.cohorts.array_stream import ArrayStream, stored_rows
 from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.fingerprints import fingerprint
-from sixgig.cohorts.journal_lines import NOBODY, Entry, labelled, line_of, read_line, subject_of
+from sixgig.cohorts.journal_lines import NOBODY, Entry, labelled, line_of, read_line, rows_sha256, subject_of
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_text
@@ -27,6 +28,9 @@ from sixgig.runtime.checkpoints import drop
 _SYNC_EVERY = 2.0
 _IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
 _ORDERED = "ordered-"
+#: Shape of a row and type of each array by the name of its file.
+_Arrays = dict[str, tuple[tuple[int, ...], npt.DTypeLike]]
+_log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -62,9 +66,10 @@ class Journal:
             for name in (_IMAGES, _VOLUMES):
                 _unlink_twin(folder / name)
                 (folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
-            lines = self._replay()
+            arrays: _Arrays = {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)}
+            lines = self._replay(arrays)
             try:
-                lines = self._compact(lines, {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)})
+                lines = self._compact(lines, arrays)
                 self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
                 self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
             except ValueError:  # the arrays do not match the lines: nothing can be kept
@@ -102,13 +107,15 @@ class Journal:
     def add(self, index: int, result: PreparedSubject) -> None:
         """Add a subject that is not done yet; one that could not be reached is forgotten when the run ends."""
         with writing(self._folder):
-            if result.images:
-                self._images.append(np.stack(result.images))
-            if result.volumes:
-                self._volumes.append(np.stack(result.volumes))
+            images = np.stack(result.images).astype(np.uint8, copy=False) if result.images else None
+            volumes = np.stack(result.volumes).astype(np.float16, copy=False) if result.volumes else None
+            if images is not None:
+                self._images.append(images)
+            if volumes is not None:
+                self._volumes.append(volumes)
             entry = Entry(
                 result.rows, result.item_ids, result.rejections, result.remarks, self._n_images, self._n_volumes,
-                len(result.volumes),
+                len(result.volumes), rows_sha256(*(array for array in (images, volumes) if array is not None)),
             )  # fmt: skip
             passing = any(rejection.passing for rejection in result.rejections)
             self._pending.append(line_of(NOBODY if passing else self._subjects[index], entry))
@@ -201,8 +208,11 @@ class Journal:
             if not self._images.closed:
                 self.sync()
 
-    def _replay(self) -> list[str]:
-        """Read what an earlier run wrote, up to where it was killed; return its lines."""
+    def _replay(self, arrays: _Arrays) -> list[str]:
+        """Read what an earlier run wrote, up to where it was killed; return its lines.
+
+        A subject whose rows are not what was written is prepared again: its line becomes one about nobody.
+        """
         path = self._folder / _LINES
         lines: list[str] = []
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -210,13 +220,25 @@ class Journal:
             try:
                 if not line.endswith("\n"):
                     break
-                self._enter(*self._read(line))
-            except (ValueError, KeyError, TypeError):  # the run was killed while it wrote this line
+                subject, entry = self._read(line)
+            except (ValueError, KeyError, TypeError):  # the run was killed while it wrote this line, or it is damaged
                 break
+            if subject != NOBODY and not self._intact(entry, arrays):
+                _log.warning("rows in %s have changed since they were written: a subject is read again", self._folder)
+                subject, line = NOBODY, line_of(NOBODY, entry)
+            self._enter(subject, entry)
             lines.append(line)
         return lines
 
-    def _compact(self, lines: list[str], arrays: dict[str, tuple[tuple[int, ...], npt.DTypeLike]]) -> list[str]:
+    def _intact(self, entry: Entry, arrays: _Arrays) -> bool:
+        spans = {_IMAGES: (entry.image, len(entry.rows)), _VOLUMES: (entry.volume, entry.n_volumes)}
+        try:
+            rows = [stored_rows(self._folder / name, *arrays[name], *span) for name, span in spans.items()]
+        except (OSError, ValueError):
+            return False
+        return rows_sha256(*rows) == entry.sha256
+
+    def _compact(self, lines: list[str], arrays: _Arrays) -> list[str]:
         """Take out the lines and the rows of all subjects but those of the cohort; return the lines that stay.
 
         Raises:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.subject import label_of
@@ -25,6 +29,7 @@ class Entry:
         image: First row in images.npy.
         volume: First row in volumes.npy.
         n_volumes: Rows in volumes.npy.
+        sha256: Of the bytes of its rows in images.npy, then of those in volumes.npy.
     """
 
     rows: list[dict[str, Any]]
@@ -34,10 +39,11 @@ class Entry:
     image: int
     volume: int
     n_volumes: int
+    sha256: str
 
 
 def line_of(subject: str, entry: Entry) -> str:
-    """Return the line about a subject, with its end."""
+    """Return the line about a subject, with a checksum of the line and its end."""
     values = {
         "subject": subject,
         "rows": entry.rows,
@@ -45,8 +51,9 @@ def line_of(subject: str, entry: Entry) -> str:
         "volumes": entry.n_volumes,
         "rejections": [asdict(rejection) for rejection in entry.rejections],
         "remarks": [asdict(remark) for remark in entry.remarks],
+        "sha256": entry.sha256,
     }
-    return json.dumps(values) + "\n"
+    return json.dumps({**values, "line": _checksum(values)}) + "\n"
 
 
 def subject_of(line: str) -> str:
@@ -66,13 +73,29 @@ def read_line(line: str, image: int, volume: int) -> tuple[str, Entry]:
         The subject and what it has.
 
     Raises:
-        ValueError: It is no such line; KeyError or TypeError likewise.
+        ValueError: It is no such line, or not as it was written; KeyError or TypeError likewise.
     """
     values = json.loads(line)
+    if values.pop("line") != _checksum(values):
+        raise ValueError("the line has changed since it was written")
     rejections = [Rejection(**rejection) for rejection in values["rejections"]]
     remarks = [Remark(**remark) for remark in values["remarks"]]
     rows, item_ids = list(values["rows"]), list(values["items"])
-    return str(values["subject"]), Entry(rows, item_ids, rejections, remarks, image, volume, int(values["volumes"]))
+    return str(values["subject"]), Entry(
+        rows, item_ids, rejections, remarks, image, volume, int(values["volumes"]), str(values["sha256"])
+    )  # fmt: skip
+
+
+def rows_sha256(*arrays: npt.NDArray[Any]) -> str:
+    """Return the sha256 of the bytes of some arrays, one after the other."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _checksum(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def labelled(entry: Entry, record: Record) -> list[dict[str, Any]]:

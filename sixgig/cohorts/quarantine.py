@@ -11,6 +11,7 @@ import pandas as pd
 from sixgig.cohorts.base import Rejection
 from sixgig.cohorts.choosing import lost_subjects, too_many_lost
 from sixgig.cohorts.journal import writing
+from sixgig.errors import without_folders
 from sixgig.tables.cohorts import QUARANTINE
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,10 @@ class Quarantine:
         """Write quarantine.csv, also when it is empty; ``failed`` says where to."""
         path = self.failed_path if failed else self._path
         frame = pd.DataFrame(
-            [(rejection.file, rejection.subject_id, rejection.reason) for rejection in self.rejections],
+            [
+                (without_folders(rejection.file), rejection.subject_id, without_folders(rejection.reason))
+                for rejection in self.rejections
+            ],
             columns=QUARANTINE.column_names,
         )
         with writing(path.parent):

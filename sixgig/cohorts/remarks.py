@@ -11,6 +11,7 @@ import pandas as pd
 
 from sixgig.cohorts.base import Remark
 from sixgig.cohorts.journal import writing
+from sixgig.errors import without_folders
 from sixgig.tables.cohorts import REMARKS
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,10 @@ class Remarks:
             level = logging.INFO if kind == "not read" else logging.WARNING
             _log.log(level, "%s: %s: %s%s", kind, first[kind, text], text, others)
         frame = pd.DataFrame(
-            [(remark.file, remark.subject_id, remark.kind, remark.text) for remark in self.remarks],
+            [
+                (without_folders(remark.file), remark.subject_id, remark.kind, without_folders(remark.text))
+                for remark in self.remarks
+            ],
             columns=REMARKS.column_names,
         )
         with writing(self._path.parent):

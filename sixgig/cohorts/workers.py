@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -17,6 +18,7 @@ from sixgig.cohorts.stored import read_shape
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.cohorts.unpacking import unpacked_size
 from sixgig.errors import CohortError
+from sixgig.runtime.stopping import end_with_parent
 
 #: A process with its packages, before it has read anything.
 _PROCESS_BYTES = 220 * 2**20
@@ -56,13 +58,20 @@ def results(
             pre_dispatch="2*n_jobs",
         )
         try:
-            yield from parallel(joblib.delayed(prepare)(adapter, record, recipe) for record in records)
+            work = joblib.delayed(_prepare_here)
+            yield from parallel(work(prepare, os.getpid(), adapter, record, recipe) for record in records)
         except BrokenProcessPool as error:
             raise CohortError(
                 records[0].root,
                 "a process that prepared a subject was killed, probably because memory ran out",
                 "run again with fewer cores: the subjects prepared so far are kept",
             ) from error
+
+
+def _prepare_here(prepare: Prepare, job: int, adapter: Adapter, record: Record, recipe: Recipe) -> PreparedSubject:
+    """Prepare a subject in a process that does not outlive its job."""
+    end_with_parent(job)
+    return prepare(adapter, record, recipe)
 
 
 def affordable(adapter: Adapter, records: Sequence[Record], recipe: Recipe, workers: int) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `sixgig run`, `sixgig new`, `sixgig monitor`, `sixgig snakefile`."""
+"""The command line: `sixgig run`, `sixgig plan`, `sixgig monitor`, `sixgig new`, `sixgig snakefile`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sixgig.errors import SixgigError
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.umask import keep_others_out
 from sixgig.version import __version__
 
 #: Exit code of a mistake in the command or in the study file.
 MISTAKE = 2
 _INTERRUPTED = 130
 _RUN = "run a study: snakemake with the packaged workflow and its default profile"
+_PLAN = "what a study still has to run and why, and its time, memory, disk and download"
 _NEW = "look at your data and write a study file for it"
 _MONITOR = "show what runs now: jobs with the time left, GPU, memory, disk"
 _NEW_MORE = """
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["run"] and given[1:2] and given[1].startswith("-") and given[1] not in ("-h", "--help"):
         parser.error(f"the study file comes first: sixgig run STUDY.yaml {' '.join(given[1:])}")
     chosen = parser.parse_args(given)
+    keep_others_out()
     try:
         return _work(chosen)
     except (SixgigError, OSError) as error:
@@ -56,6 +59,13 @@ def _work(chosen: argparse.Namespace) -> int:
         from sixgig.command.run import run_study
 
         return run_study(chosen.study, chosen.options)
+    if chosen.command == "plan":
+        from sixgig.command.plan import plan_study
+
+        return plan_study(
+            chosen.study, device=chosen.device, cores=chosen.cores, entries=chosen.config, folder=chosen.directory,
+            jobs=chosen.jobs, json=chosen.json, html=chosen.html,
+        )  # fmt: skip
     if chosen.command == "new":
         from sixgig.command.new import new_study
 
@@ -105,5 +115,28 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--once", action="store_true", help="show it once, and end")
     watch.add_argument("--json", action="store_true", help="print it once as JSON")
 
+    plan = commands.add_parser("plan", help=_PLAN, description=f"Show {_PLAN}.")
+    plan.add_argument("study", type=Path, metavar="STUDY.yaml", help="the study file")
+    plan.add_argument("--device", default="", metavar="CARD", help='plan for a card, such as "RTX 3050 6GB Laptop"')
+    plan.add_argument("--cores", type=cores, metavar="N", help="cores to plan with (default: all)")
+    plan.add_argument("--jobs", action="store_true", help="show every job")
+    plan.add_argument("--json", action="store_true", help="print JSON")
+    plan.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
+    plan.add_argument("-C", "--config", nargs="+", default=[], metavar="KEY=VALUE", help="keys that replace the file's")
+    plan.add_argument("-d", "--directory", type=Path, default=Path(), help="the folder that the study runs in")
+
     commands.add_parser("snakefile", help="print the path of the workflow, for snakemake -s")
     return parser
+
+
+def cores(text: str) -> int | None:
+    """Return a number of cores; None for ``all``.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither ``all`` nor a whole number above 0.
+    """
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of cores: write 1 or more, or all")
+    return int(text)

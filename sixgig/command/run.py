@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from sixgig.command.dry import DRY, show_plan, shows_plan
 from sixgig.runtime.places import WORKFLOW
-
-_DRY = {"-n", "--dry-run", "--dryrun"}
+from sixgig.runtime.stopping import SIGNALS, end_with_parent
 
 
 def run_study(study: Path, options: Sequence[str]) -> int:
@@ -31,18 +32,18 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     folder = Path(_value(options, "-d", "--directory") or ".")
     command = snakemake_command(study.resolve(), options)
     name = _check(study, folder, options)
+    if shows_plan(options):
+        return show_plan(study, options)
     code = _follow(command)
     report = folder / "results" / name / "report.html"
-    if _DRY & set(options):
+    if DRY & set(options):
         return code
     if code == 0 and report.is_file():
         print(f"[sixgig] report: {report}")
     elif code != 0:
-        again = f"sixgig run {study}"
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
-            f"[sixgig] Next step: mend what is named above, then {again}",
-            f"[sixgig] When Snakemake says that the directory is locked (a kill, a power cut): {again} --unlock",
+            f"[sixgig] Next step: mend what is named above, then sixgig run {study}",
             sep="\n",
             file=sys.stderr,
         )
@@ -109,16 +110,18 @@ def _check(study: Path, folder: Path, options: Sequence[str]) -> str:
 
 
 def _follow(command: Sequence[str]) -> int:
-    """Run a command to its end; it gets the signals that this process gets."""
+    """Run a command to its end; it gets the signals that this process gets, and ends with it."""
     # The packages of this interpreter alone: not what lies in the working directory, which may be a clone.
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONSAFEPATH": "1"})
-    earlier = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
+    )
+    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, lambda number, _: process.send_signal(number)) for number in taken}
     try:
-        while True:
-            try:
-                code = process.wait()
-                return code if code >= 0 else 128 - code
-            except KeyboardInterrupt:  # Snakemake got it too, and ends its jobs first
-                continue
+        code = process.wait()
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code

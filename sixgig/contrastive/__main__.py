@@ -11,7 +11,8 @@
 
 Events of a training go to standard output, one JSON object a line, everything else to standard error. Exit codes: 0; 3
 after an ``error`` event, whose next step the user can take; 4 after an ``out_of_memory`` event, upon which the same job
-may be started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent.
+may be started with a smaller ``micro_batch_size``: it goes on from its checkpoints. The process ends with its parent,
+and at a signal (128 and its number) once it has written a checkpoint.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from sixgig.errors import GpuError, TrainingError
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.stopping import PARENT, end_with_parent, obey_signals
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
 #: Images whose features are handed over for comparison.
@@ -43,7 +45,6 @@ _JOB_TYPES: Mapping[str, tuple] = {
     "use_gpu": (bool,),
     "memory_fraction": (int, float),
 }
-_SIGKILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What the libraries print, in Python or in C, must not get between the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _end_with_parent()
+    obey_signals()
+    end_with_parent(int(os.environ.get(PARENT) or os.getppid()))
 
     def report(event: Mapping[str, Any]) -> None:
         events.write(json.dumps(event) + "\n")
@@ -88,19 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train as a job file says")
     train.add_argument("--job", required=True, help="JSON file, see the module's documentation")
     return parser
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when the thread that started it ends; elsewhere a broken pipe must suffice."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-    import signal
-
-    try:
-        ctypes.CDLL(None).prctl(_SIGKILL_WITH_PARENT, int(signal.SIGKILL))
-    except (OSError, AttributeError) as error:
-        sys.stderr.write(f"prctl is not available: {error}\n")
 
 
 def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sixgig.errors import ConfigError
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.provenance import this_source
+from sixgig.runtime.stopping import end_with_parent
 
 #: File in the cohort's folder that says with which values it was written.
 RECORD = ".phantom.json"
@@ -82,7 +83,8 @@ def write_subjects(
         return
     # fork: a spawned worker would import the main module again, which under Snakemake is a generated script.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context(method)) as pool:
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(min(workers, len(missing)), context, end_with_parent, (os.getpid(),)) as pool:
         waiting = {pool.submit(_write_whole, write, index, parent, names[index]) for index in missing}
         try:
             while waiting:

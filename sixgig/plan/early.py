@@ -1,4 +1,4 @@
-"""What can be found wrong before a job runs: the card, the weights, and the cohorts whose files are there already.
+"""What can be found wrong before a job runs: places, the card, weights, and the cohorts whose files are there already.
 
 Every check asks the function that the job itself would ask; what cannot be known yet is left to the job.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.places import check_places
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.paths import user_path
 
@@ -37,6 +38,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     Raises:
         SixgigError: A job would fail; the place is a key of the study.
     """
+    check_places(plan.study, plan.targets("report") + plan.targets("statistics") + plan.targets("classify"))
     # With conda the jobs have an environment of their own, and this one may lack what they have: they will say it then.
     if plan.config["device"] == "cuda" and jobs_here:
         with suppress(ModuleNotFoundError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.registry import check_source, load_adapter
 from sixgig.errors import ConfigError
-from sixgig.plan.paths import named_paths, path_problem
+from sixgig.plan.paths import closed_problem, named_paths, path_problem
 from sixgig.plan.schema import load_schema
 from sixgig.plan.study_file import Study
 from sixgig.runtime.paths import user_path
@@ -36,7 +37,13 @@ def check_files(config: Mapping[str, Any], study: Study) -> None:
         source = cohort["source"]
         for key, path in (("path", source.get("path")), ("recipe.folder", source.get("recipe", {}).get("folder"))):
             place = f"cohorts.{name}.source.{key}"
-            lacking = check_source(cohort, user_path(path)) if path and place not in problems else []
+            if not path or place in problems:
+                continue
+            try:
+                lacking = check_source(cohort, user_path(path))
+            except PermissionError as error:
+                problems[place] = closed_problem(Path(error.filename or user_path(path)))
+                continue
             if lacking:
                 layout = load_adapter(cohort["adapter"]).layout
                 problems[place] = "; ".join(lacking), f"the path has to be {layout}"

@@ -6,6 +6,7 @@ of them all as a parameter, and a change of it runs the rule again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,10 @@ from sixgig.runtime.paths import user_path
 
 #: Files that sixgig itself fetched or wrote, and nobody has changed since.
 AS_OBTAINED = "as obtained"
+#: Variable of the environment that plans a study whose files need not be there, for `sixgig plan`. Jobs would fail.
+BLIND = "SIXGIG_PLAN_BLIND"
+#: Files of the user's own that are not there, while that variable is set.
+NOT_THERE = "not there"
 
 
 class CohortInput:
@@ -58,7 +63,7 @@ class CohortInput:
     def root(self) -> Path | None:
         """Where the files are; None when they have not been obtained yet, or were removed after preparation."""
         if self.own_folder is not None:
-            return self.own_folder
+            return None if BLIND in os.environ and not self.own_folder.exists() else self.own_folder
         obtained = Path(str(self._obtained.get("root", "")))
         return obtained if obtained.name and obtained.exists() else None
 
@@ -90,8 +95,7 @@ class CohortInput:
             CohortError: The files cannot be listed.
         """
         if self.own_folder is not None:
-            assert self.stock is not None
-            return self.stock.state
+            return NOT_THERE if self.stock is None else self.stock.state
         tables = take_tables(self.adapter, self.root or self._folder)
         labels = settings_digest({name: table.text for name, table in tables.items()}) if tables else ""
         return f"{self._content or AS_OBTAINED} {labels}".rstrip()

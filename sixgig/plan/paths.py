@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sixgig.runtime.paths import user_path
+from sixgig.runtime.rights import closed, is_mine, may_read, whose
 from sixgig.runtime.schema import resolve
 
 #: What the schema says about a key that names something which must be there.
@@ -39,7 +41,7 @@ def named_paths(
 
 
 def path_problem(text: str, beside: Path | None = None) -> tuple[str, str] | None:
-    """Say why nothing is at a path, and what to do; None when something is there.
+    """Say why nothing is at a path that can be read, and what to do; None when something is there.
 
     Args:
         text: The path as the user writes it.
@@ -56,7 +58,7 @@ def path_problem(text: str, beside: Path | None = None) -> tuple[str, str] | Non
         return f"{text} does not exist: there is no such user", "write the path out"
     try:
         if path.exists():
-            return None
+            return None if may_read(path) else closed_problem(path)
     except OSError as error:
         return f"{path} cannot be looked at: {error.strerror}", "correct the permissions of the folders above it"
     steps = []
@@ -72,6 +74,15 @@ def path_problem(text: str, beside: Path | None = None) -> tuple[str, str] | Non
         return f"{path} does not exist", steps[0] if steps else "correct the path, or put the files there"
     reason = f"{path} does not exist in {os.getcwd()}, the folder that results go to and relative paths start from"
     return reason, "; or ".join([*steps, "correct the path, or give it from / on"])
+
+
+def closed_problem(path: Path) -> tuple[str, str]:
+    """Say that something may not be read, whose it is, and how to come by the right."""
+    path = closed(path)
+    reason, name = f"{path} may not be read: it {whose(path)}", shlex.quote(str(path))
+    if is_mine(path):
+        return reason, f"chmod -R u+rX {name}"
+    return reason, f"ask its owner for the right to read it (chmod -R o+rX {name}), or name a copy of it"
 
 
 def _near(path: Path) -> Path | None:

@@ -68,6 +68,11 @@ class Plan:
             check_files(self.config, study or Study())
 
     @property
+    def described_config(self) -> dict[str, Any]:
+        """The study file as study.json and the report have it: what results follow from, not whom to tell of them."""
+        return {key: value for key, value in self.config.items() if key not in ("hooks", "tracking")}
+
+    @property
     def methods(self) -> list[tuple[str, str]]:
         """Pairs of arm and classifier, in the order of tables."""
         pairs = [(arm, classifier) for arm in self.arms for classifier in self.classifiers]

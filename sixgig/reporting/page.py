@@ -21,7 +21,8 @@ from sixgig.words import numbers
 from sixgig.words.language import current, speaking, tr
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
-_TEMPLATES = Path(__file__).parent / "templates"
+#: Template, style and script of the report.
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(study: Study, output: Path) -> None:
@@ -46,7 +47,7 @@ def render(study: Study) -> str:
 
 def _render(study: Study) -> str:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -65,8 +66,8 @@ def _render(study: Study) -> str:
         study=study,
         language=current(),
         version=__version__,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         verdicts=[verdict.judge(study, cohort) for cohort in study.cohorts],
         conclusion=over_cohorts.conclusion(study),
         over_cohorts=over_cohorts.description(study),

@@ -10,8 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-_UMASK = os.umask(0)
+from sixgig.runtime.umask import OTHERS_WRITE
+
+_UMASK = os.umask(0o077)
 os.umask(_UMASK)
+#: Results are ordinary files, which others may read but never write.
+_MODE = 0o666 & ~_UMASK & ~OTHERS_WRITE
 
 
 @contextmanager
@@ -31,7 +35,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".partial-", suffix=f"-{final.name}", dir=final.parent)
     os.close(handle)
-    os.chmod(name, 0o666 & ~_UMASK)  # mkstemp makes private files; results are ordinary ones
+    os.chmod(name, _MODE)  # mkstemp makes private files
     partial = Path(name)
     try:
         yield partial

@@ -11,19 +11,23 @@ from typing import Any
 
 import psutil
 
+from sixgig.redaction import redacted_values
+from sixgig.runtime.paths import shareable
 from sixgig.runtime.places import IN_CLONE, WORKFLOW
 from sixgig.runtime.versions import study_versions
 from sixgig.version import __version__
 
 
 def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return config, versions, machine and source commit of a study.
+    """Return config, versions, machine and source commit of a study, for everybody who gets the results.
+
+    Passwords and tokens in it are masked.
 
     Args:
-        config: The complete config.
+        config: The complete config. Absolute paths in it are shown without the folders of this machine.
     """
     return {
-        "config": dict(config),
+        "config": redacted_values(shareable(config)),
         "seed": config["seed"],
         "sixgig": __version__,
         "versions": study_versions(),

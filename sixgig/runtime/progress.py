@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -14,6 +15,9 @@ from sixgig.runtime import running
 
 #: Environment variable holding the descriptor of the terminal that the job was started on (set by sixgig.runtime.jobs).
 TERMINAL_FD = "SIXGIG_TERMINAL_FD"
+#: Environment variable that is set when the process that started the job tells about the whole study: the job then
+#: writes no lines of its own about how far it is.
+STUDY_LINE = "SIXGIG_STUDY_LINE"
 _TERMINAL_SECONDS = 10.0
 _LOG_SECONDS = 2.0
 _RECORD_SECONDS = 1.0
@@ -34,7 +38,7 @@ def tell(text: str) -> None:
     """Write a line to the terminal, when there is one."""
     stream = terminal()
     if stream is not None:
-        with stream:
+        with suppress(OSError), stream:  # it may have been closed
             stream.write(f"{text}\n")
 
 
@@ -62,7 +66,7 @@ class Progress:
         self._started = time.perf_counter()
         self._next_line = self._started + _TERMINAL_SECONDS
         self._next_record = self._started
-        self._terminal = terminal()
+        self._terminal = None if STUDY_LINE in os.environ else terminal()
         self._bar = tqdm(
             total=total,
             initial=done,
@@ -81,7 +85,8 @@ class Progress:
     def __exit__(self, *exc_info: object) -> None:
         self._bar.close()
         if self._terminal is not None:
-            self._terminal.close()
+            with suppress(OSError):
+                self._terminal.close()
 
     def advance(self, count: int = 1) -> None:
         """Report ``count`` further items as finished."""
@@ -93,7 +98,8 @@ class Progress:
             self._record(now - self._started)
         if self._terminal is not None and now >= self._next_line:
             self._next_line = now + _TERMINAL_SECONDS
-            self._terminal.write(self.line(now - self._started) + "\n")
+            with suppress(OSError):  # it may have been closed
+                self._terminal.write(self.line(now - self._started) + "\n")
 
     def _record(self, elapsed: float) -> None:
         record = running.current()

@@ -2,6 +2,7 @@
 
 A job holds its record with ``flock``, so that the kernel lets go of it when the job ends, however it ends: a record
 that nobody holds is that of a job that was killed. It is written in place, because the lock is on the file itself.
+A job whose record is held waits: a run that was killed may have left the same job behind, which is ending.
 """
 
 from __future__ import annotations
@@ -109,16 +110,38 @@ def recorded(log: Path) -> Iterator[Record | None]:
     study, rule, name = found
     running = Running(rule, name, os.getpid(), socket.gethostname(), time.time())
     path = study / FOLDER / f"{running.key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = _hold(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _current = Record(descriptor, running)
         yield _current
         path.unlink(missing_ok=True)
     finally:
         _current = None
         os.close(descriptor)
+
+
+def _hold(path: Path) -> int:
+    """Open and lock a record, waiting for another process that holds it; return the descriptor."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except FileNotFoundError:  # the run before has just taken the folder away
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # who held it has taken it away
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def running_jobs(study: Path) -> list[Running]:

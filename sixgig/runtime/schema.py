@@ -74,7 +74,9 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
     """
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(schema)
+    _check_keys(value, place)
+    whole = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _whole_pattern})
+    validator = whole(schema)
     # A misspelt key is named before the one that it leaves missing.
     errors = sorted(
         validator.iter_errors(value),
@@ -84,13 +86,13 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
         return
     error = errors[0]
     parts = [*error.absolute_path, *([error.instance] if "propertyNames" in error.absolute_schema_path else [])]
-    path = ".".join([place] * bool(place) + [str(part) for part in parts])
+    path = ".".join([place] * bool(place) + [_printable(part) for part in parts])
     more = f" ({len(errors) - 1} more after this one)" if len(errors) > 1 else ""
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
         raise ConfigError(
-            f"config key {path + '.' if path else ''}{unknown}",
+            f"config key {path + '.' if path else ''}{_printable(unknown)}",
             f"is not known{more}",
             f"{_likely(str(unknown), known, schema)}Known here: {', '.join(known) or 'nothing'}. "
             "config/schema.yaml explains them",
@@ -101,6 +103,33 @@ def validate(value: Mapping[str, Any], schema: Mapping[str, Any], place: str = "
         f"{_reason(error)}{more}",
         f"{_remedy(error)}{'. Meaning: ' + description.strip() if description else ''}",
     )
+
+
+def _check_keys(value: Any, place: str) -> None:
+    """Refuse keys that are no text; YAML reads ``1:`` as a number and ``null:`` as nothing."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            own = f"{place}.{key}" if place else str(key)
+            if not isinstance(key, str):
+                reason = f"is {'nothing' if key is None else f'no text but {key!r}'}, and a key is a name"
+                raise ConfigError(f"config key {own}", reason, "give it a name that begins with a letter")
+            _check_keys(entry, own)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_keys(entry, place)
+
+
+def _whole_pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    """Check a pattern as JSON Schema means it: ``$`` is the end of the text, and not also before a last line break."""
+    import jsonschema
+
+    if isinstance(instance, str) and not re.search(re.sub(r"(?<!\\)\$(?=\)|$)", r"\\Z", pattern), instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _printable(key: object) -> str:
+    """Return a key in one line: line breaks and the like as they are escaped in Python."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(key))[:_LONGEST]
 
 
 def _likely(unknown: str, known: Sequence[str], schema: Mapping[str, Any]) -> str:
@@ -132,6 +161,8 @@ def _reason(error: Any) -> str:
     if error.validator in ("minProperties", "maxProperties"):
         return f"holds {', '.join(map(str, error.instance)) or 'nothing'}"
     shown = repr(error.instance)
+    if error.validator == "maxLength":
+        return f"has {len(error.instance)} characters"
     message = str(error.message)
     return message if len(shown) <= _LONGEST else message.replace(shown, f"{shown[:_LONGEST]} ...")
 
@@ -147,7 +178,11 @@ def _remedy(error: Any) -> str:
     if validator == "enum":
         close = difflib.get_close_matches(str(instance), [str(word) for word in wanted], n=1, cutoff=0.75)
         return f"did you mean `{close[0]}`? Write one of these words" if close else "write one of these words"
-    if validator == "pattern" and re.search(wanted, instance.lower()):
+    if validator == "maxLength":
+        return f"use at most {wanted} characters: file names are made of it, which have 255 at most"
+    if validator == "pattern" and instance != instance.strip() and re.search(wanted, instance.strip()):
+        return f"write {instance.strip()}, without spaces and line breaks around it"
+    if validator == "pattern" and re.fullmatch(wanted, instance.lower()):
         return f"write {instance.lower()}, in lower case"
     if validator in ("minProperties", "maxProperties"):
         bound = "at least" if validator == "minProperties" else "no more than"

@@ -37,6 +37,13 @@ _DAMAGE = (
     OverflowError,
     RuntimeError,  # NotImplementedError among them
 )
+#: What stands before a member in a tar, and how long it may be: it is read as a whole.
+_LONG_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
+)  # fmt: skip
+_LONGEST_HEADER = 1 << 20
+#: Folders around a file, and letters of its path: more is no cohort.
+_DEEPEST, _LONGEST_NAME = 64, 4096
 _REMOVED = "get the archive from its official page; what was unpacked has been removed"
 
 
@@ -47,7 +54,7 @@ class Limits:
     Attributes:
         total: Maximum number of bytes in all.
         ratio: Maximum size relative to the archive (packed zeros grow a thousandfold); 100 MiB are always allowed.
-        members: Maximum number of files.
+        members: Maximum number of files and folders, with the folders that are only named on the way to a file.
     """
 
     total: int = 2**40
@@ -76,6 +83,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
     """Unpack an archive into a folder that appears when all of it is there.
 
     Links, devices, absolute paths and paths that lead out are refused, and so are names that differ only in case.
+    Folders are made for the files that are in them: empty ones would take time and hold nothing.
 
     Args:
         archive: A zip or tar file, packed or not.
@@ -120,12 +128,11 @@ def _unpack(archive: Path, target: Path, limits: Limits) -> None:
 def _unpack_zip(path: Path, folder: Path, limits: Limits) -> None:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
-        members = [_zip_member(info) for info in infos]
-        _check(path, members, limits)
+        seen = _Seen(path, limits)
+        members = [seen.checked(_zip_member(info)) for info in infos]
         check_space(folder, sum(member.size for member in members), "unpacking")
         for info, member in zip(infos, members, strict=True):
             if member.is_folder:
-                (folder / member.name).mkdir(parents=True, exist_ok=True)
                 continue
             with archive.open(info) as stream:  # its checksum is verified at the end
                 _write(path, stream, folder / member.name, member.size)
@@ -143,50 +150,79 @@ def _zip_member(info: zipfile.ZipInfo) -> _Member:
 
 def _unpack_tar(path: Path, folder: Path, limits: Limits) -> None:
     # One pass: a packed tar has no index, and reading it twice would take twice as long.
-    allowed = limits.bytes_for(path)
-    seen: dict[str, str] = {}
-    total = 0
-    with tarfile.open(path, "r|*") as archive:
+    seen = _Seen(path, limits)
+    with tarfile.open(path, "r|*", tarinfo=_ShortHeader) as archive:
         for info in archive:
+            archive.members.clear()  # type: ignore[attr-defined]  # a list of two million headers takes gigabytes
             problem = None if info.isfile() or info.isdir() else "is a link or a device"
             member = _Member(info.name, info.size if info.isfile() else 0, info.isdir(), problem)
-            _check_member(path, member, seen, limits)
-            total += member.size
-            if total > allowed:
-                raise _bomb(path, total, allowed)
-            if member.is_folder:
-                (folder / member.name).mkdir(parents=True, exist_ok=True)
+            if seen.checked(member).is_folder:
                 continue
             stream = archive.extractfile(info)
             assert stream is not None  # only links and devices have none
             _write(path, stream, folder / member.name, member.size)
 
 
-def _check(path: Path, members: list[_Member], limits: Limits) -> None:
-    seen: dict[str, str] = {}
-    for member in members:
-        _check_member(path, member, seen, limits)
-    total, allowed = sum(member.size for member in members), limits.bytes_for(path)
-    if total > allowed:
-        raise _bomb(path, total, allowed)
+class _ShortHeader(tarfile.TarInfo):
+    """A member of a tar whose long name or attributes are read into memory only when they are short."""
+
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _LONG_HEADERS and self.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        return super()._proc_member(tarfile_)  # type: ignore[misc,no-any-return]
 
 
-def _check_member(path: Path, member: _Member, seen: dict[str, str], limits: Limits) -> None:
-    name = PurePosixPath(member.name)
-    problem = member.problem
-    if problem is None and (
-        name.is_absolute() or ".." in name.parts or "\0" in member.name or re.match(r"[A-Za-z]:", member.name)
-    ):
-        problem = "leads out of the folder it is unpacked into"
-    folded = str(name).casefold()
-    if problem is None and not member.is_folder and folded in seen:
-        problem = f"is there twice, or differs from {seen[folded]} only in case"
-    if problem is not None:
-        raise CohortError(f"{path}:{member.name}", problem, _REMOVED)
-    if not member.is_folder:
-        seen[folded] = member.name
-    if len(seen) > limits.members:
-        raise CohortError(path, f"holds more than {limits.members:,} files", _REMOVED)
+class _Seen:
+    """What has been found in an archive so far: every member is checked before anything is written.
+
+    Args:
+        path: The archive.
+        limits: How large its content may become.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._path, self._limits, self._allowed = path, limits, limits.bytes_for(path)
+        self._files: dict[str, str] = {}
+        self._folders: set[str] = set()
+        self._repeated = self._total = 0
+
+    def checked(self, member: _Member) -> _Member:
+        """Return a member that may be unpacked.
+
+        Raises:
+            CohortError: It may not, or there are too many, or too many bytes.
+        """
+        name = PurePosixPath(member.name)
+        problem = member.problem
+        if problem is None and (
+            name.is_absolute() or ".." in name.parts or "\0" in member.name or re.match(r"[A-Za-z]:", member.name)
+        ):
+            problem = "leads out of the folder it is unpacked into"
+        folded = str(name).casefold()
+        if problem is None and not member.is_folder and folded in self._files:
+            problem = f"is there twice, or differs from {self._files[folded]} only in case"
+        if problem is not None:
+            raise CohortError(f"{self._path}:{member.name}", problem, _REMOVED)
+        if len(name.parts) > _DEEPEST or len(member.name) > _LONGEST_NAME:
+            raise CohortError(self._path, f"holds a file in more than {_DEEPEST} folders", _REMOVED)
+        self._count(folded, member)
+        self._total += member.size
+        if self._total > self._allowed:
+            raise _bomb(self._path, self._total, self._allowed)
+        return member
+
+    def _count(self, folded: str, member: _Member) -> None:
+        folder = folded
+        if not member.is_folder:
+            self._files[folded] = member.name
+            folder = folded.rpartition("/")[0]
+        elif folded in self._folders:
+            self._repeated += 1  # its name takes time to read each time
+        while folder and folder not in self._folders:
+            self._folders.add(folder)
+            folder = folder.rpartition("/")[0]
+        if len(self._files) + len(self._folders) + self._repeated > self._limits.members:
+            raise CohortError(self._path, f"holds more than {self._limits.members:,} files and folders", _REMOVED)
 
 
 def _bomb(path: Path, total: int, allowed: int) -> CohortError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.errors import CohortError
+from sixgig.redaction import redacted
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.locks import locked
 from sixgig.runtime.progress import Progress
@@ -139,7 +140,7 @@ def _fetch_part(url: str, part: Path, patience: Patience, room: float) -> None:
             _attempt(url, part, patience, room)
             return
         except _RestartError as restart:
-            _log.warning("%s: %s; starting over", url, restart)
+            _log.warning("%s: %s; starting over", redacted(url), restart)
             _forget(part)
             restarts += 1
             asked, last = 0.0, str(restart)
@@ -148,7 +149,7 @@ def _fetch_part(url: str, part: Path, patience: Patience, room: float) -> None:
             failures = 1 if grown else failures + 1
             wait = patience.delay if grown else wait
             asked = min(patience.longest, broken.wait if broken.wait is not None else wait * random.uniform(0.7, 1.3))
-            _log.warning("%s: %s; trying again in %.0f s", url, broken, asked)
+            _log.warning("%s: %s; trying again in %.0f s", redacted(url), broken, asked)
             last = str(broken)
         if max(failures, restarts) >= patience.attempts:
             reason = f"could not be fetched in {max(failures, restarts)} attempts: {last}"
@@ -162,7 +163,7 @@ def _attempt(url: str, part: Path, patience: Patience, room: float) -> None:
     import urllib3
 
     note = read_json(_note(part)) if _note(part).exists() else {}
-    offset = part.stat().st_size if part.exists() and note.get("url") == url else 0
+    offset = part.stat().st_size if part.exists() and note.get("url") == redacted(url) else 0
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
@@ -176,7 +177,9 @@ def _attempt(url: str, part: Path, patience: Patience, room: float) -> None:
             resumed = response.status_code == 206
             offset = offset if resumed else 0
             if not resumed:
-                write_json(_note(part), {"url": url, "validator": _validator(response.headers), "total": total})
+                write_json(
+                    _note(part), {"url": redacted(url), "validator": _validator(response.headers), "total": total}
+                )
             if total is not None:
                 check_space(part.parent, round(total * room) - offset, "the download and what is made of it")
             _store(_blocks(response.raw), part, offset, total, patience)
@@ -271,7 +274,7 @@ def _short(error: Exception) -> str:
     """The first cause of a network error, without the wrapping of the libraries above it."""
     while error.__context__ is not None and isinstance(error.__context__, Exception):
         error = error.__context__
-    return str(error)[:200] or type(error).__name__
+    return redacted(str(error))[:200] or type(error).__name__
 
 
 def _note(part: Path) -> Path:

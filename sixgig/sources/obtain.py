@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from sixgig.errors import CohortError
 from sixgig.phantoms.writing import write_phantom
+from sixgig.redaction import redacted, redacted_values
 from sixgig.runtime.digests import settings_digest
 from sixgig.runtime.paths import user_path
 from sixgig.runtime.progress import Progress
@@ -100,7 +101,7 @@ def is_obtained(source: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
         wanted = {"url": download.url if download else ""}
     else:
         wanted = source.get("wheel") or source.get("url") or {"kind": "nothing"}
-    return all(recorded.get(key) == value for key, value in wanted.items())
+    return all(recorded.get(key) == redacted_values(value) for key, value in wanted.items())
 
 
 def _own_folder(path: str, place: str, raw: Path, next_step: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _fetched(kind: str, download: Download, downloads: Path) -> dict[str, Any]:
     return {
         "kind": kind,
         "root": str(root),
-        "url": download.url,
+        "url": redacted(download.url),
         checksum.algorithm: checksum.digest,
         "bytes": file.stat().st_size,
     }

@@ -6,6 +6,7 @@ A wheel is only ever read here. It is never installed and nothing in it is impor
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from sixgig.errors import ConfigError
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.stopping import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +152,10 @@ def _download(package: str, version: str, sha256: str, partial: Path, folder: Pa
     for delay in (*RETRY_DELAYS, None):
         log.info("fetching %s==%s", package, version)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", check=False,
+                preexec_fn=functools.partial(end_with_parent, os.getpid()),
+            )  # fmt: skip
         except OSError as error:
             raise ConfigError(
                 f"wheel {package}=={version}", f"pip does not start: {error}", "run `make` to set up .venv again"

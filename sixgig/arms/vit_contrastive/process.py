@@ -17,6 +17,7 @@ from sixgig.errors import ArmError
 from sixgig.gpu.lock import descriptors_for_child, variables_for_child
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.places import IMPORT_PATH
+from sixgig.runtime.stopping import PARENT, saving
 
 _LOG = logging.getLogger(__name__)
 _CLI = "sixgig.contrastive.__main__"
@@ -74,16 +75,18 @@ class Tensorflow1Process:
         with process:
             assert process.stdout is not None
             try:
-                for line in process.stdout:
-                    event = _event(line)
-                    if event is None:
-                        _LOG.info("%s", line.rstrip())
-                        continue
-                    last = event
-                    self.report(event)
-                    self.cool_down(
-                        lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
-                    )
+                with saving(process.terminate):  # it writes a checkpoint and ends
+                    for line in process.stdout:
+                        event = _event(line)
+                        if event is None:
+                            _LOG.info("%s", line.rstrip())
+                            continue
+                        last = event
+                        self.report(event)
+                        self.cool_down(
+                            lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+                        )
+                    process.wait()
             except BaseException:
                 process.kill()
                 raise
@@ -94,6 +97,7 @@ def environment(threads: int) -> dict[str, str]:
     """Return the environment variables of a process in the other environment, without paths to this one's packages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     own = {"PYTHONPATH": str(IMPORT_PATH), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    own[PARENT] = str(os.getpid())
     return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "1"}
 
 

@@ -326,6 +326,51 @@ def test_a_state_of_another_kind_begins_again(tmp_path, state):
     assert PartialFeatures(tmp_path, 4).done == 0
 
 
+@pytest.mark.parametrize("place", [128, 128 + 2 * 3 * 4 - 1])
+def test_a_byte_that_changed_in_a_checkpoint_is_noticed_and_the_features_are_computed_again(tmp_path, place, caplog):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 1, np.full((1, 3), 7.0, np.float32))
+    partial.put(1, 2, np.full((1, 3), 8.0, np.float32))
+    partial.save()
+    data = bytearray((tmp_path / "features.npy").read_bytes())
+    data[place] ^= 1
+    (tmp_path / "features.npy").write_bytes(data)
+    again = PartialFeatures(tmp_path, 4)
+    assert again.done == 0
+    assert "is damaged (its 2 rows have changed since they were written): encoding begins again" in caplog.text
+    again.put(0, 4, np.full((4, 3), 9.0, np.float32))
+    np.testing.assert_array_equal(again.array(), np.full((4, 3), 9.0, np.float32))
+
+
+def test_rows_after_the_saved_ones_may_be_torn_and_a_resumed_checkpoint_is_as_good_as_a_first_one(tmp_path):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3), np.float32))
+    partial.save()
+    partial.put(2, 3, np.full((1, 3), 5.0, np.float32))  # killed before it is saved
+    second = PartialFeatures(tmp_path, 4)
+    assert second.done == 2
+    second.put(2, 3, np.full((1, 3), 6.0, np.float32))
+    second.save()
+    assert PartialFeatures(tmp_path, 4).done == 3
+
+
+def test_a_checkpoint_that_was_cut_off_begins_again(tmp_path):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3), np.float32))
+    partial.save()
+    data = (tmp_path / "features.npy").read_bytes()
+    (tmp_path / "features.npy").write_bytes(data[: 128 + 2 * 3 * 4 - 1])
+    assert PartialFeatures(tmp_path, 4).done == 0
+
+
+def test_a_checkpoint_without_checksum_begins_again(tmp_path):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3), np.float32))
+    partial.save()
+    (tmp_path / "state.json").write_text('{"done": 2}')
+    assert PartialFeatures(tmp_path, 4).done == 0
+
+
 def test_features_of_another_kind_begin_again(tmp_path):
     (tmp_path / "state.json").write_text('{"done": 2}')
     for array in (np.ones(4, np.float32), np.ones((4, 3)), np.ones((5, 3), np.float32)):

@@ -106,7 +106,7 @@ def test_adapters_give_the_class_to_the_subject_or_to_its_images(isic: Path, tmp
 def test_a_changed_class_of_an_image_is_taken_from_the_record_and_reads_nothing(tmp_path: Path) -> None:
     records = [Record(tmp_path, "p", None, (Item("i", {"image": "i.png"}, label=label),)) for label in ("a", "b", None)]
     assert len({fingerprint(record) for record in records}) == 1
-    kept = Entry([{"image_id": "i", "label": "a", "official": None}], ["i"], [], [], 0, 0, 0)
+    kept = Entry([{"image_id": "i", "label": "a", "official": None}], ["i"], [], [], 0, 0, 0, "")
     assert [labelled(kept, record)[0]["label"] for record in records] == ["a", "b", None]
 
 

@@ -65,6 +65,26 @@ def test_a_torn_last_line_is_not_believed(
     assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
 
 
+@pytest.mark.parametrize(("name", "again"), [("images.npy", 1), ("volumes.npy", 1), ("journal.jsonl", 4)])
+def test_a_byte_that_changed_in_a_checkpoint_is_noticed_and_its_subject_is_read_again(
+    make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch,
+    name: str, again: int,
+) -> None:  # fmt: skip
+    root = make_brats(GRADES)
+    prepare(root, tmp_path / "whole" / "c")
+    count.clear()
+    break_after(4, root, tmp_path / "c", monkeypatch, count)
+    (file,) = (tmp_path / "checkpoints").rglob(name)
+    content = bytearray(file.read_bytes())
+    place = 40 if name == "journal.jsonl" else 128 + 5
+    content[place] ^= 1
+    file.write_bytes(content)
+    count.clear()
+    prepare(root, tmp_path / "c")
+    assert len(count) == len(GRADES) - 4 + again
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole" / "c")
+
+
 def test_lost_arrays_begin_again(
     make_brats: Callable[..., Path], tmp_path: Path, count: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

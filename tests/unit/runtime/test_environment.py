@@ -2,10 +2,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from sixgig.errors import ArmError, failure, without_folders
 from sixgig.runtime.environment import describe_study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,6 +32,12 @@ def test_description_is_json_and_names_versions():
     assert described["versions"]["torch"].startswith("2.")
     assert described["machine"]["cores"] >= 1
     assert "name" in described["machine"]["gpu"]
+
+
+def test_a_password_in_the_study_file_is_not_written_down():
+    stanza = {"source": {"url": {"url": "https://ana:s3cr3t@host/a.zip"}}}
+    described = describe_study({"seed": 3, "study": "x", "cohorts": {"a": stanza}})
+    assert described["config"]["cohorts"]["a"]["source"]["url"]["url"] == "https://***@host/a.zip"
 
 
 def test_conda_environment_agrees_with_the_lock():
@@ -65,3 +73,35 @@ def test_locks_name_no_host():
     for lock in (ROOT / "envs").glob("*.txt"):
         assert "://" not in lock.read_text(), lock
         assert "index-url" not in lock.read_text(), lock
+
+
+def test_no_absolute_path_of_the_machine_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/anna")
+    config = {
+        "seed": 3,
+        "cohorts": {"a": {"source": {"path": "/mnt/big/ACDC/"}}, "b": {"source": {"path": f"{tmp_path}/data/b"}}},
+        "list": ["/home/anna/own/splits.csv", "data/c", 5],
+    }
+    written = describe_study(config)["config"]
+    assert written["cohorts"] == {"a": {"source": {"path": ".../ACDC"}}, "b": {"source": {"path": "data/b"}}}
+    assert written["list"] == ["~/own/splits.csv", "data/c", 5]
+    assert config["cohorts"]["a"]["source"]["path"] == "/mnt/big/ACDC/"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/data/x/y.nii: cannot be read", ".../y.nii: cannot be read"),
+        ("'/mnt/my data/x/y' is a folder", "'.../my data/x/y' is a folder"),
+        ("(/opt/py/bin/python)", "(.../python)"),
+        ("file:///data/q/r.txt", "file://.../r.txt"),
+        ("see https://host/a/b/c, 5 images/s and/or a / b", "see https://host/a/b/c, 5 images/s and/or a / b"),
+        ("a/b/c and ~/data/x", "a/b/c and ~/data/x"),
+        ("/home/anna maria/data/x", "~/data/x"),
+    ],
+)
+def test_folders_of_the_machine_are_left_out_of_statuses(monkeypatch, said, shown):
+    monkeypatch.setenv("HOME", "/home/anna maria")
+    assert without_folders(said) == shown
+    assert failure(ArmError(said, "x", "y")) == f"failed: {shown}: x"

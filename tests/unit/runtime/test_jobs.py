@@ -1,4 +1,5 @@
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,40 @@ def test_progress_reaches_log_and_terminal(tmp_path, seconds):
     assert result.returncode == 0
     assert ("[encode elpv] 2 of 4 images" in result.stderr) == (seconds == 0.0)
     assert "4/4" in log
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "raise RuntimeError(address)",
+        "try:\n    raise OSError(address)\nexcept OSError as error:\n"
+        "    raise CohortError(address, f'cannot be fetched: {error}', 'run again') from error",
+        "import logging, warnings\nlogging.warning('%s', address)\nwarnings.warn(address)\nprint(address)",
+    ],
+)
+def test_no_secret_reaches_log_or_terminal(tmp_path, monkeypatch, ending):
+    monkeypatch.setenv("HF_TOKEN", "t0k3n-value")
+    code = (
+        "import os\nfrom sixgig.errors import CohortError\n"
+        "address = 'https://ana:s3cr3t@host/x?token=q1w2e3 ' + os.environ['HF_TOKEN']\n" + ending
+    )
+    result, log = run(code, tmp_path)
+    text = result.stdout + result.stderr + log
+    assert "https://***@host/x" in text
+    # The traceback quotes lines of source code; what stands there is in no message.
+    said = "\n".join(line for line in text.splitlines() if "address = " not in line)
+    assert not [secret for secret in ("s3cr3t", "q1w2e3", "t0k3n-value") if secret in said]
+
+
+def test_nothing_a_job_makes_can_be_written_by_everybody(tmp_path):
+    code = (
+        "import pathlib, subprocess\nfrom sixgig.runtime.atomic import write_text\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "write_text(folder / 'table.csv', 'a')\n(folder / 'plain').write_text('b')\n(folder / 'made').mkdir()\n"
+        "subprocess.run(['touch', str(folder / 'child')])"
+    )
+    text = f"import os; os.umask(0)\nfrom sixgig.runtime.jobs import job\nwith job({str(tmp_path / 'job.log')!r}):\n"
+    text += "".join(f"    {line}\n" for line in code.splitlines())
+    subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"job.log": 0o664, "table.csv": 0o664, "plain": 0o664, "made": 0o775, "child": 0o664}

@@ -90,10 +90,67 @@ def test_bombs_do_not_go_off(tmp_path, make, monkeypatch):
     assert unpack(path, tmp_path / "out", Limits(ratio=5000)).exists()
 
 
-def test_too_many_files(tmp_path):
-    path = make_zip(tmp_path / "x.zip", {str(number): b"" for number in range(6)})
-    with pytest.raises(CohortError, match="holds more than 5 files"):
+def folders(number, pattern="d{}"):
+    return {pattern.format(i): special(pattern.format(i), tarfile.DIRTYPE) for i in range(number)}
+
+
+def zip_folders(path, names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(f"{name}/"), b"")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["files", "folders", "folders on the way", "one folder again and again"])
+@pytest.mark.parametrize("packed", ["tar", "zip"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_every_kind_count(tmp_path, kind, packed):
+    names = {
+        "files": [str(number) for number in range(6)],
+        "folders": [f"d{number}" for number in range(6)],
+        "folders on the way": ["a/b/c/d/e/f"],
+        "one folder again and again": ["d"] * 6,
+    }[kind]
+    is_folder = kind in ("folders", "one folder again and again")
+    path = tmp_path / f"x.{packed}"
+    if packed == "zip":
+        zip_folders(path, names) if is_folder else make_zip(path, dict.fromkeys(names, b""))
+    else:
+        with tarfile.open(path, "w") as archive:
+            for name in names:
+                archive.addfile(special(name, tarfile.DIRTYPE if is_folder else tarfile.REGTYPE))
+    with pytest.raises(CohortError, match="holds more than 5 files and folders"):
         unpack(path, tmp_path / "out", Limits(members=5))
+    assert not (tmp_path / "out").exists()
+    assert unpack(path, tmp_path / "out", Limits(members=6)).exists()
+
+
+def test_reading_stops_at_the_first_member_too_many(tmp_path):
+    path = make_tar(tmp_path / "x.tar", folders(6) | {"../evil": b"never looked at"}, "w:")
+    with pytest.raises(CohortError, match="holds more than 5 files and folders"):
+        unpack(path, tmp_path / "out", Limits(members=5))
+
+
+def test_empty_folders_are_not_made(tmp_path):
+    path = make_tar(tmp_path / "x.tar", {**folders(3), "d0/file": b"1"}, "w:")
+    assert sorted(found.name for found in unpack(path, tmp_path / "a").iterdir()) == [".unpacked", "d0"]
+    target = unpack(zip_folders(tmp_path / "x.zip", ["d0", "d1"]), tmp_path / "b")
+    assert [found.name for found in target.iterdir()] == [".unpacked"]
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_folders_without_end(tmp_path, make):
+    path = make(tmp_path / ("x.zip" if make is make_zip else "x.tar"), {"a/" * 65 + "file": b""})
+    with pytest.raises(CohortError, match="holds a file in more than 64 folders"):
+        unpack(path, tmp_path / "out")
+
+
+def test_a_long_header_is_not_read_into_memory(tmp_path):
+    path = tmp_path / "x.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("a/" * 40 + "x" * 2_000_000))
+    with pytest.raises(CohortError, match="is damaged or no archive: a header of 2,000,081 bytes"):
+        unpack(path, tmp_path / "out")
 
 
 def test_names_that_differ_in_case_alone(tmp_path):

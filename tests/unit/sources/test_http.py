@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from types import SimpleNamespace
 
 import pytest
@@ -177,3 +178,23 @@ def test_a_killed_download_goes_on_in_the_next_run(tmp_path):
         assert not target.exists()
         assert fetch(url, target, sha256(), patience=QUICK).read_bytes() == CONTENT
     assert server.requests == [None, "bytes=400000-"]
+
+
+@pytest.mark.parametrize("status", [404, 503, None])
+def test_a_password_in_the_address_is_used_and_never_shown(tmp_path, caplog, status):
+    server = Behaviour(CONTENT, statuses=[status] * 3 if status else [], breaks_after=[0] * 3)
+    with serving(server) as url, pytest.raises(CohortError) as caught:
+        secret = url.replace("://", "://ana:s3cr3t@")
+        fetch(secret, tmp_path / "d" / "cohort.tar", sha256(), patience=QUICK)
+    left = "".join(path.read_text(errors="replace") for path in (tmp_path / "d").iterdir())
+    said = "".join(traceback.format_exception(caught.value))
+    assert "://***@" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value) + caplog.text + left + said
+
+
+def test_a_download_with_a_password_goes_on_where_it_was_cut_off(tmp_path):
+    server = Behaviour(CONTENT, breaks_after=[300_000])
+    with serving(server) as url:
+        secret = url.replace("://", "://ana:s3cr3t@")
+        fetch(secret, tmp_path / "d" / "cohort.tar", sha256(), patience=QUICK)
+    assert server.requests == [None, "bytes=300000-"]

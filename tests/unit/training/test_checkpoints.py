@@ -68,7 +68,16 @@ def empty(folder):
     (folder / "manifest.json").write_text("[]")
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, remove, garble, empty])
+def another_step(folder):
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace('"step": 2', '"step": 3'))
+
+
+def add(folder):
+    (folder / "more").write_text("of nowhere")
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, remove, garble, empty, another_step, add])
 def test_a_damaged_one_falls_back_to_the_one_before(store, damage):
     for step in (1, 2):
         store.save(step, {"history": [step]}, writer(f"weights {step}"))

@@ -56,7 +56,7 @@ def test_file_source_in_every_format(tmp_path, trained, kind):
     tolerance = 2e-2 if kind.startswith("half") else 1e-6
     torch.testing.assert_close(found, wanted, atol=tolerance, rtol=tolerance)
     assert provenance["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
-    assert provenance["source"] == {"file": {"path": str(source)}}
+    assert provenance["source"] == {"file": {"path": f".../{source.name}"}}  # and not the folders of this machine
 
 
 def test_output_has_provenance_and_equal_bytes(tmp_path, trained):

@@ -1,0 +1,24 @@
+"""What learning a dictionary and coding with it takes, for forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Seconds on a core of the reference machine: of an image in a pass of learning, per atom; of coding, per image, atom
+#: and non-zero.
+_LEARN, _CODE = 3.0e-6, 1.5e-8
+
+
+def coding_seconds(options: Mapping[str, Any], images: int, learning: int, features: int) -> float:
+    """Return the time of learning and coding, in seconds of one core of the reference machine.
+
+    Args:
+        options: The arm's stanza.
+        images: Images that are coded.
+        learning: Images that are learned from.
+        features: Length of a feature.
+    """
+    atoms, nonzeros = int(options["atoms"]), int(options["nonzeros"])
+    learn = int(options["epochs"]) * learning * atoms * _LEARN * features / 384
+    return learn + images * atoms * nonzeros * _CODE * 10

@@ -1,0 +1,204 @@
+"""Whether a study fits the machine, and what would make it fit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sixgig.errors import SixgigError
+from sixgig.forecast.answer import Problem, Room
+from sixgig.forecast.base import JobCost, JobKey
+from sixgig.forecast.machine import Machine
+from sixgig.forecast.needed import StudyJob
+from sixgig.forecast.reasons import name_of
+from sixgig.forecast.schedule import Schedule, schedule
+from sixgig.forecast.wording import size
+from sixgig.plan.plan import Plan
+from sixgig.runtime.places import WORKFLOW
+
+#: MiB of a disk that stay free for everything else.
+SPARE_DISK_MB = 1024
+_VRAM, _RAM, _DISK = "GPU memory", "memory", "disk"
+
+
+def lay_out(jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost], cores: int) -> Schedule:
+    """Return when the jobs that have to run do so, with the memory that the default profile shares out.
+
+    Args:
+        jobs: The jobs of the study.
+        costs: What they cost; a job without an entry takes nothing.
+        cores: Cores that they share.
+    """
+    due = [job for job in jobs if job.needed]
+    return schedule(
+        {job.key: costs.get(job.key, JobCost(0.0, 0.0)) for job in due},
+        {job.key: job.after for job in due},
+        cores,
+        mem_mb=profile_memory(),
+        reserved_mb={job.key: float(job.mem_mb) for job in due},
+    )
+
+
+def profile_memory(file: Path = WORKFLOW / "profiles" / "default" / "config.yaml") -> float | None:
+    """Return the memory in MB that jobs of a profile may reserve together; None for any."""
+    for entry in yaml.safe_load(file.read_text(encoding="utf-8")).get("resources", []):
+        name, _, value = str(entry).partition("=")
+        if name == "mem_mb":
+            return float(value)
+    return None
+
+
+def rooms(
+    plan: Plan,
+    machine: Machine,
+    jobs: Sequence[StudyJob],
+    costs: Mapping[JobKey, JobCost],
+    laid: Schedule,
+    *,
+    here: bool,
+) -> list[Room]:
+    """Return what the study takes at most of GPU memory, memory and disk, and what there is.
+
+    Args:
+        plan: The plan.
+        machine: The machine that it is planned for.
+        jobs: The jobs of the study.
+        costs: What they cost.
+        laid: When they run.
+        here: Whether that is this machine, which can be asked for what is free now.
+    """
+    due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
+    found = []
+    vram = max((cost.vram_mb for cost in due), default=0.0)
+    if vram > 0:
+        limit = float(plan.config["gpu"]["memory_limit_mb"])
+        found.append(Room(_VRAM, vram, min(limit, machine.card.memory_mb) if machine.card else limit))
+    found.append(
+        Room(_RAM, max((cost.rss_mb for cost in due), default=0.0), free_memory() if here else machine.memory_mb)
+    )
+    found.append(Room(_DISK, sum(cost.disk_mb + cost.download_mb for cost in due), free_disk() if here else None))
+    return found
+
+
+def free_memory() -> float:
+    """Return the memory that programs can still get, in MiB."""
+    import psutil
+
+    return float(psutil.virtual_memory().available) / 1024**2
+
+
+def free_disk(folder: Path = Path()) -> float:
+    """Return what is free on the disk of the results, in MiB."""
+    results = folder / "results"
+    return shutil.disk_usage(results if results.exists() else folder).free / 1024**2
+
+
+def problems(
+    found: Sequence[Room],
+    jobs: Sequence[StudyJob],
+    costs: Mapping[JobKey, JobCost],
+    plan: Plan,
+    forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+) -> list[Problem]:
+    """Return what does not fit, with what would make it fit.
+
+    Args:
+        found: What is there and what is taken; see :func:`rooms`.
+        jobs: The jobs of the study.
+        costs: What they cost.
+        plan: The plan.
+        forecast: Forecasts another plan for the same machine.
+    """
+    said = []
+    for room in found:
+        there = room.there_mb
+        if there is None:
+            continue
+        if room.name == _DISK and room.needed_mb + SPARE_DISK_MB > there:
+            lacking = room.needed_mb + SPARE_DISK_MB - there
+            said.append(
+                Problem(
+                    _DISK,
+                    f"results and downloads take {size(room.needed_mb)} and {size(there)} are free",
+                    f"free {size(lacking)} more, or start the study in a folder on another disk",
+                )
+            )
+        if room.name != _DISK and room.needed_mb > there:
+            large = [
+                job.key for job in jobs if job.needed and job.key in costs and _of(room.name, costs[job.key]) > there
+            ]
+            said += [_too_large(room.name, there, key, costs[key], plan, forecast) for key in large]
+            if not large:  # one by one they fit
+                said.append(_fewer_at_once(room, there, jobs, costs))
+    return said
+
+
+def _fewer_at_once(room: Room, there: float, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> Problem:
+    reason = f"jobs that run at the same time take {size(room.needed_mb)} together, and {size(there)} are free"
+    for cores in (8, 4, 2, 1):
+        less = lay_out(jobs, costs, cores).peak_rss_mb
+        if less <= there:
+            return Problem(room.name, reason, f"run with --cores {cores}: {size(less)}; or close other programs")
+    return Problem(room.name, reason, f"close other programs, or add {size(room.needed_mb - there)} of swap")
+
+
+def _of(room: str, cost: JobCost) -> float:
+    return cost.vram_mb if room == _VRAM else cost.rss_mb
+
+
+def _too_large(
+    room: str,
+    there: float,
+    key: JobKey,
+    cost: JobCost,
+    plan: Plan,
+    forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+) -> Problem:
+    reason = f"{name_of(key)} takes {size(_of(room, cost))} of {size(there)}"
+    for words, changed in _smaller(plan, key):
+        try:
+            smaller = forecast(Plan(changed, look=False)).get(key)
+        except SixgigError:  # a combination that the study may not have
+            continue
+        if smaller is not None and _of(room, smaller) <= there:
+            return Problem(room, reason, f"set {words}: {size(_of(room, smaller))}")
+    if room == _RAM:
+        return Problem(room, reason, f"close other programs, or add {size(cost.rss_mb - there)} of swap")
+    return Problem(room, reason, "take a smaller network, or set device: cpu")
+
+
+def _smaller(plan: Plan, key: JobKey) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield changes of the study that make a job smaller, in words and as a config, the mildest first."""
+    arm, cohort = _arm_and_cohort(plan, key)
+    stanza = plan.config["arms"].get(arm, {}) if arm else {}
+    for batch in (16, 8, 4, 2, 1):
+        if batch < int(stanza.get("batch_size", 0)):
+            yield f"arms.{arm}.batch_size: {batch}", _with(plan.config, ("arms", str(arm), "batch_size"), batch)
+    if stanza.get("gradient_checkpointing") is False:
+        path = ("arms", str(arm), "gradient_checkpointing")
+        yield f"arms.{arm}.gradient_checkpointing: true", _with(plan.config, path, True)
+    volume = plan.config["cohorts"].get(cohort, {}).get("volume", {}).get("size") if cohort else None
+    for share in (0.75, 0.5, 0.25):
+        if volume:
+            less = [max(16, round(side * share / 16) * 16) for side in volume]
+            path = ("cohorts", str(cohort), "volume", "size")
+            yield f"cohorts.{cohort}.volume.size: {less}", _with(plan.config, path, less)
+    for side in (160, 128, 96):
+        if side < plan.config["image"]["size"]:
+            yield f"image.size: {side}", _with(plan.config, ("image", "size"), side)
+
+
+def _arm_and_cohort(plan: Plan, key: JobKey) -> tuple[str | None, str | None]:
+    parts = key.name.split(".")
+    arm = next((part for part in parts if part in plan.arms), None)
+    return arm, next((part for part in parts if part in plan.cohorts), None)
+
+
+def _with(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a config with one value replaced."""
+    first, *rest = path
+    return {**config, first: _with(config[first], rest, value) if rest else value}

@@ -1,0 +1,91 @@
+"""Which jobs of a study wait for which: the workflow's rules in short, for forecasts without Snakemake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sixgig.forecast.base import JobKey
+
+if TYPE_CHECKING:
+    from sixgig.plan.plan import Plan
+
+
+def needs_of(plan: Plan) -> dict[JobKey, set[JobKey]]:
+    """Return for every job of a study the jobs whose files it reads; a test compares this with Snakemake's."""
+    found: dict[JobKey, set[JobKey]] = {}
+    for job, needed in _needs(plan):
+        found.setdefault(job, set()).update(needed)
+    return found
+
+
+def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
+    study = JobKey("describe_study")
+    yield study, set()
+    for environment in plan.environments:
+        yield JobKey("check_environment", environment), set()
+    for name in plan.config["weights"]:
+        yield JobKey("build_weights", name), set()
+    predictions: set[JobKey] = set()
+    features: set[JobKey] = set()
+    for cohort in plan.cohorts:
+        yield from _cohort(cohort)
+        for job, needed in _arms(plan, cohort):
+            if job.rule in ("encode_images", "code_features"):
+                features.add(job)
+            if job.rule in ("classify_subjects", "predict_majority"):
+                predictions.add(job)
+            yield job, needed
+    score, costs = JobKey("score_predictions"), JobKey("collect_costs")
+    yield score, predictions | features
+    yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
+    tables = {score, costs}
+    for rule, needed in (
+        ("compare_methods", {score}), ("compare_subjects", predictions), ("compare_cohorts", {score}),
+        ("explain_variance", {score}), ("weigh_budget", {score, costs, *features}),
+    ):  # fmt: skip
+        yield JobKey(rule), needed
+        tables.add(JobKey(rule))
+    drawn = {JobKey("draw_comparisons"), *(JobKey("draw_figures", cohort) for cohort in plan.cohorts)}
+    for job in drawn:
+        yield job, {*tables, *predictions, study}
+    report = JobKey("write_report")
+    gates = {JobKey("check_leakage", cohort) for cohort in plan.cohorts}
+    yield report, {*drawn, *tables, *predictions, *features, *gates, study}
+    yield JobKey("export_tables"), {*tables, *features, *predictions, study}
+    if plan.config["tracking"]["mlflow"]:
+        yield JobKey("track_study"), {report, *drawn, *tables, *features, study}
+
+
+def _cohort(cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
+    rules = ("obtain_cohort", "prepare_cohort", "split_cohort", "check_leakage")
+    jobs = [JobKey(rule, cohort) for rule in rules]
+    yield jobs[0], set()
+    for before, job in pairwise(jobs):
+        yield job, {before}
+
+
+def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
+    gate = JobKey("check_leakage", cohort)
+    if len(plan.methods) > len(plan.arms) * len(plan.classifiers):
+        yield JobKey("predict_majority", cohort), {gate}
+    for arm in plan.image_arms:
+        weights = JobKey("build_weights", plan.arm_options(arm)["weights"])
+        needed = {gate, weights}
+        if arm in plan.pretrained_arms:
+            environments = {
+                JobKey("check_environment", name) for name in plan.environments if plan.environment_check(arm)
+            }
+            trained, checked = (JobKey(rule, f"{cohort}.{arm}") for rule in ("pretrain_arm", "check_training"))
+            yield trained, {gate, weights, *environments}
+            yield checked, {trained}
+            needed = {gate, trained, checked}
+        yield JobKey("encode_images", f"{cohort}.{arm}"), needed
+    for arm in plan.feature_arms:
+        yield JobKey("code_features", f"{cohort}.{arm}"), {JobKey("encode_images", f"{cohort}.{plan.source_arm(arm)}")}
+    for arm in plan.arms:
+        rule = "code_features" if arm in plan.feature_arms else "encode_images"
+        for classifier in plan.classifiers:
+            job = JobKey("classify_subjects", f"{cohort}.{arm}.{classifier}")
+            yield job, {gate, JobKey(rule, f"{cohort}.{arm}")}

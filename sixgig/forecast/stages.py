@@ -1,0 +1,285 @@
+"""What the jobs of each stage take. One function per rule that computes more than a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from sixgig.arms.registry import get_arm
+from sixgig.forecast.amounts import CohortAmount, cohort_amount
+from sixgig.forecast.base import JobCost
+from sixgig.forecast.constants import (
+    BOOTSTRAP,
+    CUDA_MB,
+    CUDA_START,
+    ENCODING_SHARE,
+    FILL,
+    MEMORY_BYTES,
+    PASS_SECONDS,
+    PICTURE_SECONDS,
+    SKLEARN_MB,
+    SMALL,
+    TORCH_MB,
+    VOXELS_PER_SECOND,
+)  # fmt: skip
+from sixgig.forecast.rates import Machine
+from sixgig.gpu.work import Amount, NetworkSize, Work, encoding_memory
+from sixgig.weights.sizes import network_size
+
+if TYPE_CHECKING:
+    from sixgig.plan.plan import Plan
+
+_MIB = 2**20
+#: Threads that rules ask for, by rule; all others ask for one.
+THREADS = {
+    "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
+    "score_predictions": 4,
+}  # fmt: skip
+#: Rules that ask for the card, whether there is one or not.
+ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A study on a machine.
+
+    Args:
+        plan: The study.
+        machine: Its rates.
+        prepared: Whether to look at what is already prepared of the cohorts.
+    """
+
+    plan: Plan
+    machine: Machine
+    prepared: bool = True
+
+    @property
+    def cuda(self) -> bool:
+        """Whether networks run on a card."""
+        return self.machine.card is not None and self.plan.config["device"] != "cpu"
+
+    @cached_property
+    def amounts(self) -> dict[str, CohortAmount]:
+        """How much every cohort holds."""
+        return {cohort: cohort_amount(self.plan, cohort, self.prepared) for cohort in self.plan.cohorts}
+
+    def threads(self, rule: str) -> int:
+        """Return the threads that a rule's job gets."""
+        return min(THREADS.get(rule, 1), self.machine.cores)
+
+    def small(self, rule: str) -> JobCost:
+        """Return the cost of a job without network or search."""
+        small, methods = SMALL[rule], len(self.plan.method_keys)
+        if rule == "draw_figures":  # of one cohort, and what trainings show
+            methods = len(self.plan.methods) + 3 * len(self.plan.pretrained_arms)
+        seconds = small.seconds + small.per_cohort * len(self.plan.cohorts) + small.per_method * methods
+        return self._job(rule, seconds, rss_mb=small.rss_mb, disk_mb=small.disk_mb, basis="assumed")
+
+    def obtain(self, cohort: str) -> JobCost:
+        """Return the cost of fetching or writing a cohort."""
+        found, threads = self.amounts[cohort], self.threads("obtain_cohort")
+        seconds = found.write_seconds / threads * 1.05
+        wait = found.download_mb / self.machine.download_mb_s + found.obtain_mb / self.machine.disk_mb_s
+        return self._job(
+            "obtain_cohort", seconds, wait=wait, rss_mb=90.0 + (80.0 * threads if found.write_seconds else 0.0),
+            disk_mb=found.obtain_mb, download_mb=found.download_mb, basis=found.basis,
+        )  # fmt: skip
+
+    def prepare(self, cohort: str) -> JobCost:
+        """Return the cost of reading, resampling and writing a cohort."""
+        found, threads = self.amounts[cohort], self.threads("prepare_cohort")
+        amount, area = found.amount, (found.amount.image_size / 112) ** 2
+        seconds = found.voxels / VOXELS_PER_SECOND + amount.images * PICTURE_SECONDS * area
+        unpacked = found.voxels * 2 / _MIB if found.voxels > 1e8 or amount.volumetric else 0.0
+        seconds += unpacked / self.machine.gunzip_mb_s * self.machine.scalar
+        written = self.images_mb(amount) + self.volumes_mb(amount)
+        one = 12.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
+        return self._job(
+            "prepare_cohort", 0.5 + seconds / threads, wait=written / self.machine.disk_mb_s,
+            rss_mb=(150 + one) * (threads + 1), disk_mb=written, basis=found.basis,
+        )  # fmt: skip
+
+    def leakage(self, cohort: str) -> JobCost:
+        """Return the cost of the leakage gate, which hashes every image."""
+        found, small = self.amounts[cohort], SMALL["check_leakage"]
+        held = self.images_mb(found.amount) + self.volumes_mb(found.amount)
+        return self._job("check_leakage", small.seconds + held / 600, rss_mb=small.rss_mb, basis=found.basis)
+
+    def weights(self, name: str) -> JobCost:
+        """Return the cost of fetching and converting weights."""
+        spec = self.plan.config["weights"][name]
+        size = self.network(name).parameters * 4 / _MIB
+        fetched = 0.0 if "file" in spec["source"] else 1.15 * size
+        if self._is_there(spec["source"]):
+            fetched = 0.0
+        wait = self.machine.torch_start_s - self.machine.start_s + fetched / self.machine.download_mb_s
+        return self._job(
+            "build_weights", 2.3 + size / 60, wait=wait + size / self.machine.disk_mb_s,
+            rss_mb=TORCH_MB + 3.5 * size, disk_mb=size, download_mb=fetched,
+        )  # fmt: skip
+
+    def pretrain(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of a training."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        network = self.network(options["weights"])
+        dtype = self._dtype(options)
+        module = work_of(get_arm(arm).__module__)
+        if module is None or not hasattr(module, "training"):
+            return self._job("pretrain_arm", 600.0, rss_mb=TORCH_MB + 600, basis="assumed")
+        work: Work = module.training(options, found.amount, network, dtype)
+        return self._compute("pretrain_arm", work, found, network, dtype, arm)
+
+    def encode(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of encoding a cohort."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        network, dtype = self.network(options["weights"]), self._dtype(options)
+        module = work_of(get_arm(arm).__module__)
+        work: Work | None = None
+        if module is not None and hasattr(module, "encoding"):
+            work = module.encoding(options, found.amount, network, dtype)
+        if work is None:
+            work = image_work(found.amount, network, dtype, int(options["batch_size"]))
+        return self._compute("encode_images", work, found, network, dtype, arm)
+
+    def code(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of computing features from another arm's."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        amount, features = found.amount, self.features(self.plan.source_arm(arm))
+        module = work_of(get_arm(arm).__module__)
+        learning = round(amount.images * amount.pretraining)
+        seconds = module.coding_seconds(options, amount.images, learning, features) if module else 10.0
+        held = 4 * amount.images * features * 8 / _MIB
+        return self._job(
+            "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
+        )
+
+    def classify(self, cohort: str, arm: str, classifier: str) -> JobCost:
+        """Return the cost of a nested search."""
+        found, evaluation = self.amounts[cohort], self.plan.config["evaluation"]
+        amount = found.amount
+        rows = amount.images if self.plan.labels_of(cohort) == "image" else amount.subjects
+        samples = max(10, round(rows * (1 - self.plan.pretraining_fraction)))
+        features, folds = self.features(arm), int(evaluation["folds"]) * int(evaluation["repeats"])
+        module = work_of(self.plan.classifier_module(classifier))
+        seconds, held = 5.0, 50.0
+        if module is not None:
+            options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
+            seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
+            held = module.memory_mb(samples, features)
+        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=found.basis)
+
+    def score(self) -> JobCost:
+        """Return the cost of metrics and their intervals."""
+        samples = int(self.plan.config["evaluation"]["bootstrap_samples"])
+        subjects = sum(found.amount.subjects for found in self.amounts.values()) * len(self.plan.methods)
+        threads = self.threads("score_predictions")
+        seconds = 1.5 + (samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)) / threads
+        return self._job("score_predictions", seconds, rss_mb=212.0)
+
+    def network(self, weights: str) -> NetworkSize:
+        """Return how large the network of an entry of ``weights`` is at the study's images."""
+        return network_size(self.plan.config["weights"][weights]["model"], int(self.plan.config["image"]["size"]))
+
+    def features(self, arm: str) -> int:
+        """Return the length of an arm's features."""
+        options = self.plan.arm_options(arm)
+        if arm in self.plan.feature_arms:
+            return int(options.get("atoms", 256))
+        found = self.network(options["weights"]).features
+        return 2 * found if options.get("token") == "cls_mean" else found
+
+    @staticmethod
+    def images_mb(amount: Amount) -> float:
+        """Return the size of images.npy in MiB."""
+        return amount.images * 3 * amount.image_size**2 / _MIB
+
+    @staticmethod
+    def volumes_mb(amount: Amount) -> float:
+        """Return the size of volumes.npy in MiB."""
+        voxels = 1
+        for side in amount.volume_size:
+            voxels *= side
+        return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
+
+    def _is_there(self, source: Mapping[str, Any]) -> bool:
+        pin = source.get("wheel")
+        return bool(pin) and any(Path("results/downloads").glob(f"*{pin['package'].replace('-', '_')}*"))
+
+    def _dtype(self, options: Mapping[str, Any]) -> str:
+        if not self.cuda:
+            return "float32"
+        asked = str(options.get("precision", "auto"))
+        assert self.machine.card is not None
+        return asked if asked != "auto" else "bfloat16" if self.machine.card.bfloat16 else "float16"
+
+    def _compute(
+        self, rule: str, work: Work, found: CohortAmount, network: NetworkSize, dtype: str, arm: str
+    ) -> JobCost:
+        """Return the cost of a job with a network, on the card or on the processor."""
+        machine, threads = self.machine, self.threads(rule)
+        host = TORCH_MB + network.parameters * 4 / _MIB + work.host_mb
+        host += min(self.images_mb(found.amount), 2000.0)
+        if rule == "pretrain_arm" or work.kind == "volumes":
+            host += min(self.volumes_mb(found.amount), 1000.0)
+        waits = machine.torch_start_s - machine.start_s + work.written_mb / machine.disk_mb_s
+        batch: int | None = work.batch
+        vram = 0.0
+        if self.cuda:
+            assert machine.card is not None
+            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb)
+            batch = work.batch_within(FILL * limit)
+            if batch:
+                vram = work.vram_mb(batch)
+                passes = work.passes * work.batch / batch
+                waits += CUDA_START + work.flops / machine.card.flops(dtype) + passes * PASS_SECONDS
+                waits += work.moved / machine.card.bytes_per_second
+                return self._job(
+                    rule, work.host_seconds / max(1.0, machine.parallel(2)), wait=waits, rss_mb=host + CUDA_MB,
+                    vram_mb=vram, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch,
+                )  # fmt: skip
+            batch = 1  # not even one fits: the processor computes
+        rate = machine.flops(work.kind, threads) * work.share
+        waits += work.flops / rate + work.moved / MEMORY_BYTES
+        host += work.state_mb + work.batch * work.item_mb
+        return self._job(
+            rule, work.host_seconds, wait=waits, rss_mb=host, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch
+        )
+
+    def _job(
+        self, rule: str, seconds: float, *, wait: float = 0.0, rss_mb: float, vram_mb: float = 0.0,
+        disk_mb: float = 0.1, download_mb: float = 0.0, basis: str = "computed", batch_size: int | None = None,
+    ) -> JobCost:  # fmt: skip
+        """Return a cost: the start of Python, seconds of the reference machine's core, and what is waited for."""
+        return JobCost(
+            seconds=self.machine.start_s + seconds / self.machine.scalar + wait,
+            rss_mb=rss_mb, vram_mb=vram_mb, disk_mb=disk_mb, download_mb=download_mb,
+            threads=self.threads(rule), gpu=rule in ON_THE_CARD, basis=basis, batch_size=batch_size,
+        )  # fmt: skip
+
+
+def image_work(amount: Amount, network: NetworkSize, dtype: str, batch: int) -> Work:
+    """Return the work of encoding a cohort's images with a network as it is."""
+    state, item = encoding_memory(network, amount.image_size, dtype)
+    return Work(
+        flops=amount.images * network.flops,
+        passes=-(-amount.images // batch),
+        kind=network.kind,
+        share=network.share * ENCODING_SHARE[network.kind] * min(1.0, (batch * max(network.tokens, 65) / 1040) ** 0.25),
+        host_seconds=amount.images * 3e-9 * 3 * amount.image_size**2,
+        state_mb=state,
+        item_mb=item,
+        batch=batch,
+        kept_mb=2 * amount.images * network.features * 4 / _MIB,
+    )
+
+
+def work_of(module: str) -> ModuleType | None:
+    """Return the module ``work`` beside the module of an arm or a classifier; None where there is none."""
+    name = f"{module.rpartition('.')[0]}.work"
+    return import_module(name) if find_spec(name) else None

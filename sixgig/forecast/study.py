@@ -1,0 +1,80 @@
+"""What every job of a study will take, before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sixgig.forecast.base import JobCost, JobKey
+from sixgig.forecast.rates import Machine
+from sixgig.forecast.stages import Stages
+
+if TYPE_CHECKING:
+    from sixgig.forecast.past import Past
+    from sixgig.plan.plan import Plan
+
+
+def forecast_study(
+    plan: Plan, machine: Machine, past: Past | None = None, *, prepared: bool = True
+) -> dict[JobKey, JobCost]:
+    """Return the cost of every job of a study, done or not.
+
+    Args:
+        plan: The study; its files need not be there.
+        machine: What it runs on; see :mod:`sixgig.forecast.machine` and :mod:`sixgig.forecast.cards`.
+        past: What its jobs took before; those of which that is known are not computed.
+        prepared: Whether to look at what is already prepared of the cohorts.
+    """
+    costs = dict(_computed(Stages(plan, machine, prepared)))
+    return costs if past is None else past.improve(costs)
+
+
+def assumptions(plan: Plan, machine: Machine) -> list[str]:
+    """Return what a forecast takes for granted, as sentences."""
+    found = Stages(plan, machine)
+    notes = [f"{cohort} ({amount.note})" for cohort, amount in found.amounts.items() if amount.note]
+    card = machine.card
+    if card is not None and not card.measured:
+        notes.append(f"{card.name} from its data sheet: {card.float32_tflops:g} TFLOP/s, {card.memory_mb:.0f} MiB")
+    if machine.basis == "assumed":
+        notes.append(f"{machine.name}: {machine.cores} cores, rates of the processor and of the disk are assumed")
+    return notes
+
+
+def _computed(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
+    plan = stages.plan
+    yield JobKey("describe_study"), stages.small("describe_study")
+    for environment in plan.environments:
+        yield JobKey("check_environment", environment), stages.small("check_environment")
+    for name in plan.config["weights"]:
+        yield JobKey("build_weights", name), stages.weights(name)
+    for cohort in plan.cohorts:
+        yield JobKey("obtain_cohort", cohort), stages.obtain(cohort)
+        yield JobKey("prepare_cohort", cohort), stages.prepare(cohort)
+        yield JobKey("split_cohort", cohort), stages.small("split_cohort")
+        yield JobKey("check_leakage", cohort), stages.leakage(cohort)
+        if len(plan.methods) > len(plan.arms) * len(plan.classifiers):
+            yield JobKey("predict_majority", cohort), stages.small("predict_majority")
+    for cohort, arm in plan.trained_keys:
+        yield JobKey("pretrain_arm", f"{cohort}.{arm}"), stages.pretrain(cohort, arm)
+        yield JobKey("check_training", f"{cohort}.{arm}"), stages.small("check_training")
+    for cohort in plan.cohorts:
+        for arm in plan.image_arms:
+            yield JobKey("encode_images", f"{cohort}.{arm}"), stages.encode(cohort, arm)
+        for arm in plan.feature_arms:
+            yield JobKey("code_features", f"{cohort}.{arm}"), stages.code(cohort, arm)
+        for arm in plan.arms:
+            for classifier in plan.classifiers:
+                name = f"{cohort}.{arm}.{classifier}"
+                yield JobKey("classify_subjects", name), stages.classify(cohort, arm, classifier)
+    yield JobKey("score_predictions"), stages.score()
+    for rule in (
+        "collect_costs", "compare_methods", "compare_subjects", "compare_cohorts", "explain_variance", "weigh_budget",
+    ):  # fmt: skip
+        yield JobKey(rule), stages.small(rule)
+    for cohort in plan.cohorts:
+        yield JobKey("draw_figures", cohort), stages.small("draw_figures")
+    for rule in ("draw_comparisons", "write_report", "export_tables"):
+        yield JobKey(rule), stages.small(rule)
+    if plan.config["tracking"]["mlflow"]:
+        yield JobKey("track_study"), stages.small("track_study")

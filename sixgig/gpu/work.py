@@ -1,0 +1,158 @@
+"""What a job has to compute and hold, in numbers that any machine divides by its own rates. Nothing imports torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_MIB = 1024 * 1024
+#: Bytes of a number by the name of its type.
+TYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+#: What the caching allocator and cuBLAS take beside tensors, in MiB: workspaces, rounding, gaps. An assumption.
+ALLOCATOR_MB = 30.0
+#: CUDA's context, outside torch and its limit, in MiB of the card.
+CONTEXT_MB = 450.0
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """How large a network is, for images of one size.
+
+    Attributes:
+        parameters: Without a classifier's head.
+        flops: Floating-point operations of one image forward; a multiply-add counts as two.
+        live: Numbers that exist at once at the widest place of an inference pass, per image.
+        kept: Numbers that a training pass keeps for the way back, per image.
+        features: Length of a feature.
+        kind: ``transformer`` or ``convolution``: which rate of a machine counts.
+        share: Of that rate; large dense convolutions reach more than small ones.
+        width: Of a transformer's token.
+        depth: Its blocks.
+        heads: Its attention heads.
+        mlp_width: Of its hidden layer.
+        tokens: Its tokens per image, class and register tokens included.
+        prefix_tokens: Class and register tokens.
+        patch: Side of its patches.
+        layer_scale: Whether blocks scale their branches.
+    """
+
+    parameters: float
+    flops: float
+    live: float
+    kept: float
+    features: int
+    kind: str = "transformer"
+    share: float = 1.0
+    width: int = 0
+    depth: int = 0
+    heads: int = 1
+    mlp_width: int = 0
+    tokens: int = 0
+    prefix_tokens: int = 0
+    patch: int = 0
+    layer_scale: bool = False
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much a cohort holds.
+
+    Attributes:
+        subjects: Subjects.
+        images: Images, rows of images.npy.
+        volumes: Volumes, rows of volumes.npy; 0 when there are none.
+        pretraining: Share of the subjects that arms may learn from.
+        volumetric: Whether images are slices of volumes.
+        image_size: Side of an image in pixels.
+        volume_size: Voxels of a prepared volume along z, y, x.
+        channels: Channels of a volume.
+        partitions: Partitions of a volume.
+        classes: Classes.
+    """
+
+    subjects: int
+    images: int
+    volumes: int = 0
+    pretraining: float = 0.0
+    volumetric: bool = False
+    image_size: int = 224
+    volume_size: tuple[int, ...] = ()
+    channels: int = 3
+    partitions: int = 4
+    classes: int = 2
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job computes with its network, and holds.
+
+    Attributes:
+        flops: Operations in all.
+        passes: Passes through the network; each costs a card the start of its kernels.
+        moved: Bytes that go through memory beside the products: those of an optimiser.
+        kind: ``transformer`` or ``convolution``.
+        share: Of a machine's rate for a forward pass that this work reaches on a processor.
+        precise: Whether it is computed in float32 whatever the study says.
+        host_seconds: Work of one core of the reference machine that no card takes over, in seconds.
+        host_mb: Host memory beside torch's and the network's, in MiB.
+        state_mb: What stays on the card whatever the batch, in MiB: weights, gradients, moments.
+        item_mb: What an item of a pass takes there, in MiB.
+        batch: Items of a pass that the study asks for.
+        written_mb: What it writes, checkpoints included, in MiB.
+        kept_mb: What stays on the disk, in MiB.
+    """
+
+    flops: float
+    passes: float
+    moved: float = 0.0
+    kind: str = "transformer"
+    share: float = 1.0
+    precise: bool = False
+    host_seconds: float = 0.0
+    host_mb: float = 0.0
+    state_mb: float = 0.0
+    item_mb: float = 0.0
+    batch: int = 1
+    written_mb: float = 0.0
+    kept_mb: float = 0.0
+
+    def vram_mb(self, batch: int) -> float:
+        """Return the GPU memory that torch reserves at a batch size, in MiB."""
+        return self.state_mb + batch * self.item_mb + ALLOCATOR_MB
+
+    def batch_within(self, limit_mb: float) -> int:
+        """Return the batch of the study, halved until it fits; 0 when not even one item does."""
+        return batch_within(self.batch, self.state_mb, self.item_mb, limit_mb)
+
+
+def encoding_memory(size: NetworkSize, image_size: int, dtype: str) -> tuple[float, float]:
+    """Return what an inference pass holds on a card: MiB whatever the batch, and MiB per image.
+
+    Weights stay in float32; mixed precision keeps a 16-bit copy of them beside.
+
+    Args:
+        size: Of the network.
+        image_size: Side of an image in pixels.
+        dtype: ``float32``, or the type of mixed precision.
+    """
+    copies = TYPE_BYTES[dtype] if dtype != "float32" else 0
+    image = 3 * image_size**2 * (1 + 3 * 4)  # as bytes, and three times in float32: divided, laid out again, read
+    return size.parameters * (4 + copies) / _MIB, (size.live * TYPE_BYTES[dtype] + image) / _MIB
+
+
+def batch_within(batch: int, state_mb: float, item_mb: float, limit_mb: float) -> int:
+    """Return the largest of ``batch``, its half, its quarter, ... that fits; 0 when not even one item does."""
+    while batch >= 1 and state_mb + batch * item_mb + ALLOCATOR_MB > limit_mb:
+        batch //= 2
+    return batch
+
+
+def transformer_flops(tokens: float, width: int, depth: int, mlp_width: int) -> float:
+    """Return the operations of a forward pass of an item through a stack of blocks, attention included."""
+    matrices = 4 * width**2 + 2 * width * mlp_width
+    return depth * (2.0 * tokens * matrices + 4.0 * tokens**2 * width)
+
+
+def halvings(batch: int, fitting: int) -> int:
+    """Return how often a batch was halved to reach ``fitting``."""
+    return 0 if fitting <= 0 else round(math.log2(batch / fitting))

@@ -1,0 +1,118 @@
+"""Parameters, operations and activations of timm's networks, without building them where that can be helped.
+
+Vision transformers follow from their names. Of common convolutional networks a table holds what torch counted on its
+meta device at 224 pixels. Any other network is built there, which takes some seconds and no memory.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from sixgig.gpu.work import NetworkSize, transformer_flops
+
+#: Width, depth, heads of timm's ViTs.
+_WIDTHS = {
+    "tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16),
+    "huge": (1280, 32, 16), "so400m": (1152, 27, 16),
+}  # fmt: skip
+_VIT = re.compile(r"^(?:vit|deit3?)_(tiny|small|base|large|huge)_(?:distilled_)?patch(\d+)(?:_(reg4))?")
+#: At 224 pixels without head: 10^6 parameters, 10^9 operations, 10^6 numbers at the widest layer (input and output),
+#: 10^6 numbers of all layers' outputs, length of a feature.
+_CONVOLUTIONAL = {
+    "resnet18": (11.18, 3.627, 1.61, 8.98, 512),
+    "resnet34": (21.28, 7.326, 1.61, 14.00, 512),
+    "resnet50": (23.51, 8.174, 1.61, 34.80, 2048),
+    "resnet101": (42.50, 15.599, 1.61, 51.86, 2048),
+    "resnet152": (58.14, 23.023, 1.61, 72.94, 2048),
+    "efficientnet_b0": (4.01, 0.769, 2.41, 22.75, 1280),
+    "efficientnet_b1": (6.51, 1.137, 2.41, 32.16, 1280),
+    "efficientnet_b2": (7.70, 1.315, 2.41, 33.73, 1408),
+    "efficientnet_b3": (10.70, 1.922, 3.61, 44.72, 1536),
+    "tf_efficientnet_lite0": (3.37, 0.768, 2.41, 25.04, 1280),
+    "tf_efficientnet_b0": (4.01, 0.769, 2.41, 22.75, 1280),
+    "mobilenetv2_100": (2.22, 0.599, 2.41, 24.86, 1280),
+    "mobilenetv3_large_100": (4.20, 0.431, 1.61, 15.86, 960),
+    "densenet121": (6.95, 5.666, 1.61, 38.61, 1024),
+    "convnext_tiny": (27.82, 8.910, 2.41, 48.93, 768),
+    "convnext_small": (49.45, 17.366, 2.41, 78.73, 768),
+    "convnext_base": (87.57, 30.707, 3.21, 104.98, 1024),
+}
+#: Layers in a row of which an allocator holds more than one at a time.
+_LIVE = 1.5
+#: Share of the rate of small convolutions that large dense ones reach.
+_DENSE = 2.5
+
+
+@cache
+def network_size(model: str, image_size: int) -> NetworkSize:
+    """Return how large a network is.
+
+    Args:
+        model: timm's name, with or without the tag of its weights.
+        image_size: Side of the images in pixels.
+
+    Raises:
+        WeightsError: timm does not know the model, or it cannot take this image size.
+    """
+    name = model.split(".")[0]
+    found = _VIT.match(name)
+    if found and found[1] in _WIDTHS:
+        return _vit(name, *_WIDTHS[found[1]], patch=int(found[2]), registers=4 if found[3] else 0, size=image_size)
+    if name in _CONVOLUTIONAL:
+        parameters, flops, widest, outputs, features = _CONVOLUTIONAL[name]
+        area = (image_size / 224) ** 2
+        return _convolutional(parameters * 1e6, flops * 1e9 * area, widest * 1e6 * area, outputs * 1e6 * area, features)
+    return _counted(model, image_size)
+
+
+def _vit(name: str, width: int, depth: int, heads: int, *, patch: int, registers: int, size: int) -> NetworkSize:
+    scaled = "dinov2" in name or name.startswith("deit3")
+    prefix = 1 + registers + (1 if "distilled" in name else 0)
+    tokens = (size // patch) ** 2 + prefix
+    mlp = 4 * width
+    block = 4 * width**2 + 2 * width * mlp + 9 * width + mlp + (2 * width if scaled else 0)
+    parameters = depth * block + 3 * patch**2 * width + width + (tokens + prefix) * width + 2 * width
+    flops = transformer_flops(tokens, width, depth, mlp) + 2.0 * (tokens - prefix) * 3 * patch**2 * width
+    # At the widest place: the residual and its norm in float32, and the hidden layer before and after GELU.
+    live = tokens * (4 * width + 2 * mlp)
+    kept = tokens * depth * (10 * width + 2 * mlp)
+    return NetworkSize(
+        parameters, flops, live, kept, width, "transformer", 1.0,
+        width, depth, heads, mlp, tokens, prefix, patch, scaled,
+    )  # fmt: skip
+
+
+def _convolutional(parameters: float, flops: float, widest: float, outputs: float, features: int) -> NetworkSize:
+    share = _DENSE if flops / max(outputs, 1.0) > 200 else 1.0
+    return NetworkSize(parameters, flops, _LIVE * widest, outputs, features, "convolution", share)
+
+
+@cache
+def _counted(model: str, image_size: int) -> NetworkSize:
+    """Build the network on torch's meta device, and count."""
+    import torch
+    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from sixgig.weights.loading import create_network
+
+    with torch.device("meta"):
+        network = create_network(model, image_size).eval()
+        image = torch.empty(1, 3, image_size, image_size)
+    widest = outputs = 0
+
+    def look(_: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
+        nonlocal widest, outputs
+        if given and isinstance(given[0], torch.Tensor) and isinstance(made, torch.Tensor):
+            widest, outputs = max(widest, given[0].numel() + made.numel()), outputs + made.numel()
+
+    for module in network.modules():
+        if not any(True for _ in module.children()):
+            module.register_forward_hook(look)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        features = network(image)
+    parameters = float(sum(tensor.numel() for tensor in network.parameters()))
+    return _convolutional(
+        parameters, float(counter.get_total_flops()), float(widest), float(outputs), int(features.shape[-1])
+    )
