@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor unlock setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 
 plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
 	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
+
+doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
+	@$(BIN)/python -m sixgig doctor $(CONFIG)
 
 unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
 	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock

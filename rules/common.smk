@@ -11,7 +11,9 @@ from snakemake.settings.types import DeploymentMethod
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
 from sixgig.plan.opening import open_plan
+from sixgig.plan.outputs import hashed_files
 from sixgig.reporting import exports
+from sixgig.runtime.known_digests import KNOWN_DIGESTS
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
 from sixgig.runtime.umask import keep_others_out

@@ -50,6 +50,7 @@ if PLAN.pretrained_arms:
         resources:
             gpu=1,
             mem_mb=4000,
+            mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
@@ -57,7 +58,7 @@ if PLAN.pretrained_arms:
             device=PLAN.config["device"],
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
             checkpoints="results/{study}/.checkpoints",
-            tracking="results/{study}/mlflow.db" if PLAN.config["tracking"]["mlflow"] else "",
+            store="results/{study}/mlflow.db",
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:

@@ -6,6 +6,7 @@ from typing import Any
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.pretraining import pretrain_cohort
 from sixgig.runtime.jobs import job
+from sixgig.tracking.target import Target
 
 
 def main(
@@ -39,7 +40,7 @@ if __name__ == "__main__":
                 environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
                 python=Path(snakemake.input.python[0]) if snakemake.input.python else None,
                 checkpoints=Path(snakemake.params.checkpoints),
-                tracking=Path(snakemake.params.tracking) if snakemake.params.tracking else None,
+                tracking=Target.of(Path(f"results/{snakemake.wildcards.study}"), snakemake.resources.mlflow),
                 device=snakemake.params.device,
                 memory_limit_mb=snakemake.params.memory_limit_mb,
                 seed=snakemake.params.seed,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.arms.fitting import fitting_batch
 from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
@@ -151,14 +152,19 @@ def _encode(
             rows: np.ndarray = encoder.encode(volumes, rung, dtype, partial, advance, names)
             return rows
 
-        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts)
+        asked = int(job.options["batch_size"])
+        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts, asked)
 
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
 
-    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts)
+    batch, given_up = fitting_batch(
+        int(job.options["batch_size"]), encoder.backbone, images.shape[1], device, job.memory_limit_mb
+    )
+    facts["fallbacks"] += given_up
+    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts, batch)
 
 
 def _down_the_ladder(
@@ -169,8 +175,9 @@ def _down_the_ladder(
     device: Device,
     inputs: Mapping[str, Any],
     facts: dict[str, Any],
+    batch_size: int,
 ) -> np.ndarray:
-    """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
+    """Encode down the ladder from a batch size; what was used and what was given up is noted in ``facts``."""
     import torch
 
     def run(rung: Rung) -> np.ndarray:
@@ -192,7 +199,7 @@ def _down_the_ladder(
         return rows
 
     with card_alone(device.card, job.label, job.series) as watch:
-        ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
+        ladder = rungs(batch_size, device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
     facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}

@@ -30,6 +30,7 @@ class CohortAmount:
     """What a cohort holds, and what it takes to get and to read it.
 
     Attributes:
+        cohort: Its name.
         amount: Subjects, images, volumes.
         raw_mb: Size of its files in MiB.
         voxels: Numbers that preparation reads, in all.
@@ -41,6 +42,7 @@ class CohortAmount:
         note: What is assumed, as a sentence; empty otherwise.
     """
 
+    cohort: str
     amount: Amount
     raw_mb: float
     voxels: float
@@ -80,7 +82,7 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
         look: Whether to look at what is already prepared.
     """
     stanza = plan.cohort_options(cohort)
-    prepared = _prepared(Path(f"results/{plan.study}/cohorts/{cohort}/cohort.json")) if look else {}
+    prepared = _prepared(Path(f"results/{plan.study}"), cohort, stanza) if look else {}
     source = _source(plan, cohort, stanza)
     subjects = min(source.subjects, stanza.get("limit") or source.subjects)
     volumes = round(subjects * source.volumes)
@@ -109,6 +111,7 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
     )
     opened = (volumes or images) * (channels if volumes else 1)
     return CohortAmount(
+        cohort=cohort,
         amount=amount,
         raw_mb=source.mb * (source.subjects if source.found == 0 else source.found),
         voxels=opened * source.voxels,
@@ -125,12 +128,19 @@ def _learned_from(plan: Plan) -> float:
     return 1.0 if plan.config["scope"] == "transductive" else plan.pretraining_fraction
 
 
-def _prepared(path: Path) -> dict[str, Any]:
+def _prepared(study: Path, cohort: str, stanza: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a prepared cohort; nothing when it was prepared by another stanza."""
+    found = _json(study / "cohorts" / cohort / "cohort.json")
+    then = _json(study / "study.json").get("config", {}).get("cohorts", {}).get(cohort, stanza)
+    return found if found.get("n_images") and then == dict(stanza) else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = read_json(path)
+        found = read_json(path)
     except (OSError, ValueError):
         return {}
-    return found if found.get("n_images") else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _slices(stanza: Mapping[str, Any], foreground: float) -> float:
@@ -178,7 +188,7 @@ def _published(stanza: Mapping[str, Any]) -> _Source:
 
 
 @cache
-def published() -> dict[str, Any]:
+def published() -> Mapping[str, Any]:
     """Return ``published.yaml``."""
     return read_yaml(Path(__file__).with_name("published.yaml"))
 

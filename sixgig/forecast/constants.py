@@ -47,8 +47,10 @@ SMALL = {
     "export_tables": Small(0.2, per_cohort=0.1, rss_mb=145, disk_mb=0.6),
     "track_study": Small(3.4, per_cohort=0.4, rss_mb=250, disk_mb=12),
 }
-#: Host memory of Python with torch and timm, in MiB, and of a CUDA context on top of it.
-TORCH_MB, CUDA_MB = 820.0, 1100.0
+#: Host memory of Python with torch and timm, in MiB, and of CUDA's libraries on top of it; the latter is an assumption.
+TORCH_MB, CUDA_MB = 820.0, 700.0
+#: Pages of memory-mapped arrays that count as a job's memory, in MiB: the kernel takes back what it needs.
+MAPPED_MB = 400.0
 #: Host memory of scikit-learn's jobs before any data, in MiB.
 SKLEARN_MB = 215.0
 #: Seconds of a core: of scoring one resample of one method, for a hundred subjects.

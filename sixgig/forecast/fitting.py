@@ -159,37 +159,63 @@ def _too_large(
     forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
 ) -> Problem:
     reason = f"{name_of(key)} takes {size(_of(room, cost))} of {size(there)}"
+    change = _change(room, there, key, plan, forecast)
+    if room == _RAM:
+        step = f"close other programs, or add {size(cost.rss_mb - there)} of swap"
+        return Problem(room, reason, f"{step}, or {change}" if change else step)
+    return Problem(room, reason, change or "take a smaller network, or set device: cpu")
+
+
+def _change(
+    room: str, there: float, key: JobKey, plan: Plan, forecast: Callable[[Plan], Mapping[JobKey, JobCost]]
+) -> str:
+    """Return the mildest change of the study with which a job fits, in words; empty when none is found."""
     for words, changed in _smaller(plan, key):
         try:
             smaller = forecast(Plan(changed, look=False)).get(key)
         except SixgigError:  # a combination that the study may not have
             continue
         if smaller is not None and _of(room, smaller) <= there:
-            return Problem(room, reason, f"set {words}: {size(_of(room, smaller))}")
-    if room == _RAM:
-        return Problem(room, reason, f"close other programs, or add {size(cost.rss_mb - there)} of swap")
-    return Problem(room, reason, "take a smaller network, or set device: cpu")
+            return f"set {words} ({size(_of(room, smaller))})"
+    return ""
 
 
 def _smaller(plan: Plan, key: JobKey) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield changes of the study that make a job smaller, in words and as a config, the mildest first."""
+    single = list(_changes(plan, key))
+    yield from ((_words(path, value), _with(plan.config, path, value)) for path, value in single)
+    # Together, the last of every key: the smallest.
+    config, words = dict(plan.config), []
+    for path, value in dict(single).items():
+        config = _with(config, path, value)
+        words.append(_words(path, value))
+        if len(words) > 1:
+            yield " and ".join(words), config
+
+
+def _changes(plan: Plan, key: JobKey) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys of the study and values for them, the mildest first, those of one key from mild to strong."""
     arm, cohort = _arm_and_cohort(plan, key)
     stanza = plan.config["arms"].get(arm, {}) if arm else {}
     for batch in (16, 8, 4, 2, 1):
         if batch < int(stanza.get("batch_size", 0)):
-            yield f"arms.{arm}.batch_size: {batch}", _with(plan.config, ("arms", str(arm), "batch_size"), batch)
+            yield ("arms", str(arm), "batch_size"), batch
     if stanza.get("gradient_checkpointing") is False:
-        path = ("arms", str(arm), "gradient_checkpointing")
-        yield f"arms.{arm}.gradient_checkpointing: true", _with(plan.config, path, True)
+        yield ("arms", str(arm), "gradient_checkpointing"), True
     volume = plan.config["cohorts"].get(cohort, {}).get("volume", {}).get("size") if cohort else None
     for share in (0.75, 0.5, 0.25):
         if volume:
-            less = [max(16, round(side * share / 16) * 16) for side in volume]
-            path = ("cohorts", str(cohort), "volume", "size")
-            yield f"cohorts.{cohort}.volume.size: {less}", _with(plan.config, path, less)
+            yield (
+                ("cohorts", str(cohort), "volume", "size"),
+                [max(16, round(side * share / 16) * 16) for side in volume],
+            )
     for side in (160, 128, 96):
         if side < plan.config["image"]["size"]:
-            yield f"image.size: {side}", _with(plan.config, ("image", "size"), side)
+            yield ("image", "size"), side
+
+
+def _words(path: Sequence[str], value: Any) -> str:
+    return f"{'.'.join(path)}: {str(value).lower() if isinstance(value, bool) else value}"
 
 
 def _arm_and_cohort(plan: Plan, key: JobKey) -> tuple[str | None, str | None]:

@@ -27,13 +27,17 @@ from sixgig.plan.study_file import read_study
 
 
 def make_plan(
-    file: Path, entries: Sequence[str] = (), device: str = "", cores: int | None = None, options: Sequence[str] = ()
+    files: Sequence[Path],
+    entries: Sequence[str] = (),
+    device: str = "",
+    cores: int | None = None,
+    options: Sequence[str] = (),
 ) -> Answer:
     """Plan a study in the working directory. Nothing is changed but the cache of this machine's rates.
 
     Args:
-        file: The study file.
-        entries: Keys that replace those of the file, as ``key=value``.
+        files: The study files; each is merged into those before it.
+        entries: Keys that replace those of the files, as ``key=value``.
         device: Name of a card to plan for from its data sheet; empty for this machine.
         cores: Cores to plan with; all of the machine when None.
         options: Further options of Snakemake, and targets.
@@ -44,8 +48,8 @@ def make_plan(
     machine = machine_with_card(device) if device else this_machine()
     cores = min(cores, machine.cores) if cores else machine.cores
     machine = with_cores(machine, cores)
-    plan, missing = _open(file, entries, elsewhere=bool(device))
-    question = Question([file], entries, cores, look=missing is None, options=options)
+    plan, missing = _open(files, entries, elsewhere=bool(device))
+    question = Question(files, entries, cores, look=missing is None, options=options)
 
     def forecast(plan: Plan, past: Past | None = None) -> Mapping[JobKey, JobCost]:
         return forecast_study(plan, machine, past)
@@ -67,7 +71,7 @@ def make_plan(
     return Answer(
         plan.study,
         str(plan.config["title"]),
-        str(file),
+        " ".join(map(str, files)),
         _machine_words(machine),
         cores,
         machine.card.name if device and machine.card else "",
@@ -84,22 +88,22 @@ def make_plan(
     )
 
 
-def _open(file: Path, entries: Sequence[str], *, elsewhere: bool) -> tuple[Plan, SixgigError | None]:
+def _open(files: Sequence[Path], entries: Sequence[str], *, elsewhere: bool) -> tuple[Plan, SixgigError | None]:
     """Open a plan, without its data where they are not there: what is missing is the second value.
 
     Args:
-        file: The study file.
-        entries: Keys that replace those of the file.
+        files: The study files.
+        entries: Keys that replace those of the files.
         elsewhere: Whether it is planned for another machine, whose card and weights cannot be looked at.
     """
     try:
         if not elsewhere:
-            return open_plan([file], entries), None
-        plan = open_plan([file], entries, look=False)
-        check_files(plan.config, read_study([file], entries))
+            return open_plan(files, entries), None
+        plan = open_plan(files, entries, look=False)
+        check_files(plan.config, read_study(files, entries))
         return plan, None
     except SixgigError as error:
-        return open_plan([file], entries, look=False), error
+        return open_plan(files, entries, look=False), error
 
 
 def _machine_words(machine: Machine) -> str:
@@ -129,12 +133,13 @@ def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, Jo
     """Say where the figures come from."""
     due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
     said = []
-    counts = {basis: sum(cost.basis == basis for cost in due) for basis in ("measured", "computed", "assumed")}
     words = {
         "measured": "from this study's own past jobs",
+        "scaled": "corrected by other studies' jobs",
         "computed": "from operations and bytes",
         "assumed": "from constants",
     }
+    counts = {basis: sum(cost.basis == basis for cost in due) for basis in words}
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]
     if known:
         said.append(", ".join(known))

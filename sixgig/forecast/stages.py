@@ -20,6 +20,7 @@ from sixgig.forecast.constants import (
     CUDA_START,
     ENCODING_SHARE,
     FILL,
+    MAPPED_MB,
     MEMORY_BYTES,
     PASS_SECONDS,
     PICTURE_SECONDS,
@@ -27,9 +28,9 @@ from sixgig.forecast.constants import (
     SMALL,
     TORCH_MB,
     VOXELS_PER_SECOND,
-)  # fmt: skip
+)
 from sixgig.forecast.rates import Machine
-from sixgig.gpu.work import Amount, NetworkSize, Work, encoding_memory
+from sixgig.gpu.work import TYPE_BYTES, Amount, NetworkSize, Work, encoding_memory
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -99,10 +100,10 @@ class Stages:
         unpacked = found.voxels * 2 / _MIB if found.voxels > 1e8 or amount.volumetric else 0.0
         seconds += unpacked / self.machine.gunzip_mb_s * self.machine.scalar
         written = self.images_mb(amount) + self.volumes_mb(amount)
-        one = 12.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
+        one = 8.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
         return self._job(
             "prepare_cohort", 0.5 + seconds / threads, wait=written / self.machine.disk_mb_s,
-            rss_mb=(150 + one) * (threads + 1), disk_mb=written, basis=found.basis,
+            rss_mb=(195 + one) * (threads + 1), disk_mb=written, basis=found.basis,
         )  # fmt: skip
 
     def leakage(self, cohort: str) -> JobCost:
@@ -208,8 +209,8 @@ class Stages:
         return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
 
     def _is_there(self, source: Mapping[str, Any]) -> bool:
-        pin = source.get("wheel")
-        return bool(pin) and any(Path("results/downloads").glob(f"*{pin['package'].replace('-', '_')}*"))
+        package = source.get("wheel", {}).get("package", "")
+        return bool(package) and any(Path("results/downloads").glob(f"*{package.replace('-', '_')}*"))
 
     def _dtype(self, options: Mapping[str, Any]) -> str:
         if not self.cuda:
@@ -224,9 +225,10 @@ class Stages:
         """Return the cost of a job with a network, on the card or on the processor."""
         machine, threads = self.machine, self.threads(rule)
         host = TORCH_MB + network.parameters * 4 / _MIB + work.host_mb
-        host += min(self.images_mb(found.amount), 2000.0)
-        if rule == "pretrain_arm" or work.kind == "volumes":
-            host += min(self.volumes_mb(found.amount), 1000.0)
+        read = self.images_mb(found.amount)
+        if arm in self.plan.pretrained_arms and self.plan.volumes_file(found.cohort, arm):
+            read = self.volumes_mb(found.amount)
+        host += min(read, MAPPED_MB)
         waits = machine.torch_start_s - machine.start_s + work.written_mb / machine.disk_mb_s
         batch: int | None = work.batch
         vram = 0.0
@@ -238,7 +240,7 @@ class Stages:
                 vram = work.vram_mb(batch)
                 passes = work.passes * work.batch / batch
                 waits += CUDA_START + work.flops / machine.card.flops(dtype) + passes * PASS_SECONDS
-                waits += work.moved / machine.card.bytes_per_second
+                waits += (work.moved + work.streamed) / machine.card.bytes_per_second
                 return self._job(
                     rule, work.host_seconds / max(1.0, machine.parallel(2)), wait=waits, rss_mb=host + CUDA_MB,
                     vram_mb=vram, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch,
@@ -269,6 +271,7 @@ def image_work(amount: Amount, network: NetworkSize, dtype: str, batch: int) -> 
     return Work(
         flops=amount.images * network.flops,
         passes=-(-amount.images // batch),
+        streamed=2.0 * amount.images * network.kept * TYPE_BYTES[dtype],
         kind=network.kind,
         share=network.share * ENCODING_SHARE[network.kind] * min(1.0, (batch * max(network.tokens, 65) / 1040) ** 0.25),
         host_seconds=amount.images * 3e-9 * 3 * amount.image_size**2,

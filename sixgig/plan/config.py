@@ -8,6 +8,7 @@ from typing import Any
 
 from sixgig.arms.base import FeatureArm
 from sixgig.arms.registry import arm_names, control_key, get_arm, is_control
+from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
 from sixgig.plan.schema import load_schema
 from sixgig.runtime.schema import fill, ordered, validate
@@ -48,6 +49,16 @@ def wanted_arms(config: Mapping[str, Any]) -> list[str]:
         for name in arm_names()
         if (config["controls"][control_key(name)] if is_control(name) else name in config["arms"])
     ]
+
+
+def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the pairs of arm and classifier that a study asks for, in the order of tables."""
+    pairs = [(arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"]]
+    for classifier in classifier_names():
+        arm = alone(classifier)
+        if arm and config["controls"][control_key(arm)]:
+            pairs.append((arm, classifier))
+    return pairs
 
 
 def _needed(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

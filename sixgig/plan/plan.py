@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.base import FeatureArm, PretrainedArm
-from sixgig.arms.registry import control_key, get_arm, looks
-from sixgig.classifiers.registry import alone, classifier_module, classifier_names
+from sixgig.arms.registry import get_arm, looks
+from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
-from sixgig.plan.config import complete, wanted_arms
+from sixgig.plan.config import complete, methods_of, wanted_arms
 from sixgig.plan.files import check_files
 from sixgig.plan.inputs import CohortInput
 from sixgig.plan.study_file import Study
+from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.runtime.paths import user_path
+from sixgig.runtime.recorded_hashes import OUTPUTS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
 
@@ -62,6 +64,8 @@ class Plan:
             )
             for name, stanza in self.config["cohorts"].items()
         }  # fmt: skip
+        #: Where the study is recorded in MLflow.
+        self.tracking = StudyTracking(Path(f"results/{self.study}"), self.config["tracking"])
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
         if look:
@@ -75,12 +79,7 @@ class Plan:
     @property
     def methods(self) -> list[tuple[str, str]]:
         """Pairs of arm and classifier, in the order of tables."""
-        pairs = [(arm, classifier) for arm in self.arms for classifier in self.classifiers]
-        for classifier in classifier_names():
-            arm = alone(classifier)
-            if arm and self.config["controls"][control_key(arm)]:
-                pairs.append((arm, classifier))
-        return pairs
+        return methods_of(self.config)
 
     @property
     def trained_keys(self) -> list[tuple[str, str]]:
@@ -256,7 +255,7 @@ class Plan:
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
             tables = [name.replace("{study}", self.study) for name in self.tables()]
-            return [f"{root}/report.html", *tracking, *tables]
+            return [f"{root}/report.html", *tracking, *tables, f"{root}/{OUTPUTS}"]
         raise ValueError(f"no stage {stage}")
 
     def cohort_files(self, name: str) -> list[str]:

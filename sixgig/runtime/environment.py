@@ -38,7 +38,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
             "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
             "gpu": _gpu(),
         },
-        "source": _source(),
+        "source": source_commit(),
         "command": "snakemake --cores all",
     }
 
@@ -73,8 +73,8 @@ def _gpu() -> dict[str, Any]:
         pynvml.nvmlShutdown()
 
 
-def _source() -> dict[str, Any]:
-    """Commit of the checkout, and whether it was changed since; empty outside a checkout."""
+def source_commit() -> dict[str, Any]:
+    """Return the commit of the checkout, and whether it was changed since; empty outside a checkout."""
     if not IN_CLONE:  # an installed package may lie inside a repository of the user's
         return {}
 

@@ -48,6 +48,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.supervision",
         "runtime.umask",
         "tracking.live",
+        "tracking.target",
     )
 )
 

@@ -74,8 +74,8 @@ def _vit(name: str, width: int, depth: int, heads: int, *, patch: int, registers
     block = 4 * width**2 + 2 * width * mlp + 9 * width + mlp + (2 * width if scaled else 0)
     parameters = depth * block + 3 * patch**2 * width + width + (tokens + prefix) * width + 2 * width
     flops = transformer_flops(tokens, width, depth, mlp) + 2.0 * (tokens - prefix) * 3 * patch**2 * width
-    # At the widest place: the residual and its norm in float32, and the hidden layer before and after GELU.
-    live = tokens * (4 * width + 2 * mlp)
+    # At the widest place: residual, branch and norms, some of them in float32; the hidden layer before and after GELU.
+    live = tokens * (8 * width + 2 * mlp)
     kept = tokens * depth * (10 * width + 2 * mlp)
     return NetworkSize(
         parameters, flops, live, kept, width, "transformer", 1.0,

@@ -43,7 +43,7 @@ def edit(copy, path, old, new):
     file.write_text(text.replace(old, new))
 
 
-DRAWING = {"draw_figures", "draw_comparisons", "write_report", "export_tables", "track_study", "all"}
+DRAWING = {"draw_figures", "draw_comparisons", "write_report", "export_tables", "track_study", "hash_outputs", "all"}
 
 
 def test_a_colour_redraws_figures_and_report_and_nothing_else(copy):

@@ -169,7 +169,7 @@ def test_dry_run_shows_threads_and_resources(study):
             {"draw_figures"},
         ),
         ("statistics", {"compare_cohorts", "explain_variance", "weigh_budget"}, {"draw_comparisons"}),
-        ("report", {"write_report", "track_study"}, set()),
+        ("report", {"write_report", "track_study", "hash_outputs"}, set()),
         ("results/tiny/features/acdc_phantom/vit_pure.npz", {"encode_images"}, {"code_features", "classify_subjects"}),
     ],
 )

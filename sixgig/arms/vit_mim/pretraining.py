@@ -15,7 +15,7 @@ import torch
 from sixgig.arms.base import Trained
 from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
-from sixgig.gpu.device import choose_device
+from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung
 from sixgig.mim.budget import predict
 from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
@@ -82,7 +82,8 @@ def pretrain(job: PretrainJob) -> Trained:
         used = _on_rung(settings, rung, geometry, shape)
         return (own, used), train(own, train_on, measure_on, used, rung.device, CheckpointStore(folder), report)
 
-    (trained, used), facts = train_in_torch(job, device, settings.micro_batch, settings.objective, notes, attempt)
+    micro_batch = _fitting(settings, geometry, shape, device, job.memory_limit_mb, notes)
+    (trained, used), facts = train_in_torch(job, device, micro_batch, settings.objective, notes, attempt)
     trained = trained.cpu().eval()
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
     facts |= {"predicted": _prediction(used, geometry, shape)}
@@ -190,6 +191,22 @@ def _source(
     wanted = sorted({numbers[str(name)] for name in rows["volume_id"]})
     crops = {"modalities": str(job.options["modalities"]), "flips": flips}
     return VolumeCrops(volumes, wanted, geometry.crop, seed=job.seed, **crops)  # type: ignore[arg-type]
+
+
+def _fitting(
+    settings: Settings, geometry: Geometry, shape: Shape, device: Device, memory_limit_mb: float, notes: list[str]
+) -> int:
+    """Return the micro-batch to begin with on a card: what is predicted to fit; a note says when it is less."""
+    asked = micro_batch = settings.micro_batch
+    if device.kind == "cuda":
+        while micro_batch > 1:
+            smaller = dataclasses.replace(settings, micro_batch_size=micro_batch)
+            if _prediction(smaller, geometry, shape)["memory_mb"] <= memory_limit_mb:
+                break
+            micro_batch //= 2
+    if micro_batch < asked:
+        notes.append(f"{asked} at a time would not fit {memory_limit_mb:.0f} MiB of the GPU: {micro_batch} at a time")
+    return micro_batch
 
 
 def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -> Settings:

@@ -43,6 +43,7 @@ def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
         flops=settings.steps * passes * found.flops_per_step + measured,
         passes=3.0 * settings.steps * passes + settings.evaluation_items,
         moved=float(settings.steps * found.parameters * _MOVED),
+        streamed=3.0 * settings.steps * settings.batch_size * item * _MIB,
         share=_SHARE,
         host_seconds=settings.steps * settings.batch_size * _reading(geometry),
         host_mb=found.parameters * 4 / _MIB,
@@ -86,7 +87,7 @@ def _reading(geometry: Geometry) -> float:
 def _sizes(
     options: Mapping[str, Any], amount: Amount, network: NetworkSize, dtype: str
 ) -> tuple[Geometry, Shape, Settings]:
-    decoder = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
+    decoder: dict[str, Any] = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
     sizes: dict[str, Any] = {name: getattr(network, name) for name in ("width", "depth", "heads", "mlp_width")}
     if options["init"] == "scratch":
         sizes |= {name: int(value) for name, value in options["encoder"].items()}

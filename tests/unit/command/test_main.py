@@ -28,6 +28,7 @@ def started(tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
     commands = []
     monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
+    monkeypatch.setattr("sixgig.command.dry.plan_study", lambda *given, **named: 0)
     return commands
 
 
@@ -45,7 +46,8 @@ def test_version_help_and_snakefile(capsys):
             main([argument])
     shown = capsys.readouterr().out
     assert f"sixgig {sixgig.__version__}" in shown
-    assert all(f"\n    {command}" in shown for command in ("run", "new", "monitor", "snakefile"))
+    commands = ("new", "doctor", "plan", "run", "monitor", "verify", "snakefile")
+    assert all(f"\n    {command}" in shown for command in commands)
     assert main(["snakefile"]) == 0
     assert capsys.readouterr().out == f"{WORKFLOW / 'Snakefile'}\n"
 
@@ -56,11 +58,11 @@ def test_module_is_the_command():
 
 
 def test_run_passes_options_on(started, tmp_path):
-    assert main(["run", "study.yaml", "-n", "--forcerun", "encode_images", "--", "cohorts"]) == 0
+    assert main(["run", "study.yaml", "-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]) == 0
     (command,) = started
     own = ["--configfile", str(tmp_path / "study.yaml"), "--cores", "all", "--workflow-profile"]
     own += [str(WORKFLOW / "profiles/default"), "--snakefile", str(WORKFLOW / "Snakefile")]
-    given = ["-n", "--forcerun", "encode_images", "--", "cohorts"]
+    given = ["-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]
     assert command == [sys.executable, "-m", "snakemake", *own, *given]
 
 
@@ -81,7 +83,7 @@ def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, 
     folder = tmp_path / "elsewhere"
     (folder / "results/x").mkdir(parents=True)
     (folder / "results/x/report.html").write_text("")
-    main(["run", "study.yaml", "-d", str(folder), "-n"])
+    main(["run", "study.yaml", "-d", str(folder), "-n", "-p"])
     assert "report" not in capsys.readouterr().out
     main(["run", "study.yaml", "-d", str(folder)])
     assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
@@ -93,7 +95,7 @@ def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "what is finished is kept" in said
     assert "sixgig run study.yaml --unlock" in said
-    assert main(["run", "study.yaml", "-n"]) == 1
+    assert main(["run", "study.yaml", "-n", "-p"]) == 1
     assert capsys.readouterr().err == ""
 
 

@@ -1,0 +1,220 @@
+"""Agreement of what a study wrote: tables are computed again from what is before them, and so is the report."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from sixgig.arms.base import PretrainedArm
+from sixgig.arms.registry import get_arm
+from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
+from sixgig.figures.catalogue import FORMATS, figure_list, kinds_of
+from sixgig.plan.config import methods_of, wanted_arms
+from sixgig.reporting.exports import write_tables
+from sixgig.reporting.page import render
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import read_json
+from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.costs import collect_costs
+from sixgig.statistics.factors import explain_variance
+from sixgig.statistics.omnibus import compare_over_cohorts
+from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
+from sixgig.statistics.subjects import SubjectTests, compare_subjects
+from sixgig.tables.budget import BUDGET
+from sixgig.tables.costs import COSTS
+from sixgig.tables.format import Table
+from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
+from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
+from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
+from sixgig.version import __version__
+
+_IMAGE_STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+
+
+class Recomputed:
+    """The tables of a study, computed again from predictions and sidecars.
+
+    Args:
+        study: The study.
+        threads: Processes that may compute at a time.
+    """
+
+    def __init__(self, study: Study, threads: int) -> None:
+        self._study, self._threads = study, threads
+        self._settings = study.config["evaluation"]
+        self._seed = int(study.config["seed"])
+        # Tables have the order of the study file, which study.json has not: it is taken from the summary.
+        keys = [(cohort, *method) for cohort in study.config["cohorts"] for method in methods_of(study.config)]
+        rows = study.summary[["cohort", "arm", "classifier"]].drop_duplicates().itertuples(index=False, name=None)
+        order = {tuple(map(str, key)): place for place, key in enumerate(rows)}
+        self.keys = sorted(keys, key=lambda key: order.get(key, len(order)))
+        self._positives = {cohort: study.positive(cohort) for cohort in study.config["cohorts"]}
+        self._metrics_of = {cohort: study.metrics_of(cohort) for cohort in study.config["cohorts"]}
+
+    def _predictions(self, suffix: str) -> dict[tuple[str, ...], Path]:
+        folder = self._study.folder / "predictions"
+        return {(c, arm, name): folder / c / f"{arm}.{name}.{suffix}" for c, arm, name in self.keys}
+
+    @cached_property
+    def _sidecars(self) -> dict[tuple[str, ...], Path]:
+        cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
+        return {(c, arm): folder / c / f"{arm}.json" for c in cohorts for arm in wanted_arms(self._study.config)}
+
+    @cached_property
+    def scores(self) -> Scores:
+        """Metrics, summary and test summary from the predictions."""
+        splits = {(c,): self._study.cohort_folder(c) / "splits.csv" for c in self._study.config["cohorts"]}
+        files = ScoredFiles(self._predictions("csv"), self._predictions("test.csv"), splits, self._sidecars)
+        samples = int(self._settings["bootstrap_samples"])
+        return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
+
+    @cached_property
+    def _subjects(self) -> SubjectTests:
+        return compare_subjects(self._predictions("csv"), self._study.alpha, self._positives, self._metrics_of)
+
+    @cached_property
+    def _over_cohorts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return compare_over_cohorts(self._study.summary, self._study.metric, self._study.alpha, self._seed)
+
+    def tables(self) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
+        """Yield the file of every table, its format, what computes it again, and what from, in words."""
+        study, metric = self._study, self._study.metric
+        ratio = 1 / (int(self._settings["folds"]) - 1)
+        yield "metrics.csv", METRICS, lambda: self.scores.metrics, "the predictions"
+        yield "summary.csv", SUMMARY, lambda: self.scores.summary, "the predictions"
+        yield "test_summary.csv", SUMMARY, lambda: self.scores.test, "the predictions"
+        yield (
+            "statistics/pairwise.csv", PAIRWISE,
+            lambda: compare_pairs(study.metrics, metric, ratio, study.alpha), "metrics.csv",
+        )  # fmt: skip
+        rope = float(self._settings["rope"])
+        yield (
+            "statistics/bayesian.csv", BAYESIAN, lambda: weigh_pairs(study.metrics, metric, ratio, rope), "metrics.csv",
+        )  # fmt: skip
+        yield "statistics/mcnemar.csv", MCNEMAR, lambda: self._subjects.mcnemar, "the predictions"
+        yield "statistics/delong.csv", DELONG, lambda: self._subjects.delong, "the predictions"
+        yield "statistics/omnibus.csv", OMNIBUS, lambda: self._over_cohorts[0], "summary.csv"
+        yield "statistics/ranks.csv", RANKS, lambda: self._over_cohorts[1], "summary.csv"
+        yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
+        yield "costs.csv", COSTS, self._costs, "what the jobs say of themselves"
+        yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
+
+    def _costs(self) -> pd.DataFrame:
+        folder, config = self._study.folder, self._study.config
+        trained = [arm for arm in wanted_arms(config) if issubclass(get_arm(arm), PretrainedArm)]
+        trainings = {(c, arm): folder / "pretraining" / c / f"{arm}.json" for c in config["cohorts"] for arm in trained}
+        cohorts = {(c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)}
+        return collect_costs(cohorts, trainings, self._sidecars, self._predictions("json"))
+
+    def _budget(self) -> pd.DataFrame:
+        found = {key: read_json(path) for key, path in self._sidecars.items()}
+        return weigh_budget(self._study.summary, self._study.costs, found, self._study.metric)
+
+
+def check_tables(study: Study, threads: int) -> Iterator[Finding]:
+    """Compute metrics, summary and tests again and compare them with the files, number by number."""
+    again = Recomputed(study, threads)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, table, compute, source in again.tables():
+            try:
+                with redirect_stderr(io.StringIO()):  # bars of progress
+                    table.write(compute(), Path(folder) / "again.csv")
+            except DAMAGE as error:
+                yield Finding("tables", ERROR, f"{name} cannot be computed again: {reason_of(error)}", name)
+                continue
+            yield same_text("tables", study.folder, name, Path(folder) / "again.csv", source)
+
+
+def check_exports(study: Study) -> Iterator[Finding]:
+    """Write the tables of a paper again and compare them with those under ``tables/``."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tables(study, Path(folder))
+        files = sorted(Path(folder).iterdir())
+        found = [same_text("tables", study.folder, f"tables/{file.name}", file, "the study's tables") for file in files]
+    wrong = [finding for finding in found if finding.level == ERROR]
+    yield from wrong
+    if not wrong:
+        yield Finding("tables", OK, f"tables/: {len(files)} files show what the study's tables hold")
+
+
+def same_text(check: str, folder: Path, name: str, again: Path, source: str) -> Finding:
+    """Compare a text file of a study with what it is when it is written again; the first line that differs is shown."""
+    path = folder / name
+    if not path.is_file():
+        return Finding(check, ERROR, f"{name} is not there", name)
+    old, new = (file.read_text(encoding="utf-8", errors="replace").splitlines() for file in (path, again))
+    if old == new:
+        return Finding(check, OK, f"{name} follows from {source}", name)
+    differ = (place for place, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1])
+    place = next(differ, min(len(old), len(new)))
+    shown, expected = (lines[place] if place < len(lines) else "no such line" for lines in (old, new))
+    text = f"{name} does not follow from {source}: line {place + 1} is {shown!r}, and would be {expected!r}"
+    return Finding(check, ERROR, text, name)
+
+
+def check_figures(study: Study) -> Iterator[Finding]:
+    """Check that every figure of the study is there in every format."""
+    arms = {cohort: study.training.arms(cohort) for cohort in study.cohorts}
+    trained = any(arms.values())
+    pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
+    folder = study.folder / "figures"
+    infos = figure_list(folder, kinds_of(over_cohorts=True))
+    for cohort in study.cohorts:
+        infos += figure_list(folder, kinds_of(False, trained, pictures), cohort)
+    problems = 0
+    for info in infos:
+        for suffix in FORMATS:
+            path = info.svg.with_suffix(f".{suffix}")
+            name = path.relative_to(study.folder).as_posix()
+            if not path.is_file():
+                yield Finding("figures", ERROR, f"{name} is not there", name)
+                problems += 1
+            elif not path.read_bytes()[:8].startswith(_IMAGE_STARTS[suffix]):
+                yield Finding("figures", ERROR, f"{name} is no {suffix.upper()} file", name)
+                problems += 1
+    if not problems:
+        yield Finding("figures", OK, f"{len(infos)} figures are there as {', '.join(FORMATS)}")
+
+
+def check_report(study: Study) -> Iterator[Finding]:
+    """Write the report again and compare it: its numbers are those of the tables, its figures those of ``figures/``."""
+    path = study.folder / "report.html"
+    if not path.is_file():
+        yield Finding("report", ERROR, "report.html is not there", "report.html")
+        return
+    with redirect_stderr(io.StringIO()):
+        again = sections(render(study))
+    there = sections(path.read_text(encoding="utf-8", errors="replace"))
+    wrong = [name for name in dict.fromkeys([*again, *there]) if again.get(name) != there.get(name)]
+    # Another version of sixgig may say the same in other words.
+    level = ERROR if study.info.get("sixgig") == __version__ else NOTE
+    for name in wrong:
+        shown, expected = first_difference(there.get(name, ""), again.get(name, ""))
+        text = f"report.html, {name}: says {shown!r}, and would say {expected!r}"
+        yield Finding("report", level, text, "report.html")
+    if not wrong:
+        yield Finding("report", OK, "report.html says what tables and figures hold", "report.html")
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the parts of a page by the id of their section; what is before the first is ``head``."""
+    parts = re.split(r'(?=<section id=")', page)
+    named = {"head": parts[0]}
+    for part in parts[1:]:
+        named[part[len('<section id="') :].partition('"')[0]] = part
+    return named
+
+
+def first_difference(old: str, new: str, width: int = 60) -> tuple[str, str]:
+    """Return both texts from a little before the place where they begin to differ."""
+    place = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    start = max(0, place - width // 3)
+    return old[start : start + width], new[start : start + width]
