@@ -54,8 +54,8 @@ def _whole(whole: Mapping[str, Any], now: float) -> str:
     jobs = f"{whole['done']} of {whole['total']} jobs"
     if whole.get("fraction") is None:
         return f"{jobs} done"
-    left = max(0.0, whole["finish"] - now)
-    return f"{per_cent(whole['fraction'])} of the work, {jobs}; finished about {when(whole['finish'], now)} (in {in_words(left)})"
+    finish, left = when(whole["finish"], now), in_words(max(0.0, whole["finish"] - now))
+    return f"{per_cent(whole['fraction'])} of the work, {jobs}; finished about {finish} (in {left})"
 
 
 def _jobs(jobs: Sequence[Running], now: float, width: int) -> Table:
