@@ -1,7 +1,7 @@
 """Check on a machine with a GPU what the tests can only pretend: which card is locked, by whom, and what it says.
 
-``python -m bench.card_check`` takes about half a minute, needs torch, nvidia-ml-py and tqdm, and prints JSON. Its exit code is 1 when
-something is not as it should be.
+``python -m bench.card_check`` takes about half a minute, needs torch, nvidia-ml-py and tqdm, and prints JSON. Its exit
+code is 1 when something is not as it should be.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ def main() -> int:
         "torch": device.card,
         "nvml": first.uuid if first else "",
         "cuda": cards._uuid_by_cuda() or "",
-        "nvidia-smi": [card.uuid for card in cards.cards_by_smi()][0],
+        "nvidia-smi": next(card.uuid for card in cards.cards_by_smi()),
     }
     names = {
-        visible: (found.uuid if (found := cards.first_card(None, {"CUDA_VISIBLE_DEVICES": visible})) else None)
-        for visible in ("", "-1", "0", "7", f"GPU-{device.card}", f"GPU-{device.card[:8]}")
+        visible: _uuid(visible) for visible in ("", "-1", "0", "7", f"GPU-{device.card}", f"GPU-{device.card[:8]}")
     }
     intervals = _intervals(device.card)
     watched = {monitor: _watched(device.card, monitor) for monitor in _MONITORS}
@@ -56,6 +55,11 @@ def main() -> int:
     ]
     print(json.dumps({**found, "right": right}, indent=2))
     return 0 if all(right) else 1
+
+
+def _uuid(visible: str) -> str | None:
+    card = cards.first_card(None, {"CUDA_VISIBLE_DEVICES": visible})
+    return card.uuid if card is not None else None
 
 
 def _compute(seconds: float, watch: GpuWatch | None = None) -> None:
