@@ -66,9 +66,7 @@ snakemake-report: setup  ## Snakemake's own report, with provenance of every fil
 	@$(BIN)/snakemake --configfile $(CONFIG) --report results/$(STUDY)/snakemake-report.html
 
 mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
-	@test -f results/$(STUDY)/mlflow.db || { echo "[mlflow] no results/$(STUDY)/mlflow.db. Next step: run make first"; exit 1; }
-	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
-	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
+	@$(BIN)/python -m sixgig.telling.pages $(CONFIG)
 
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
