@@ -10,27 +10,22 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
-	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1."
+	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1;"
+	@echo "  RETRY=yes tries failed arms and cohorts again (make ends with an error when some failed, the report names them)."
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host || { \
-	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
-	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
-	@echo "[study] report: results/$(STUDY)/report.html"
+	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed) --quiet host
 
 plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
 	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
 
 doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
 	@$(BIN)/python -m sixgig doctor $(CONFIG)
-
-unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
-	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
