@@ -173,9 +173,12 @@ class Teller(logging.Handler):
                 return
             took = now - self._work.started(key, now)
             self._work.fail(key)
+            again, told = self._jobs.is_tried_again(number), key in self._logs
             self._logs[key] = ", ".join(str(log).split(" ")[0] for log in getattr(record, "log", ()))
         name = " ".join(filter(None, (key.rule, key.name)))
-        self._write(f"[{clock(now)}] failed after {in_words(took)}: {name}; see {self._logs[key]}")
+        if not (again and told):  # a job that failed for good is tried too, and ends at once
+            tried = ", tried again" if again else ""
+            self._write(f"[{clock(now)}] failed after {in_words(took)}{tried}: {name}; see {self._logs[key]}")
 
     def _watch(self) -> None:
         pace = Pace(time.monotonic())
@@ -215,7 +218,7 @@ class Teller(logging.Handler):
             outcome = "finished" if self._work.complete else done
             failed = {key: self._logs.get(key, "") for key in sorted(self._work.failed, key=str)}
             lost = self._work.n_lost
-        ending = Ending.of(self._folder, outcome, time.time() - self._began, self._predicted, failed, lost)
+        ending = Ending.of(self._plan, outcome, time.time() - self._began, self._predicted, failed, lost)
         for line in end_lines(ending, time.time(), self._last if self._known else None):
             self._write(line)
         trouble = run_hook(self._plan.config["hooks"], ending, self._folder / "logs" / "hook.log")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Jobs:
         takes: What each takes, of those that have to run.
         needs: What each waits for.
         capacity: What all together may take.
+        jobs: Snakemake's jobs by its number.
     """
 
     keys: Mapping[int, JobKey]
@@ -34,6 +35,7 @@ class Jobs:
     takes: Mapping[JobKey, Mapping[str, float]]
     needs: Mapping[JobKey, frozenset[JobKey]]
     capacity: Mapping[str, float]
+    jobs: Mapping[int, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, workflow: Any) -> Jobs:
@@ -52,7 +54,13 @@ class Jobs:
             for job, key in found.items()
         }
         ended = frozenset(key for job, key in found.items() if job not in has_to_run)
-        return cls({dag.jobid(job): key for job, key in found.items()}, ended, takes, needs, capacity)
+        keys = {dag.jobid(job): key for job, key in found.items()}
+        return cls(keys, ended, takes, needs, capacity, {dag.jobid(job): job for job in found})
+
+    def is_tried_again(self, number: int) -> bool:
+        """Whether Snakemake tries a job again that has just failed."""
+        job = self.jobs[number]
+        return int(getattr(job, "restart_times", 0)) >= int(getattr(job, "attempt", 1))
 
     def work(self) -> StudyWork:
         """Return the work that they are, as long as nothing is known of their times."""

@@ -33,6 +33,7 @@ def impatient(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setattr(live_module, "_MOST_SECONDS", 0.5)
+    monkeypatch.setattr(live_module, "_END_SECONDS", 600)
 
 
 def wait_for(condition):

@@ -63,7 +63,7 @@ def run(tmp_path, monkeypatch):
 
     def begin(predict=lambda plan: {A: 60.0, B: 60.0, C: 30.0}, ended=(), hooks=()):
         config = {"hooks": {"finished": list(hooks), "time_limit": 30}}
-        plan = SimpleNamespace(study="night", config=config)
+        plan = SimpleNamespace(study="night", config=config, cohorts=[], arm_keys=[])
         workflow = SimpleNamespace(dag=Dag(ended), touch=False, global_resources={"_cores": 2, "gpu": 1})
         stream = io.StringIO()
         teller = Teller(plan, workflow, stream, predict)
@@ -126,6 +126,19 @@ def test_a_job_that_is_tried_again_has_not_failed(run, tmp_path):
         event("job_finished", job_id=number)
     teller.close()
     assert json.loads((tmp_path / "ended.json").read_text())["outcome"] == "finished"
+
+
+def test_attempts_that_fail_are_two_lines(run):
+    stream, event, teller = run()
+    job = teller._jobs.jobs[1]
+    job.restart_times = 2
+    for attempt in (1, 2, 3):
+        job.attempt = attempt
+        event("job_started", jobs=[1])
+        event("job_error", logging.ERROR, jobid=1, log=["a.log"])
+    first, second = stream.getvalue().splitlines()[-2:]
+    assert first.endswith("] failed after 0 s, tried again: encode_images acdc.a; see a.log")
+    assert second.endswith("] failed after 0 s: encode_images acdc.a; see a.log")
 
 
 def test_jobs_that_end_with_a_stopped_run_have_not_failed(run, tmp_path):
