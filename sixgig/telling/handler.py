@@ -199,7 +199,8 @@ class Teller(logging.Handler):
             estimate = self._work.estimate(now, parts)
         self._last = estimate.fraction
         status_file.write(self._folder, self._began, now, estimate, self._known)
-        if pace.due(time.monotonic(), estimate.fraction):
+        share = estimate.fraction if self._known else estimate.done / max(estimate.total, 1)
+        if pace.due(time.monotonic(), share):
             # The job that keeps the others waiting first: that with most still to do.
             running.sort(key=lambda job: -(job.seconds_left or 0.0))
             self._write(status_line(now, estimate, running, self._known))
