@@ -86,6 +86,4 @@ def end_lines(ending: Ending, now: float, fraction: float | None = None) -> list
         lines = [f"[{clock(now)}] stopped after {took}{at}. What is finished is kept"]
     if ending.tracking:
         lines.append(f"[sixgig] MLflow: {ending.tracking}; the next run tries again")
-    if ending.report and ending.outcome == "finished":
-        lines.append(f"[sixgig] report: {ending.report}")
     return lines

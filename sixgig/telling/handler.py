@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sixgig.forecast.base import JobKey
-from sixgig.runtime.progress import STUDY_LINE
+from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.runtime.running import running_jobs
 from sixgig.telling import status_file
 from sixgig.telling.ending import Ending, end_lines
@@ -222,13 +222,15 @@ class Teller(logging.Handler):
         ending = Ending.of(self._plan, outcome, time.time() - self._began, self._predicted, failed, lost)
         for line in end_lines(ending, time.time(), self._last if self._known else None):
             self._write(line)
+        if outcome == "finished":
+            self._say_report()
         trouble = run_hook(self._plan.config["hooks"], ending, self._folder / "logs" / "hook.log")
         if trouble:
             self._write(f"[sixgig] {trouble}")
 
     def _say_report(self) -> None:
         report = self._folder / "report.html"
-        if report.is_file():
+        if report.is_file() and REPORT_IS_NAMED not in os.environ:
             self._write(f"[sixgig] report: {report}")
 
     def _give_up(self, error: Exception) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from sixgig.forecast.base import JobKey
-from sixgig.runtime.progress import STUDY_LINE
+from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.telling import handler as module
 from sixgig.telling import status_file
 from sixgig.telling.handler import Teller, follow_study
@@ -58,6 +58,7 @@ def run(tmp_path, monkeypatch):
     """Begins a run; returns what it writes, and a function that hands events to it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(STUDY_LINE, raising=False)
+    monkeypatch.delenv(REPORT_IS_NAMED, raising=False)
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.02)
     tellers = []
 
