@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sixgig.forecast.base import JobKey
+from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.runtime.running import running_jobs
 from sixgig.telling import status_file
@@ -33,15 +34,17 @@ _STOPPING = ("Terminating processes on user request", "Cancelling snakemake on u
 
 
 def follow_study(workflow: Any, plan: Plan) -> None:
-    """Let a run of Snakemake be followed; nothing happens on a dry run, in a job, or when Snakemake is to be silent.
+    """Let a run of Snakemake be followed; not a dry run, not in a job, and not as a module of another workflow.
 
     Args:
         workflow: Snakemake's workflow, while the Snakefile is read.
         plan: The study.
     """
     settings = workflow.output_settings
-    if not workflow.is_main_process or settings.dryrun:
+    ours = Path(workflow.main_snakefile).resolve() == (WORKFLOW / "Snakefile").resolve()
+    if not workflow.is_main_process or settings.dryrun or not ours:
         return
+    detailed = settings.verbose or settings.printshellcmds or settings.debug_dag
     logger = logging.getLogger("snakemake.logging")
     stream: TextIO | None = None
     for handler in logger.handlers:
@@ -49,9 +52,11 @@ def follow_study(workflow: Any, plan: Plan) -> None:
             return
         if handler.name == "DefaultStreamHandler":
             stream = getattr(handler, "stream", sys.stderr)
-            if not (settings.verbose or settings.printshellcmds or settings.debug_dag):
+            if not detailed:
                 handler.addFilter(Quiet())
     silent = "all" in {str(getattr(entry, "name", entry)).lower() for entry in settings.quiet or ()}
+    if not detailed:
+        os.environ[STUDY_LINE] = "yes"  # jobs need not say themselves how far they are
     logger.addHandler(Teller(plan, workflow, None if silent else stream))
 
 
@@ -120,8 +125,6 @@ class Teller(logging.Handler):
         self._began = time.time()
         if not self._adopt_forecast():
             self._open()
-        if self._stream is not None:
-            os.environ[STUDY_LINE] = "yes"  # jobs need not say themselves how far they are
         self._thread = threading.Thread(target=self._watch, name="sixgig progress", daemon=True)
         self._thread.start()
 

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import os
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from sixgig.forecast.base import JobKey
+from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.telling import handler as module
 from sixgig.telling import status_file
@@ -215,10 +217,29 @@ def test_a_terminal_that_is_gone_does_not_matter(run):
     teller.close()
 
 
-def test_nothing_is_followed_on_a_dry_run_and_in_a_job():
+def test_nothing_is_followed_on_a_dry_run_in_a_job_or_as_a_module_of_another_workflow():
     logger = logging.getLogger("snakemake.logging")
     before = list(logger.handlers)
-    dry = SimpleNamespace(dryrun=True)
-    follow_study(SimpleNamespace(is_main_process=True, output_settings=dry), None)
-    follow_study(SimpleNamespace(is_main_process=False, output_settings=SimpleNamespace(dryrun=False)), None)
+    own, other = str(WORKFLOW / "Snakefile"), "somewhere/Snakefile"
+    for main, dry, snakefile in [(True, True, own), (False, False, own), (True, False, other)]:
+        settings = SimpleNamespace(dryrun=dry)
+        follow_study(SimpleNamespace(is_main_process=main, output_settings=settings, main_snakefile=snakefile), None)
     assert logger.handlers == before
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_jobs_are_silent_unless_details_are_asked_for(monkeypatch, detailed):
+    monkeypatch.delenv(STUDY_LINE, raising=False)
+    stream = logging.StreamHandler(io.StringIO())
+    stream.name = "DefaultStreamHandler"
+    logger = logging.getLogger("snakemake.logging")
+    monkeypatch.setattr(logger, "handlers", [stream])
+    settings = SimpleNamespace(
+        dryrun=False, verbose=False, printshellcmds=detailed, debug_dag=False, quiet=None, nocolor=True
+    )
+    plan = SimpleNamespace(study="night")
+    snakefile = str(WORKFLOW / "Snakefile")
+    follow_study(SimpleNamespace(is_main_process=True, output_settings=settings, main_snakefile=snakefile), plan)
+    assert (STUDY_LINE in os.environ, len(stream.filters)) == ((False, 0) if detailed else (True, 1))
+    assert [type(handler) for handler in logger.handlers] == [logging.StreamHandler, Teller]
+    monkeypatch.delenv(STUDY_LINE, raising=False)
