@@ -27,6 +27,7 @@ from sixgig.mim.inflation import inflated_state, shape_of, source_of, timm_state
 from sixgig.mim.network import TokenEncoder, build_network
 from sixgig.mim.settings import STANZA, Settings
 from sixgig.mim.training import train
+from sixgig.runtime.attempts import fewer, shortages
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.paths import user_path
 from sixgig.training.checkpoints import CheckpointStore
@@ -216,9 +217,9 @@ def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -
     if rung.device == "cuda":
         checkpointing = settings.gradient_checkpointing or rung.gradient_checkpointing
         return dataclasses.replace(settings, micro_batch_size=rung.batch_size, gradient_checkpointing=checkpointing)
-    micro_batch = settings.micro_batch
+    micro_batch = fewer(settings.micro_batch)
     used = dataclasses.replace(settings, micro_batch_size=micro_batch, precision="float32")
-    while micro_batch > 1 and _prediction(used, geometry, shape)["memory_mb"] > _CPU_BUDGET_MB:
+    while micro_batch > 1 and _prediction(used, geometry, shape)["memory_mb"] > _CPU_BUDGET_MB / (1 + shortages()):
         micro_batch //= 2
         used = dataclasses.replace(used, micro_batch_size=micro_batch)
     return used
