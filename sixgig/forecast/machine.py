@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from sixgig.forecast.sheets import CardSheet
 from sixgig.gpu.card import first_card
 from sixgig.runtime.atomic import read_json, write_json
 
+_LOG = logging.getLogger(__name__)
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
 #: Changes when what is measured changes.

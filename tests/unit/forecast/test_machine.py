@@ -80,3 +80,10 @@ def test_where_torch_cannot_be_measured_the_reference_stands_in(monkeypatch):
 def test_the_best_of_many_counts():
     ticks = iter([0.0, 5.0, 10.0, 11.0, 20.0, 27.0, 30.0, 33.0, 40.0, 44.0])
     assert calibration.best_of(lambda: None, 0.0, lambda: next(ticks)) == 1.0
+
+
+def test_a_folder_without_rights_is_measured_all_the_same(tmp_path, measured):
+    (tmp_path / "file").write_text("")
+    assert machine.this_machine(tmp_path / "file" / "machine.json").name == "measured 1"
+    assert calibration._disk(str(tmp_path / "file")) == REFERENCE.disk_mb_s
+    assert calibration._disk(str(tmp_path)) > 0
