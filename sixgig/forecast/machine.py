@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 from collections.abc import Mapping
@@ -18,11 +17,10 @@ from sixgig.forecast.sheets import CardSheet
 from sixgig.gpu.card import first_card
 from sixgig.runtime.atomic import read_json, write_json
 
-_LOG = logging.getLogger(__name__)
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
 #: Changes when what is measured changes.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine:
