@@ -33,12 +33,11 @@ def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine
     """
     cache = cache_file() if cache is None else cache
     key = machine_key()
-    known = _read(cache).get(key)
-    if known is None:
-        known = asdict(calibrate())
+    machine = _machine(_read(cache).get(key))
+    if machine is None:
+        machine = calibrate()
         with suppress(OSError):
-            write_json(cache, {**_read(cache), key: known})
-    machine = _machine(known)
+            write_json(cache, {**_read(cache), key: asdict(machine)})
     return machine if cores is None else with_cores(machine, cores)
 
 
@@ -60,9 +59,13 @@ def machine_key() -> str:
     return f"{_FORMAT}; {platform.node()}; {processor()}; {usable_cores()} cores; {named}; torch {torch}"
 
 
-def _machine(values: Mapping[str, Any]) -> Machine:
-    card = values["card"]
-    return Machine(**{**values, "card": CardSheet(**card) if card else None})
+def _machine(values: Mapping[str, Any] | None) -> Machine | None:
+    """Return the machine that was written down; None when that was something else."""
+    try:
+        card = (values or {})["card"]
+        return Machine(**{**(values or {}), "card": CardSheet(**card) if card else None})
+    except (KeyError, TypeError):
+        return None
 
 
 def _read(cache: Path) -> dict[str, Any]:
