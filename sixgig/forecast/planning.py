@@ -141,7 +141,7 @@ def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, Jo
         "measured": "from this study's own past jobs",
         "scaled": "corrected by other studies' jobs",
         "computed": "from operations and bytes",
-        "assumed": "from constants",
+        "assumed": "from constants or assumed sizes",
     }
     counts = {basis: sum(cost.basis == basis for cost in due) for basis in words}
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]

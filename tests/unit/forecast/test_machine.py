@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sixgig.forecast import calibration, machine
-from sixgig.forecast.rates import with_cores
+from sixgig.forecast.rates import REFERENCE, with_cores
 from sixgig.runtime.atomic import read_json, write_json
 
 
@@ -61,6 +61,20 @@ def test_a_damaged_cache_is_measured_anew(tmp_path, measured):
 
 def test_cores_of_a_study_are_given_to_the_machine(tmp_path, measured):
     assert machine.this_machine(tmp_path / "machine.json", cores=1).cores == 1
+
+
+def test_a_process_of_its_own_measures_torch():
+    """Whatever the figures are on this machine, they are rates, and they come back through the process's output."""
+    found = calibration._in_a_process(0.01)
+    assert found["start"] > 0.1
+    assert found["start"] != REFERENCE.torch_start_s  # which stands in when the process fails
+    assert all(found[name] > 0 for name in ("transformer", "convolution", "speedup", "scalar"))
+
+
+def test_where_torch_cannot_be_measured_the_reference_stands_in(monkeypatch):
+    monkeypatch.setattr("sixgig.forecast.calibration.sys.executable", "false")
+    found = calibration._in_a_process(0.01)
+    assert (found["transformer"], found["start"]) == (REFERENCE.transformer_gflops, REFERENCE.torch_start_s)
 
 
 def test_the_best_of_many_counts():
