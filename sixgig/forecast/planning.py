@@ -20,6 +20,7 @@ from sixgig.forecast.overview import overview
 from sixgig.forecast.past import Past
 from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
+from sixgig.plan import failures
 from sixgig.plan.files import check_files
 from sixgig.plan.opening import open_plan
 from sixgig.plan.places import check_places
@@ -66,9 +67,9 @@ def make_plan(
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
-    gathered = overview(
-        jobs, costs, {name: look.title for name, look in [*looks().items(), *classifier_looks().items()]}
-    )
+    titles = {name: look.title for name, look in looks().items()}
+    titles |= {name: look.title for name, look in classifier_looks().items()}
+    gathered = overview(jobs, costs, titles)
     return Answer(
         plan.study,
         str(plan.config["title"]),
@@ -119,7 +120,7 @@ def _machine_words(machine: Machine) -> str:
 
 
 def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
-    notes = []
+    notes = [*failures.sentences(plan), *plan.changes()]
     away = [name for name, files in plan.inputs.items() if files.own_folder and not files.own_folder.exists()]
     if away:
         notes.append(f"planned without the data of {', '.join(away)}, which are not there; their size is assumed")
