@@ -13,7 +13,7 @@ from sixgig.errors import PlaceError, SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
-from sixgig.forecast.fitting import lay_out, problems, rooms
+from sixgig.forecast.fitting import lay_out, problems, rooms, smaller_batches
 from sixgig.forecast.machine import Machine, this_machine, with_cores
 from sixgig.forecast.needed import Question, StudyJob, ask_snakemake
 from sixgig.forecast.overview import overview
@@ -62,8 +62,10 @@ def make_plan(
         jobs = asked.result()
     laid = lay_out(jobs, costs, cores)
     found = rooms(plan, machine, jobs, costs, laid, here=not device)
-    trouble = problems(found, jobs, costs, plan, forecast)
-    notes = _notes(plan, jobs, costs)
+    trouble = problems(
+        found, jobs, costs, plan, forecast, card=machine.card is not None and plan.config["device"] != "cpu"
+    )
+    notes = [*_notes(plan, jobs, costs), *smaller_batches(plan, jobs, costs)]
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
