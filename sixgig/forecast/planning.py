@@ -16,7 +16,7 @@ from sixgig.forecast.cards import machine_with_card
 from sixgig.forecast.fitting import lay_out, problems, rooms, smaller_batches
 from sixgig.forecast.machine import Machine, this_machine, with_cores
 from sixgig.forecast.needed import Question, StudyJob, ask_snakemake
-from sixgig.forecast.overview import overview
+from sixgig.forecast.overview import overview, remaining
 from sixgig.forecast.past import Past
 from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
@@ -60,6 +60,7 @@ def make_plan(
         asked = beside.submit(ask_snakemake, question, plan.study)
         costs = dict(forecast(plan, None if device else Past.of_study(Path("results") / plan.study)))
         jobs = asked.result()
+    costs = remaining(jobs, costs)
     laid = lay_out(jobs, costs, cores)
     found = rooms(plan, machine, jobs, costs, laid, here=not device)
     trouble = problems(

@@ -48,6 +48,7 @@ def test_what_has_to_run_and_why(study, small_config, sixgig):
     assert all(job["cost"]["seconds"] > 0 for job in fresh["jobs"])
     assert fresh["seconds"] > 0
     assert not (folder / "results").exists()
+    assert "<TBD>" not in snakemake(folder, "-n", "--cores", "2").stdout
 
     snakemake(folder, *RUN)
     assert needed(sixgig(folder, "plan", "study.yaml", "--json")) == {}
