@@ -41,7 +41,7 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
         others = list(environments.ask_environments(opened.plan, Path(folder))) if opened else []
         try:
             found = [software.check_python(), *software.check_own_packages()]
-            found.append(software.check_conda(bool(opened) and opened.conda))
+            found.append(software.check_conda(opened is not None and opened.conda))
             newest = software.newest_file(Path("results") / opened.plan.study) if opened else None
             found.append(software.check_clock(newest))
             in_plan = list(_study(opened)) if opened else []
