@@ -260,7 +260,7 @@ class Run:
 def command(*targets: str) -> list[str]:
     """Return the one command that a study is started by, each time."""
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
-    return [*start, *RUN, *targets]
+    return [*start, *RUN, *(("--", *targets) if targets else ())]
 
 
 def _lost(study: Path, job: Running) -> float:

@@ -7,7 +7,7 @@ import chaos
 
 COHORT, CLASSIFIER = "brats_phantom", "svm"
 TARGET = "results/tiny/summary.csv"
-JOBS = 25
+JOBS = 26
 
 
 def test_a_study_that_is_killed_six_times_ends_like_one_that_was_not(finished, study, tiny_config):
