@@ -29,7 +29,7 @@ def test_a_study_that_is_killed_six_times_ends_like_one_that_was_not(finished, s
     assert killed.leftovers(finished / "results/tiny") == []
     assert max(kill.lost for kill in killed.kills) < 90
     assert {kill.kind: kill.code for kill in killed.kills if kill.code is not None} == {
-        "SIGHUP": 129, "main": -9, "group": -9, "SIGINT": 130, "SIGTERM": 143,
+        "SIGHUP": 129, "main": 137, "group": 137, "SIGINT": 130, "SIGTERM": 143,
     }  # fmt: skip
 
 
