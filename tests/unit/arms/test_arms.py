@@ -17,6 +17,7 @@ from sixgig.arms.vit_sparse.arm import SparseViT
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
+from sixgig.runtime import stopping
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
@@ -312,6 +313,16 @@ def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
     assert PartialFeatures(tmp_path, 5).done == 0
     (tmp_path / "state.json").write_text("{")
     assert PartialFeatures(tmp_path, 4).done == 0
+
+
+def test_an_encoding_that_is_told_to_end_saves_its_last_batch_first(tmp_path, monkeypatch):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3)))
+    monkeypatch.setattr(stopping, "_asked", 1)
+    with pytest.raises(stopping.Stopped) as stopped:
+        partial.put(2, 3, np.full((1, 3), 2.0))
+    assert stopped.value.code == 129
+    assert PartialFeatures(tmp_path, 4).done == 3
 
 
 @pytest.mark.parametrize(
