@@ -30,6 +30,14 @@ include: "rules/report.smk"
 include: "rules/plan.smk"
 
 
+onsuccess:
+    say_outcome(finished=True)
+
+
+onerror:
+    say_outcome(finished=False)
+
+
 rule all:
     default_target: True
     input:

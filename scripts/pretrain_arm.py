@@ -23,7 +23,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             PretrainJob(
                 study=snakemake.wildcards.study,
@@ -36,6 +36,7 @@ if __name__ == "__main__":
                 images=Path(snakemake.input.images),
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
+                gate=Path(snakemake.input.gate),
                 splits=Path(snakemake.input.splits),
                 environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
                 python=Path(snakemake.input.python[0]) if snakemake.input.python else None,

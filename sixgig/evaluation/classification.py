@@ -11,7 +11,9 @@ import pandas as pd
 
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.jobs import say_left_out
 from sixgig.runtime.monitor import CostMeter
+from sixgig.runtime.outcomes import failed_cohort
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
 from sixgig.tables.predictions import PREDICTIONS, no_predictions
@@ -27,6 +29,7 @@ def classify_features(
     threads: int,
     predictions: Path,
     manifest: Path | None = None,
+    gate: Path | None = None,
 ) -> None:
     """Cross-validate a classifier and write its predictions, and a ``.json`` file of costs and choices.
 
@@ -45,11 +48,13 @@ def classify_features(
         threads: Outer folds computed at a time.
         predictions: Output .csv.
         manifest: manifest.csv of a cohort whose images have classes of their own; else None.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
     """
     rows, names = read_features(features)
     images = None if manifest is None else MANIFEST.read(manifest)
     with CostMeter(f"classify:{classifier}") as meter:
-        if len(rows) == 0:
+        if len(rows) == 0 or failed_cohort("", gate):
+            say_left_out("the arm or the cohort failed, see its own line")
             found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
@@ -59,7 +64,9 @@ def classify_features(
     _write(found, held_out, meter, predictions)
 
 
-def predict_majority(splits: Path, seed: int, predictions: Path, manifest: Path | None = None) -> None:
+def predict_majority(
+    splits: Path, seed: int, predictions: Path, manifest: Path | None = None, gate: Path | None = None
+) -> None:
     """Write the predictions of the majority-class control, which sees labels of training folds and nothing else.
 
     Args:
@@ -67,12 +74,19 @@ def predict_majority(splits: Path, seed: int, predictions: Path, manifest: Path 
         seed: The study's seed.
         predictions: Output .csv.
         manifest: manifest.csv of a cohort whose images have classes of their own; else None.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
     """
     table = SPLITS.read(splits)
     images = None if manifest is None else MANIFEST.read(manifest)
     names = (table["subject_id"].drop_duplicates() if images is None else images["image_id"]).to_numpy(dtype=str)
     nothing = np.zeros((len(names), 1), dtype=np.float32)
     with CostMeter("classify:majority_class") as meter:
+        if failed_cohort("", gate):
+            say_left_out("the cohort failed, see its own line")
+            nothing_found = (no_predictions(images is not None), pd.DataFrame())
+            _write(nothing_found, nothing_found, meter, predictions)
+            return
         known = (nothing, names.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
         found = cross_validate(*known, inner_folds=2, seed=seed, images=images, threads=1)
         held_out = predict_held_out(*known, inner_folds=2, seed=seed, images=images)

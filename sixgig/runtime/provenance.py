@@ -35,6 +35,8 @@ _WITHOUT_RESULT = frozenset(
         "gpu.settings",
         "gpu.watch",
         "redaction",
+        "runtime.attempts",
+        "runtime.faults",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",

@@ -71,8 +71,11 @@ class Recomputed:
     @cached_property
     def scores(self) -> Scores:
         """Metrics, summary and test summary from the predictions."""
-        splits = {(c,): self._study.cohort_folder(c) / "splits.csv" for c in self._study.config["cohorts"]}
-        files = ScoredFiles(self._predictions("csv"), self._predictions("test.csv"), splits, self._sidecars)
+        splits: dict[tuple[str, ...], Path] = {
+            (c,): self._study.cohort_folder(c) / "splits.csv" for c in self._study.config["cohorts"]
+        }
+        gates = {key: path.with_name("leakage.json") for key, path in splits.items()}
+        files = ScoredFiles(self._predictions("csv"), self._predictions("test.csv"), splits, self._sidecars, gates)
         samples = int(self._settings["bootstrap_samples"])
         return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
 

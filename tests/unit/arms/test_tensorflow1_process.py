@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from sixgig.arms.vit_contrastive.process import CardFullError, Tensorflow1Process, environment
-from sixgig.errors import ArmError
+from sixgig.errors import ArmError, PassingError
 from sixgig.gpu.lock import hold_gpu
+from sixgig.runtime.faults import MemoryShortError
 
 ERROR = '{"event": "error", "place": "step 7", "reason": "the loss is nan", "next_step": "lower it"}'
+
+SHORT = (
+    '{"event": "error", "kind": "MemoryShortError", "place": "this job", "reason": "host memory ran out at 900 MiB",'
+    ' "next_step": "close other programs"}'
+)
 
 
 def process(tmp_path, body, events=None):
@@ -45,9 +51,14 @@ def test_events_are_reported_and_other_lines_kept_apart(tmp_path):
             ArmError,
             r"step 7: the loss is nan\n  Next step: lower it",
         ),
+        (
+            f"print({SHORT!r})\nraise SystemExit(3)\n",
+            MemoryShortError,
+            r"this job: host memory ran out at 900 MiB\n  Next step: close other programs",
+        ),
         ("raise SystemExit(4)\n", CardFullError, ""),
-        ("raise SystemExit(1)\n", ArmError, "ended with exit code 1 and gave no reason"),
-        ("import os; os.kill(os.getpid(), 9)\n", ArmError, "ended by signal 9 and gave no reason.*last checkpoint"),
+        ("raise SystemExit(1)\n", PassingError, "ended with exit code 1 and gave no reason"),
+        ("import os; os.kill(os.getpid(), 9)\n", PassingError, "ended by signal 9 and gave no reason.*last checkpoint"),
     ],
 )
 def test_every_way_to_end_badly_has_its_error(tmp_path, body, error, message):

@@ -94,8 +94,7 @@ def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
     assert main(["run", "study.yaml"]) == 1
     said = capsys.readouterr().err
     assert "what is finished is kept" in said
-    assert "sixgig run study.yaml" in said
-    assert "unlock" not in said
+    assert said.endswith("then sixgig run study.yaml\n")
     assert main(["run", "study.yaml", "-n", "-p"]) == 1
     assert capsys.readouterr().err == ""
 
@@ -163,3 +162,30 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
 @pytest.mark.parametrize(("code", "expected"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), 9)", 137)])
 def test_exit_code_is_passed_on(code, expected):
     assert run._follow([sys.executable, "-c", f"import os, sys; {code}"]) == expected
+
+
+def leave_failed(tmp_path):
+    folder = tmp_path / "results/x"
+    (folder / "features/c").mkdir(parents=True)
+    (folder / "features/c/baseline_cnn.json").write_text('{"status": "failed: no rows"}')
+    (folder / "report.html").write_text("")
+
+
+def test_a_finished_study_with_failures_has_its_own_exit_code(started, tmp_path, capsys):
+    assert main(["run", "study.yaml"]) == 0
+    leave_failed(tmp_path)
+    assert main(["run", "study.yaml"]) == 3
+    assert "[sixgig] report: results/x/report.html" in capsys.readouterr().out
+    assert main(["run", "study.yaml", "-n"]) == 0
+    assert all("--forcerun" not in command for command in started)
+
+
+def test_one_option_tries_again_what_failed(started, tmp_path, capsys):
+    assert main(["run", "study.yaml", "--retry-failed"]) == 0
+    assert "nothing has failed" in capsys.readouterr().err
+    leave_failed(tmp_path)
+    main(["run", "study.yaml", "--retry-failed", "--cores", "1"])
+    assert "--retry-failed" not in started[1]
+    place = started[1].index("--forcerun")
+    assert started[1][place + 1 : place + 3] == ["results/x/features/c/baseline_cnn.npz", "--snakefile"]
+    assert started[1][-2:] == ["--cores", "1"]
