@@ -18,7 +18,8 @@ FACTS = {"python": "3.8.10", "tensorflow": "1.15.5", "numpy": "1.18.5", "built_w
 def card(monkeypatch, tmp_path):
     monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: Card("RTX 3050", "1234-abcd", 8192.0))
-    monkeypatch.setattr("sixgig.contrastive.__main__._end_with_parent", lambda: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.end_with_parent", lambda parent: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.obey_signals", lambda: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     return lock_path("1234-abcd")
 
