@@ -19,6 +19,7 @@ STAMPS = {
     "command/doctor/software.py": "how old results are, for people",
     "command/monitor_state.py": "what is shown now",
     "forecast/planning.py": "when a study would end",
+    "reporting/tracked_card.py": "MLflow's time stamps",
     "reporting/tracked_trainings.py": "MLflow's time stamps",
     "reporting/tracking.py": "MLflow's time stamps",
     "runtime/owner.py": "since when a study has an owner, for people",
