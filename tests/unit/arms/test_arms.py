@@ -17,6 +17,7 @@ from sixgig.arms.vit_sparse.arm import SparseViT
 from sixgig.errors import ArmError, ConfigError, GpuError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
+from sixgig.gpu.readers import Sample
 from sixgig.runtime import stopping
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST
@@ -303,6 +304,40 @@ def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, 
     assert (sidecar["device"], sidecar["dtype"], sidecar["batch_size_used"]) == ("cpu", "float32", 4)
     assert (tmp_path / "GPU-1.lock").exists()
     np.testing.assert_array_equal(features, on_cpu)
+
+
+def test_a_hot_card_is_waited_for_between_batches_and_changes_no_byte(cohort, tmp_path, weights, monkeypatch):
+    """The card is pretended: the CPU computes."""
+    plain = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "plain/.checkpoints"), tmp_path)[0]
+    waited = []
+
+    class Reader:
+        def __init__(self, uuid):
+            assert uuid == "1234"
+
+        def read(self):
+            return Sample(memory_mb=500.0, temperature=60.0)
+
+        def slowdown_temperature(self):
+            return None
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
+    monkeypatch.setattr("sixgig.gpu.watch.READERS", {"nvml": Reader})
+    monkeypatch.setattr("sixgig.gpu.watch.GpuWatch.cool_down", lambda watch: waited.append(watch))
+    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *_: Device("cpu", "CPU", "float32", card="1234"))
+    hot = job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "hot/.checkpoints")
+    features, _, sidecar = run(hot, tmp_path)
+    assert len(waited) == 3  # ten images, four at a time
+    assert features.tobytes() == plain.tobytes()
+    assert sidecar["status"] == "ok"  # it is no fallback
+    assert sidecar["gpu"]["temperature_peak_celsius"] == 60
+    assert sidecar["gpu"]["series"]["memory_mb"][0] == 500
+    series = (tmp_path / "hot/benchmarks/encode_images/tiny.vit_pure.gpu.csv").read_text().splitlines()
+    assert series[0] == "seconds,memory_mb,utilisation,temperature,power_watt"
+    assert series[1].endswith(",500,,60,")
 
 
 def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
