@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -26,9 +26,6 @@ plan: setup  ## show what still has to run and why, its time, memory and disk; w
 
 doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
 	@$(BIN)/python -m sixgig doctor $(CONFIG)
-
-unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
-	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
@@ -69,9 +66,7 @@ snakemake-report: setup  ## Snakemake's own report, with provenance of every fil
 	@$(BIN)/snakemake --configfile $(CONFIG) --report results/$(STUDY)/snakemake-report.html
 
 mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
-	@test -f results/$(STUDY)/mlflow.db || { echo "[mlflow] no results/$(STUDY)/mlflow.db. Next step: run make first"; exit 1; }
-	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
-	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
+	@$(BIN)/python -m sixgig.telling.pages $(CONFIG)
 
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt

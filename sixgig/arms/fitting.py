@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sixgig.errors import WeightsError
 from sixgig.gpu.device import Device
-from sixgig.gpu.work import ALLOCATOR_MB, batch_within, encoding_memory
+from sixgig.gpu.work import ALLOCATOR_MB, encoding_memory, largest_fitting
 from sixgig.weights.sizes import network_size
 
 
@@ -30,9 +30,12 @@ def fitting_batch(
     except WeightsError:  # whoever builds the network says what is wrong
         return asked, []
     state, item = encoding_memory(size, image_size, device.dtype)
-    fits = batch_within(asked, state, item, memory_limit_mb)
+
+    def needed(batch: int) -> float:
+        return state + batch * item + ALLOCATOR_MB
+
+    fits = largest_fitting(asked, needed, memory_limit_mb)
     if fits in (0, asked):
         return asked, []
-    needed = state + asked * item + ALLOCATOR_MB
-    reason = f"batch size {asked} would take about {needed:.0f} MiB of {memory_limit_mb:.0f} on the GPU"
+    reason = f"batch size {asked} would take about {needed(asked):.0f} MiB of {memory_limit_mb:.0f} on the GPU"
     return fits, [f"{reason}: batch size {fits}"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -15,6 +17,7 @@ from sixgig.errors import ConfigError
 from sixgig.gpu.card import all_cards
 from sixgig.gpu.readers import NotReadableError, NvmlReader, Reader, Sample, SmiReader
 from sixgig.runtime.running import FOLDER, Running, killed_jobs, running_jobs
+from sixgig.telling import status_file
 
 _MIB = 1024 * 1024
 _REFRESH_SECONDS = 1.0
@@ -32,6 +35,7 @@ class StudyState:
         running: Jobs that run.
         killed: Jobs that ended without saying so: they failed or were killed.
         report: When the report was written, in seconds since the epoch; None before.
+        whole: Where the whole run is, see :mod:`sixgig.telling.status_file`; None when none runs.
     """
 
     name: str
@@ -39,6 +43,7 @@ class StudyState:
     running: Sequence[Running]
     killed: Sequence[Running]
     report: float | None
+    whole: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,11 @@ def monitor(target: Path | None, once: bool, as_json: bool) -> int:
         time.sleep(0.1)
         console.print(render(collect(folders(), cards), console.width))
         return 0
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    with suppress(KeyboardInterrupt), Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             live.update(render(collect(folders(), cards), console.width), refresh=True)
             time.sleep(_REFRESH_SECONDS)
+    return 0
 
 
 def collect(folders: Sequence[Path], cards: Cards) -> Frame:
@@ -221,7 +227,9 @@ def _study(folder: Path) -> StudyState:
         written = report.stat().st_mtime
     except OSError:
         written = None
-    return StudyState(folder.name, str(folder), running_jobs(folder), killed_jobs(folder), written)
+    return StudyState(
+        folder.name, str(folder), running_jobs(folder), killed_jobs(folder), written, status_file.read(folder)
+    )
 
 
 def _host(place: Path) -> Host:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -14,6 +15,7 @@ from rich.text import Text
 from sixgig.command.monitor import Frame, Host, StudyState
 from sixgig.gpu.readers import Sample
 from sixgig.runtime.running import Running
+from sixgig.telling.lines import in_words, per_cent, when
 
 #: From this width on, a table also tells rates and processes.
 _WIDE = 100
@@ -36,14 +38,24 @@ def render(frame: Frame, width: int) -> RenderableType:
 
 def _study(study: StudyState, now: float, width: int) -> RenderableType:
     rows: list[RenderableType] = []
+    if study.whole is not None:
+        rows.append(Text(_whole(study.whole, now), style="bold"))
     if study.running:
         rows.append(_jobs(study.running, now, width))
     for job in study.killed:
         rows.append(Text(_ended(job, now), style="red", overflow="fold"))
-    if not study.running:
+    if not study.running and study.whole is None:
         rows.append(Text(_idle(study, now), style="green" if study.report is not None else "yellow"))
     title = f"{study.name}  {time.strftime('%H:%M:%S', time.localtime(now))}"
     return Panel(Group(*rows), title=title, title_align="left")
+
+
+def _whole(whole: Mapping[str, Any], now: float) -> str:
+    jobs = f"{whole['done']} of {whole['total']} jobs"
+    if whole.get("fraction") is None:
+        return f"{jobs} done"
+    finish, left = when(whole["finish"], now), in_words(max(0.0, whole["finish"] - now))
+    return f"{per_cent(whole['fraction'])} of the work, {jobs}; finished about {finish} (in {left})"
 
 
 def _jobs(jobs: Sequence[Running], now: float, width: int) -> Table:
@@ -59,8 +71,8 @@ def _jobs(jobs: Sequence[Running], now: float, width: int) -> Table:
     table.add_column("left", justify="right", no_wrap=True)
     for job in jobs:
         more = [_rate(job), f"{job.pid}"] if wide else []
-        left = duration(job.seconds_left) if job.seconds_left is not None else "?"
-        table.add_row(_name(job, now), _bar(job), _done(job, wide), *more, duration(now - job.started), left)
+        left = in_words(job.seconds_left) if job.seconds_left is not None else "?"
+        table.add_row(_name(job, now), _bar(job), _done(job, wide), *more, in_words(now - job.started), left)
     return table
 
 
@@ -68,7 +80,7 @@ def _name(job: Running, now: float) -> Text:
     text = Text(job.label or job.key.replace(".", " ", 1))
     silent = now - job.updated
     if silent > _SILENT and job.total:
-        text.append(f" (silent for {duration(silent)})", style="yellow")
+        text.append(f" (silent for {in_words(silent)})", style="yellow")
     return text
 
 
@@ -92,7 +104,7 @@ def _rate(job: Running) -> str:
 def _ended(job: Running, now: float) -> str:
     share = f" at {100 * job.done / job.total:.0f}%" if job.total else ""
     name = job.label or job.key.replace(".", " ", 1)
-    return f"failed or was killed: {name}{share}, {duration(now - job.updated)} ago (see {_log(job)})"
+    return f"failed or was killed: {name}{share}, {in_words(now - job.updated)} ago (see {_log(job)})"
 
 
 def _log(job: Running) -> str:
@@ -101,7 +113,7 @@ def _log(job: Running) -> str:
 
 def _idle(study: StudyState, now: float) -> str:
     if study.report is not None:
-        return f"nothing runs; the report was written {duration(now - study.report)} ago: {study.folder}/report.html"
+        return f"nothing runs; the report was written {in_words(now - study.report)} ago: {study.folder}/report.html"
     return "nothing runs, and there is no report yet"
 
 
@@ -142,17 +154,3 @@ def _line(name: str, parts: Sequence[Text]) -> Text:
 
 def _colour(value: float, limits: tuple[float, float]) -> str:
     return "red" if value >= limits[1] else "yellow" if value >= limits[0] else ""
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people: ``12 s``, ``5 min``, ``3 h 07 min``, ``2 d 4 h``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    return f"{hours // 24} d {hours % 24} h"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.inventory import discover
-from sixgig.cohorts.registry import load_adapter
 from sixgig.cohorts.slices import choose_slices
 from sixgig.errors import SixgigError
 from sixgig.gpu.work import Amount
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
 
 _MIB = 1024 * 1024
+#: Numbers that a byte of a medical image unpacks to, at most.
+_UNPACKED = 6.0
 #: Share of a volume's slices that hold foreground, where nobody has looked.
 _FOREGROUND = 0.9
 
@@ -159,7 +160,7 @@ def _source(plan: Plan, cohort: str, stanza: Mapping[str, Any]) -> _Source:
     phantom = stanza["source"].get("phantom")
     if phantom:
         return _phantom(phantom)
-    published = _published(stanza)
+    published = _published(stanza, plan.inputs[cohort].adapter.dimensions)
     found = _files(plan, cohort, published)
     return found or published
 
@@ -172,14 +173,13 @@ def _phantom(phantom: Mapping[str, Any]) -> _Source:
     )  # fmt: skip
 
 
-def _published(stanza: Mapping[str, Any]) -> _Source:
+def _published(stanza: Mapping[str, Any], dimensions: int) -> _Source:
     """Return what is published about the cohorts of an adapter, or of a named data set."""
     known = published()
     dataset = str(stanza["source"].get("recipe", {}).get("dataset", ""))
     name = dataset if dataset in known else stanza["adapter"]
     if name not in known:
-        flat = stanza.get("dimensions", load_adapter(stanza["adapter"]).dimensions) == 2
-        name = "flat" if flat and "volume" not in stanza else "deep"
+        name = "flat" if dimensions == 2 else "deep"
     values = dict(known[name])
     note = values.pop("note")
     fetched = not (stanza["source"].get("path") or stanza["source"].get("recipe", {}).get("folder"))
@@ -213,7 +213,7 @@ def _files(plan: Plan, cohort: str, typical: _Source) -> _Source | None:
         subjects=subjects,
         volumes=items / subjects if deep else 0,
         slices=typical.slices if deep else items / subjects,
-        voxels=typical.voxels,
+        voxels=min(typical.voxels, _UNPACKED * size * _MIB / max(items, 1)),
         channels=typical.channels,
         mb=size / subjects,
         classes=max(2, classes),

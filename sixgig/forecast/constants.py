@@ -61,10 +61,8 @@ ENCODING_SHARE = {"transformer": 0.9, "convolution": 1.2}
 PASS_SECONDS = 0.008
 #: Starting CUDA and loading its libraries, in seconds.
 CUDA_START = 3.0
-#: Share of a card's memory limit that a batch may fill: prediction and allocator are not exact.
-FILL = 0.9
 #: Bytes a second that a processor moves to and from memory in optimisers.
 MEMORY_BYTES = 12e9
-#: Numbers a second that a core of the reference machine reads, resamples and normalises, and seconds of a picture of
-#: 112 x 112 pixels.
-VOXELS_PER_SECOND, PICTURE_SECONDS = 6.0e7, 1.2e-3
+#: Numbers a second that a core of the reference machine reads, resamples and normalises; seconds of a picture of any
+#: size (found, hashed, compared), and of one of 112 x 112 pixels beside.
+VOXELS_PER_SECOND, PICTURE_SECONDS, RESIZE_SECONDS = 6.0e7, 0.8e-3, 0.4e-3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import looks as classifier_looks
-from sixgig.errors import SixgigError
+from sixgig.errors import PlaceError, SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
@@ -22,6 +22,7 @@ from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
 from sixgig.plan.files import check_files
 from sixgig.plan.opening import open_plan
+from sixgig.plan.places import check_places
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 
@@ -100,8 +101,11 @@ def _open(files: Sequence[Path], entries: Sequence[str], *, elsewhere: bool) -> 
         if not elsewhere:
             return open_plan(files, entries), None
         plan = open_plan(files, entries, look=False)
+        check_places(plan.study, plan.targets("report"))
         check_files(plan.config, read_study(files, entries))
         return plan, None
+    except PlaceError:  # where nothing can be written, Snakemake cannot say what has to run
+        raise
     except SixgigError as error:
         return open_plan(files, entries, look=False), error
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,19 +17,20 @@ from sixgig.forecast.constants import (
     BOOTSTRAP,
     CUDA_MB,
     CUDA_START,
-    ENCODING_SHARE,
-    FILL,
     MAPPED_MB,
     MEMORY_BYTES,
     PASS_SECONDS,
     PICTURE_SECONDS,
+    RESIZE_SECONDS,
     SKLEARN_MB,
     SMALL,
     TORCH_MB,
     VOXELS_PER_SECOND,
 )
 from sixgig.forecast.rates import Machine
-from sixgig.gpu.work import TYPE_BYTES, Amount, NetworkSize, Work, encoding_memory
+from sixgig.forecast.works import image_work, work_of
+from sixgig.gpu.work import CONTEXT_MB, Amount, NetworkSize, Work
+from sixgig.runtime.places import PACKAGE
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ class Stages:
         return self.machine.card is not None and self.plan.config["device"] != "cpu"
 
     @cached_property
+    def compiled(self) -> bool:
+        """Whether machine code of compiled loops is kept from earlier runs."""
+        folders = [PACKAGE / "sparse_coding" / "__pycache__", Path(os.environ.get("NUMBA_CACHE_DIR") or os.devnull)]
+        return any(True for folder in folders for _ in folder.rglob("*.nbi"))
+
+    @cached_property
     def amounts(self) -> dict[str, CohortAmount]:
         """How much every cohort holds."""
         return {cohort: cohort_amount(self.plan, cohort, self.prepared) for cohort in self.plan.cohorts}
@@ -96,7 +102,7 @@ class Stages:
         """Return the cost of reading, resampling and writing a cohort."""
         found, threads = self.amounts[cohort], self.threads("prepare_cohort")
         amount, area = found.amount, (found.amount.image_size / 112) ** 2
-        seconds = found.voxels / VOXELS_PER_SECOND + amount.images * PICTURE_SECONDS * area
+        seconds = found.voxels / VOXELS_PER_SECOND + amount.images * (PICTURE_SECONDS + RESIZE_SECONDS * area)
         unpacked = found.voxels * 2 / _MIB if found.voxels > 1e8 or amount.volumetric else 0.0
         seconds += unpacked / self.machine.gunzip_mb_s * self.machine.scalar
         written = self.images_mb(amount) + self.volumes_mb(amount)
@@ -155,6 +161,7 @@ class Stages:
         module = work_of(get_arm(arm).__module__)
         learning = round(amount.images * amount.pretraining)
         seconds = module.coding_seconds(options, amount.images, learning, features) if module else 10.0
+        seconds += self._compiling(module, cohort == self.plan.cohorts[0])
         held = 4 * amount.images * features * 8 / _MIB
         return self._job(
             "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
@@ -173,6 +180,8 @@ class Stages:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
             seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
             held = module.memory_mb(samples, features)
+            first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
+            seconds += self._compiling(module, first)
         return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=found.basis)
 
     def score(self) -> JobCost:
@@ -194,6 +203,10 @@ class Stages:
             return int(options.get("atoms", 256))
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
+
+    def _compiling(self, module: ModuleType | None, first: bool) -> float:
+        """Return what making machine code takes in the first of a kind of job, when none is kept from earlier."""
+        return 0.0 if self.compiled or not first else float(getattr(module, "COMPILE_SECONDS", 0.0))
 
     @staticmethod
     def images_mb(amount: Amount) -> float:
@@ -234,8 +247,8 @@ class Stages:
         vram = 0.0
         if self.cuda:
             assert machine.card is not None
-            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb)
-            batch = work.batch_within(FILL * limit)
+            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb - CONTEXT_MB)
+            batch = work.batch_within(limit)
             if batch:
                 vram = work.vram_mb(batch)
                 passes = work.passes * work.batch / batch
@@ -263,26 +276,3 @@ class Stages:
             rss_mb=rss_mb, vram_mb=vram_mb, disk_mb=disk_mb, download_mb=download_mb,
             threads=self.threads(rule), gpu=rule in ON_THE_CARD, basis=basis, batch_size=batch_size,
         )  # fmt: skip
-
-
-def image_work(amount: Amount, network: NetworkSize, dtype: str, batch: int) -> Work:
-    """Return the work of encoding a cohort's images with a network as it is."""
-    state, item = encoding_memory(network, amount.image_size, dtype)
-    return Work(
-        flops=amount.images * network.flops,
-        passes=-(-amount.images // batch),
-        streamed=2.0 * amount.images * network.kept * TYPE_BYTES[dtype],
-        kind=network.kind,
-        share=network.share * ENCODING_SHARE[network.kind] * min(1.0, (batch * max(network.tokens, 65) / 1040) ** 0.25),
-        host_seconds=amount.images * 3e-9 * 3 * amount.image_size**2,
-        state_mb=state,
-        item_mb=item,
-        batch=batch,
-        kept_mb=2 * amount.images * network.features * 4 / _MIB,
-    )
-
-
-def work_of(module: str) -> ModuleType | None:
-    """Return the module ``work`` beside the module of an arm or a classifier; None where there is none."""
-    name = f"{module.rpartition('.')[0]}.work"
-    return import_module(name) if find_spec(name) else None

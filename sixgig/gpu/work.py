@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 _MIB = 1024 * 1024
 #: Bytes of a number by the name of its type.
@@ -98,6 +99,7 @@ class Work:
         state_mb: What stays on the card whatever the batch, in MiB: weights, gradients, moments.
         item_mb: What an item of a pass takes there, in MiB.
         batch: Items of a pass that the study asks for.
+        peaks: GPU memory in MiB by the items of a pass, where it does not grow evenly; in place of the two above.
         written_mb: What it writes, checkpoints included, in MiB.
         kept_mb: What stays on the disk, in MiB.
     """
@@ -113,16 +115,17 @@ class Work:
     state_mb: float = 0.0
     item_mb: float = 0.0
     batch: int = 1
+    peaks: Mapping[int, float] = field(default_factory=dict)
     written_mb: float = 0.0
     kept_mb: float = 0.0
 
     def vram_mb(self, batch: int) -> float:
         """Return the GPU memory that torch reserves at a batch size, in MiB."""
-        return self.state_mb + batch * self.item_mb + ALLOCATOR_MB
+        return self.peaks.get(batch, self.state_mb + batch * self.item_mb + ALLOCATOR_MB)
 
     def batch_within(self, limit_mb: float) -> int:
         """Return the batch of the study, halved until it fits; 0 when not even one item does."""
-        return batch_within(self.batch, self.state_mb, self.item_mb, limit_mb)
+        return largest_fitting(self.batch, self.vram_mb, limit_mb)
 
 
 def encoding_memory(size: NetworkSize, image_size: int, dtype: str) -> tuple[float, float]:
@@ -139,9 +142,15 @@ def encoding_memory(size: NetworkSize, image_size: int, dtype: str) -> tuple[flo
     return size.parameters * 4 / _MIB, (size.live * TYPE_BYTES[dtype] + image) / _MIB
 
 
-def batch_within(batch: int, state_mb: float, item_mb: float, limit_mb: float) -> int:
-    """Return the largest of ``batch``, its half, its quarter, ... that fits; 0 when not even one item does."""
-    while batch >= 1 and state_mb + batch * item_mb + ALLOCATOR_MB > limit_mb:
+def largest_fitting(batch: int, memory_mb: Callable[[int], float], limit_mb: float) -> int:
+    """Return the largest of ``batch``, its half, its quarter, ... that fits; 0 when not even one item does.
+
+    Args:
+        batch: What the study asks for.
+        memory_mb: Returns what a batch takes, in MiB.
+        limit_mb: What there is.
+    """
+    while batch >= 1 and memory_mb(batch) > limit_mb:
         batch //= 2
     return batch
 

@@ -53,8 +53,8 @@ def card(study: Study) -> TableView:
     table = TableView(
         "card-table",
         tr(
-            "What the GPU showed while jobs ran on it. Memory is that of the whole card, with every other program on it. "
-            "n/a: the card does not tell. Paused: time that a job waited for the card to cool."
+            "What the GPU showed while jobs ran on it. Memory is that of the whole card, with every other program on "
+            "it. n/a: the card does not tell. Paused: time that a job waited for the card to cool."
         ),
         [
             tr("Cohort"),

@@ -34,7 +34,7 @@ def keep_files(client: MlflowClient, target: Target, run: RunInfo, study: Path, 
 
     for place, file in places.items():
         client.log_artifact(run.run_id, str(file), None if place.parent == Path() else place.parent.as_posix())
-    repository = get_artifact_repository(run.artifact_uri)
+    repository = get_artifact_repository(run.artifact_uri, tracking_uri=target.server)
     names = {place.as_posix() for place in places}
     for name in list(_names(repository, None)):
         if name not in names:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.reporting.tracked_card import track_card
 from sixgig.reporting.tracked_files import keep_files
 from sixgig.reporting.tracked_trainings import track_training
 from sixgig.results.study import Method, Study, is_failed
@@ -85,6 +86,7 @@ def track_study(study: Study, target: Target, files: Sequence[Path], trainings: 
 
     parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {STUDY: study.name})
     _log(client, parent, _study_params(study), _study_metrics(study), {})
+    track_card(client, parent, study)
     ids[_WHOLE_STUDY] = str(parent.info.run_id)
     for curve in trainings:
         key, run_id = track_training(client, experiment, known, study.name, curve)

@@ -28,6 +28,8 @@ OWNERS = Path(".snakemake") / "sixgig"
 SNAKEMAKE_LOCKS = Path(".snakemake") / "locks"
 #: How often an owner shows to other machines that it lives, and how long they look.
 BEAT_SECONDS, LOOK_SECONDS = 15.0, 90.0
+#: Snakemake makes its locks within this time after an owner has written their names down.
+_LOCKING_SECONDS = 60.0
 _SIZE = 4096
 _MEMORY = Path("/dev/shm")
 
@@ -177,7 +179,7 @@ class Ownership:
     def _look(self, owner: Owner) -> None:
         """Raise when an owner on another machine gives a sign of life: not every file system locks between machines."""
         self._tell(
-            f"an earlier run has not ended in order ({owner.told}): looking for {LOOK_SECONDS:.0f} s if it lives"
+            f"an earlier run has not ended in order ({owner.told}): looking if it lives, for {LOOK_SECONDS:.0f} s"
         )
         before, deadline = self._file.stat().st_mtime_ns, time.monotonic() + LOOK_SECONDS
         while time.monotonic() < deadline:
@@ -226,7 +228,7 @@ def remove_locks(root: Path, owner: Owner) -> None:
     for name in owner.locks:
         file = root / SNAKEMAKE_LOCKS / name
         with suppress(OSError):
-            if abs(file.stat().st_mtime - owner.locked) < LOOK_SECONDS:
+            if abs(file.stat().st_mtime - owner.locked) < _LOCKING_SECONDS:
                 file.unlink()
     with suppress(OSError):  # another workflow's are there
         (root / SNAKEMAKE_LOCKS).rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from sixgig.runtime.running import running_jobs
 from sixgig.runtime.stopping import GRACE_SECONDS, SIGNALS, Stopped
 
 _POLL_SECONDS = 0.1
+_SNAKEMAKE = "snakemake.logging"
 #: After this, nothing is waited for any longer.
 _LAST_SECONDS = GRACE_SECONDS + 10.0
 
@@ -122,6 +124,7 @@ class _Stop:
             return
         self.number = number
         tell(f"{signal.Signals(number).name}: running jobs save their work and end, within {GRACE_SECONDS:.0f} s")
+        logging.getLogger(_SNAKEMAKE).addFilter(_is_no_failure)
         threading.Thread(target=self._end_jobs, name="sixgig-stop", daemon=True).start()
         raise Stopped(number)
 
@@ -145,6 +148,11 @@ class _Stop:
                 self.last_words()
                 os._exit(128 + self.number)
             time.sleep(_POLL_SECONDS)
+
+
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Whether Snakemake does not tell the failure of a job: all that fail from now on were told to end."""
+    return str(getattr(record, "event", "")) not in ("job_error", "error")
 
 
 def _jobs(processes: list[Identity], study: str, told: set[Identity]) -> list[Identity]:

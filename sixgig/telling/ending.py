@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sixgig.forecast.base import JobKey
 from sixgig.results.study import is_failed
-from sixgig.telling.lines import clock, in_words
+from sixgig.telling.lines import clock, in_words, per_cent
 from sixgig.tracking.record import read_record
 
 
@@ -69,12 +69,13 @@ def failed_arms(folder: Path) -> dict[str, str]:
     return found
 
 
-def end_lines(ending: Ending, now: float) -> list[str]:
+def end_lines(ending: Ending, now: float, fraction: float | None = None) -> list[str]:
     """Say how a run ended.
 
     Args:
         ending: How it ended.
         now: Seconds since the epoch.
+        fraction: Share of the study's work that is done; None when it is not known.
     """
     took = in_words(ending.seconds)
     said = f" ({in_words(ending.predicted)} predicted)" if ending.predicted else ""
@@ -83,11 +84,13 @@ def end_lines(ending: Ending, now: float) -> list[str]:
     elif ending.outcome == "failed":
         count = len(ending.failed_jobs)
         jobs = "1 job" if count == 1 else f"{count} jobs"
-        rest = f", {ending.n_lost} that need them did not run" if ending.n_lost else ""
+        them = "it" if count == 1 else "them"
+        rest = f", {ending.n_lost} that need {them} did not run" if ending.n_lost else ""
         lines = [f"[{clock(now)}] {jobs} failed{rest}; the end after {took}. What is finished is kept"]
         lines += [f"[sixgig] failed: {name}; see {log}" for name, log in ending.failed_jobs.items()]
     else:
-        lines = [f"[{clock(now)}] stopped after {took}. What is finished is kept; the next run goes on from here"]
+        at = "" if fraction is None else f", at {per_cent(fraction)} of the work"
+        lines = [f"[{clock(now)}] stopped after {took}{at}. What is finished is kept"]
     if ending.tracking:
         lines.append(f"[sixgig] MLflow: {ending.tracking}; the next run tries again")
     if ending.report and ending.outcome == "finished":

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 5.0
 #: A forecast that takes longer is not waited for.
 _FORECAST_SECONDS = 60.0
+#: What Snakemake says when a signal ends the run: jobs that end then have not failed.
+_STOPPING = ("Terminating processes on user request", "Cancelling snakemake on user request")
 
 
 def follow_study(workflow: Any, plan: Plan) -> None:
@@ -77,20 +79,22 @@ class Teller(logging.Handler):
         self._folder = Path(f"results/{plan.study}")
         self._work: StudyWork | None = None
         self._jobs: Jobs | None = None
-        self._known = False
+        self._known, self._last = False, 0.0
         self._began, self._predicted = 0.0, 0.0
         self._state, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         self._logs: dict[JobKey, str] = {}
-        self._ended = False
+        self._ended, self._stopped = False, False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one event."""
         event = str(getattr(record, "event", None) or "")
         try:
+            if str(record.msg).startswith(_STOPPING):
+                self._stopped = True
             if event == "run_info" and self._work is None and not self._workflow.touch:
                 self._begin()
-            elif self._work is not None and event in ("job_started", "job_finished", "job_error"):
+            elif self._work is not None and not self._stopped and event in ("job_started", "job_finished", "job_error"):
                 self._note(event, record)
             elif str(record.msg).startswith("Nothing to be done"):
                 self._say_report()
@@ -113,6 +117,7 @@ class Teller(logging.Handler):
         self._began = time.time()
         self._predicted = self._work.seconds_predicted if self._known else 0.0
         estimate = self._work.estimate(self._began)
+        self._last = estimate.fraction
         cores = self._jobs.capacity.get("_cores")
         self._write(opening_line(self._began, estimate, self._work.to_run, int(cores) if cores else None, self._known))
         if self._stream is not None:
@@ -179,6 +184,7 @@ class Teller(logging.Handler):
         now = time.time()
         with self._state:
             estimate = self._work.estimate(now, parts)
+        self._last = estimate.fraction
         status_file.write(self._folder, self._began, now, estimate, self._known)
         if pace.due(time.monotonic(), estimate.fraction):
             # The job that keeps the others waiting first: that with most still to do.
@@ -194,11 +200,13 @@ class Teller(logging.Handler):
             self._thread.join(2 * _LOOK_SECONDS)
         status_file.remove(self._folder)
         with self._state:
-            outcome = "finished" if self._work.complete else "failed" if self._work.failed else "stopped"
+            stopped = self._stopped or isinstance(sys.exc_info()[1], KeyboardInterrupt | SystemExit)
+            done = "failed" if self._work.failed and not stopped else "stopped"
+            outcome = "finished" if self._work.complete else done
             failed = {key: self._logs.get(key, "") for key in sorted(self._work.failed, key=str)}
             lost = self._work.n_lost
         ending = Ending.of(self._folder, outcome, time.time() - self._began, self._predicted, failed, lost)
-        for line in end_lines(ending, time.time()):
+        for line in end_lines(ending, time.time(), self._last if self._known else None):
             self._write(line)
         trouble = run_hook(self._plan.config["hooks"], ending, self._folder / "logs" / "hook.log")
         if trouble:

@@ -18,6 +18,7 @@ _BEGINNINGS = (
     "Group jobs: inactive",
     "Select jobs to execute",
     "Singularity containers: ignored",
+    "Terminating processes on user request",
     "Using shell",
 )
 #: What sixgig's own last lines say, with names.

@@ -36,6 +36,7 @@ def open_store(target: Target, seconds: int = 30, retries: int = 2) -> MlflowCli
     # Before mlflow is imported, because it reads some of them then. Nothing else goes over the network.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "true"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it may hold a password
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(seconds))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
     logging.getLogger("alembic").setLevel(logging.WARNING)  # one line per migration of a new store otherwise

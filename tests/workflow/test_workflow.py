@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,7 +207,6 @@ def test_killed_study_resumes_to_the_same_metrics(finished, study, small_config)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (study.folder / "results/tiny/metrics.csv").exists()
-    snakemake(study.folder, "--unlock")
     snakemake(study.folder, *RUN)
     assert shared_lines(study.folder, "metrics.csv") == shared_lines(finished, "metrics.csv")
 
@@ -310,3 +310,26 @@ def test_failed_arm_is_reported_and_the_study_ends(study, small_config):
     assert failed["status"].str.startswith("failed: arms.vit_sparse.atoms: 500 atoms cannot be learned").all()
     assert failed["estimate"].isna().all()
     assert "500 atoms cannot be learned" in (root / "report.html").read_text()
+
+
+def test_a_finished_study_can_be_verified_and_one_changed_byte_is_named(finished, tmp_path):
+    shutil.copytree(finished / "results" / "tiny", tmp_path / "tiny", ignore=shutil.ignore_patterns(".checkpoints"))
+    command = [sys.executable, "-m", "sixgig", "verify", str(tmp_path / "tiny"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    found = json.loads(done.stdout)
+    assert [finding for finding in found["findings"] if finding["level"] != "ok"] == []
+    assert {finding["check"] for finding in found["findings"]} == {
+        "hashes", "splits", "gate", "figures", "tables", "report", "versions",
+    }  # fmt: skip
+    assert (done.returncode, found["passed"]) == (0, True)
+    listed = {line[66:] for line in (tmp_path / "tiny" / "outputs.sha256").read_text().splitlines()}
+    assert {"metrics.csv", "report.html", "cohorts/brats_phantom/images.npy", "weights/vit.safetensors"} <= listed
+    for name in ("features/acdc_phantom/vit_pure.npz", "figures/brats_phantom/roc.png"):
+        content = bytearray((tmp_path / "tiny" / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (tmp_path / "tiny" / name).write_bytes(content)
+        done = subprocess.run([*command, "--quick"], capture_output=True, text=True, cwd=ROOT, check=False)
+        wrong = [finding["place"] for finding in json.loads(done.stdout)["findings"] if finding["level"] == "error"]
+        assert (done.returncode, wrong) == (1, [name])
+        content[len(content) // 2] ^= 1
+        (tmp_path / "tiny" / name).write_bytes(content)

@@ -80,7 +80,7 @@ class Tensorflow1Process:
         with process:
             assert process.stdout is not None
             try:
-                with saving(process.terminate):  # it writes a checkpoint and ends
+                with saving(lambda: _tell_to_end(process)):
                     for line in process.stdout:
                         event = _event(line)
                         if event is None:
@@ -96,6 +96,12 @@ class Tensorflow1Process:
                 process.kill()
                 raise
         _raise_on(process.returncode, last, killed_before)
+
+
+def _tell_to_end(process: subprocess.Popen[str]) -> None:
+    """Have the process write a checkpoint and end, also while it has been stopped for the card to cool."""
+    process.terminate()
+    process.send_signal(signal.SIGCONT)
 
 
 def environment(threads: int) -> dict[str, str]:

@@ -17,6 +17,7 @@ from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung
+from sixgig.gpu.work import largest_fitting
 from sixgig.mim.budget import predict
 from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
 from sixgig.mim.encoding import encode_volumes
@@ -198,16 +199,17 @@ def _fitting(
     settings: Settings, geometry: Geometry, shape: Shape, device: Device, memory_limit_mb: float, notes: list[str]
 ) -> int:
     """Return the micro-batch to begin with on a card: what is predicted to fit; a note says when it is less."""
-    asked = micro_batch = settings.micro_batch
-    if device.kind == "cuda":
-        while micro_batch > 1:
-            smaller = dataclasses.replace(settings, micro_batch_size=micro_batch)
-            if _prediction(smaller, geometry, shape)["memory_mb"] <= memory_limit_mb:
-                break
-            micro_batch //= 2
-    if micro_batch < asked:
-        notes.append(f"{asked} at a time would not fit {memory_limit_mb:.0f} MiB of the GPU: {micro_batch} at a time")
-    return micro_batch
+    asked = settings.micro_batch
+    if device.kind != "cuda":
+        return asked
+
+    def memory(micro_batch: int) -> float:
+        return _prediction(dataclasses.replace(settings, micro_batch_size=micro_batch), geometry, shape)["memory_mb"]
+
+    fits = largest_fitting(asked, memory, memory_limit_mb) or asked  # none: the ladder has other ways
+    if fits < asked:
+        notes.append(f"{asked} at a time would take {memory(asked):.0f} of {memory_limit_mb:.0f} MiB: {fits} at a time")
+    return fits
 
 
 def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -> Settings:

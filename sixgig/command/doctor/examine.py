@@ -28,8 +28,8 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
     """
     until = time.monotonic() + seconds
     opened, problems = study.open_study(file) if file else (None, [])
-    config = opened.plan.config if opened else {"device": "auto", "gpu": {"memory_limit_mb": DEFAULT_LIMIT_MB}}
-    device = config["device"]
+    device = str(opened.plan.config["device"]) if opened else "auto"
+    limit_mb = int(opened.plan.config["gpu"]["memory_limit_mb"]) if opened else DEFAULT_LIMIT_MB
     seen = card.look()
     busy = isinstance(seen, card.Seen) and bool(seen.users)
     tested = not isinstance(seen, str) and device != "cpu" and not busy
@@ -45,7 +45,7 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
             computer = list(examine_machine(needs.memory_mb, needs.basis, needs.disk_mb, Path().absolute()))
             answer = asked.answer(until)
             facts = _printed(answer.output)
-            graphics = list(_card(seen, device, facts, config["gpu"]["memory_limit_mb"], needs.vram_mb))
+            graphics = list(_card(seen, device, facts, limit_mb, needs.vram_mb))
             arithmetic = [*environments.check_torch(answer, facts, device)]
             arithmetic += [environments.check_environment(other, until) for other in others]
         finally:

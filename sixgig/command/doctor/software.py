@@ -23,10 +23,11 @@ _AHEAD = 120.0
 _MOST_NAMED = 4
 
 
-def check_python(found: Sequence[int] = sys.version_info) -> Finding:
-    """Check the version of this Python."""
-    name = ".".join(str(part) for part in found[:3])
-    if tuple(found[:2]) == PYTHON:
+def check_python(found: Sequence[int] | None = None) -> Finding:
+    """Check the version of this Python, or of another that is given."""
+    given: Sequence[int] = sys.version_info[:3] if found is None else found
+    name = ".".join(str(part) for part in given[:3])
+    if tuple(given[:2]) == PYTHON:
         return Finding("Python", OK, name)
     wanted = ".".join(map(str, PYTHON))
     return Finding("Python", ERROR, f"this is {name}, and sixgig is made and tested for {wanted}", _SET_UP)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sixgig.command.doctor.finding import ERROR, OK, WARNING, Finding, one_of
 from sixgig.errors import EnvironmentMissingError, SixgigError
@@ -41,10 +42,20 @@ def open_study(file: Path) -> tuple[Opened | None, list[Finding]]:
                 plan = Plan(study.config, study=study, look=False)
             except EnvironmentMissingError as error:
                 found.append(as_finding("environment", error))
+                study.config = _without_interpreters(study.config)
                 plan = Plan(study.config, conda=True, study=study, look=False)  # for the checks that follow
     except (SixgigError, OSError) as error:
         return None, [*found, as_finding("study", error)]
     return Opened(study, plan), found
+
+
+def _without_interpreters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a study whose arms leave the choice of their interpreters to conda, so that none can be missing."""
+    arms = {
+        name: {key: value for key, value in (stanza or {}).items() if key != "interpreter"}
+        for name, stanza in config["arms"].items()
+    }
+    return {**config, "arms": arms}
 
 
 def as_finding(name: str, error: Exception) -> Finding:

@@ -9,7 +9,7 @@ from rich.console import Console
 from sixgig.command import monitor as module
 from sixgig.command.main import MISTAKE, main
 from sixgig.command.monitor import Cards, Frame, Host, StudyState, study_folders
-from sixgig.command.monitor_view import duration, render
+from sixgig.command.monitor_view import render
 from sixgig.gpu.card import Card
 from sixgig.gpu.readers import NotReadableError, Sample
 from sixgig.runtime.running import Running, recorded
@@ -45,7 +45,7 @@ def test_running_jobs_have_progress_and_time_left(width, more):
     assert "pretrain brats vit_mim" in text
     assert "1,412/6,000" in text
     assert "24%" in text
-    assert "57 min 3 h 02 min" in text  # since it began, and until its end
+    assert "57 min 3 h 2 min" in text  # since it began, and until its end
     assert "GPU memory 5.2 of 6.0 GiB, load 97%, 84 C, 63 W" in text
     assert "CPU 35%, RAM 4.0 of 12.0 GiB, swap 0.0 of 2.0 GiB, disk 50 GiB free" in text
     assert all(word in text for word in more)
@@ -54,7 +54,7 @@ def test_running_jobs_have_progress_and_time_left(width, more):
 @pytest.mark.parametrize("width", [80, 120])
 def test_killed_jobs_name_their_log(width):
     text = shown(frame(killed=[KILLED]), width)
-    assert "failed or was killed: encode_images acdc.vit_pure at 25%, 2 h 05 min ago" in text
+    assert "failed or was killed: encode_images acdc.vit_pure at 25%, 2 h 5 min ago" in text
     assert "logs/encode_images/acdc.vit_pure.log" in text
     assert "GPU no GPU" in text
 
@@ -77,20 +77,16 @@ def test_what_a_card_does_not_tell_is_not_shown():
     assert "GPU memory not told, 50 C" in shown(frame(cards=[Sample(temperature=50)]), 120)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59, "59 s"),
-        (60, "1 min"),
-        (3599, "1 h 00 min"),
-        (11220, "3 h 07 min"),
-        (187200, "2 d 4 h"),
-        (-1, "0 s"),
-    ],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
+def test_the_whole_study_is_told():
+    whole = {"fraction": 0.412, "finish": NOW + 7800, "done": 33, "total": 49}
+    state = StudyState("night", "results/night", [TRAINING], [], None, whole)
+    text = shown(frame(studies=[state]), 80)
+    assert "41% of the work, 33 of 49 jobs; finished about" in text
+    assert "(in 2 h 10 min)" in text
+    unknown = StudyState("night", "results/night", [], [], None, {**whole, "fraction": None, "finish": None})
+    text = shown(frame(studies=[unknown]), 80)
+    assert "33 of 49 jobs done" in text
+    assert "nothing runs" not in text
 
 
 # Where studies are found
@@ -195,3 +191,30 @@ def test_without_the_library_nvidia_smi_is_read(monkeypatch):
     assert Cards().read()[0] == [Sample(memory_mb=100, name="RTX 3050")]
     monkeypatch.setattr(module, "SmiReader", broken)
     assert Cards().read() == ([], "no library")
+
+
+def test_it_is_shown_anew_until_it_is_interrupted(results, monkeypatch):
+    class Live:
+        """Stands in for the terminal, in which somebody presses Ctrl-C after three frames."""
+
+        frames = 0
+
+        def __init__(self, **options):
+            assert options["screen"]
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc_info):
+            pass
+
+        def update(self, frame, refresh):
+            Live.frames += 1
+            if Live.frames == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("rich.live.Live", Live)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
+    assert main(["monitor"]) == 0
+    assert Live.frames == 3

@@ -33,9 +33,7 @@ def study(drawn_study, tmp_path_factory):
 
     change(folder / "features/elpv/vit_pure.json", lambda sidecar: sidecar.update(gpu=WATCHED))
     unwatched = {"monitor": "gputil", "problem": "not watched by gputil: no card"}
-    change(
-        folder / "pretraining/acdc_phantom/vit_mim.json", lambda found: found["pretraining"].update(gpu=unwatched)
-    )
+    change(folder / "pretraining/acdc_phantom/vit_mim.json", lambda found: found["pretraining"].update(gpu=unwatched))
     return Study(folder)
 
 
