@@ -37,7 +37,7 @@ class Failure:
 
 
 def failures(plan: Plan) -> list[Failure]:
-    """Return what has failed so far: cohorts, arms on the other cohorts, classifiers; in the order of the study file."""
+    """Return what has failed so far: cohorts, arms on the others, classifiers; in the order of the study file."""
     cohorts = {name: found for name in plan.cohorts if (found := _failed_cohort(plan, name)) is not None}
     arms = (
         found

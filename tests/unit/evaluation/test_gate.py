@@ -96,7 +96,7 @@ def test_a_cohort_that_cannot_be_prepared_leaves_whole_files_and_its_list(tmp_pa
         )
 
     fail(2)
-    status = f"failed: {listed}: 9 of 10 subjects cannot be used"
+    status = "failed: .../bad.csv: 9 of 10 subjects cannot be used"
     facts = read_json(output / "cohort.json")
     assert (facts["status"], facts["n_images"], facts["title"]) == (status, 0, "c")
     assert facts["cost"]["stage"] == "prepare"
@@ -154,10 +154,9 @@ def test_a_classifier_that_fails_is_an_outcome_with_its_reason(scored, tmp_path,
     write_features(tmp_path / "f.npz", np.eye(8), np.array([f"s{i}" for i in range(8)]))
     options, files = {"kernels": ["linear"], "C": [1.0]}, scored.splits["good",]
     path = scored.predictions[key]
+    failure = ClassifierError("svm, fold 1", "cannot be fitted", "x")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            classification, "cross_validate", raising(ClassifierError("svm, fold 1", "cannot be fitted", "x"))
-        )
+        patch.setattr(classification, "cross_validate", raising(failure))
         classify_features(tmp_path / "f.npz", files, "svm", options, 2, 1, 1, path)
         patch.setattr(classification, "cross_validate", raising(MemoryError()))
         with pytest.raises(MemoryError):
