@@ -8,18 +8,20 @@ import pandas as pd
 import pytest
 import torch
 
+import sixgig.arms.run as run_module
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
 from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
-from sixgig.errors import ArmError, ConfigError, GpuError
+from sixgig.errors import ArmError, ConfigError, GpuError, PassingError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.gpu.readers import Sample
-from sixgig.runtime import stopping
+from sixgig.runtime import attempts, stopping
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import MemoryShortError
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
 from sixgig.weights.build import build_weights
@@ -194,6 +196,59 @@ def test_a_failed_arm_says_so_and_leaves_no_features(cohort, tmp_path, weights):
     assert sidecar["status"].startswith("failed: ")
     assert "sha256" in sidecar["status"]
     assert np.load(tmp_path / "arm.images.npy").shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), MemoryError),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), MemoryShortError),
+        (RuntimeError("CUDA error: unspecified launch failure"), PassingError),
+        (OSError(28, "No space left on device"), OSError),
+    ],
+)
+def test_what_may_pass_is_no_outcome_and_what_is_encoded_is_kept(cohort, tmp_path, weights, monkeypatch, error, kind):
+    calm, calls = run_module.encode, []
+
+    def stormy(arm, encoder, images, options, rung, dtype, partial, advance):
+        def count(number):
+            calls.append(number)
+            partial.save()
+            if len(calls) == 2:
+                raise error
+            advance(number)
+
+        return calm(arm, encoder, images, options, rung, dtype, partial, count)
+
+    expected = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "other"), tmp_path)[0]
+    for path in tmp_path.glob("arm.*"):
+        path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "encode", stormy)
+        with pytest.raises(kind):
+            run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    assert list(tmp_path.glob("arm.*")) == []
+    assert len(list((cohort.parent / ".checkpoints/encode-tiny-vit_pure").glob("*/*"))) > 0
+    again = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    np.testing.assert_array_equal(again[0], expected)
+    assert again[2]["status"] == "ok"
+
+
+def test_after_memory_ran_out_the_batch_is_half_and_says_so(cohort, tmp_path, weights, monkeypatch):
+    half = run(job(cohort, "vit_pure", weights["vit"], options={"batch_size": 2}), tmp_path)[0]
+    monkeypatch.setattr(attempts, "_shortages", 1)
+    found, _, sidecar = run(job(cohort, "vit_pure", weights["vit"], options={"batch_size": 4}), tmp_path)
+    np.testing.assert_array_equal(found, half)
+    assert (sidecar["batch_size_asked"], sidecar["batch_size_used"]) == (4, 2)
+    assert sidecar["status"] == "fallback: host memory ran out 1 times: fewer items at a time"
+
+
+def test_nothing_is_computed_on_a_cohort_that_failed(cohort, tmp_path, weights):
+    gate = tmp_path / "leakage.json"
+    gate.write_text('{"passed": false, "status": "failed: splits.csv: a subject is in two folds"}')
+    features, _, sidecar = run(job(cohort, "vit_pure", weights["vit"], gate=gate), tmp_path)
+    assert len(features) == 0
+    assert sidecar["status"] == "failed: cohort tiny: splits.csv: a subject is in two folds"
 
 
 def test_precision_fallback_reaches_the_status(cohort, tmp_path, weights):
