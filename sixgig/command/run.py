@@ -17,6 +17,7 @@ from sixgig.plan.opening import open_plan
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.progress import REPORT_IS_NAMED
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
 
 #: Option of our own: what failed is tried again, with all that depends on it.
@@ -80,6 +81,8 @@ def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] 
         command += ["--cores", "all"]
     if _value(options, "--workflow-profile") is None:
         command += ["--workflow-profile", str(WORKFLOW / "profiles" / "default")]
+    if _value(options, "-q", "--quiet") is None:
+        command += ["--quiet", "host"]
     if again:
         command += ["--forcerun", *again]
     # An option with one value comes last: targets may follow it.
@@ -140,7 +143,7 @@ def _follow(command: Sequence[str]) -> int:
     # The packages of this interpreter alone: not what lies in the working directory, which may be a clone.
     process = subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        env=os.environ | {"PYTHONSAFEPATH": "1", REPORT_IS_NAMED: "yes"},
         preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
     )
     taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

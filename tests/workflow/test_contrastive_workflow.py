@@ -25,7 +25,7 @@ def config(tiny_config):
 
 
 def encode(folder, *arguments, check=True):
-    return snakemake(folder, "--cores", "2", f"{FEATURES}.json", *arguments, check=check)
+    return snakemake(folder, "--cores", "2", "--printshellcmds", f"{FEATURES}.json", *arguments, check=check)
 
 
 def read(folder, stem):
