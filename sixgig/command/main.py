@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sixgig.command.bundle import add_bundle
 from sixgig.command.compare import add_compare
 from sixgig.command.verify import add_verify
 from sixgig.errors import SixgigError
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_verify(commands)
     add_compare(commands)
+    add_bundle(commands)
     plan = commands.add_parser("plan", help=_PLAN, description=f"Show {_PLAN}.")
     plan.add_argument("study", type=Path, metavar="STUDY.yaml", help="the study file")
     plan.add_argument("--device", default="", metavar="CARD", help='plan for a card, such as "RTX 3050 6GB Laptop"')
