@@ -91,7 +91,11 @@ class Names:
         return next((name for name in self.telling if _stands_in(name, text)), None)
 
     def table(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a table with pseudonyms in its columns of names and in its sentences."""
+        """Return a table with pseudonyms in its columns of names and in its sentences.
+
+        Rows are put into the order of the pseudonyms: the place of a row among sorted names would tell its name to
+        whoever has a list of them. Rows of one subject keep their order.
+        """
         changed = {}
         for column in frame.columns:
             if column in COLUMNS:
@@ -100,7 +104,9 @@ class Names:
                 )
             elif column in SENTENCES:
                 changed[column] = frame[column].map(lambda text: text if pd.isna(text) else self.in_sentence(str(text)))
-        return frame.assign(**changed)
+        hidden = frame.assign(**changed)
+        keys = [key for key in ("repeat", "group", "subject_id", "file") if key in hidden]
+        return hidden.sort_values(keys, kind="stable", ignore_index=True)
 
     def _take(self, frame: pd.DataFrame) -> None:
         if "volume_id" in frame:
