@@ -168,8 +168,8 @@ class Teller(logging.Handler):
                         self._work.start(self._jobs.keys[number], now)
                 return
             number = getattr(record, "job_id" if event == "job_finished" else "jobid", None)
-            key = self._jobs.keys.get(number) if number is not None else None
-            if key is None:
+            key = None if number is None else self._jobs.keys.get(number)
+            if number is None or key is None:
                 return
             if event == "job_finished":
                 self._work.end(key, now)
