@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from sixgig.command.dry import DRY, show_plan, shows_plan
-from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again, sentences
+from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
 from sixgig.plan.opening import open_plan
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
@@ -43,12 +43,12 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     name, plan = _check(study, folder, options)
     with _working_in(folder):
         files = files_again(failures(plan)) if retry and plan is not None else []
-        said = list(sentences(plan)) if plan is not None else []
     if retry and not files:
         print("[sixgig] nothing has failed: nothing is tried again", file=sys.stderr)
     if shows_plan(options):
-        print(*(f"[sixgig] {sentence}\n" for sentence in said), sep="", end="", file=sys.stderr)
-        return show_plan(study, [*(["--forcerun", *files] if files else []), *options])
+        again = ["--forcerun", *files] if files else []
+        # A target would count as one more file of --forcerun.
+        return show_plan(study, [*again, *options] if options[0].startswith("-") else [*options, *again])
     code = _follow(snakemake_command(study.resolve(), options, files))
     report = folder / "results" / name / "report.html"
     if DRY & set(options):
