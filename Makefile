@@ -3,6 +3,8 @@ PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
 TENSORFLOW1 ?= yes
+KILLS ?= 25
+SEED ?= 1
 STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
 BIN = .venv/bin
 LOCK = .tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade
@@ -10,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test chaos bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -19,7 +21,7 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed) --quiet host
+	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed)
 
 plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
 	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
@@ -37,6 +39,9 @@ setup:  ## build both environments from their hashed locks (once)
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 15 minutes on 2 cores"
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
+
+chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
+	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
 bench: setup  ## measure speed against plain implementations, alternating in one run
 	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sixgig.errors import SixgigError
@@ -52,7 +52,7 @@ class Owner:
         began: When that process began, as the kernel counts.
         since: Seconds since the epoch.
         locks: Names of its files among Snakemake's locks.
-        locked: When it made them, in seconds since the epoch.
+        locked: When it made them, by the clock of the file system.
     """
 
     study: str
@@ -124,8 +124,10 @@ class Ownership:
     def note_locks(self) -> None:
         """Write down which files Snakemake is about to make among its locks."""
         names = tuple(_next(self._root / SNAKEMAKE_LOCKS, kind) for kind in ("input", "output"))
-        self._owner = Owner(**{**asdict(self._owner), "locks": names, "locked": time.time()})
-        self._write(self._owner)
+        for _ in range(2):  # the time of the file system, which may be another machine's
+            locked = os.fstat(self._descriptor).st_mtime
+            self._owner = replace(self._owner, locks=names, locked=locked)
+            self._write(self._owner)
 
     def release(self, finished: bool) -> None:
         """Give the study back.

@@ -42,11 +42,7 @@ def supervise(workflow: Any, scheduler: Any, study: str, fault: type[Exception])
     def execute_as_owner(*arguments: Any, **named: Any) -> Any:
         if not named["executor_plugin"].common_settings.dryrun_exec:
             ownership = Ownership(study, Path.cwd(), tell)
-            try:
-                ownership.take()
-            except SixgigError as error:
-                raise fault(str(error)) from None
-            with _owning(ownership, scheduler, study):
+            with _owning(ownership, scheduler, study, fault):
                 workflow._prepare_dag = _noting_locks(workflow, prepare, ownership)
                 return _going_on(workflow, execute, *arguments, **named)
         return _going_on(workflow, execute, *arguments, **named)
@@ -79,11 +75,15 @@ def _noting_locks(workflow: Any, prepare: Callable[..., Any], ownership: Ownersh
 
 
 @contextmanager
-def _owning(ownership: Ownership, scheduler: Any, study: str) -> Iterator[None]:
+def _owning(ownership: Ownership, scheduler: Any, study: str, fault: type[Exception]) -> Iterator[None]:
     stop = _Stop(ownership, study)
     finished = False
     with _signals(stop, scheduler):
         try:
+            try:
+                ownership.take()
+            except SixgigError as error:
+                raise fault(str(error)) from None
             yield
             finished = True
         finally:

@@ -194,7 +194,7 @@ class Run:
         self.output, self.killed = "", False
         self.process = subprocess.Popen(
             command, cwd=folder, env=ENVIRONMENT, stdin=other, stdout=other, stderr=other, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_at_a_terminal,
         )  # fmt: skip
         os.close(other)
 
@@ -232,11 +232,12 @@ class Run:
                 time.sleep(min(left, 0.05))
 
     def wait(self) -> int:
-        """Wait for the end of the main process; return its exit code."""
+        """Wait for the end of the main process; return its exit code, as a shell tells it."""
         end = time.monotonic() + _PATIENCE
         while self.goes_on():
             assert time.monotonic() < end, f"the run does not end: {self.output[-3000:]}"
-        return self.process.returncode
+        code = self.process.returncode
+        return 128 - code if code < 0 else code
 
     def kill(self, kind: str) -> None:
         """Kill the main process, its group, or do what a person does at a terminal."""
@@ -257,10 +258,17 @@ class Run:
             self._terminal = -1
 
 
+def _as_at_a_terminal() -> None:
+    """Make standard input the terminal of a process; what started the tests may have been started to ignore signals."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def command(*targets: str) -> list[str]:
     """Return the one command that a study is started by, each time."""
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
-    return [*start, *RUN, *targets]
+    return [*start, *RUN, *(("--", *targets) if targets else ())]
 
 
 def _lost(study: Path, job: Running) -> float:

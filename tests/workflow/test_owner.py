@@ -86,7 +86,7 @@ def again(folder, *options):
         return run.wait(), run.output
 
 
-CODES = {"main": -9, "group": -9, "SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129}
+CODES = {"main": 137, "group": 137, "SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129}
 
 
 @pytest.mark.parametrize("kind", CODES)

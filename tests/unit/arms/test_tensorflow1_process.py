@@ -1,6 +1,7 @@
 """The launcher of the other environment, with stand-ins for its process that are told how to end."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -94,6 +95,37 @@ def _alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize("pausing", [False, True])
+def test_the_process_is_told_to_end_and_waited_for(tmp_path, pausing):
+    """Also while it is stopped, for the card to cool."""
+    body = f"""
+import signal, sys, time
+def save(*_):
+    open({str(tmp_path / "saved")!r}, "w").close()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, save)
+print('{{"event": "step", "step": 1}}', flush=True)
+time.sleep(600)
+"""
+    child = process(tmp_path, body)
+    pause = "(stop(), print('works', flush=True), time.sleep(1))" if pausing else "print('works', flush=True)"
+    code = f"""
+import time
+from pathlib import Path
+from sixgig.arms.vit_contrastive.process import Tensorflow1Process
+from sixgig.runtime.stopping import obey_signals
+obey_signals()
+cool_down = lambda stop, go_on: {pause}
+Tensorflow1Process({child.python!r}, Path({str(tmp_path)!r}), 1, print, {{}}, cool_down).train({{}})
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        while "works" not in job.stdout.readline():
+            pass
+        job.terminate()
+    assert job.returncode == 143
+    assert (tmp_path / "saved").exists()
 
 
 def test_packages_of_this_environment_stay_out(monkeypatch):

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 
 import pytest
 
@@ -10,7 +11,7 @@ from sixgig.contrastive.__main__ import KNOWN_ERROR, main
 from sixgig.contrastive.tensorflow1 import environment
 from sixgig.errors import TrainingError
 from sixgig.gpu.card import Card
-from sixgig.gpu.lock import lock_path
+from sixgig.gpu.lock import hold_gpu, lock_path
 
 FACTS = {"python": "3.8.10", "tensorflow": "1.15.5", "numpy": "1.18.5", "built_with_cuda": True, "self_test": {}}
 
@@ -19,7 +20,8 @@ FACTS = {"python": "3.8.10", "tensorflow": "1.15.5", "numpy": "1.18.5", "built_w
 def card(monkeypatch, tmp_path):
     monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: Card("RTX 3050", "1234-abcd", 8192.0))
-    monkeypatch.setattr("sixgig.contrastive.__main__._end_with_parent", lambda: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.end_with_parent", lambda parent: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.obey_signals", lambda: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     return lock_path("1234-abcd")
 
@@ -79,9 +81,16 @@ def test_fallbacks_say_nothing_about_the_folders_of_the_machine(monkeypatch, tmp
             raise TrainingError("/opt/py/bin/python", "was ended by signal 11", "use another")
         return {**FACTS, "gpus": []}
 
-    monkeypatch.setattr("sixgig.contrastive.__main__._end_with_parent", lambda: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.end_with_parent", lambda parent: None)
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
     monkeypatch.setattr(environment, "probe", probe)
     assert main(["check", "--gpu", "--output", str(tmp_path / "facts.json")]) == 0
     found = json.loads((tmp_path / "facts.json").read_text())
     assert found["fallbacks"] == ["CPU instead of GPU: .../python: was ended by signal 11"]
+
+
+def test_the_process_that_tests_a_device_holds_the_card_too(tmp_path):
+    ask = "import json, os; print(json.dumps({'inode': os.fstat(int(os.environ['SIXGIG_GPU_LOCKS'])).st_ino}))"
+    with hold_gpu(tmp_path / "gpu.lock", print):
+        answer = environment.probe("cuda", 1.0, command=[sys.executable, "-c", ask])
+    assert answer == {"inode": (tmp_path / "gpu.lock").stat().st_ino}
