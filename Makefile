@@ -21,7 +21,7 @@ help:  ## list these targets
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed) --quiet host
+	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed)
 
 plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
 	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said

@@ -14,6 +14,7 @@ rule score_predictions:
         held_out=PLAN.predictions("test.csv"),
         splits=PLAN.cohort_files("splits.csv"),
         gates=PLAN.cohort_files("leakage.json"),
+        facts=PLAN.predictions("json"),
         sidecars=PLAN.features("json"),
     output:
         metrics=report(

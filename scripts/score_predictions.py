@@ -39,6 +39,7 @@ if __name__ == "__main__":
                 splits=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.splits),
                 sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
                 gates=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.gates),
+                facts=by_key(snakemake.params.methods, snakemake.input.facts),
             ),
             positives=snakemake.params.positives,
             metrics_of=snakemake.params.metrics_of,

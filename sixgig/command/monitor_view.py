@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sixgig.command.monitor import Frame, Host, StudyState
+from sixgig.command.monitor_state import Frame, Host, StudyState
 from sixgig.gpu.readers import Sample
 from sixgig.runtime.running import Running
 from sixgig.telling.lines import in_words, per_cent, when

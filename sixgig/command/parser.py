@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sixgig.command.bundle import add_bundle
 from sixgig.command.compare import add_compare
 from sixgig.command.verify import add_verify
 from sixgig.runtime.places import WORKFLOW
@@ -28,7 +29,17 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sixgig {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_new, _add_doctor, _add_plan, _add_run, _add_monitor, add_verify, add_compare, _add_snakefile):
+    for add in (
+        _add_new,
+        _add_doctor,
+        _add_plan,
+        _add_run,
+        _add_monitor,
+        add_verify,
+        add_compare,
+        add_bundle,
+        _add_snakefile,
+    ):
         add(commands)
     return parser
 

@@ -58,7 +58,7 @@ def plan_study(
     if json:
         print(as_json(answer))
     elif jobs:
-        print(job_lines(answer, width))
+        print(job_lines(answer))
     else:
         print(screen(answer, width))
     if page is not None and not json:

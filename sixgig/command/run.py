@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from sixgig.command.dry import DRY, show_plan, shows_plan
-from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again, sentences
+from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
 from sixgig.plan.opening import open_plan
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.progress import REPORT_IS_NAMED
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
 
 #: Option of our own: what failed is tried again, with all that depends on it.
@@ -42,12 +43,12 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     name, plan = _check(study, folder, options)
     with _working_in(folder):
         files = files_again(failures(plan)) if retry and plan is not None else []
-        said = list(sentences(plan)) if plan is not None else []
     if retry and not files:
         print("[sixgig] nothing has failed: nothing is tried again", file=sys.stderr)
     if shows_plan(options):
-        print(*(f"[sixgig] {sentence}\n" for sentence in said), sep="", end="", file=sys.stderr)
-        return show_plan(study, [*(["--forcerun", *files] if files else []), *options])
+        again = ["--forcerun", *files] if files else []
+        # A target would count as one more file of --forcerun.
+        return show_plan(study, [*again, *options] if options[0].startswith("-") else [*options, *again])
     code = _follow(snakemake_command(study.resolve(), options, files))
     report = folder / "results" / name / "report.html"
     if DRY & set(options):
@@ -80,6 +81,8 @@ def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] 
         command += ["--cores", "all"]
     if _value(options, "--workflow-profile") is None:
         command += ["--workflow-profile", str(WORKFLOW / "profiles" / "default")]
+    if _value(options, "-q", "--quiet") is None:
+        command += ["--quiet", "host"]
     if again:
         command += ["--forcerun", *again]
     # An option with one value comes last: targets may follow it.
@@ -140,7 +143,7 @@ def _follow(command: Sequence[str]) -> int:
     # The packages of this interpreter alone: not what lies in the working directory, which may be a clone.
     process = subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        env=os.environ | {"PYTHONSAFEPATH": "1", REPORT_IS_NAMED: "yes"},
         preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
     )
     taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

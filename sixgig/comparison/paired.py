@@ -128,7 +128,7 @@ def compare_cohort(a: Study, b: Study, cohort: str) -> CohortComparison:
             left_out[_name(method)] = result
         else:
             found.append(result)
-    corrected = holm([paired.p_value for paired in found]) if found else []
+    corrected = np.asarray(holm([paired.p_value for paired in found]) if found else [], np.float64)
     better = METRICS[a.metric].higher_is_better
     judged = [
         replace(paired, p_holm=float(p), verdict=decide(paired.difference, float(p), a.alpha, better))

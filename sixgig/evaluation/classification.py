@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.runtime.atomic import write_json
-from sixgig.runtime.jobs import say_left_out
+from sixgig.runtime.faults import as_outcome
+from sixgig.runtime.jobs import say_failed, say_left_out
 from sixgig.runtime.monitor import CostMeter
 from sixgig.runtime.outcomes import failed_cohort
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
 from sixgig.tables.predictions import PREDICTIONS, no_predictions
+
+_LOG = logging.getLogger(__name__)
 
 
 def classify_features(
@@ -36,7 +41,7 @@ def classify_features(
     Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
 
     Features of an arm that failed have no rows; the predictions then have none either, and the arm's sidecar keeps the
-    reason.
+    reason. When the classifier fails because of the data or its options, the ``.json`` file says so as ``status``.
 
     Args:
         features: .npz of an arm.
@@ -52,6 +57,7 @@ def classify_features(
     """
     rows, names = read_features(features)
     images = None if manifest is None else MANIFEST.read(manifest)
+    status = ""
     with CostMeter(f"classify:{classifier}") as meter:
         if len(rows) == 0 or failed_cohort("", gate):
             say_left_out("the arm or the cohort failed, see its own line")
@@ -59,9 +65,15 @@ def classify_features(
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
             search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
-            found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
-            held_out = predict_held_out(*known, **search)
-    _write(found, held_out, meter, predictions)
+            try:
+                found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
+                held_out = predict_held_out(*known, **search)
+            except SixgigError as error:
+                status = as_outcome(error)
+                _LOG.exception("%s failed", predictions.stem)
+                say_failed(status)
+                found = held_out = (no_predictions(images is not None), pd.DataFrame())
+    _write(found, held_out, meter, predictions, status)
 
 
 def predict_majority(
@@ -98,14 +110,13 @@ def _write(
     held_out: tuple[pd.DataFrame, pd.DataFrame],
     meter: CostMeter,
     predictions: Path,
+    status: str = "",
 ) -> None:
     PREDICTIONS.write(found[0], predictions)
     PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
-    write_json(
-        predictions.with_suffix(".json"),
-        {
-            "cost": meter.cost().as_dict(),
-            "chosen": found[1].to_dict(orient="records"),
-            "chosen_for_test": held_out[1].to_dict(orient="records"),
-        },
-    )
+    facts = {
+        "cost": meter.cost().as_dict(),
+        "chosen": found[1].to_dict(orient="records"),
+        "chosen_for_test": held_out[1].to_dict(orient="records"),
+    }
+    write_json(predictions.with_suffix(".json"), facts | ({"status": status} if status else {}))

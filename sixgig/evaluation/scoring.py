@@ -15,7 +15,7 @@ from sixgig.evaluation.metrics import fold_metrics, metric_names
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.attempts import fewer
-from sixgig.runtime.outcomes import FAILED, failed_cohort
+from sixgig.runtime.outcomes import FAILED, failed_cohort, failed_status
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.format import Table
@@ -33,6 +33,7 @@ class ScoredFiles(NamedTuple):
         splits: splits.csv by cohort, ``(cohort,)``.
         sidecars: Sidecars of features by cohort and arm; none for the majority class.
         gates: leakage.json by cohort, ``(cohort,)``; without one the cohort counts as one that did not fail.
+        facts: What classifiers say of themselves, by the same as predictions; read when there are none of these.
     """
 
     predictions: Mapping[tuple[str, ...], Path]
@@ -40,6 +41,7 @@ class ScoredFiles(NamedTuple):
     splits: Mapping[tuple[str, ...], Path]
     sidecars: Mapping[tuple[str, ...], Path]
     gates: Mapping[tuple[str, ...], Path] = {}
+    facts: Mapping[tuple[str, ...], Path] = {}
 
 
 class Scores(NamedTuple):
@@ -141,6 +143,8 @@ def _score_method(
     sidecar = files.sidecars.get((cohort, arm))
     status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
     failed = len(predictions) == 0
+    if failed and not status.startswith(FAILED) and key in files.facts:
+        status = failed_status(read_json(files.facts[key])) or status
     metrics = _no_rows(METRICS)
     if not failed:
         metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)

@@ -84,7 +84,7 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
     """
     stanza = plan.cohort_options(cohort)
     prepared = _prepared(Path(f"results/{plan.study}"), cohort, stanza) if look else {}
-    source = _source(plan, cohort, stanza)
+    source = _source(plan, cohort, stanza, walk=not prepared)
     subjects = min(source.subjects, stanza.get("limit") or source.subjects)
     volumes = round(subjects * source.volumes)
     per_volume = _slices(stanza, source.slices) if source.volumes else 1.0
@@ -156,12 +156,13 @@ def _slices(stanza: Mapping[str, Any], foreground: float) -> float:
     return few + (foreground - whole) * (more - few)
 
 
-def _source(plan: Plan, cohort: str, stanza: Mapping[str, Any]) -> _Source:
+def _source(plan: Plan, cohort: str, stanza: Mapping[str, Any], *, walk: bool) -> _Source:
+    """Return what a source holds; of files that were prepared nobody walks over the folder again."""
     phantom = stanza["source"].get("phantom")
     if phantom:
         return _phantom(phantom)
     published = _published(stanza, plan.inputs[cohort].adapter.dimensions)
-    found = _files(plan, cohort, published)
+    found = _files(plan, cohort, published) if walk else None
     return found or published
 
 

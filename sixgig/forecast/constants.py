@@ -66,3 +66,5 @@ MEMORY_BYTES = 12e9
 #: Numbers a second that a core of the reference machine reads, resamples and normalises; seconds of a picture of any
 #: size (found, hashed, compared), and of one of 112 x 112 pixels beside.
 VOXELS_PER_SECOND, PICTURE_SECONDS, RESIZE_SECONDS = 6.0e7, 0.8e-3, 0.4e-3
+#: MiB a second that a core hashes.
+HASHED_MB = 600.0

@@ -16,7 +16,7 @@ from sixgig.forecast.machine import Machine
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.reasons import name_of
 from sixgig.forecast.schedule import Schedule, schedule
-from sixgig.forecast.wording import size
+from sixgig.forecast.wording import duration, size
 from sixgig.plan.plan import Plan
 from sixgig.runtime.places import WORKFLOW
 
@@ -103,6 +103,8 @@ def problems(
     costs: Mapping[JobKey, JobCost],
     plan: Plan,
     forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+    *,
+    card: bool = False,
 ) -> list[Problem]:
     """Return what does not fit, with what would make it fit.
 
@@ -112,8 +114,9 @@ def problems(
         costs: What they cost.
         plan: The plan.
         forecast: Forecasts another plan for the same machine.
+        card: Whether networks are to compute on a card.
     """
-    said = []
+    said = _too_large_for_the_card(found, jobs, costs, plan, forecast) if card else []
     for room in found:
         there = room.there_mb
         if there is None:
@@ -135,6 +138,50 @@ def problems(
             if not large:  # one by one they fit
                 said.append(_fewer_at_once(room, there, jobs, costs))
     return said
+
+
+def _too_large_for_the_card(
+    found: Sequence[Room],
+    jobs: Sequence[StudyJob],
+    costs: Mapping[JobKey, JobCost],
+    plan: Plan,
+    forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+) -> list[Problem]:
+    """Jobs with a network of which not even a batch of 1 fits, so that the processor would compute them."""
+    limit = next((room.there_mb for room in found if room.name == _VRAM), None)
+    there = float(plan.config["gpu"]["memory_limit_mb"]) if limit is None else limit
+    said = []
+    for job in jobs:
+        cost = costs.get(job.key)
+        if not job.needed or cost is None or not cost.gpu or cost.batch_size is None or cost.vram_mb > 0:
+            continue
+        reason = f"not even a batch of 1 of {name_of(job.key)} fits {size(there)}; on the processor it takes "
+        change = _change(_VRAM, there, job.key, plan, forecast)
+        said.append(Problem(_VRAM, reason + duration(cost.seconds), change or "take a smaller network"))
+    return said
+
+
+def smaller_batches(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
+    """Say which arms start with a smaller batch than the study asks for, because that one does not fit the card.
+
+    Args:
+        plan: The plan.
+        jobs: The jobs of the study.
+        costs: What they cost.
+    """
+    found: dict[tuple[str, int, int], list[str]] = {}
+    for job in jobs:
+        cost, arm, cohort = costs.get(job.key), job.wildcards.get("arm", ""), job.wildcards.get("cohort", "")
+        if not job.needed or cost is None or cost.batch_size is None or cost.vram_mb <= 0:
+            continue
+        options = plan.arm_options(arm, cohort)
+        asked = int(options.get("micro_batch_size") or options["batch_size"])
+        if cost.batch_size < asked:
+            found.setdefault((arm, cost.batch_size, asked), []).append(cohort)
+    return [
+        f"{arm} starts with a batch of {batch} instead of {asked} on {', '.join(dict.fromkeys(cohorts))}, which fits"
+        for (arm, batch, asked), cohorts in found.items()
+    ]
 
 
 def _fewer_at_once(room: Room, there: float, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> Problem:
@@ -175,7 +222,7 @@ def _change(
             smaller = forecast(Plan(changed, look=False)).get(key)
         except SixgigError:  # a combination that the study may not have
             continue
-        if smaller is not None and _of(room, smaller) <= there:
+        if smaller is not None and 0 < _of(room, smaller) <= there:
             return f"set {words} ({size(_of(room, smaller))})"
     return ""
 

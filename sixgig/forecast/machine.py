@@ -20,7 +20,7 @@ from sixgig.runtime.atomic import read_json, write_json
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
 #: Changes when what is measured changes.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine:
@@ -36,8 +36,9 @@ def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine
     machine = _machine(_read(cache).get(key))
     if machine is None:
         machine = calibrate()
-        with suppress(OSError):
-            write_json(cache, {**_read(cache), key: asdict(machine)})
+        if machine.card is None or machine.card.measured:  # else a job held the card: it is measured another time
+            with suppress(OSError):
+                write_json(cache, {**_read(cache), key: asdict(machine)})
     return machine if cores is None else with_cores(machine, cores)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.needed import StudyJob
@@ -115,6 +115,20 @@ def overview(
     card = sum(costs[job.key].seconds for job in jobs if job.needed and job.gpu and job.key in costs)
     total = _row("total", "in all", "total", jobs, costs)
     return Overview(tuple(rows), total, card, unknown, row_of)
+
+
+def remaining(jobs: Iterable[StudyJob], costs: Mapping[JobKey, JobCost]) -> dict[JobKey, JobCost]:
+    """Return the costs, of jobs that run just now only what is left of them, as far as they say so.
+
+    Args:
+        jobs: The jobs of a study.
+        costs: What they cost from their start.
+    """
+    left = {job.key: job.running.seconds_left for job in jobs if job.running is not None}
+    return {
+        key: cost if (seconds := left.get(key)) is None else replace(cost, seconds=max(0.0, seconds))
+        for key, cost in costs.items()
+    }
 
 
 def _parts(jobs: Iterable[StudyJob], wildcard: str | None) -> dict[str, list[StudyJob]]:

@@ -13,13 +13,14 @@ from sixgig.errors import PlaceError, SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
-from sixgig.forecast.fitting import lay_out, problems, rooms
+from sixgig.forecast.fitting import lay_out, problems, rooms, smaller_batches
 from sixgig.forecast.machine import Machine, this_machine, with_cores
 from sixgig.forecast.needed import Question, StudyJob, ask_snakemake
-from sixgig.forecast.overview import overview
+from sixgig.forecast.overview import overview, remaining
 from sixgig.forecast.past import Past
 from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
+from sixgig.plan import failures
 from sixgig.plan.files import check_files
 from sixgig.plan.opening import open_plan
 from sixgig.plan.places import check_places
@@ -59,16 +60,19 @@ def make_plan(
         asked = beside.submit(ask_snakemake, question, plan.study)
         costs = dict(forecast(plan, None if device else Past.of_study(Path("results") / plan.study)))
         jobs = asked.result()
+    costs = remaining(jobs, costs)
     laid = lay_out(jobs, costs, cores)
     found = rooms(plan, machine, jobs, costs, laid, here=not device)
-    trouble = problems(found, jobs, costs, plan, forecast)
-    notes = _notes(plan, jobs, costs)
+    trouble = problems(
+        found, jobs, costs, plan, forecast, card=machine.card is not None and plan.config["device"] != "cpu"
+    )
+    notes = [*_notes(plan, jobs, costs), *smaller_batches(plan, jobs, costs)]
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
-    gathered = overview(
-        jobs, costs, {name: look.title for name, look in [*looks().items(), *classifier_looks().items()]}
-    )
+    titles = {name: look.title for name, look in looks().items()}
+    titles |= {name: look.title for name, look in classifier_looks().items()}
+    gathered = overview(jobs, costs, titles)
     return Answer(
         plan.study,
         str(plan.config["title"]),
@@ -119,7 +123,7 @@ def _machine_words(machine: Machine) -> str:
 
 
 def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
-    notes = []
+    notes = [*failures.sentences(plan), *plan.changes()]
     away = [name for name, files in plan.inputs.items() if files.own_folder and not files.own_folder.exists()]
     if away:
         notes.append(f"planned without the data of {', '.join(away)}, which are not there; their size is assumed")
@@ -141,7 +145,7 @@ def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, Jo
         "measured": "from this study's own past jobs",
         "scaled": "corrected by other studies' jobs",
         "computed": "from operations and bytes",
-        "assumed": "from constants",
+        "assumed": "from constants or assumed sizes",
     }
     counts = {basis: sum(cost.basis == basis for cost in due) for basis in words}
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]

@@ -152,7 +152,7 @@ def hours(low: float, high: float) -> str:
     return f"{low:g} to {high:g} h"
 
 
-def job_lines(answer: Answer, width: int = WIDEST) -> str:
+def job_lines(answer: Answer) -> str:
     """Return one line for every job that has to run, and how many need not."""
     texts: list[Sequence[str]] = [("job", "time", "VRAM", "RAM", "disk", "fetch", "why")]
     for job in answer.jobs:
@@ -163,7 +163,9 @@ def job_lines(answer: Answer, width: int = WIDEST) -> str:
         sizes = (size(cost.vram_mb), size(cost.rss_mb), size(cost.disk_mb), size(cost.download_mb))
         texts.append((name_of(job.key), duration(cost.seconds), *sizes, sentence(reason)))
     done = sum(not job.needed for job in answer.jobs)
-    lines = _columns(texts, max(width, WIDEST), widest_first=60) if len(texts) > 1 else []
+    # The reason is not cut: it may be longer than the terminal is wide.
+    widest = max(len(text[-1]) for text in texts)
+    lines = _columns(texts, _width_without_last(texts) + widest, widest_first=70) if len(texts) > 1 else []
     return "\n".join([*lines, f"{len(texts) - 1} jobs have to run, {done} need not"])
 
 

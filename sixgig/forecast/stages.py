@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.registry import get_arm
+from sixgig.errors import ArmError
 from sixgig.forecast.amounts import CohortAmount, cohort_amount
 from sixgig.forecast.base import JobCost
 from sixgig.forecast.constants import (
     BOOTSTRAP,
     CUDA_MB,
     CUDA_START,
+    HASHED_MB,
     MAPPED_MB,
     MEMORY_BYTES,
     PASS_SECONDS,
@@ -116,7 +119,7 @@ class Stages:
         """Return the cost of the leakage gate, which hashes every image."""
         found, small = self.amounts[cohort], SMALL["check_leakage"]
         held = self.images_mb(found.amount) + self.volumes_mb(found.amount)
-        return self._job("check_leakage", small.seconds + held / 600, rss_mb=small.rss_mb, basis=found.basis)
+        return self._job("check_leakage", small.seconds + held / HASHED_MB, rss_mb=small.rss_mb, basis=found.basis)
 
     def weights(self, name: str) -> JobCost:
         """Return the cost of fetching and converting weights."""
@@ -137,9 +140,10 @@ class Stages:
         network = self.network(options["weights"])
         dtype = self._dtype(options)
         module = work_of(get_arm(arm).__module__)
-        if module is None or not hasattr(module, "training"):
+        try:
+            work: Work = module.training(options, found.amount, network, dtype)  # type: ignore[union-attr]
+        except (AttributeError, ArmError):  # an arm that tells nothing, or that will say what does not fit
             return self._job("pretrain_arm", 600.0, rss_mb=TORCH_MB + 600, basis="assumed")
-        work: Work = module.training(options, found.amount, network, dtype)
         return self._compute("pretrain_arm", work, found, network, dtype, arm)
 
     def encode(self, cohort: str, arm: str) -> JobCost:
@@ -149,7 +153,8 @@ class Stages:
         module = work_of(get_arm(arm).__module__)
         work: Work | None = None
         if module is not None and hasattr(module, "encoding"):
-            work = module.encoding(options, found.amount, network, dtype)
+            with suppress(ArmError):  # the arm will say what does not fit
+                work = module.encoding(options, found.amount, network, dtype)
         if work is None:
             work = image_work(found.amount, network, dtype, int(options["batch_size"]))
         return self._compute("encode_images", work, found, network, dtype, arm)
@@ -191,6 +196,10 @@ class Stages:
         threads = self.threads("score_predictions")
         seconds = 1.5 + (samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)) / threads
         return self._job("score_predictions", seconds, rss_mb=212.0)
+
+    def hashes(self, written_mb: float) -> JobCost:
+        """Return the cost of reading everything that was written, for its sha256."""
+        return self._job("hash_outputs", 0.1, wait=written_mb / HASHED_MB, rss_mb=60.0)
 
     def network(self, weights: str) -> NetworkSize:
         """Return how large the network of an entry of ``weights`` is at the study's images."""

@@ -26,14 +26,14 @@ def forecast_study(
         past: What its jobs took before; what that says of each job corrects what is computed.
         prepared: Whether to look at what is already prepared of the cohorts.
     """
-    costs = dict(_computed(Stages(plan, machine, prepared)))
+    costs = _computed(Stages(plan, machine, prepared))
     if past is None:
         return costs
 
     def computed(config: Mapping[str, Any]) -> Mapping[JobKey, JobCost]:
         try:
             then = type(plan)(config, look=False)
-            return dict(_computed(Stages(then, machine, prepared)))
+            return _computed(Stages(then, machine, prepared))
         except SixgigError:  # written by another version of sixgig, or without its environments: it says nothing
             return {}
 
@@ -52,7 +52,13 @@ def assumptions(plan: Plan, machine: Machine) -> list[str]:
     return notes
 
 
-def _computed(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
+def _computed(stages: Stages) -> dict[JobKey, JobCost]:
+    costs = dict(_before_hashes(stages))
+    written = sum(cost.disk_mb for job, cost in costs.items() if job.rule != "obtain_cohort")
+    return {**costs, JobKey("hash_outputs"): stages.hashes(written)}
+
+
+def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     plan = stages.plan
     yield JobKey("describe_study"), stages.small("describe_study")
     for environment in plan.environments:

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import SKIPPED
 from sixgig.runtime.atomic import read_json
+from sixgig.runtime.outcomes import FAILED, failed_status
 
 if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
 
 #: Exit code of a run that is finished, in which an arm or a cohort failed.
 WITH_FAILURES = 3
-_FAILED, _FALLBACK = "failed: ", "fallback: "
+_FALLBACK = "fallback: "
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An arm or a cohort that failed.
+    """An arm, a cohort or a classifier that failed.
 
     Attributes:
         what: What it is, in words: ``arm vit_mim on acdc`` or ``cohort acdc``.
@@ -36,14 +37,15 @@ class Failure:
 
 
 def failures(plan: Plan) -> list[Failure]:
-    """Return what has failed so far: cohorts first, then arms on the other cohorts, in the order of the study file."""
+    """Return what has failed so far: cohorts, arms on the others, classifiers; in the order of the study file."""
     cohorts = {name: found for name in plan.cohorts if (found := _failed_cohort(plan, name)) is not None}
     arms = (
         found
         for cohort, arm in plan.arm_keys
         if cohort not in cohorts and (found := _failed_arm(plan, cohort, arm)) is not None
     )
-    return [*cohorts.values(), *arms]
+    methods = (found for key in plan.method_keys if (found := _failed_method(plan, *key)) is not None)
+    return [*cohorts.values(), *arms, *methods]
 
 
 def fallbacks(plan: Plan) -> list[str]:
@@ -85,22 +87,29 @@ def exit_code(plan: Plan) -> int:
 def _failed_cohort(plan: Plan, cohort: str) -> Failure | None:
     folder = Path(f"results/{plan.study}/cohorts/{cohort}")
     status = str(_read(folder / "leakage.json").get("status", ""))
-    if not status.startswith(_FAILED):
+    if not status.startswith(FAILED):
         return None
     made = {"cohort.json": "manifest.csv", "splits.json": "splits.csv"}
     first = next((file for name, file in made.items() if _read(folder / name).get("status") == status), "leakage.json")
-    return Failure(f"cohort {cohort}", status[len(_FAILED) :], str(folder / first))
+    return Failure(f"cohort {cohort}", status[len(FAILED) :], str(folder / first))
 
 
 def _failed_arm(plan: Plan, cohort: str, arm: str) -> Failure | None:
     status = _status(plan, cohort, arm)
-    if not status.startswith(_FAILED):
+    if not status.startswith(FAILED):
         return None
     trained = f"results/{plan.study}/pretraining/{cohort}/{arm}"
     training = _read(Path(f"{trained}.json")).get("pretraining", {})
-    in_training = arm in plan.pretrained_arms and str(training.get("status", "")).startswith(_FAILED)
+    in_training = arm in plan.pretrained_arms and str(training.get("status", "")).startswith(FAILED)
     again = f"{trained}.safetensors" if in_training else f"results/{plan.study}/features/{cohort}/{arm}.npz"
-    return Failure(f"arm {arm} on {cohort}", status[len(_FAILED) :], again, SKIPPED in status)
+    return Failure(f"arm {arm} on {cohort}", status[len(FAILED) :], again, SKIPPED in status)
+
+
+def _failed_method(plan: Plan, cohort: str, arm: str, classifier: str) -> Failure | None:
+    stem = f"results/{plan.study}/predictions/{cohort}/{arm}.{classifier}"
+    status = failed_status(_read(Path(f"{stem}.json")))
+    what = f"classifier {classifier} of arm {arm} on {cohort}"
+    return Failure(what, status[len(FAILED) :], f"{stem}.csv") if status else None
 
 
 def _status(plan: Plan, cohort: str, arm: str) -> str:

@@ -15,6 +15,8 @@ from sixgig.words import numbers
 from sixgig.words.language import tr
 
 _WIDTH, _HEIGHT, _MARGIN = 220, 44, 3
+#: What the lower and the upper border of a curve stand for, when no value lies beyond.
+_SCALES = {"memory_mb": (0.0, 1.0), "utilisation": (0.0, 100.0), "temperature": (20.0, 90.0), "power_watt": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def card(study: Study) -> TableView:
             tr("Cohort"),
             tr("Arm"),
             tr("Stage"),
-            tr("Peak memory of the card"),
+            tr("Peak card memory"),
             tr("Mean load"),
             tr("Peak temperature"),
             tr("Mean power"),
@@ -101,7 +103,7 @@ def courses(study: Study) -> list[Course]:
         for quantity, (name, unit) in names.items():
             values = series.get(quantity)
             if values and any(value is not None for value in values):
-                curves.append((_range(name, values, unit), _curve(series["seconds"], values, name)))
+                curves.append((_range(name, values, unit), _curve(series["seconds"], values, name, _SCALES[quantity])))
         if curves:
             duration = numbers.seconds(series["seconds"][-1])
             found.append(Course(f"{job.cohort}, {views.arm(job.arm).text}, {job.stage}: {duration}", curves))
@@ -120,15 +122,15 @@ def _range(name: str, values: Sequence[float | None], unit: str) -> str:
     return tr("{name}, {low} to {high} {unit}", name=name, low=low, high=high, unit=unit)
 
 
-def _curve(seconds: Sequence[float], values: Sequence[float | None], name: str) -> Markup:
-    """Draw values over time, from their smallest to their largest; a gap where the card did not tell."""
+def _curve(seconds: Sequence[float], values: Sequence[float | None], name: str, scale: tuple[float, float]) -> Markup:
+    """Draw values over time, with a gap where the card did not tell."""
     told = [value for value in values if value is not None]
-    low, high = min(told), max(told)
+    low, high = min(scale[0], *told), max(scale[1], *told)
     first, last = seconds[0], seconds[-1]
 
     def place(second: float, value: float) -> str:
         x = _MARGIN + (_WIDTH - 2 * _MARGIN) * ((second - first) / (last - first) if last > first else 0.5)
-        y = _MARGIN + (_HEIGHT - 2 * _MARGIN) * (1 - (value - low) / (high - low) if high > low else 0.5)
+        y = _MARGIN + (_HEIGHT - 2 * _MARGIN) * (1 - (value - low) / (high - low))
         return f"{x:.1f} {y:.1f}"
 
     path, pen = "", "M"

@@ -53,6 +53,20 @@ def atomic_path(path: str | os.PathLike[str], size: int = 0) -> Iterator[Path]:
             partial.unlink()
 
 
+def reserve(path: Path, size: int) -> None:
+    """Take the room of a file that will be written through a memory map, where a full disk would kill the process.
+
+    Raises:
+        OSError: There is not enough room.
+    """
+    with path.open("r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            error.filename, error.needed = str(path), size  # type: ignore[attr-defined]
+            raise
+
+
 def synchronise(path: Path) -> None:
     """Wait until a file, or a folder's list of files, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -169,7 +169,7 @@ class _ShortHeader(tarfile.TarInfo):
     def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _LONG_HEADERS and self.size > _LONGEST_HEADER:
             raise tarfile.ReadError(f"a header of {self.size:,} bytes")
-        return super()._proc_member(tarfile_)  # type: ignore[misc,no-any-return]
+        return super()._proc_member(tarfile_)  # type: ignore[misc]
 
 
 class _Seen:

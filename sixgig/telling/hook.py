@@ -80,6 +80,6 @@ def variables(ending: Ending) -> dict[str, str]:
         "SIXGIG_STUDY": ending.study,
         "SIXGIG_OUTCOME": ending.outcome,
         "SIXGIG_SECONDS": f"{ending.seconds:.0f}",
-        "SIXGIG_FAILED": "\n".join([*ending.failed_jobs, *ending.failed_arms]),
+        "SIXGIG_FAILED": "\n".join([*ending.failed_jobs, *ending.failures]),
         "SIXGIG_REPORT": ending.report,
     }

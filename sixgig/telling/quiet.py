@@ -19,6 +19,7 @@ _BEGINNINGS = (
     "Select jobs to execute",
     "Singularity containers: ignored",
     "Terminating processes on user request",
+    "Trying to restart job",
     "Using shell",
 )
 #: What sixgig's own last lines say, with names.

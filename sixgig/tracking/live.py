@@ -24,7 +24,7 @@ _SECONDS = 10.0
 #: The longest time between two attempts to reach a server that does not answer.
 _MOST_SECONDS = 60.0
 #: How long the end of a training waits for what is still to be written.
-_END_SECONDS = 30.0
+_END_SECONDS = 60.0
 #: Values in one call of MLflow's, which takes up to 1,000.
 _BATCH = 900
 
@@ -69,7 +69,7 @@ class LiveRun:
             self._waiting += [(name, float(value), now, step) for name, value in values.items()]
 
     def end(self, params: Mapping[str, Any], failed: bool) -> None:
-        """Write what is left, the parameters, and how the training ended; return after half a minute at most."""
+        """Write what is left, the parameters, and how the training ended; return after a minute at most."""
         if self._thread is None:
             return
         self._tags, self._status = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 from sixgig.gpu.work import NetworkSize, transformer_flops
 
@@ -113,6 +114,31 @@ def _counted(model: str, image_size: int) -> NetworkSize:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         features = network(image)
     parameters = float(sum(tensor.numel() for tensor in network.parameters()))
+    if found := _blocks(network):
+        flops = float(counter.get_total_flops())
+        return NetworkSize(
+            parameters, flops, _LIVE * widest, outputs, int(features.shape[-1]), "transformer", 1.0, **found
+        )
     return _convolutional(
         parameters, float(counter.get_total_flops()), float(widest), float(outputs), int(features.shape[-1])
     )
+
+
+def _blocks(network: Any) -> dict[str, Any]:
+    """Return width, depth and so on of a vision transformer as timm builds it; nothing of other networks."""
+    try:
+        first = network.blocks[0]
+        patch = int(network.patch_embed.patch_size[0])
+        prefix = int(network.num_prefix_tokens)
+        return {
+            "width": int(network.embed_dim),
+            "depth": len(network.blocks),
+            "heads": int(first.attn.num_heads),
+            "mlp_width": int(first.mlp.fc1.out_features),
+            "tokens": int(network.patch_embed.num_patches) + prefix,
+            "prefix_tokens": prefix,
+            "patch": patch,
+            "layer_scale": hasattr(first.ls1, "gamma"),
+        }
+    except (AttributeError, TypeError, IndexError):
+        return {}

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Largest error relative to the largest value, by type. Good devices are off by a tenth of it.
-TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 6e-2}
+#: Largest error relative to the largest value, by type. Good devices are off by a fraction of it; cuDNN may compute
+#: convolutions of float32 with 10 bits (TF32), which is off by 5e-4.
+TOLERANCE = {"float32": 3e-3, "float16": 1e-2, "bfloat16": 6e-2}
 
 
 def main(arguments: Sequence[str]) -> int:

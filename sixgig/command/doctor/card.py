@@ -32,6 +32,7 @@ class Seen:
         temperature: Degrees Celsius; None when unknown.
         slows_at: Degrees Celsius at which it slows down.
         users: Number of a process that uses the card and the MiB that it takes (None when unknown).
+        computing: Those that compute on it, and not only draw the screen.
         n_cards: Cards of this machine.
     """
 
@@ -43,6 +44,7 @@ class Seen:
     temperature: float | None = None
     slows_at: float = _HOT
     users: tuple[tuple[int, float | None], ...] = field(default=())
+    computing: tuple[int, ...] = field(default=())
     n_cards: int = 1
 
 
@@ -76,11 +78,13 @@ def _seen(nvml: Any, card: Any) -> Seen:
         more["temperature"] = float(nvml.nvmlDeviceGetTemperature(card, 0))
         more["slows_at"] = float(nvml.nvmlDeviceGetTemperatureThreshold(card, _SLOWDOWN))
     users: dict[int, float | None] = {}
-    for ask in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
+    for kind in ("Graphics", "Compute"):
         with suppress(Exception):
-            for process in getattr(nvml, ask)(card):
+            for process in getattr(nvml, f"nvmlDeviceGet{kind}RunningProcesses")(card):
                 used = process.usedGpuMemory
                 users[process.pid] = None if used is None else used / _MIB
+                if kind == "Compute":
+                    more["computing"] = (*more.get("computing", ()), process.pid)
     return Seen(
         _text(nvml.nvmlSystemGetDriverVersion()),
         _text(nvml.nvmlDeviceGetName(card)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,16 @@ def check_environment(tested: Tested, until: float) -> Finding:
     except (OSError, ValueError, KeyError, TypeError):
         return Finding(tested.title, level, f"its self-test left no result{otherwise}", step)
     return Finding(tested.title, OK, f"{versions}: {name} is off by {errors[name]:.1g} of the largest value")
+
+
+def check_temporary(find: Callable[[], str] = tempfile.gettempdir) -> list[Finding]:
+    """Say that temporary files cannot be written; empty when they can."""
+    try:
+        find()
+    except OSError as error:
+        step = "set TMPDIR to a folder that can be written"
+        return [Finding("temporary files", ERROR, f"they can be written nowhere: {error.strerror or error}", step)]
+    return []
 
 
 def new_folder() -> tempfile.TemporaryDirectory[str]:

@@ -31,18 +31,22 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
     device = str(opened.plan.config["device"]) if opened else "auto"
     limit_mb = int(opened.plan.config["gpu"]["memory_limit_mb"]) if opened else DEFAULT_LIMIT_MB
     seen = card.look()
-    busy = isinstance(seen, card.Seen) and bool(seen.users)
-    tested = not isinstance(seen, str) and device != "cpu" and not busy
+    # The self-test takes memory that a training of somebody else's may need.
+    tested = isinstance(seen, card.Seen) and device != "cpu" and not seen.computing
+    card_name = seen.name if isinstance(seen, card.Seen) and device != "cpu" else None
+    if lacking := environments.check_temporary():
+        return [software.check_python(), *lacking, *problems]
     with environments.new_folder() as folder:
-        asked = environments.ask_torch("auto", tested)
+        asked = environments.ask_torch(_precision(opened), tested)
         others = list(environments.ask_environments(opened.plan, Path(folder))) if opened else []
         try:
-            found = [software.check_python(), *software.check_own_packages(), software.check_conda()]
+            found = [software.check_python(), *software.check_own_packages()]
+            found.append(software.check_conda(opened is not None and opened.conda))
             newest = software.newest_file(Path("results") / opened.plan.study) if opened else None
             found.append(software.check_clock(newest))
             in_plan = list(_study(opened)) if opened else []
-            needs = study_needs(opened.plan, None if isinstance(seen, str) else seen.name) if opened else rules_need()
-            computer = list(examine_machine(needs.memory_mb, needs.basis, needs.disk_mb, Path().absolute()))
+            needs = study_needs(opened.plan, card_name) if opened else rules_need()
+            computer = list(examine_machine(needs.memory_mb, needs.basis, needs.disk_mb, _place(opened)))
             answer = asked.answer(until)
             facts = _printed(answer.output)
             graphics = list(_card(seen, device, facts, limit_mb, needs.vram_mb))
@@ -52,6 +56,18 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
             for process in [asked, *(other.asked for other in others if other.asked)]:
                 process.end()
     return [*found, *graphics, *arithmetic, *computer, *problems, *in_plan]
+
+
+def _precision(opened: study.Opened | None) -> str:
+    """Return the type that arms compute in on a card; ``auto`` leaves it to the card."""
+    asked = study.options_of_arms(opened.plan.config, "precision") if opened else []
+    return next((str(name) for name in asked if name not in ("auto", "float32")), "auto")
+
+
+def _place(opened: study.Opened | None) -> Path:
+    """Return the innermost folder that is there, of those that results go to: each may be a link to another disk."""
+    folders = [Path("results") / opened.plan.study, Path("results")] if opened else []
+    return next((folder for folder in folders if folder.is_dir()), Path()).absolute()
 
 
 def _study(opened: study.Opened) -> Iterator[Finding]:
@@ -78,7 +94,7 @@ def _card(
     yield card.check_driver(seen.driver, facts["cuda"]) if facts else Finding("driver", OK, seen.driver)
     capability = card.check_capability(seen, facts["architectures"] if facts else ())
     yield capability or Finding("card", OK, f"{seen.name}, {seen.total_mb:.0f} MiB")
-    if facts and not facts["available"] and not seen.users and device != "cpu":
+    if facts and not facts["available"] and not seen.computing and device != "cpu":
         step = "see nvidia-smi, CUDA_VISIBLE_DEVICES, and the line of the driver"
         yield Finding("card", ERROR if device == "cuda" else WARNING, "torch cannot use it", step)
     yield from card.check_memory(seen, limit_mb, needed_mb, process_name)

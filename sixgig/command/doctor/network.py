@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from sixgig.plan.plan import Plan
 from sixgig.sources.recipes import download_of
 
 _SECONDS = 3.0
+#: Seconds for all servers together; asking for the address of a name can hang for much longer.
+_TOGETHER = 5.0
 _OFFLINE = ("1", "ON", "YES", "TRUE")
 
 
@@ -93,7 +96,10 @@ def addresses(plan: Plan, from_hub: bool, variables: Mapping[str, str] = os.envi
 
 
 def check_network(
-    wanted: Mapping[str, str], head: Callable[..., Any] | None = None, variables: Mapping[str, str] = os.environ
+    wanted: Mapping[str, str],
+    head: Callable[..., Any] | None = None,
+    variables: Mapping[str, str] = os.environ,
+    seconds: float = _TOGETHER,
 ) -> Iterator[Finding]:
     """Ask every server once whether it answers; nothing is fetched.
 
@@ -101,6 +107,7 @@ def check_network(
         wanted: From :func:`addresses`.
         head: ``requests.head``.
         variables: Environment variables.
+        seconds: How long all of them are waited for.
     """
     if not wanted:
         return
@@ -110,22 +117,30 @@ def check_network(
         head = requests.head
     offline = (variables.get("HF_HUB_OFFLINE") or "").upper() in _OFFLINE
 
-    def ask(address: str) -> str:
-        try:
-            answer = head(address, timeout=_SECONDS, allow_redirects=True)
-        except Exception as error:  # requests, urllib3 and ssl each have classes of their own
-            return f"does not answer ({type(error).__name__})"
-        return f"answers with status {answer.status_code}" if answer.status_code >= 500 else ""
+    problems: dict[str, str] = {}
 
-    with ThreadPoolExecutor(8) as pool:
-        for (address, what), problem in zip(wanted.items(), pool.map(ask, wanted), strict=True):
-            host = urlsplit(address).hostname or "the server"  # an address may hold a password
-            step = "connect to the network, or see the proxy's settings (HTTPS_PROXY); what is finished is kept"
-            if what == "weights" and offline:
-                said = "HF_HUB_OFFLINE is set, and weights have to be fetched"
-                yield Finding("network", ERROR, said, "unset it, or set HF_HOME to a folder that holds them")
-            elif problem:
-                more = "; HF_ENDPOINT names another hub" if what == "weights" else ""
-                yield Finding("network", ERROR, f"{host} {problem}, and {what} come from there", step + more)
-            else:
-                yield Finding("network", OK, f"{host} answers ({what})")
+    def ask(address: str) -> None:
+        try:
+            status = head(address, timeout=_SECONDS, allow_redirects=True).status_code
+            problems[address] = f"answers with status {status}" if status >= 500 else ""
+        except Exception as error:  # requests, urllib3 and ssl each have classes of their own
+            problems[address] = f"does not answer ({type(error).__name__})"
+
+    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in wanted]
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0))
+    for address, what in wanted.items():
+        problem = problems.get(address, "does not answer in time")
+        host = urlsplit(address).hostname or "the server"  # an address may hold a password
+        step = "connect to the network, or see the proxy's settings (HTTPS_PROXY); what is finished is kept"
+        if what == "weights" and offline:
+            said = "HF_HUB_OFFLINE is set, and weights have to be fetched"
+            yield Finding("network", ERROR, said, "unset it, or set HF_HOME to a folder that holds them")
+        elif problem:
+            more = "; HF_ENDPOINT names another hub" if what == "weights" else ""
+            yield Finding("network", ERROR, f"{host} {problem}, and {what} come from there", step + more)
+        else:
+            yield Finding("network", OK, f"{host} answers ({what})")

@@ -89,10 +89,18 @@ def check_own_packages() -> Iterator[Finding]:
     yield from check_packages(locked_versions(lock), named_packages(listed))
 
 
-def check_conda(which: Callable[[str], str | None] = shutil.which) -> Finding:
-    """Say whether there is a conda; the study does not need one."""
+def check_conda(needed: bool = False, which: Callable[[str], str | None] = shutil.which) -> Finding:
+    """Say whether there is a conda.
+
+    Args:
+        needed: Whether an arm's interpreter is conda's; without it a study does not need one.
+        which: Finds a command.
+    """
     if which("conda"):
-        return Finding("conda", OK, "found; `--sdm conda` uses it")
+        return Finding("conda", OK, f"found; `--sdm conda` uses it{', as the study has to' if needed else ''}")
+    if needed:
+        step = "install conda, or set the arm's interpreter to auto"
+        return Finding("conda", ERROR, "not found, and an arm's interpreter is conda", step)
     return Finding("conda", OK, "not found, and not needed")
 
 

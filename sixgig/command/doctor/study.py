@@ -22,10 +22,11 @@ from sixgig.runtime.running import Running, killed_jobs, running_jobs
 
 @dataclass(frozen=True)
 class Opened:
-    """A study that was read: its files, and its plan when it can be planned."""
+    """A study that was read: its files, its plan, and whether an arm of it runs in conda's environment alone."""
 
     study: Study
     plan: Plan
+    conda: bool = False
 
 
 def open_study(file: Path) -> tuple[Opened | None, list[Finding]]:
@@ -38,15 +39,23 @@ def open_study(file: Path) -> tuple[Opened | None, list[Finding]]:
     try:
         study = read_study([file])
         with study.locating():
+            conda = "conda" in options_of_arms(study.config, "interpreter")
             try:
-                plan = Plan(study.config, study=study, look=False)
+                plan = Plan(study.config, conda=conda, study=study, look=False)
             except EnvironmentMissingError as error:
                 found.append(as_finding("environment", error))
                 study.config = _without_interpreters(study.config)
                 plan = Plan(study.config, conda=True, study=study, look=False)  # for the checks that follow
     except (SixgigError, OSError) as error:
         return None, [*found, as_finding("study", error)]
-    return Opened(study, plan), found
+    return Opened(study, plan, conda), found
+
+
+def options_of_arms(config: Mapping[str, Any], option: str) -> list[Any]:
+    """Return what the arms of a study set an option to; the study need not be right."""
+    arms = config.get("arms")
+    stanzas = arms.values() if isinstance(arms, Mapping) else ()
+    return [stanza[option] for stanza in stanzas if isinstance(stanza, Mapping) and option in stanza]
 
 
 def _without_interpreters(config: Mapping[str, Any]) -> dict[str, Any]:

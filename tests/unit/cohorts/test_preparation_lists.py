@@ -100,4 +100,4 @@ def test_lists_say_nothing_about_the_folders_of_the_machine(tmp_path: Path) -> N
     remarks.add([Remark("geometry", "b/a.nii", "p1", "has the grid of /mnt/scans/p2/a.nii")])
     remarks.write()
     (row,) = REMARKS.read(tmp_path / "remarks.csv").itertuples(index=False)
-    assert (row.file, row.reason) == ("b/a.nii", "has the grid of .../a.nii")
+    assert (row.file, row.remark) == ("b/a.nii", "has the grid of .../a.nii")

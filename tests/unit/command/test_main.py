@@ -61,7 +61,7 @@ def test_run_passes_options_on(started, tmp_path):
     assert main(["run", "study.yaml", "-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]) == 0
     (command,) = started
     own = ["--configfile", str(tmp_path / "study.yaml"), "--cores", "all", "--workflow-profile"]
-    own += [str(WORKFLOW / "profiles/default"), "--snakefile", str(WORKFLOW / "Snakefile")]
+    own += [str(WORKFLOW / "profiles/default"), "--quiet", "host", "--snakefile", str(WORKFLOW / "Snakefile")]
     given = ["-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]
     assert command == [sys.executable, "-m", "snakemake", *own, *given]
 

@@ -6,9 +6,9 @@ import time
 import pytest
 from rich.console import Console
 
-from sixgig.command import monitor as module
+from sixgig.command import monitor, monitor_state
 from sixgig.command.main import MISTAKE, main
-from sixgig.command.monitor import Cards, Frame, Host, StudyState, study_folders
+from sixgig.command.monitor_state import Cards, Frame, Host, StudyState, study_folders
 from sixgig.command.monitor_view import render
 from sixgig.gpu.card import Card
 from sixgig.gpu.readers import NotReadableError, Sample
@@ -96,7 +96,7 @@ def test_the_whole_study_is_told():
 def results(tmp_path, monkeypatch):
     """Two studies: `old`, which is finished, and `night`, in which a job runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "all_cards", list)
+    monkeypatch.setattr(monitor_state, "all_cards", list)
     (tmp_path / "results/old/logs").mkdir(parents=True)
     (tmp_path / "results/old/report.html").write_text("done")
     with recorded(tmp_path / "results/night/logs/encode_images/acdc.vit_pure.log") as record:
@@ -170,8 +170,8 @@ class Reader:
 def test_a_card_that_is_lost_is_told_and_looked_for_again(monkeypatch):
     readers = [Reader(1), Reader(9)]
     made = list(readers)
-    monkeypatch.setattr(module, "all_cards", lambda: [Card("RTX 3050", "1234", 6144.0)])
-    monkeypatch.setattr(module, "NvmlReader", lambda uuid: made.pop(0))
+    monkeypatch.setattr(monitor_state, "all_cards", lambda: [Card("RTX 3050", "1234", 6144.0)])
+    monkeypatch.setattr(monitor_state, "NvmlReader", lambda uuid: made.pop(0))
     cards = Cards()
     assert cards.read() == ([Sample(memory_mb=100, name="RTX 3050")], "")
     assert cards.read() == ([], "GPU is lost")
@@ -185,11 +185,11 @@ def test_without_the_library_nvidia_smi_is_read(monkeypatch):
     def broken(uuid):
         raise NotReadableError("no library")
 
-    monkeypatch.setattr(module, "all_cards", lambda: [Card("RTX 3050", "1234", 6144.0)])
-    monkeypatch.setattr(module, "NvmlReader", broken)
-    monkeypatch.setattr(module, "SmiReader", lambda uuid: Reader(5))
+    monkeypatch.setattr(monitor_state, "all_cards", lambda: [Card("RTX 3050", "1234", 6144.0)])
+    monkeypatch.setattr(monitor_state, "NvmlReader", broken)
+    monkeypatch.setattr(monitor_state, "SmiReader", lambda uuid: Reader(5))
     assert Cards().read()[0] == [Sample(memory_mb=100, name="RTX 3050")]
-    monkeypatch.setattr(module, "SmiReader", broken)
+    monkeypatch.setattr(monitor_state, "SmiReader", broken)
     assert Cards().read() == ([], "no library")
 
 
@@ -213,8 +213,8 @@ def test_it_is_shown_anew_until_it_is_interrupted(results, monkeypatch):
             if Live.frames == 3:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("rich.live.Live", Live)
+    monkeypatch.setattr(monitor, "Live", Live)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "_REFRESH_SECONDS", 0.0)
     assert main(["monitor"]) == 0
     assert Live.frames == 3

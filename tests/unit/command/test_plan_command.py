@@ -100,8 +100,9 @@ def test_with_other_options_a_dry_run_is_snakemakes_own(option):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
-    code = "import sys; from sixgig.command import main as m; m._work = lambda c: print('x' * 10**6, flush=True) or 0; "
-    code += "sys.exit(m.main(['snakefile']))"
+    code = "import sys, sixgig.command.parser as p; "
+    code += "p.WORKFLOW = type('Long', (), {'__truediv__': lambda *_: 'x' * 10**6})();"
+    code += " import sixgig.command.main as m; sys.exit(m.main(['snakefile']))"
     piped = f'{sys.executable} -c "{code}" | head -c 3; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", piped], cwd=WORKFLOW, capture_output=True, text=True, check=True)
     assert done.stdout == "xxx141\n"

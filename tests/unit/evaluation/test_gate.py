@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from sixgig.cohorts import outcome
-from sixgig.errors import CohortError, CohortFailedError, LeakageError, PassingError
+from sixgig.errors import ClassifierError, CohortError, CohortFailedError, LeakageError, PassingError
+from sixgig.evaluation import classification
 from sixgig.evaluation.classification import classify_features, predict_majority
 from sixgig.evaluation.gate import check_or_fail, split_or_fail
 from sixgig.evaluation.scoring import ScoredFiles, score_study
@@ -95,7 +96,7 @@ def test_a_cohort_that_cannot_be_prepared_leaves_whole_files_and_its_list(tmp_pa
         )
 
     fail(2)
-    status = f"failed: {listed}: 9 of 10 subjects cannot be used"
+    status = "failed: .../bad.csv: 9 of 10 subjects cannot be used"
     facts = read_json(output / "cohort.json")
     assert (facts["status"], facts["n_images"], facts["title"]) == (status, 0, "c")
     assert facts["cost"]["stage"] == "prepare"
@@ -146,6 +147,26 @@ def test_no_leakage_gets_through_though_predictions_lie_there(scored):
     assert set(leaky["status"]) == {"failed: cohort leaky: splits.csv: subject 7 is in two folds"}
     assert "balanced_accuracy" in set(leaky["metric"])
     assert scores.summary[scores.summary["cohort"] == "good"]["estimate"].notna().any()
+
+
+def test_a_classifier_that_fails_is_an_outcome_with_its_reason(scored, tmp_path, monkeypatch):
+    key = ("good", "arm", "svm")
+    write_features(tmp_path / "f.npz", np.eye(8), np.array([f"s{i}" for i in range(8)]))
+    options, files = {"kernels": ["linear"], "C": [1.0]}, scored.splits["good",]
+    path = scored.predictions[key]
+    failure = ClassifierError("svm, fold 1", "cannot be fitted", "x")
+    with monkeypatch.context() as patch:
+        patch.setattr(classification, "cross_validate", raising(failure))
+        classify_features(tmp_path / "f.npz", files, "svm", options, 2, 1, 1, path)
+        patch.setattr(classification, "cross_validate", raising(MemoryError()))
+        with pytest.raises(MemoryError):
+            classify_features(tmp_path / "f.npz", files, "svm", options, 2, 1, 1, tmp_path / "other.csv")
+    write_json(tmp_path / "good.facts.json", read_json(path.with_suffix(".json")))
+    write_json(scored.sidecars["good", "arm"], {"status": "ok"})
+    own = scored._replace(facts={key: tmp_path / "good.facts.json"}, gates={})
+    rows = score_study(own, {"good": None, "leaky": None}, 20, 1, 1).summary
+    assert set(rows[rows["cohort"] == "good"]["status"]) == {"failed: svm, fold 1: cannot be fitted"}
+    assert rows[rows["cohort"] == "good"]["estimate"].isna().all()
 
 
 def test_a_study_whose_every_cohort_failed_stops(scored):

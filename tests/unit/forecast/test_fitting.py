@@ -9,7 +9,7 @@ from sixgig.forecast import fitting
 from sixgig.forecast.answer import Room
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
-from sixgig.forecast.fitting import lay_out, problems, profile_memory, rooms
+from sixgig.forecast.fitting import lay_out, problems, profile_memory, rooms, smaller_batches
 from sixgig.forecast.machine import REFERENCE
 from sixgig.forecast.overview import overview
 from sixgig.forecast.user_table import user_table
@@ -77,6 +77,32 @@ def test_a_smaller_image_is_named_where_no_batch_fits(plan):
     assert problem.next_step == "set arms.baseline_cnn.batch_size: 1 and image.size: 96 (73 MB)"
     (problem,) = problems([Room("GPU memory", 12800, 20)], made, costs, plan, forecast)
     assert problem.next_step == "take a smaller network, or set device: cpu"
+
+
+def test_a_network_of_which_no_batch_fits_would_run_on_the_processor(plan):
+    def forecast(plan):
+        fits = plan.config["image"]["size"] <= 160
+        cost = JobCost(60 if fits else 7200, 900, vram_mb=5000.0 if fits else 0.0, gpu=True, batch_size=1)
+        return {JobKey("encode_images", "c.baseline_cnn"): cost}
+
+    made, costs = one_job(plan, forecast)
+    (problem,) = problems([], made, costs, plan, forecast, card=True)
+    assert problem.reason == (
+        "not even a batch of 1 of encode_images c.baseline_cnn fits 6.0 GB; on the processor it takes 2 h 00 min"
+    )
+    assert problem.next_step == "set image.size: 160 (4.9 GB)"
+    assert problems([], made, costs, plan, forecast) == []
+
+
+def test_the_batch_that_fits_is_named(plan):
+    made, costs = one_job(plan, lambda plan: {JobKey("encode_images", "c.baseline_cnn"): JobCost(1, 1, 5000)})
+    made = [replace(made[0], wildcards={"cohort": "c", "arm": "baseline_cnn"})]
+    asked = {key: replace(cost, batch_size=32) for key, cost in costs.items()}
+    assert smaller_batches(plan, made, asked) == []
+    halved = {key: replace(cost, batch_size=16) for key, cost in costs.items()}
+    assert smaller_batches(plan, made, halved) == [
+        "baseline_cnn starts with a batch of 16 instead of 32 on c, which fits"
+    ]
 
 
 def test_what_fits_is_no_problem(plan):

@@ -1,9 +1,12 @@
 """Jobs gathered by stage, arm and classifier."""
 
+from dataclasses import replace
+
 from sixgig.forecast.base import JobKey
 from sixgig.forecast.fitting import lay_out
 from sixgig.forecast.needed import Reason
-from sixgig.forecast.overview import overview
+from sixgig.forecast.overview import overview, remaining
+from sixgig.runtime.running import Running
 from tests.unit.forecast.made import COSTS, TITLES, job, jobs
 
 
@@ -58,3 +61,13 @@ def test_a_job_is_counted_in_the_line_of_its_arm():
     assert found.row_of[JobKey("encode_images", "c.a")] == "Arm A"
     assert found.row_of[JobKey("prepare", "c")] == "cohorts"
     assert rows(found)["features"].why == "code, new"
+
+
+def test_of_running_jobs_the_rest_counts():
+    first, second, *_ = jobs()
+    running = Running("prepare", "c", 1, "host", 0.0, done=30, total=50, rate=2.0)
+    said_nothing = Running("encode_images", "c.a", 1, "host", 0.0)
+    left = remaining([replace(first, running=running), replace(second, running=said_nothing)], COSTS)
+    assert left[first.key] == replace(COSTS[first.key], seconds=10)
+    assert left[second.key] == COSTS[second.key]
+    assert left.keys() == COSTS.keys()

@@ -73,6 +73,13 @@ def test_a_cohort_that_failed_is_named_once_and_begins_where_it_failed(plan, fai
     assert (found.what, found.reason, found.again) == ("cohort a", "c: too few", f"{ROOT}/cohorts/a/{again}")
 
 
+def test_a_classifier_that_failed(plan):
+    leave("predictions/a/vit_pure.svm", cost={}, status="failed: svm, repeat 0, fold 1: cannot be fitted")
+    (found,) = failures(plan)
+    assert found.what == "classifier svm of arm vit_pure on a"
+    assert found.again == f"{ROOT}/predictions/a/vit_pure.svm.csv"
+
+
 def test_the_last_words_of_a_run(plan):
     leave("features/a/vit_pure", status="failed: x: no rows")
     leave("features/b/vit_pure", status="fallback: batch size 4")

@@ -50,8 +50,8 @@ def test_curves_show_what_the_card_told(study):
     assert course.title == "elpv, Pure ViT, encode: 2 min 00 s"
     assert [name for name, _ in course.curves] == ["memory of the card, 400 to 2400 MiB", "temperature, 60 to 81 °C"]
     memory, temperature = (str(drawing) for _, drawing in course.curves)
-    assert 'd="M3.0 41.0L110.0 3.0L217.0 4.9"' in memory
-    assert 'd="M3.0 41.0M217.0 3.0"' in temperature  # a gap, and no line over it
+    assert 'd="M3.0 34.7L110.0 3.0L217.0 4.6"' in memory  # from 0 to the largest value
+    assert 'd="M3.0 19.3M217.0 7.9"' in temperature  # from 20 to 90 degrees; a gap, and no line over it
 
 
 def test_the_page_has_them_and_a_study_on_a_cpu_has_not(study, drawn_study):

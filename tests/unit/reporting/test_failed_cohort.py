@@ -1,6 +1,7 @@
 """A cohort that failed stands in the report in clear words, with no number of it, and the other cohorts go on."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.verification.findings import ERROR, NOTE
+from sixgig.verification.gates import check_gate, check_splits
 from tests.unit.reporting.fake_study import write_fake_study, write_over_cohorts
 
 COHORT, REASON = "brats_phantom", "splits.csv: subject 7 is in two folds <at once>"
@@ -92,6 +95,18 @@ def test_the_list_of_failures_has_one_row_for_it(study: Study) -> None:
 
     rows = [[cell.text for cell in row] for row in trouble(study).rows if row[0].text == COHORT]
     assert rows == [[COHORT, "every arm", "failed", REASON]]
+
+
+def test_verify_notes_it_and_takes_no_metric_of_it(study: Study, tmp_path: Path) -> None:
+    said = f"{COHORT}: failed, and nothing was computed on it: {REASON}"
+    assert list(check_splits(study, COHORT)) == []
+    assert [(found.level, found.text) for found in check_gate(study, COHORT)] == [(NOTE, said)]
+    shutil.copytree(study.folder, tmp_path / "fake")
+    own = Study(tmp_path / "fake")
+    rows = own.metrics[own.metrics["cohort"] == "elpv"].head(1).assign(cohort=COHORT)
+    METRICS.write(rows, own.folder / "metrics.csv")
+    levels = [found.level for found in check_gate(Study(own.folder), COHORT)]
+    assert levels == [NOTE, ERROR]
 
 
 def test_tables_have_no_number_of_it(study: Study) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sixgig.reporting.tracking import track_study, track_study_safely
 from sixgig.results.study import Method, Study
 from sixgig.runtime.atomic import write_json
+from sixgig.tracking import live as live_module
 from sixgig.tracking.live import LiveRun
 from sixgig.tracking.store import open_store
 from sixgig.tracking.target import Target
@@ -18,6 +19,12 @@ from tests.unit.reporting.fake_study import FAILURE, write_fake_study
 
 KEY = "brats_phantom/vit_pure/svm"
 FAILED = "brats_phantom/vit_sparse/src"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """The machine of the tests may be busy: the end of a training waits as long as it takes."""
+    monkeypatch.setattr(live_module, "_END_SECONDS", 600)
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[3] / "sixgig"
 #: What reads the clock on the wall: to show it to people, to stamp records, or to compare it with another machine's.
 STAMPS = {
     "command/doctor/software.py": "how old results are, for people",
-    "command/monitor.py": "what is shown now",
+    "command/monitor_state.py": "what is shown now",
     "forecast/planning.py": "when a study would end",
+    "reporting/tracked_card.py": "MLflow's time stamps",
     "reporting/tracked_trainings.py": "MLflow's time stamps",
     "reporting/tracking.py": "MLflow's time stamps",
     "runtime/owner.py": "since when a study has an owner, for people",

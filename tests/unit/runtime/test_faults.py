@@ -114,7 +114,7 @@ def small_disk(tmp_path):
     if done.returncode:
         pytest.skip("mounting is not allowed here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_says_where_and_how_much_is_missing(small_disk):
@@ -139,6 +139,17 @@ def test_a_file_of_unknown_size_says_what_was_not_enough(small_disk):
             stream.write(bytes(2**20))
     reason = passing(caught.value).reason
     assert reason.endswith("2.0 MiB are free there, and 2.0 MiB were not enough")
+
+
+def test_features_that_do_not_fit_are_an_error_and_no_bus_error(small_disk):
+    from sixgig.arms.encoding import PartialFeatures
+
+    partial = PartialFeatures(small_disk, 3000)
+    with pytest.raises(OSError, match="No space left") as caught:
+        partial.put(0, 10, np.zeros((10, 256), np.float32))
+    found = passing(caught.value)
+    assert found.place == str(small_disk / "features.npy")
+    assert found.reason.endswith("2.0 MiB are free there, 2.9 MiB are needed: 0.9 MiB are missing")
 
 
 def test_memory_that_ends_a_process_is_a_passing_error():

@@ -1,14 +1,17 @@
 import io
 import json
 import logging
+import os
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from sixgig.forecast.base import JobKey
-from sixgig.runtime.progress import STUDY_LINE
+from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.telling import handler as module
 from sixgig.telling import status_file
 from sixgig.telling.handler import Teller, follow_study
@@ -44,17 +47,26 @@ class Dag:
         return job.number
 
 
+def until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it has not come")
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Begins a run; returns what it writes, and a function that hands events to it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(STUDY_LINE, raising=False)
+    monkeypatch.delenv(REPORT_IS_NAMED, raising=False)
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.02)
     tellers = []
 
     def begin(predict=lambda plan: {A: 60.0, B: 60.0, C: 30.0}, ended=(), hooks=()):
         config = {"hooks": {"finished": list(hooks), "time_limit": 30}}
-        plan = SimpleNamespace(study="night", config=config)
+        plan = SimpleNamespace(study="night", config=config, cohorts=[], arm_keys=[])
         workflow = SimpleNamespace(dag=Dag(ended), touch=False, global_resources={"_cores": 2, "gpu": 1})
         stream = io.StringIO()
         teller = Teller(plan, workflow, stream, predict)
@@ -119,6 +131,19 @@ def test_a_job_that_is_tried_again_has_not_failed(run, tmp_path):
     assert json.loads((tmp_path / "ended.json").read_text())["outcome"] == "finished"
 
 
+def test_attempts_that_fail_are_two_lines(run):
+    stream, event, teller = run()
+    job = teller._jobs.jobs[1]
+    job.restart_times = 2
+    for attempt in (1, 2, 3):
+        job.attempt = attempt
+        event("job_started", jobs=[1])
+        event("job_error", logging.ERROR, jobid=1, log=["a.log"])
+    first, second = stream.getvalue().splitlines()[-2:]
+    assert first.endswith("] failed after 0 s, tried again: encode_images acdc.a; see a.log")
+    assert second.endswith("] failed after 0 s: encode_images acdc.a; see a.log")
+
+
 def test_jobs_that_end_with_a_stopped_run_have_not_failed(run, tmp_path):
     stream, event, teller = run(hooks=["sh", "-c", "cat > ended.json"])
     event("job_started", jobs=[1])
@@ -153,12 +178,16 @@ def test_a_broken_forecast_breaks_nothing_and_is_told_once(run):
     assert stream.getvalue().splitlines()[-1].endswith("] the study is finished, after 0 s")
 
 
-def test_a_forecast_that_never_ends_is_not_waited_for(run, monkeypatch):
+def test_a_forecast_that_takes_long_comes_while_jobs_run(run, monkeypatch):
     monkeypatch.setattr(module, "_FORECAST_SECONDS", 0.05)
-    never = threading.Event()
-    stream, _, _ = run(predict=lambda plan: never.wait() and {})
-    assert "no forecast of the times (it takes too long)" in stream.getvalue()
-    never.set()
+    come = threading.Event()
+    stream, event, _ = run(predict=lambda plan: come.wait() and {A: 60.0, B: 60.0, C: 30.0})
+    assert stream.getvalue().endswith("] 3 jobs to run on 2 cores\n")
+    event("job_started", jobs=[1])
+    event("job_finished", job_id=1)
+    come.set()
+    until(lambda: "work" in stream.getvalue())
+    assert "] 2 jobs to run on 2 cores, about " in stream.getvalue().splitlines()[-1]
 
 
 def test_a_fault_of_the_telling_is_told_once_and_raises_nothing(run, monkeypatch):
@@ -174,11 +203,8 @@ def test_a_fault_of_the_telling_is_told_once_and_raises_nothing(run, monkeypatch
 def test_the_status_file_says_where_the_study_is(run):
     _, event, _ = run(ended=(1,))
     event("job_started", jobs=[2])
-    for _ in range(1000):
-        found = status_file.read(Path("results/night"))
-        if found:
-            break
-        threading.Event().wait(0.01)
+    until(lambda: status_file.read(Path("results/night")))
+    found = status_file.read(Path("results/night"))
     assert 0.4 <= found["fraction"] < 0.5
     assert (found["done"], found["total"]) == (1, 3)
     assert found["finish"] - found["updated"] == pytest.approx(90, abs=2)
@@ -191,10 +217,29 @@ def test_a_terminal_that_is_gone_does_not_matter(run):
     teller.close()
 
 
-def test_nothing_is_followed_on_a_dry_run_and_in_a_job():
+def test_nothing_is_followed_on_a_dry_run_in_a_job_or_as_a_module_of_another_workflow():
     logger = logging.getLogger("snakemake.logging")
     before = list(logger.handlers)
-    dry = SimpleNamespace(dryrun=True)
-    follow_study(SimpleNamespace(is_main_process=True, output_settings=dry), None)
-    follow_study(SimpleNamespace(is_main_process=False, output_settings=SimpleNamespace(dryrun=False)), None)
+    own, other = str(WORKFLOW / "Snakefile"), "somewhere/Snakefile"
+    for main, dry, snakefile in [(True, True, own), (False, False, own), (True, False, other)]:
+        settings = SimpleNamespace(dryrun=dry)
+        follow_study(SimpleNamespace(is_main_process=main, output_settings=settings, main_snakefile=snakefile), None)
     assert logger.handlers == before
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_jobs_are_silent_unless_details_are_asked_for(monkeypatch, detailed):
+    monkeypatch.delenv(STUDY_LINE, raising=False)
+    stream = logging.StreamHandler(io.StringIO())
+    stream.name = "DefaultStreamHandler"
+    logger = logging.getLogger("snakemake.logging")
+    monkeypatch.setattr(logger, "handlers", [stream])
+    settings = SimpleNamespace(
+        dryrun=False, verbose=False, printshellcmds=detailed, debug_dag=False, quiet=None, nocolor=True
+    )
+    plan = SimpleNamespace(study="night")
+    snakefile = str(WORKFLOW / "Snakefile")
+    follow_study(SimpleNamespace(is_main_process=True, output_settings=settings, main_snakefile=snakefile), plan)
+    assert (STUDY_LINE in os.environ, len(stream.filters)) == ((False, 0) if detailed else (True, 1))
+    assert [type(handler) for handler in logger.handlers] == [logging.StreamHandler, Teller]
+    monkeypatch.delenv(STUDY_LINE, raising=False)

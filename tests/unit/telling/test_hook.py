@@ -11,7 +11,7 @@ from sixgig.telling.hook import run_hook
 ENDING = Ending(
     study="night", outcome="failed", seconds=7800.25, predicted=7200.0, n_lost=2,
     failed_jobs={"pretrain_arm acdc.vit_mim": "results/night/logs/pretrain_arm/acdc.vit_mim.log"},
-    failed_arms={"acdc/vit_contrastive": "failed: $(touch pwned) `touch pwned`; touch pwned"},
+    failures={"arm vit_contrastive on acdc": "failed: $(touch pwned) `touch pwned`; touch pwned"},
     report="results/night/report.html", tracking="",
 )  # fmt: skip
 
@@ -34,12 +34,12 @@ def test_the_outcome_is_in_the_environment_and_on_standard_input(log, monkeypatc
     assert "SIXGIG_STUDY=night\n" in lines
     assert "SIXGIG_OUTCOME=failed\n" in lines
     assert "SIXGIG_SECONDS=7800\n" in lines
-    assert "SIXGIG_FAILED=pretrain_arm acdc.vit_mim\nacdc/vit_contrastive\n" in lines
+    assert "SIXGIG_FAILED=pretrain_arm acdc.vit_mim\narm vit_contrastive on acdc\n" in lines
     assert "SIXGIG_REPORT=results/night/report.html\n" in lines
     assert "SIXGIG_OWNER" not in lines  # by which jobs are known, and ended
     found = json.loads((log.parent.parent / "in.json").read_text())
     assert (found["outcome"], found["seconds"], found["study"]) == ("failed", 7800.2, "night")
-    assert found["failed_arms"] == ENDING.failed_arms
+    assert found["failures"] == ENDING.failures
 
 
 def test_no_shell_reads_arguments_or_names(log):

@@ -5,8 +5,15 @@ import yaml
 
 from sixgig.errors import SixgigError
 from sixgig.telling.pages import command
+from sixgig.tracking import live as live_module
 from sixgig.tracking.live import LiveRun
 from sixgig.tracking.target import Target
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """The machine of the tests may be busy: the end of a training waits as long as it takes."""
+    monkeypatch.setattr(live_module, "_END_SECONDS", 600)
 
 
 @pytest.fixture

@@ -37,6 +37,13 @@ def test_a_convolutional_network_grows_with_the_area_of_the_image():
     assert (large.features, large.kind) == (2048, "convolution")
 
 
+def test_a_transformer_of_another_name_is_looked_at():
+    size = network_size("test_vit", 160)
+    network = create_network("test_vit", 160)
+    assert (size.width, size.depth, size.kind) == (network.embed_dim, len(network.blocks), "transformer")
+    assert size.tokens == network.patch_embed.num_patches + network.num_prefix_tokens
+
+
 def test_any_other_network_is_counted_without_its_memory():
     size = network_size("mobilenetv3_small_050", 64)
     network = create_network("mobilenetv3_small_050")

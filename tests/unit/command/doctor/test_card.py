@@ -35,7 +35,13 @@ def fails(*_):
 def test_what_the_driver_says():
     seen = card.look(nvml())
     assert (seen.driver, seen.total_mb, seen.free_mb, seen.capability) == ("535.183.01", 6144, 5900, (8, 6))
-    assert (seen.temperature, seen.slows_at, seen.users) == (52, 97, ((7, None),))
+    assert (seen.temperature, seen.slows_at, seen.users, seen.computing) == (52, 97, ((7, None),), ())
+
+
+def test_who_computes_is_told_apart_from_who_draws_the_screen():
+    training = [SimpleNamespace(pid=9, usedGpuMemory=900 * 2**20)]
+    seen = card.look(nvml(nvmlDeviceGetComputeRunningProcesses=lambda handle: training))
+    assert (seen.users, seen.computing) == (((7, None), (9, 900.0)), (9,))
 
 
 def test_what_a_card_does_not_tell_is_left_out():

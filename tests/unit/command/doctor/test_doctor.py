@@ -126,12 +126,29 @@ def test_a_card_in_use_is_not_computed_on(machine, monkeypatch, capsys):
     """The self-test takes memory that a training may need."""
     asked = []
     monkeypatch.setattr(environments, "ask_torch", lambda *given: asked.append(given) or Quick(""))
-    for users in ((), ((1, None),)):
-        seen = card.Seen("535.1", "a card", 6144, 6144, (8, 6), users=users)
+    for computing in ((), (1,)):
+        seen = card.Seen("535.1", "a card", 6144, 6144, (8, 6), users=((1, None),), computing=computing)
         monkeypatch.setattr(card, "look", lambda seen=seen: seen)
         main(["doctor", "study.yaml"])
     assert [with_card for _, with_card in asked] == [True, False]
     assert "GPU memory" in capsys.readouterr().out
+
+
+def test_the_card_computes_in_the_type_of_the_study(machine, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(environments, "ask_torch", lambda precision, _: asked.append(precision) or Quick(""))
+    main(["doctor", "study.yaml"])
+    arms = {"baseline_cnn": {"weights": "w", "precision": "float16"}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "arms": arms}))
+    main(["doctor", "study.yaml"])
+    assert asked == ["auto", "float16"]
+
+
+def test_a_machine_without_temporary_files(machine, monkeypatch, capsys):
+    lacking = [Finding("temporary files", "error", "none", "set TMPDIR")]
+    monkeypatch.setattr(environments, "check_temporary", lambda: lacking)
+    assert main(["doctor", "study.yaml"]) == 1
+    assert "error    temporary files  none" in capsys.readouterr().out
 
 
 def test_the_default_limit_is_that_of_the_schema():

@@ -94,6 +94,15 @@ def test_processes_are_not_waited_for():
     assert asked._process.poll() == -9
 
 
+def test_temporary_files():
+    def fail():
+        raise FileNotFoundError(2, "No usable temporary directory")
+
+    assert environments.check_temporary() == []
+    (finding,) = environments.check_temporary(fail)
+    assert (finding.level, finding.next_step) == ("error", "set TMPDIR to a folder that can be written")
+
+
 def stand_in(folder, body):
     """An interpreter that does something else."""
     path = folder / "python"

@@ -59,8 +59,13 @@ def test_a_long_list_is_cut():
 
 
 def test_conda_is_not_needed():
-    assert software.check_conda(lambda name: None) == software.Finding("conda", "ok", "not found, and not needed")
-    assert "found; `--sdm conda`" in software.check_conda(lambda name: f"/opt/{name}").text
+    def which(name):
+        return f"/opt/{name}"
+
+    assert software.check_conda(which=lambda name: None) == software.Finding("conda", "ok", "not found, and not needed")
+    assert "found; `--sdm conda`" in software.check_conda(which=which).text
+    assert software.check_conda(True, lambda name: None).level == "error"
+    assert software.check_conda(True, which).text == "found; `--sdm conda` uses it, as the study has to"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The study's own lines: file, cohorts, weights, places, network, and whether it runs already."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -200,6 +201,23 @@ def test_servers_that_answer_and_that_do_not():
     assert list(network.check_network({}, head, {})) == []
     (finding,) = network.check_network({"https://hub.example": "weights"}, head, {"HF_HUB_OFFLINE": "1"})
     assert finding.text == "HF_HUB_OFFLINE is set, and weights have to be fetched"
+
+
+def test_a_server_whose_name_is_not_found_is_not_waited_for():
+    """Asking for the address of a name may hang, whatever the time limit of the request."""
+    answered = threading.Event()
+    (finding,) = network.check_network({"https://slow.example": "x"}, lambda *_, **__: answered.wait(60), {}, 0.1)
+    answered.set()
+    assert finding.text == "slow.example does not answer in time, and x come from there"
+
+
+def test_conda_is_needed_where_an_arm_says_so(opened):
+    weights = {"w": STUDY["weights"]["w"] | {"model": "vit_tiny_patch16_224"}}
+    arms = STUDY["arms"] | {"vit_contrastive": {"weights": "w", "interpreter": "conda", "loss": "g_r"}}
+    found, problems = opened(arms=arms, weights=weights)
+    assert (problems, found.conda) == ([], True)
+    assert not opened()[0].conda
+    assert opened(arms=["baseline_cnn"])[0] is None
 
 
 def test_a_token_is_named_and_never_shown():
