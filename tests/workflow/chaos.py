@@ -97,7 +97,7 @@ class Chaos:
             AssertionError: A run failed of which no job was killed.
         """
         chance = random.Random(self.seed)
-        moments = sorted(chance.sample(range(self.jobs - 2), len(self.kinds)))
+        moments = sorted(chance.choices(range(self.jobs - 2), k=len(self.kinds)))
         due = list(zip(moments, self.kinds, [chance.uniform(0.0, 3.0) for _ in moments], strict=True))
         while True:
             run = Run(command(*self.targets), self.folder, self.folder / f"run-{self.starts}.log")
