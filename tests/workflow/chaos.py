@@ -97,7 +97,7 @@ class Chaos:
             AssertionError: A run failed of which no job was killed.
         """
         chance = random.Random(self.seed)
-        moments = sorted(chance.choices(range(self.jobs - 2), k=len(self.kinds)))
+        moments = sorted(chance.choices(range(self.jobs - 4), k=len(self.kinds)))
         due = list(zip(moments, self.kinds, [chance.uniform(0.0, 3.0) for _ in moments], strict=True))
         while True:
             run = Run(command(*self.targets), self.folder, self.folder / f"run-{self.starts}.log")
@@ -106,8 +106,11 @@ class Chaos:
             with run:
                 while run.goes_on():
                     if due and self.done() >= due[0][0]:
-                        _, kind, delay = due.pop(0)
+                        _, kind, delay = due[0]
                         run.look_for(delay)
+                        if not run.goes_on():  # a job was killed before, and nothing else could be done
+                            break
+                        del due[0]
                         wounded |= kind in ("job", "child")
                         self._kill(run, kind, chance)
                         if not run.goes_on():
