@@ -84,7 +84,7 @@ def test_a_classifier_that_failed(plan):
 
 def test_a_cohort_that_failed_does_not_stop_the_planning_of_the_others(plan, monkeypatch):
     looked_at = []
-    monkeypatch.setattr(early, "_check_cohort", lambda plan, study, name: looked_at.append(name))
+    monkeypatch.setattr(early, "check_cohort", lambda plan, study, name: looked_at.append(name))
     leave("cohorts/a/leakage", status="failed: c: too few")
     early.check_early(plan, Study(), jobs_here=True)
     assert looked_at == ["b"]
