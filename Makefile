@@ -3,6 +3,8 @@ PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
 TENSORFLOW1 ?= yes
+KILLS ?= 25
+SEED ?= 1
 STUDY = $(shell sed -n 's/^study: *//p' $(CONFIG))
 BIN = .venv/bin
 LOCK = .tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade
@@ -10,24 +12,22 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan unlock setup test bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test chaos bench showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
-	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1."
+	@echo "  CONFIG=config/laptop.yaml and CORES=4 choose another study and fewer cores; TENSORFLOW1=no leaves out .venv-tf1;"
+	@echo "  RETRY=yes tries failed arms and cohorts again (make ends with an error when some failed, the report names them)."
 
 study: setup  ## set up, then run the study (the default one, or CONFIG=...)
 	@echo "[study] running $(CONFIG); stop it when you like, the next make goes on from there"
-	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --quiet host || { \
-	echo "[study] stopped before the end; what is finished is kept. Next step: mend what is named above, then run make again"; \
-	echo "[study] (after a power cut, when Snakemake says that the directory is locked: make unlock)"; exit 1; }
-	@echo "[study] report: results/$(STUDY)/report.html"
+	@$(BIN)/python -m sixgig run $(CONFIG) --cores $(CORES) $(if $(filter yes,$(RETRY)),--retry-failed)
 
 plan: setup  ## show what still has to run and why, its time, memory and disk; whether it fits
 	@$(BIN)/python -m sixgig plan $(CONFIG) --cores $(CORES) || test $$? -eq 1  # 1: it does not fit, which it has said
 
-unlock: setup  ## release Snakemake's lock after a crash, when no other run is active
-	@$(BIN)/snakemake --configfile $(CONFIG) --quiet host --unlock
+doctor: setup  ## say whether CONFIG can start on this machine, and what to do when it cannot
+	@$(BIN)/python -m sixgig doctor $(CONFIG)
 
 setup:  ## build both environments from their hashed locks (once)
 	@command -v $(PYTHON) > /dev/null || { echo "[set-up] failed: no $(PYTHON). Next step: install Python 3, or make PYTHON=/path/to/python3"; exit 1; }
@@ -39,6 +39,9 @@ setup:  ## build both environments from their hashed locks (once)
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 15 minutes on 2 cores"
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
+
+chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
+	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
 bench: setup  ## measure speed against plain implementations, alternating in one run
 	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"
@@ -68,9 +71,7 @@ snakemake-report: setup  ## Snakemake's own report, with provenance of every fil
 	@$(BIN)/snakemake --configfile $(CONFIG) --report results/$(STUDY)/snakemake-report.html
 
 mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
-	@test -f results/$(STUDY)/mlflow.db || { echo "[mlflow] no results/$(STUDY)/mlflow.db. Next step: run make first"; exit 1; }
-	@echo "[mlflow] http://127.0.0.1:5000 (Ctrl-C stops it)"
-	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///results/$(STUDY)/mlflow.db
+	@$(BIN)/python -m sixgig.telling.pages $(CONFIG)
 
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt

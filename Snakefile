@@ -27,6 +27,15 @@ include: "rules/features.smk"
 include: "rules/classify.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
+include: "rules/plan.smk"
+
+
+onsuccess:
+    say_outcome(finished=True)
+
+
+onerror:
+    say_outcome(finished=False)
 
 
 rule all:

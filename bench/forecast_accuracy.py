@@ -1,8 +1,8 @@
 """How well forecasts meet what studies took.
 
-``.venv/bin/python -m bench.forecast_accuracy STUDY_FOLDER...`` forecasts every study from its own config (in study.json),
-with rates measured now and without past costs, as if nothing of it were prepared. Totals are those of one schedule,
-filled once with forecast and once with measured seconds; the real wall time stands beside it, with whatever
+``.venv/bin/python -m bench.forecast_accuracy STUDY_FOLDER...`` forecasts every study from its own config (in
+study.json), with rates measured now and without past costs, as if nothing of it were prepared. Totals are those of one
+schedule, filled once with forecast and once with measured seconds; the real wall time stands beside it, with whatever
 interruptions the study had.
 """
 

@@ -72,7 +72,7 @@ def build(environment, python, lock):
     wanted = digest(lock)
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    started = time.time()
+    started = time.monotonic()
     uv = find_uv(environment.parent / ".tools")
     name = environment.name
     say(f"building {name} with Python {python} from {lock.relative_to(ROOT)}")
@@ -95,7 +95,7 @@ def build(environment, python, lock):
             "what was downloaded is kept",
         )
     stamp.write_text(wanted)
-    say(f"{name} is ready ({time.time() - started:.0f} s)")
+    say(f"{name} is ready ({time.monotonic() - started:.0f} s)")
 
 
 if __name__ == "__main__":

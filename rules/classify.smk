@@ -30,10 +30,12 @@ rule classify_subjects:
     wildcard_constraints:
         arm="|".join(PLAN.arms),
         classifier="|".join(PLAN.classifiers),
+    retries: 2
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        attempt=attempt,
     params:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
         inner_folds=PLAN.config["evaluation"]["inner_folds"],

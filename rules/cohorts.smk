@@ -36,6 +36,9 @@ rule obtain_cohort:
 rule prepare_cohort:
     """Turn the files of a cohort into a manifest, images and volumes, and settle what are copies.
 
+    A cohort that cannot be used is an outcome, as long as the study has another one: its files have no rows and
+    cohort.json says why. `cohorts` is a resource because adding a cohort must not run the others again.
+
     Snakemake deletes the outputs of a job that failed, and the list of bad files is what the user needs then; so it lies
     beside the log in that case. volumes.npy has no rows when the config asks for no volumes. `state` is that of all files
     that the cohort is read from; the inventory says what they were, for whoever plans next, and is no output for that
@@ -56,11 +59,14 @@ rule prepare_cohort:
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
+    retries: 2
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        attempt=attempt,
+        cohorts=len(PLAN.cohorts),
     params:
         options=lambda wildcards: PLAN.preparation_options(wildcards.cohort),
         simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
@@ -82,8 +88,10 @@ rule split_cohort:
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         given=lambda wildcards: PLAN.splits_file(wildcards.cohort),
+        facts="results/{study}/cohorts/{cohort}/cohort.json",
     output:
         splits=ensure("results/{study}/cohorts/{cohort}/splits.csv", non_empty=True),
+        facts=ensure("results/{study}/cohorts/{cohort}/splits.json", non_empty=True),
     log:
         "results/{study}/logs/split_cohort/{cohort}.log",
     benchmark:
@@ -92,6 +100,7 @@ rule split_cohort:
         "../envs/main.yaml"
     resources:
         mem_mb=500,
+        cohorts=len(PLAN.cohorts),
     params:
         folds=PLAN.config["evaluation"]["folds"],
         repeats=PLAN.config["evaluation"]["repeats"],
@@ -108,12 +117,13 @@ rule split_cohort:
 
 
 rule check_leakage:
-    """Fail the study when a subject or an image is on both sides of a split."""
+    """Fail the cohort when a subject or an image is on both sides of a split: then nothing is computed on it."""
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         images="results/{study}/cohorts/{cohort}/images.npy",
         volumes="results/{study}/cohorts/{cohort}/volumes.npy",
         splits="results/{study}/cohorts/{cohort}/splits.csv",
+        splits_facts="results/{study}/cohorts/{cohort}/splits.json",
     output:
         facts=ensure("results/{study}/cohorts/{cohort}/leakage.json", non_empty=True),
     log:
@@ -124,6 +134,7 @@ rule check_leakage:
         "../envs/main.yaml"
     resources:
         mem_mb=1500,
+        cohorts=len(PLAN.cohorts),
     params:
         duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),

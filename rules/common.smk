@@ -10,6 +10,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
+from sixgig.plan import failures
 from sixgig.plan.opening import open_plan
 from sixgig.plan.outputs import hashed_files
 from sixgig.reporting import exports
@@ -39,11 +40,26 @@ def plan_study(study_config):
         plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
         if workflow.is_main_process:  # and not each of the jobs, which read this file again
             supervise(workflow, JobScheduler, plan.study, WorkflowError)
-            for sentence in plan.changes():
+            for sentence in (*plan.changes(), *failures.sentences(plan)):
                 print(f"[sixgig] {sentence}", file=sys.stderr)
         return plan
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
+
+
+def say_outcome(finished):
+    """Name at the end of a run all that failed or was given up.
+
+    A study that is finished, with failures in its report, ends Snakemake with exit code 3.
+    """
+    said = list(failures.summary(PLAN))
+    if said:
+        print(f"[sixgig] {'finished' if finished else 'stopped before the end'}, and this went wrong:", file=sys.stderr)
+    for sentence in said:
+        print(f"[sixgig] {sentence}", file=sys.stderr)
+    code = failures.exit_code(PLAN)
+    if finished and code:
+        sys.exit(code)
 
 
 def figure_files(folder, kinds):
@@ -60,6 +76,16 @@ def figure_files(folder, kinds):
             labels={"cohort": "all" if kind.over_cohorts else "{cohort}", "figure": kind.name.replace("_", " ")},
         )
     return drawn
+
+
+def attempt(wildcards, attempt):
+    """How manieth try this is; a job that failed for good is not computed again, see sixgig.runtime.jobs.job."""
+    return attempt
+
+
+def growing(mem_mb):
+    """Ask for more memory at every attempt, so that fewer other jobs run beside it."""
+    return lambda wildcards, attempt: mem_mb * attempt
 
 
 def source_features(wildcards):

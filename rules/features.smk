@@ -44,12 +44,15 @@ if PLAN.pretrained_arms:
             "results/{study}/benchmarks/pretrain_arm/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.pretrained_arms),
+        retries: 2
         conda:
             "../envs/main.yaml"
         threads: 4
         resources:
             gpu=1,
-            mem_mb=4000,
+            mem_mb=growing(4000),
+            attempt=attempt,
+            mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
@@ -57,7 +60,7 @@ if PLAN.pretrained_arms:
             device=PLAN.config["device"],
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
             checkpoints="results/{study}/.checkpoints",
-            tracking="results/{study}/mlflow.db" if PLAN.config["tracking"]["mlflow"] else "",
+            store="results/{study}/mlflow.db",
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:
@@ -109,12 +112,14 @@ rule encode_images:
         "results/{study}/benchmarks/encode_images/{cohort}.{arm}.tsv"
     wildcard_constraints:
         arm="|".join(PLAN.image_arms),
+    retries: 2
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         gpu=1,
-        mem_mb=2500,
+        mem_mb=growing(2500),
+        attempt=attempt,
     params:
         options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
         image=PLAN.config["image"],
@@ -134,6 +139,7 @@ if PLAN.feature_arms:
         """Compute an arm's features from the image features of another arm."""
         input:
             image_features=source_features,
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
             manifest="results/{study}/cohorts/{cohort}/manifest.csv",
             splits="results/{study}/cohorts/{cohort}/splits.csv",
         output:
@@ -145,11 +151,13 @@ if PLAN.feature_arms:
             "results/{study}/benchmarks/code_features/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.feature_arms),
+        retries: 2
         conda:
             "../envs/main.yaml"
         threads: 2
         resources:
-            mem_mb=2000,
+            mem_mb=growing(2000),
+            attempt=attempt,
         params:
             options=lambda wildcards: PLAN.arm_options(wildcards.arm),
             scope=PLAN.config["scope"],

@@ -116,7 +116,7 @@ rule export_tables:
 
 
 rule track_study:
-    """Record parameters, metrics, figures and the report in MLflow's store.
+    """Record parameters, metrics, figures and the report in MLflow.
 
     The store is no output: trainings write to it while they run, and Snakemake would delete it before it runs the job.
     """
@@ -129,6 +129,8 @@ rule track_study:
         ],
         splits=PLAN.cohort_files("splits.csv"),
         sidecars=PLAN.features("json"),
+        trainings=PLAN.trainings("csv"),
+        facts=PLAN.trainings("json"),
     output:
         runs=ensure("results/{study}/mlflow.json", non_empty=True),
     log:
@@ -142,6 +144,9 @@ rule track_study:
     params:
         store="results/{study}/mlflow.db",
         artifacts="results/{study}/mlartifacts",
+        asked=PLAN.tracking.asked,
+        target=PLAN.tracking.name,
+        attempt=PLAN.tracking.attempt,
         digest=code_digest("track_study"),
     script:
         "../scripts/track_study.py"

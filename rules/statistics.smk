@@ -13,6 +13,8 @@ rule score_predictions:
         predictions=PLAN.predictions("csv"),
         held_out=PLAN.predictions("test.csv"),
         splits=PLAN.cohort_files("splits.csv"),
+        gates=PLAN.cohort_files("leakage.json"),
+        facts=PLAN.predictions("json"),
         sidecars=PLAN.features("json"),
     output:
         metrics=report(
@@ -30,11 +32,13 @@ rule score_predictions:
         "results/{study}/logs/score_predictions.log",
     benchmark:
         "results/{study}/benchmarks/score_predictions.tsv"
+    retries: 2
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        attempt=attempt,
     params:
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,

@@ -1,14 +1,11 @@
-"""Fail the study when a subject or an image is on both sides of a split."""
+"""Fail the cohort when a subject or an image is on both sides of a split."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sixgig.evaluation.leakage import check_leakage
-from sixgig.runtime.atomic import write_json
+from sixgig.evaluation.gate import check_files, check_or_fail
 from sixgig.runtime.jobs import job
-from sixgig.tables.cohorts import MANIFEST, SPLITS
 
 
 def main(
@@ -19,14 +16,12 @@ def main(
     output: Path,
     duplicates: str,
     labels_of: str,
+    splits_facts: Path,
+    n_cohorts: int,
 ) -> None:
-    """Fail the study when a subject or an image is on both sides of a split."""
-    n_volumes = len(np.load(volumes, mmap_mode="r"))
-    facts = check_leakage(
-        MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of,
-        n_volumes=n_volumes, duplicates=duplicates,
-    )  # fmt: skip
-    write_json(output, facts)
+    """Fail the cohort when a subject or an image is on both sides of a split."""
+    check = partial(check_files, manifest, splits, images, volumes, duplicates, labels_of)
+    check_or_fail(check, splits_facts, output, n_cohorts)
 
 
 if __name__ == "__main__":
@@ -41,4 +36,6 @@ if __name__ == "__main__":
             output=Path(snakemake.output.facts),
             duplicates=snakemake.params.duplicates,
             labels_of=snakemake.params.labels_of,
+            splits_facts=Path(snakemake.input.splits_facts),
+            n_cohorts=snakemake.resources.cohorts,
         )

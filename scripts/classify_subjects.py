@@ -18,15 +18,16 @@ def main(
     threads: int,
     predictions: Path,
     manifest: Path | None,
+    gate: Path,
 ) -> None:
     """Nested cross-validation of one classifier on one arm's features."""
-    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions, manifest)
+    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions, manifest, gate)
 
 
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             features=Path(snakemake.input.features),
             splits=Path(snakemake.input.splits),
@@ -37,4 +38,5 @@ if __name__ == "__main__":
             threads=snakemake.threads,
             predictions=Path(snakemake.output.predictions),
             manifest=next(map(Path, snakemake.input.manifest), None),
+            gate=Path(snakemake.input.gate),
         )

@@ -20,16 +20,18 @@ def main(
     features: Path,
     seed: int,
     labels_of: str,
+    cohort: str,
+    gate: Path,
 ) -> None:
     """Compute an arm's features from the image features of another arm."""
     learn_from = set(pretraining_subjects(SPLITS.read(splits), scope))
-    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed, labels_of)
+    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed, labels_of, cohort, gate)
 
 
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             arm=snakemake.wildcards.arm,
             options=snakemake.params.options,
@@ -40,4 +42,6 @@ if __name__ == "__main__":
             features=Path(snakemake.output.features),
             seed=snakemake.params.seed,
             labels_of=snakemake.params.labels_of,
+            cohort=snakemake.wildcards.cohort,
+            gate=Path(snakemake.input.gate),
         )

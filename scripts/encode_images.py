@@ -19,7 +19,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             EncodeJob(
                 cohort=snakemake.wildcards.cohort,
@@ -29,6 +29,7 @@ if __name__ == "__main__":
                 images=Path(snakemake.input.images),
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
+                gate=Path(snakemake.input.gate),
                 checkpoints=Path(snakemake.params.checkpoints),
                 image_filter=snakemake.params.image["filter"],
                 image_crop=snakemake.params.image.get("crop"),

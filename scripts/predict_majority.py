@@ -12,9 +12,10 @@ def main(
     seed: int,
     predictions: Path,
     manifest: Path | None,
+    gate: Path,
 ) -> None:
     """Predict the most frequent class of the training folds."""
-    predict_majority(splits, seed, predictions, manifest)
+    predict_majority(splits, seed, predictions, manifest, gate)
 
 
 if __name__ == "__main__":
@@ -26,4 +27,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             predictions=Path(snakemake.output.predictions),
             manifest=next(map(Path, snakemake.input.manifest), None),
+            gate=Path(snakemake.input.gate),
         )

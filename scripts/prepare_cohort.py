@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.cohorts.preparation import prepare_cohort
-from sixgig.runtime.atomic import read_json, write_json
+from sixgig.cohorts.outcome import prepare_or_fail
 from sixgig.runtime.jobs import job
-from sixgig.runtime.monitor import CostMeter
 
 
 def main(
@@ -24,25 +22,21 @@ def main(
     digest: str,
     inventory: Path,
     key_table: Path | None,
+    n_cohorts: int,
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
-    failed_list.unlink(missing_ok=True)
-    with CostMeter("prepare") as meter:
-        prepare_cohort(
-            options["adapter"], Path(read_json(source)["root"]), folder,
-            image_size=image["size"], image_filter=image["filter"], image_crop=image.get("crop"), options=options,
-            seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
-            checkpoints=checkpoints, failed_list=failed_list, inventory=inventory, key_table=key_table,
-        )  # fmt: skip
-    facts = read_json(folder / "cohort.json")
-    own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
-    write_json(folder / "cohort.json", facts | own)
+    prepare_or_fail(
+        source, folder, options, image_size=image["size"], n_cohorts=n_cohorts,
+        image_filter=image["filter"], image_crop=image.get("crop"),
+        seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
+        checkpoints=checkpoints, failed_list=failed_list, inventory=inventory, key_table=key_table,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             source=Path(snakemake.input.source),
             folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
@@ -57,4 +51,5 @@ if __name__ == "__main__":
             digest=snakemake.params.digest,
             inventory=Path(snakemake.params.inventory),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
+            n_cohorts=snakemake.resources.cohorts,
         )

@@ -6,6 +6,7 @@ from typing import Any
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.pretraining import pretrain_cohort
 from sixgig.runtime.jobs import job
+from sixgig.tracking.target import Target
 
 
 def main(
@@ -22,7 +23,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             PretrainJob(
                 study=snakemake.wildcards.study,
@@ -35,11 +36,12 @@ if __name__ == "__main__":
                 images=Path(snakemake.input.images),
                 volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
                 manifest=Path(snakemake.input.manifest),
+                gate=Path(snakemake.input.gate),
                 splits=Path(snakemake.input.splits),
                 environment=Path(snakemake.input.environment[0]) if snakemake.input.environment else None,
                 python=Path(snakemake.input.python[0]) if snakemake.input.python else None,
                 checkpoints=Path(snakemake.params.checkpoints),
-                tracking=Path(snakemake.params.tracking) if snakemake.params.tracking else None,
+                tracking=Target.of(Path(f"results/{snakemake.wildcards.study}"), snakemake.resources.mlflow),
                 device=snakemake.params.device,
                 memory_limit_mb=snakemake.params.memory_limit_mb,
                 seed=snakemake.params.seed,

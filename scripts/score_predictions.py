@@ -31,13 +31,15 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             files=ScoredFiles(
                 predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
                 held_out=by_key(snakemake.params.methods, snakemake.input.held_out),
                 splits=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.splits),
                 sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
+                gates=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.gates),
+                facts=by_key(snakemake.params.methods, snakemake.input.facts),
             ),
             positives=snakemake.params.positives,
             metrics_of=snakemake.params.metrics_of,

@@ -1,14 +1,12 @@
 """Give every subject a role, and every evaluation subject a fold in each repeat."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sixgig.cohorts.pseudonyms import Pseudonyms
-from sixgig.evaluation.classes import positive_class
-from sixgig.evaluation.splits import make_splits, read_own_splits
+from sixgig.evaluation.gate import split_or_fail, split_subjects
 from sixgig.runtime.jobs import job
-from sixgig.tables.cohorts import MANIFEST, SPLITS
 
 
 def main(
@@ -19,18 +17,13 @@ def main(
     positive: str | None,
     given: Path | None,
     key_table: Path | None,
+    cohort_facts: Path,
+    facts: Path,
+    n_cohorts: int,
 ) -> None:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
-    images = MANIFEST.read(manifest)
-    if positive is not None:  # a misspelt class stops the study here and not after all arms have run
-        positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
-    if given is not None:
-        rename = None if key_table is None else Pseudonyms(key_table).subject
-        wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
-        splits = read_own_splits(given, images, rename=rename, **wanted)
-    else:
-        splits = make_splits(images, **draw)
-    SPLITS.write(splits, output)
+    split = partial(split_subjects, cohort, manifest, draw, positive, given, key_table)
+    split_or_fail(split, cohort_facts, output, facts, n_cohorts)
 
 
 if __name__ == "__main__":
@@ -46,4 +39,7 @@ if __name__ == "__main__":
             positive=snakemake.params.positive,
             given=next(map(Path, snakemake.input.given), None),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
+            cohort_facts=Path(snakemake.input.facts),
+            facts=Path(snakemake.output.facts),
+            n_cohorts=snakemake.resources.cohorts,
         )

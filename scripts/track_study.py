@@ -1,4 +1,4 @@
-"""Record the study in MLflow's store; a problem there is noted and stops nothing."""
+"""Record the study in MLflow; a problem there is noted, told at the end, and tried again by the next run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,19 +6,15 @@ from typing import Any
 
 from sixgig.reporting.tracking import track_study_safely
 from sixgig.results.study import Study
-from sixgig.runtime.atomic import write_json
 from sixgig.runtime.jobs import job
+from sixgig.tracking.target import Target
 
 
-def main(
-    study: Path,
-    store: Path,
-    artifacts: Path,
-    files: Sequence[Path],
-    output: Path,
-) -> None:
-    """Record the study in MLflow's store; a problem there is noted and stops nothing."""
-    write_json(output, track_study_safely(Study(study), store, artifacts, files))
+def main(study: Path, asked: str, files: Sequence[Path], trainings: Sequence[Path], attempt: int, output: Path) -> None:
+    """Record the study in MLflow; a problem there is noted, told at the end, and tried again by the next run."""
+    target = Target.of(study, asked)
+    if target is not None:
+        track_study_safely(Study(study), target, files, trainings, attempt).write(output)
 
 
 if __name__ == "__main__":
@@ -27,8 +23,9 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
             study=Path(f"results/{snakemake.wildcards.study}"),
-            store=Path(snakemake.params.store),
-            artifacts=Path(snakemake.params.artifacts),
+            asked=snakemake.params.asked,
             files=[Path(file) for file in snakemake.input.files],
+            trainings=[Path(file) for file in snakemake.input.trainings],
+            attempt=snakemake.params.attempt,
             output=Path(snakemake.output.runs),
         )

@@ -7,6 +7,8 @@ import re
 
 from sixgig.redaction import redacted
 
+#: Stands in the reason of what failed because the study file says to leave it out then.
+SKIPPED = "skipped, as the study file says"
 #: The folders of an absolute path in a sentence; what follows the last of them is its name.
 _FOLDERS = re.compile(r"(?:(?<=file://)|(?<![\w.~$/:-]))/(?:[^\s/'\"`,;:()\[\]{}<>|]+/)+(?=[^\s/'\"`,;:()\[\]{}<>|])")
 
@@ -34,6 +36,10 @@ class ConfigError(SixgigError):
 
 class CohortError(SixgigError):
     """A cohort cannot be read, prepared or split."""
+
+
+class CohortFailedError(CohortError):
+    """A cohort has failed before, so nothing can be computed on it."""
 
 
 class ImageError(CohortError):

@@ -27,7 +27,6 @@ class Arm(ABC):
         learns: Whether the arm is trained on the pretraining subjects.
         hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
         seed_batch_size: Batch size the arm starts with when the config names none.
-        expected_vram_mb: GPU memory that the arm is expected to need on the user's card.
         stands_for: For a control, the arm whose stanza in the study file it shares.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
@@ -37,7 +36,6 @@ class Arm(ABC):
     learns: ClassVar[bool] = False
     hardware: ClassVar[str] = "gpu"
     seed_batch_size: ClassVar[int] = 16
-    expected_vram_mb: ClassVar[int] = 0
     stands_for: ClassVar[str | None] = None
     environment: ClassVar[str | None] = None
 

@@ -15,7 +15,7 @@ import numpy as np
 from sixgig.arms.base import Encoder, ImageArm
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
-from sixgig.runtime.atomic import write_json
+from sixgig.runtime.atomic import reserve, write_json
 from sixgig.runtime.stopping import asked, leave_if_asked
 from sixgig.training.reading import read_ahead
 
@@ -98,6 +98,7 @@ class PartialFeatures:
         if self._array is None:
             shape = (self._n_images, features.shape[1])
             self._array = np.lib.format.open_memmap(self._data, mode="w+", dtype=np.float32, shape=shape)
+            reserve(self._data, self._data.stat().st_size)
         self._array[start:stop] = features
         self._digest.update(self._array[start:stop].tobytes())
         self.done = stop

@@ -25,7 +25,7 @@ class Follower:
         self._label = job.label
         self._progress: Progress | None = None
         self._loss = float("nan")
-        self._live = LiveRun(job.tracking, job.study, f"pretrain/{job.cohort}/{job.arm}")
+        self._live = LiveRun(job.tracking, f"pretrain/{job.cohort}/{job.arm}")
         self._facts = {"cohort": job.cohort, "arm": job.arm, **facts}
         for note in notes:
             tell(f"[{self._label}] {note}")

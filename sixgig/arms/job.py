@@ -27,6 +27,7 @@ class Job:
         seed: The study's seed.
         threads: CPU threads to compute with.
         digest: Digest of the source code that computes.
+        gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
     """
 
     rule: ClassVar[str]
@@ -44,6 +45,7 @@ class Job:
     seed: int
     threads: int
     digest: str
+    gate: Path | None = None
 
     @property
     def series(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from sixgig.runtime import checkpoints
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.roles import evaluation_subjects, pretraining_subjects
+
+if TYPE_CHECKING:
+    from sixgig.tracking.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class PretrainJob(Job):
         splits: splits.csv of the cohort.
         environment: What the check of another environment found (JSON), for arms that need one.
         python: File that holds the path of that environment's interpreter.
-        tracking: MLflow's store, when the loss is to be followed live; else None.
+        tracking: Where the loss is to be followed live; None for nowhere.
     """
 
     rule: ClassVar[str] = "pretrain_arm"
@@ -39,7 +42,7 @@ class PretrainJob(Job):
     splits: Path
     environment: Path | None
     python: Path | None
-    tracking: Path | None
+    tracking: Target | None
 
     @property
     def label(self) -> str:

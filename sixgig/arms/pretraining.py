@@ -12,11 +12,14 @@ import pandas as pd
 from sixgig.arms.base import PretrainedArm, Trained
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.registry import get_arm
-from sixgig.errors import EnvironmentMissingError, GpuError, SixgigError, failure
+from sixgig.errors import CohortFailedError, EnvironmentMissingError, GpuError, SixgigError
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.digests import row_sha256
+from sixgig.runtime.faults import as_outcome
+from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter
+from sixgig.runtime.outcomes import require_cohort
 from sixgig.tables.training import SEEN, TRAINING
 from sixgig.weights.loading import TIMM
 from sixgig.weights.storage import read_provenance, write_weights
@@ -40,18 +43,21 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
     Raises:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
         EnvironmentMissingError: The arm's environment is missing, and the study file says to stop then.
+        PassingError: What stopped the training may pass by itself; its checkpoints stay.
     """
     arm = cast("PretrainedArm", get_arm(job.arm)())
     base = read_provenance(job.weights)
     status = ""
     with CostMeter("pretrain") as meter:
         try:
+            require_cohort(job.cohort, job.gate)
             trained = arm.pretrain(job)
         except (GpuError, EnvironmentMissingError):
             raise
         except (SixgigError, RuntimeError) as error:
+            status = as_outcome(error)
             _LOG.exception("training of %s failed", job.arm)
-            status = failure(error)
+            say_failed(status, left_out=isinstance(error, CohortFailedError))
             trained = Trained({}, {"fallbacks": []}, [])
     kept = {name: base[name] for name in ("model", "data_config")}
     source = {"name": base.get("name", ""), "sha256": base["sha256"], "cohort": job.cohort, "arm": job.arm}
@@ -64,6 +70,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
         np.savez_compressed(stream, **trained.pictures)
     SEEN.write(_seen(job, trained), seen)
     fallbacks = list(trained.facts.get("fallbacks", []))
+    say_fallbacks(fallbacks)
     status = status or ("fallback" if fallbacks else "ok")
     device = str(trained.facts.get("device", "cpu"))
     cost = meter.cost(None, trained.facts.get("batch_size_used"), device).as_dict()

@@ -14,19 +14,25 @@ import pandas as pd
 
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
+from sixgig.arms.fitting import fitting_batch
 from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import pool_samples
 from sixgig.arms.registry import get_arm
-from sixgig.errors import SixgigError, failure
+from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
 from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
+from sixgig.runtime.attempts import fallbacks as memory_fallbacks
+from sixgig.runtime.attempts import fewer
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import as_outcome
+from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
+from sixgig.runtime.outcomes import require_cohort
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.stopping import saving
 from sixgig.runtime.versions import encoding_versions
@@ -75,6 +81,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
 
     Raises:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
+        PassingError: What stopped the arm may pass by itself; what it has encoded is kept.
     """
     import torch
 
@@ -90,6 +97,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     earlier = kept.read()
     with CostMeter("encode") as meter:
         try:
+            require_cohort(job.cohort, job.gate)
             table = _table(job)
             if earlier is not None:
                 rows, facts = earlier
@@ -102,7 +110,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
     facts.setdefault("cost", _cost(meter, len(rows) or len(images), facts))
-    with atomic_path(image_features) as partial, partial.open("wb") as stream:
+    with atomic_path(image_features, rows.nbytes) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
     write_features(features, pooled, subject_ids, image_ids)
     _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
@@ -151,14 +159,19 @@ def _encode(
             rows: np.ndarray = encoder.encode(volumes, rung, dtype, partial, advance, names)
             return rows
 
-        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts)
+        asked = int(job.options["batch_size"])
+        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts, asked)
 
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
         return encode(arm, encoder, images, job.options, rung, dtype, partial, advance)
 
-    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts)
+    batch, given_up = fitting_batch(
+        int(job.options["batch_size"]), encoder.backbone, images.shape[1], device, job.memory_limit_mb
+    )
+    facts["fallbacks"] += given_up
+    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts, batch)
 
 
 def _down_the_ladder(
@@ -169,8 +182,9 @@ def _down_the_ladder(
     device: Device,
     inputs: Mapping[str, Any],
     facts: dict[str, Any],
+    batch_size: int,
 ) -> np.ndarray:
-    """Encode down the ladder; what was used and what was given up is noted in ``facts``."""
+    """Encode down the ladder from a batch size; what was used and what was given up is noted in ``facts``."""
     import torch
 
     def run(rung: Rung) -> np.ndarray:
@@ -192,7 +206,9 @@ def _down_the_ladder(
         return rows
 
     with card_alone(device.card, job.label, job.series) as watch:
-        ladder = rungs(int(job.options["batch_size"]), device.kind, trains=False)
+        batch_size = fewer(int(job.options["batch_size"]))
+        facts["fallbacks"] += memory_fallbacks()
+        ladder = rungs(batch_size, device.kind, trains=False)
         rows, rung, fallbacks = climb_down(run, ladder, clean_up=torch.cuda.empty_cache)
     facts["fallbacks"] += fallbacks
     facts |= {"batch_size_used": rung.batch_size, "device": rung.device, "gpu": watch.summary()}
@@ -209,6 +225,8 @@ def transform_cohort(
     features: Path,
     seed: int,
     labels_of: str = "subject",
+    cohort: str = "",
+    gate: Path | None = None,
 ) -> None:
     """Compute a cohort's features with a :class:`FeatureArm`.
 
@@ -221,6 +239,8 @@ def transform_cohort(
         features: Output .npz; the sidecar goes next to it.
         seed: The study's seed.
         labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
+        cohort: Name of the cohort.
+        gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
     """
     arm = cast("FeatureArm", get_arm(arm_name)())
     facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
@@ -228,6 +248,7 @@ def transform_cohort(
     table = MANIFEST.read(manifest)
     with CostMeter("encode") as meter:
         try:
+            require_cohort(cohort, gate)
             rows = np.load(source_features)
             if len(rows) == 0 and len(table) > 0:
                 raise SixgigError(arm.source_arm, "failed, and this arm needs its features", "see that arm's reason")
@@ -243,8 +264,9 @@ def transform_cohort(
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
+    facts["status"] = as_outcome(error)
     _LOG.exception("arm %s failed", arm_name)
-    facts["status"] = failure(error)
+    say_failed(facts["status"], left_out=isinstance(error, CohortFailedError))
     return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None
 
 
@@ -274,6 +296,8 @@ def _write_sidecar(
     facts: Mapping[str, Any],
 ) -> None:
     fallbacks = list(facts["fallbacks"])
+    if not facts.get("status"):
+        say_fallbacks(fallbacks)
     status = facts.get("status") or (f"fallback: {'; '.join(fallbacks)}" if fallbacks else "ok")
     sidecar = {
         "backbone": "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sixgig.arms.following import Follower
 from sixgig.gpu.alone import card_alone
 from sixgig.gpu.ladder import Rung, climb_down, rungs
+from sixgig.runtime.attempts import fallbacks as memory_fallbacks
 from sixgig.runtime.monitor import peak_rss_mb, peak_vram_mb
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def train_in_torch(
             rungs(micro_batch, device.kind, trains=True),
             clean_up=torch.cuda.empty_cache,
         )
-    facts["fallbacks"] = [*device.fallbacks, *facts["fallbacks"], *given_up]
+    facts["fallbacks"] = [*device.fallbacks, *facts["fallbacks"], *given_up, *memory_fallbacks()]
     facts["notes"] = [*notes, *facts["notes"]]
     facts |= {"backend": "torch", "framework": framework, "versions": {"torch": torch.__version__}}
     facts |= {"device": rung.device, "dtype": device.dtype_on(rung.device), "gpu": watch.summary()}

@@ -254,4 +254,4 @@ def _prepare_all(
             quarantine.rejections[-1].file,
             f"no subject of cohort {quarantine.cohort} can be used",
             f"repair the files listed in {quarantine.failed_path}",
-        )
+        ) from quarantine.passing()

@@ -11,7 +11,7 @@ import pandas as pd
 from sixgig.cohorts.base import Rejection
 from sixgig.cohorts.choosing import lost_subjects, too_many_lost
 from sixgig.cohorts.journal import writing
-from sixgig.errors import without_folders
+from sixgig.errors import PassingError, without_folders
 from sixgig.tables.cohorts import QUARANTINE
 
 _log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Quarantine:
         if lost_fraction <= self._max_fraction:
             return
         self.write(failed=True)
-        raise too_many_lost(
+        error = too_many_lost(
             self.failed_path,
             self.cohort,
             self.rejections,
@@ -86,3 +86,9 @@ class Quarantine:
             self._max_fraction,
             stopped_early=stopped_early,
         )
+        raise error from self.passing()
+
+    def passing(self) -> PassingError | None:
+        """Return the error of an input that may be readable the next time; None when none may."""
+        found = next((rejection for rejection in self.rejections if rejection.passing), None)
+        return None if found is None else PassingError(found.file, found.reason, "connect the drive, or allow reading")

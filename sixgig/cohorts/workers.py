@@ -17,7 +17,8 @@ from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.stored import read_shape
 from sixgig.cohorts.subject import PreparedSubject
 from sixgig.cohorts.unpacking import unpacked_size
-from sixgig.errors import CohortError
+from sixgig.runtime.attempts import fewer
+from sixgig.runtime.faults import MemoryShortError
 from sixgig.runtime.stopping import end_with_parent
 
 #: A process with its packages, before it has read anything.
@@ -42,9 +43,9 @@ def results(
     """Yield the subjects in order, prepared in up to ``workers`` processes; the results do not depend on how many.
 
     Raises:
-        CohortError: A process was killed, as happens when memory runs out.
+        MemoryShortError: A process was killed, as happens when memory runs out.
     """
-    workers = min(affordable(adapter, records, recipe, workers), len(records))
+    workers = min(affordable(adapter, records, recipe, fewer(workers)), len(records))
     if workers <= 1:
         yield from (prepare(adapter, record, recipe) for record in records)
         return
@@ -61,7 +62,7 @@ def results(
             work = joblib.delayed(_prepare_here)
             yield from parallel(work(prepare, os.getpid(), adapter, record, recipe) for record in records)
         except BrokenProcessPool as error:
-            raise CohortError(
+            raise MemoryShortError(
                 records[0].root,
                 "a process that prepared a subject was killed, probably because memory ran out",
                 "run again with fewer cores: the subjects prepared so far are kept",

@@ -36,7 +36,7 @@ def show_plan(study: Path, options: Sequence[str]) -> int:
     """
     cores, entries, folder, others = _sorted(options)
     number = int(cores) if cores.isdecimal() else None
-    plan_study(study, cores=number, entries=entries, folder=Path(folder), options=others)
+    plan_study([study], cores=number, entries=entries, folder=Path(folder), options=others)
     print(f"every job: sixgig plan {study} --jobs; as Snakemake tells it: sixgig run {study} -n -p")
     return 0
 

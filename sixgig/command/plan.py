@@ -13,7 +13,7 @@ DOES_NOT_FIT = 1
 
 
 def plan_study(
-    study: Path,
+    studies: Sequence[Path],
     *,
     device: str = "",
     cores: int | None = None,
@@ -27,10 +27,10 @@ def plan_study(
     """Print the plan of a study.
 
     Args:
-        study: The study file.
+        studies: The study files; each is merged into those before it.
         device: Name of a card to plan for from its data sheet; empty for this machine.
         cores: Cores to plan with; all when None.
-        entries: Keys that replace those of the file, as ``key=value``.
+        entries: Keys that replace those of the files, as ``key=value``.
         folder: The folder that the study runs in.
         jobs: Whether to print a line for every job instead.
         json: Whether to print JSON instead.
@@ -44,20 +44,21 @@ def plan_study(
         SixgigError: The study file is wrong, or there is no such card.
     """
     from sixgig.forecast.as_json import as_json
-    from sixgig.forecast.page import write_page
     from sixgig.forecast.planning import make_plan
     from sixgig.forecast.screen import job_lines, screen
 
-    page, file = html.resolve() if html else None, study.resolve()
+    page, files = html.resolve() if html else None, [file.resolve() for file in studies]
     with contextlib.chdir(folder):
-        answer = replace(make_plan(file, entries, device, cores, options), file=str(study))
+        answer = replace(make_plan(files, entries, device, cores, options), file=" ".join(map(str, studies)))
     if page is not None:
+        from sixgig.forecast.page import write_page
+
         write_page(answer, page)
     width = shutil.get_terminal_size((100, 24)).columns
     if json:
         print(as_json(answer))
     elif jobs:
-        print(job_lines(answer, width))
+        print(job_lines(answer))
     else:
         print(screen(answer, width))
     if page is not None and not json:

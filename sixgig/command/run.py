@@ -12,8 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from sixgig.command.dry import DRY, show_plan, shows_plan
+from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
+from sixgig.plan.opening import open_plan
+from sixgig.plan.plan import Plan
+from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
+from sixgig.runtime.progress import REPORT_IS_NAMED
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
+
+#: Option of our own: what failed is tried again, with all that depends on it.
+_RETRY = "--retry-failed"
 
 
 def run_study(study: Path, options: Sequence[str]) -> int:
@@ -24,23 +32,33 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         options: Options and targets for Snakemake, passed on as they are.
 
     Returns:
-        Exit code of Snakemake; 128 and the signal's number when a signal ended it.
+        Exit code of Snakemake; 128 and the signal's number when a signal ended it; 3 when the study is finished and an
+        arm or a cohort failed.
 
     Raises:
         SixgigError: The study file cannot be read, is wrong, or names files that do not exist.
     """
     folder = Path(_value(options, "-d", "--directory") or ".")
-    command = snakemake_command(study.resolve(), options)
-    name = _check(study, folder, options)
+    retry, options = _RETRY in options, [option for option in options if option != _RETRY]
+    name, plan = _check(study, folder, options)
+    with _working_in(folder):
+        files = files_again(failures(plan)) if retry and plan is not None else []
+    if retry and not files:
+        print("[sixgig] nothing has failed: nothing is tried again", file=sys.stderr)
     if shows_plan(options):
-        return show_plan(study, options)
-    code = _follow(command)
+        again = ["--forcerun", *files] if files else []
+        # A target would count as one more file of --forcerun.
+        return show_plan(study, [*again, *options] if options[0].startswith("-") else [*options, *again])
+    code = _follow(snakemake_command(study.resolve(), options, files))
     report = folder / "results" / name / "report.html"
     if DRY & set(options):
         return code
-    if code == 0 and report.is_file():
+    if code == 0 and plan is not None:  # when there was nothing to do, Snakemake had no last word
+        with _working_in(folder):
+            code = exit_code(plan)
+    if code in (0, WITH_FAILURES) and report.is_file():
         print(f"[sixgig] report: {report}")
-    elif code != 0:
+    elif code not in (0, WITH_FAILURES):
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
             f"[sixgig] Next step: mend what is named above, then sixgig run {study}",
@@ -50,13 +68,23 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     return code
 
 
-def snakemake_command(study: Path, options: Sequence[str]) -> list[str]:
-    """Return the command that runs a study, with this interpreter."""
+def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs a study, with this interpreter.
+
+    Args:
+        study: The study file.
+        options: Options and targets for Snakemake.
+        again: Files that are made again, with all that depends on them.
+    """
     command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
     if _value(options, "-c", "--cores", "-j", "--jobs") is None:
         command += ["--cores", "all"]
     if _value(options, "--workflow-profile") is None:
         command += ["--workflow-profile", str(WORKFLOW / "profiles" / "default")]
+    if _value(options, "-q", "--quiet") is None:
+        command += ["--quiet", "host"]
+    if again:
+        command += ["--forcerun", *again]
     # An option with one value comes last: targets may follow it.
     return [*command, "--snakefile", str(WORKFLOW / "Snakefile"), *options]
 
@@ -89,24 +117,25 @@ def _values(options: Sequence[str], *names: str) -> list[str]:
     return found
 
 
-def _check(study: Path, folder: Path, options: Sequence[str]) -> str:
+def _working_in(folder: Path) -> contextlib.chdir[Path | str]:
+    return contextlib.chdir(folder if folder.is_dir() else ".")
+
+
+def _check(study: Path, folder: Path, options: Sequence[str]) -> tuple[str, Plan | None]:
     """Find mistakes before Snakemake starts; paths in the study file count from the folder it runs in.
 
     Returns:
-        The study's name.
+        The study's name, and its plan; None when other files count as well.
     """
-    from sixgig.plan.opening import open_plan
-    from sixgig.plan.study_file import read_study
-
     file, entries = study.resolve(), _values(options, "-C", "--config")
-    with contextlib.chdir(folder if folder.is_dir() else "."):
+    with _working_in(folder):
         if _value(options, "--configfile", "--configfiles") is not None:  # the file is not all that counts
-            return str(read_study([file], entries).config.get("study", ""))
+            return str(read_study([file], entries).config.get("study", "")), None
         elsewhere = _value(options, "-e", "--executor", "--profile", "--workflow-profile") is not None
         plan = open_plan(
             [file], entries, with_conda="conda" in options or "--use-conda" in options, jobs_here=not elsewhere
         )
-    return plan.study
+    return plan.study, plan
 
 
 def _follow(command: Sequence[str]) -> int:
@@ -114,7 +143,7 @@ def _follow(command: Sequence[str]) -> int:
     # The packages of this interpreter alone: not what lies in the working directory, which may be a clone.
     process = subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        env=os.environ | {"PYTHONSAFEPATH": "1", REPORT_IS_NAMED: "yes"},
         preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGTERM),
     )
     taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

@@ -27,6 +27,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from sixgig.errors import GpuError, TrainingError
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.faults import passing
 from sixgig.runtime.stopping import PARENT, end_with_parent, obey_signals
 
 KNOWN_ERROR, OUT_OF_MEMORY, BROKEN_PIPE = 3, 4, 5
@@ -67,14 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.write("nobody reads the events any longer: ended\n")
         return BROKEN_PIPE
-    except TrainingError as error:
+    except Exception as error:
         traceback.print_exc()
-        kind = type(error).__name__
-        found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
+        known = passing(error) or (error if isinstance(error, TrainingError) else None)
+        if known is None:
+            raise
+        found = {"place": known.place, "reason": known.reason, "next_step": known.next_step}
         if options.command == "check":
-            print(f"[check_tensorflow1] {error}", file=events, flush=True)
+            print(f"[check_tensorflow1] {known}", file=events, flush=True)
         else:
-            report({"event": "error", "kind": kind, **found})
+            report({"event": "error", "kind": type(known).__name__, **found})
         return KNOWN_ERROR
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.faults import as_outcome
+from sixgig.runtime.jobs import say_failed, say_left_out
 from sixgig.runtime.monitor import CostMeter
+from sixgig.runtime.outcomes import failed_cohort
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features
 from sixgig.tables.predictions import PREDICTIONS, no_predictions
+
+_LOG = logging.getLogger(__name__)
 
 
 def classify_features(
@@ -27,13 +34,14 @@ def classify_features(
     threads: int,
     predictions: Path,
     manifest: Path | None = None,
+    gate: Path | None = None,
 ) -> None:
     """Cross-validate a classifier and write its predictions, and a ``.json`` file of costs and choices.
 
     Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
 
     Features of an arm that failed have no rows; the predictions then have none either, and the arm's sidecar keeps the
-    reason.
+    reason. When the classifier fails because of the data or its options, the ``.json`` file says so as ``status``.
 
     Args:
         features: .npz of an arm.
@@ -45,21 +53,32 @@ def classify_features(
         threads: Outer folds computed at a time.
         predictions: Output .csv.
         manifest: manifest.csv of a cohort whose images have classes of their own; else None.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
     """
     rows, names = read_features(features)
     images = None if manifest is None else MANIFEST.read(manifest)
+    status = ""
     with CostMeter(f"classify:{classifier}") as meter:
-        if len(rows) == 0:
+        if len(rows) == 0 or failed_cohort("", gate):
+            say_left_out("the arm or the cohort failed, see its own line")
             found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
             search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
-            found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
-            held_out = predict_held_out(*known, **search)
-    _write(found, held_out, meter, predictions)
+            try:
+                found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
+                held_out = predict_held_out(*known, **search)
+            except SixgigError as error:
+                status = as_outcome(error)
+                _LOG.exception("%s failed", predictions.stem)
+                say_failed(status)
+                found = held_out = (no_predictions(images is not None), pd.DataFrame())
+    _write(found, held_out, meter, predictions, status)
 
 
-def predict_majority(splits: Path, seed: int, predictions: Path, manifest: Path | None = None) -> None:
+def predict_majority(
+    splits: Path, seed: int, predictions: Path, manifest: Path | None = None, gate: Path | None = None
+) -> None:
     """Write the predictions of the majority-class control, which sees labels of training folds and nothing else.
 
     Args:
@@ -67,12 +86,19 @@ def predict_majority(splits: Path, seed: int, predictions: Path, manifest: Path 
         seed: The study's seed.
         predictions: Output .csv.
         manifest: manifest.csv of a cohort whose images have classes of their own; else None.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
+        gate: leakage.json of the cohort; a cohort that failed has no predictions.
     """
     table = SPLITS.read(splits)
     images = None if manifest is None else MANIFEST.read(manifest)
     names = (table["subject_id"].drop_duplicates() if images is None else images["image_id"]).to_numpy(dtype=str)
     nothing = np.zeros((len(names), 1), dtype=np.float32)
     with CostMeter("classify:majority_class") as meter:
+        if failed_cohort("", gate):
+            say_left_out("the cohort failed, see its own line")
+            nothing_found = (no_predictions(images is not None), pd.DataFrame())
+            _write(nothing_found, nothing_found, meter, predictions)
+            return
         known = (nothing, names.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
         found = cross_validate(*known, inner_folds=2, seed=seed, images=images, threads=1)
         held_out = predict_held_out(*known, inner_folds=2, seed=seed, images=images)
@@ -84,14 +110,13 @@ def _write(
     held_out: tuple[pd.DataFrame, pd.DataFrame],
     meter: CostMeter,
     predictions: Path,
+    status: str = "",
 ) -> None:
     PREDICTIONS.write(found[0], predictions)
     PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
-    write_json(
-        predictions.with_suffix(".json"),
-        {
-            "cost": meter.cost().as_dict(),
-            "chosen": found[1].to_dict(orient="records"),
-            "chosen_for_test": held_out[1].to_dict(orient="records"),
-        },
-    )
+    facts = {
+        "cost": meter.cost().as_dict(),
+        "chosen": found[1].to_dict(orient="records"),
+        "chosen_for_test": held_out[1].to_dict(orient="records"),
+    }
+    write_json(predictions.with_suffix(".json"), facts | ({"status": status} if status else {}))

@@ -18,6 +18,7 @@ from sixgig.classifiers.registry import build_classifier, check_options
 from sixgig.classifiers.search import search
 from sixgig.errors import ClassifierError
 from sixgig.evaluation.samples import Samples, evaluation_samples, sample_rows
+from sixgig.runtime.attempts import fewer
 from sixgig.runtime.progress import Progress
 from sixgig.tables.predictions import PREDICTIONS, SCORE, no_predictions
 from sixgig.tables.roles import held_out_fold
@@ -102,7 +103,7 @@ def cross_validate(
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=1))
         bar = stack.enter_context(Progress(label, len(folds), unit="folds")) if label else None
-        for result in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
+        for result in Parallel(n_jobs=fewer(threads), prefer="threads", return_as="generator")(tasks):
             results.append(result)
             if bar is not None:
                 bar.advance()

@@ -9,10 +9,13 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
+from sixgig.errors import CohortError
 from sixgig.evaluation.levels import at_level, check_subject_level
-from sixgig.evaluation.metrics import fold_metrics
+from sixgig.evaluation.metrics import fold_metrics, metric_names
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
+from sixgig.runtime.attempts import fewer
+from sixgig.runtime.outcomes import FAILED, failed_cohort, failed_status
 from sixgig.runtime.progress import Progress
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.format import Table
@@ -29,12 +32,16 @@ class ScoredFiles(NamedTuple):
         held_out: Predictions of held-out test subjects, by the same; read for cohorts that have some.
         splits: splits.csv by cohort, ``(cohort,)``.
         sidecars: Sidecars of features by cohort and arm; none for the majority class.
+        gates: leakage.json by cohort, ``(cohort,)``; without one the cohort counts as one that did not fail.
+        facts: What classifiers say of themselves, by the same as predictions; read when there are none of these.
     """
 
     predictions: Mapping[tuple[str, ...], Path]
     held_out: Mapping[tuple[str, ...], Path]
     splits: Mapping[tuple[str, ...], Path]
     sidecars: Mapping[tuple[str, ...], Path]
+    gates: Mapping[tuple[str, ...], Path] = {}
+    facts: Mapping[tuple[str, ...], Path] = {}
 
 
 class Scores(NamedTuple):
@@ -70,21 +77,27 @@ def score_study(
         metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when a cohort is not named.
 
     Returns:
-        The tables. An arm that failed has rows in the summaries only, with its reason as status.
+        The tables. An arm that failed has rows in the summaries only, with its reason as status; so have all methods on
+        a cohort that failed, whatever files of predictions there are.
 
     Raises:
+        CohortError: Every cohort failed.
         ConfigError: Subjects are to be counted, and cannot be: see
             :func:`sixgig.evaluation.levels.check_subject_level`.
     """
     methods = files.predictions
     counted = metrics_of or {}
+    failed = [status for (cohort,), gate in files.gates.items() if (status := failed_cohort(cohort, gate))]
+    if failed and len(failed) == len(files.gates):
+        reasons = "; ".join(status.removeprefix(FAILED) for status in failed)
+        raise CohortError("the study", f"every cohort failed: {reasons}", "mend one of them and run again")
     tasks = (
         delayed(_score_method)(files, key, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject"))
         for key in methods
     )
     found: list[Scores] = []
     with Progress("score", len(methods), "methods") as progress:
-        for scores in Parallel(n_jobs=threads, prefer="threads", return_as="generator")(tasks):
+        for scores in Parallel(n_jobs=fewer(threads), prefer="threads", return_as="generator")(tasks):
             found.append(scores)
             progress.advance()
     return Scores(
@@ -99,10 +112,28 @@ def _joined(parts: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
+def _no_rows(table: Table) -> pd.DataFrame:
+    return table.check(pd.DataFrame(columns=table.column_names), "no rows")
+
+
+def _failed_rows(key: tuple[str, ...], status: str) -> pd.DataFrame:
+    """Return the rows of a method on a cohort that failed: no estimate, and nobody knows of how many classes."""
+    named = dict(zip(("cohort", "arm", "classifier"), key, strict=True))
+    rows = pd.DataFrame({"metric": metric_names(0)}).assign(**named, n_subjects=0, status=status)
+    return SUMMARY.check(rows.reindex(columns=SUMMARY.column_names), f"the rows of cohort {key[0]}")
+
+
 def _score_method(
     files: ScoredFiles, key: tuple[str, ...], positive: str | None, bootstrap_samples: int, seed: int, metrics_of: str
 ) -> Scores:
     cohort, arm, classifier = key
+    no_cohort = failed_cohort(cohort, files.gates.get((cohort,)))
+    if no_cohort:
+        return Scores(
+            _no_rows(METRICS),
+            _failed_rows(key, no_cohort),
+            _no_rows(SUMMARY),
+        )
     predictions = PREDICTIONS.read(files.predictions[key])
     labels_of = "image" if IMAGE in predictions else "subject"
     splits = SPLITS.read(files.splits[cohort,])
@@ -112,14 +143,16 @@ def _score_method(
     sidecar = files.sidecars.get((cohort, arm))
     status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
     failed = len(predictions) == 0
-    metrics = METRICS.check(pd.DataFrame(columns=METRICS.column_names), "no metrics")
+    if failed and not status.startswith(FAILED) and key in files.facts:
+        status = failed_status(read_json(files.facts[key])) or status
+    metrics = _no_rows(METRICS)
     if not failed:
         metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)
     summary = summarise(
         None if failed else predictions, cohort, arm, classifier, status,
         splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive, labels_of=labels_of,
     )  # fmt: skip
-    test = SUMMARY.check(pd.DataFrame(columns=SUMMARY.column_names), "no test subjects")
+    test = _no_rows(SUMMARY)
     one_fold = held_out_fold(splits)
     if len(one_fold):
         held_out = None if failed else at_level(PREDICTIONS.read(files.held_out[key]), metrics_of, positive)

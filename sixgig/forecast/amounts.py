@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.inventory import discover
-from sixgig.cohorts.registry import load_adapter
 from sixgig.cohorts.slices import choose_slices
 from sixgig.errors import SixgigError
 from sixgig.gpu.work import Amount
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
 
 _MIB = 1024 * 1024
+#: Numbers that a byte of a medical image unpacks to, at most.
+_UNPACKED = 6.0
 #: Share of a volume's slices that hold foreground, where nobody has looked.
 _FOREGROUND = 0.9
 
@@ -30,6 +31,7 @@ class CohortAmount:
     """What a cohort holds, and what it takes to get and to read it.
 
     Attributes:
+        cohort: Its name.
         amount: Subjects, images, volumes.
         raw_mb: Size of its files in MiB.
         voxels: Numbers that preparation reads, in all.
@@ -41,6 +43,7 @@ class CohortAmount:
         note: What is assumed, as a sentence; empty otherwise.
     """
 
+    cohort: str
     amount: Amount
     raw_mb: float
     voxels: float
@@ -80,8 +83,8 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
         look: Whether to look at what is already prepared.
     """
     stanza = plan.cohort_options(cohort)
-    prepared = _prepared(Path(f"results/{plan.study}/cohorts/{cohort}/cohort.json")) if look else {}
-    source = _source(plan, cohort, stanza)
+    prepared = _prepared(Path(f"results/{plan.study}"), cohort, stanza) if look else {}
+    source = _source(plan, cohort, stanza, walk=not prepared)
     subjects = min(source.subjects, stanza.get("limit") or source.subjects)
     volumes = round(subjects * source.volumes)
     per_volume = _slices(stanza, source.slices) if source.volumes else 1.0
@@ -109,6 +112,7 @@ def cohort_amount(plan: Plan, cohort: str, look: bool = True) -> CohortAmount:
     )
     opened = (volumes or images) * (channels if volumes else 1)
     return CohortAmount(
+        cohort=cohort,
         amount=amount,
         raw_mb=source.mb * (source.subjects if source.found == 0 else source.found),
         voxels=opened * source.voxels,
@@ -125,12 +129,19 @@ def _learned_from(plan: Plan) -> float:
     return 1.0 if plan.config["scope"] == "transductive" else plan.pretraining_fraction
 
 
-def _prepared(path: Path) -> dict[str, Any]:
+def _prepared(study: Path, cohort: str, stanza: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a prepared cohort; nothing when it was prepared by another stanza."""
+    found = _json(study / "cohorts" / cohort / "cohort.json")
+    then = _json(study / "study.json").get("config", {}).get("cohorts", {}).get(cohort, stanza)
+    return found if found.get("n_images") and then == dict(stanza) else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = read_json(path)
+        found = read_json(path)
     except (OSError, ValueError):
         return {}
-    return found if found.get("n_images") else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _slices(stanza: Mapping[str, Any], foreground: float) -> float:
@@ -145,12 +156,13 @@ def _slices(stanza: Mapping[str, Any], foreground: float) -> float:
     return few + (foreground - whole) * (more - few)
 
 
-def _source(plan: Plan, cohort: str, stanza: Mapping[str, Any]) -> _Source:
+def _source(plan: Plan, cohort: str, stanza: Mapping[str, Any], *, walk: bool) -> _Source:
+    """Return what a source holds; of files that were prepared nobody walks over the folder again."""
     phantom = stanza["source"].get("phantom")
     if phantom:
         return _phantom(phantom)
-    published = _published(stanza)
-    found = _files(plan, cohort, published)
+    published = _published(stanza, plan.inputs[cohort].adapter.dimensions)
+    found = _files(plan, cohort, published) if walk else None
     return found or published
 
 
@@ -162,14 +174,13 @@ def _phantom(phantom: Mapping[str, Any]) -> _Source:
     )  # fmt: skip
 
 
-def _published(stanza: Mapping[str, Any]) -> _Source:
+def _published(stanza: Mapping[str, Any], dimensions: int) -> _Source:
     """Return what is published about the cohorts of an adapter, or of a named data set."""
     known = published()
     dataset = str(stanza["source"].get("recipe", {}).get("dataset", ""))
     name = dataset if dataset in known else stanza["adapter"]
     if name not in known:
-        flat = stanza.get("dimensions", load_adapter(stanza["adapter"]).dimensions) == 2
-        name = "flat" if flat and "volume" not in stanza else "deep"
+        name = "flat" if dimensions == 2 else "deep"
     values = dict(known[name])
     note = values.pop("note")
     fetched = not (stanza["source"].get("path") or stanza["source"].get("recipe", {}).get("folder"))
@@ -178,7 +189,7 @@ def _published(stanza: Mapping[str, Any]) -> _Source:
 
 
 @cache
-def published() -> dict[str, Any]:
+def published() -> Mapping[str, Any]:
     """Return ``published.yaml``."""
     return read_yaml(Path(__file__).with_name("published.yaml"))
 
@@ -203,7 +214,7 @@ def _files(plan: Plan, cohort: str, typical: _Source) -> _Source | None:
         subjects=subjects,
         volumes=items / subjects if deep else 0,
         slices=typical.slices if deep else items / subjects,
-        voxels=typical.voxels,
+        voxels=min(typical.voxels, _UNPACKED * size * _MIB / max(items, 1)),
         channels=typical.channels,
         mb=size / subjects,
         classes=max(2, classes),

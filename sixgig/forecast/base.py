@@ -30,8 +30,8 @@ class JobCost:
         download_mb: What it fetches, in MiB; 0 when it is there already.
         threads: Threads that it takes of the given cores.
         gpu: Whether it takes the card.
-        basis: ``measured`` (this study's own past jobs), ``computed`` (operations and bytes on this machine) or
-            ``assumed`` (a constant of sixgig's).
+        basis: ``measured`` (this study's own past jobs), ``scaled`` (computed, then corrected by jobs of the same kind
+            in other studies), ``computed`` (operations and bytes on this machine) or ``assumed`` (constants).
         batch_size: The batch size that fits, where there is one.
     """
 

@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sixgig.forecast.card_rates import measure_card
 from sixgig.forecast.rates import REFERENCE, Machine, processor, usable_cores
+from sixgig.forecast.repeating import best_of
 from sixgig.forecast.sheets import CardSheet
 
 _MIB = 1024 * 1024
@@ -25,8 +26,7 @@ _MIB = 1024 * 1024
 _SCALAR_REFERENCE = 0.0042
 #: What every job imports.
 _PLAIN = "import numpy, pandas"
-#: Share of the measured rate of a card's products that a network reaches.
-_NETWORK_SHARE = 0.5
+_ROUNDS = 4
 
 
 def calibrate(seconds: float = 0.5) -> Machine:
@@ -45,7 +45,7 @@ def calibrate(seconds: float = 0.5) -> Machine:
         transformer_gflops=found["transformer"],
         convolution_gflops=found["convolution"],
         speedup=max(1.0, min(float(usable_cores()), found["speedup"])),
-        scalar=_SCALAR_REFERENCE / best_of(_scalar, seconds, time.thread_time),
+        scalar=found["scalar"],
         start_s=start,
         torch_start_s=found["start"],
         disk_mb_s=_disk(),
@@ -54,17 +54,6 @@ def calibrate(seconds: float = 0.5) -> Machine:
         card=CardSheet(**card) if card else None,
         basis="measured",
     )
-
-
-def best_of(work: Callable[[], Any], seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Call ``work`` again and again for some time, at least five times, and return the shortest time that it took."""
-    ends, best, calls = time.perf_counter() + seconds, float("inf"), 0
-    while calls < 5 or time.perf_counter() < ends:
-        began = clock()
-        work()
-        best = min(best, clock() - began)
-        calls += 1
-    return best
 
 
 def memory_mb() -> float:
@@ -94,18 +83,21 @@ def _cpu_seconds_of(code: str, times: int) -> float:
     return min(found, default=REFERENCE.start_s)
 
 
-def _disk() -> float:
+def _disk(folder: str = ".") -> float:
     """Return MiB a second written with fsync, in the folder where the process runs."""
     block = os.urandom(_MIB) * 16
     best = 0.0
-    with tempfile.TemporaryDirectory(dir=".", prefix=".sixgig-disk-") as folder:
-        for number in range(5):
-            began = time.perf_counter()
-            with (Path(folder) / str(number)).open("wb") as stream:
-                stream.write(block)
-                stream.flush()
-                os.fsync(stream.fileno())
-            best = max(best, len(block) / _MIB / (time.perf_counter() - began))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".sixgig-disk-") as inside:
+            for number in range(5):
+                began = time.perf_counter()
+                with (Path(inside) / str(number)).open("wb") as stream:
+                    stream.write(block)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                best = max(best, len(block) / _MIB / (time.perf_counter() - began))
+    except OSError:  # nothing can be written there
+        return best or REFERENCE.disk_mb_s
     return best
 
 
@@ -129,8 +121,10 @@ def _in_a_process(seconds: float) -> dict[str, Any]:
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not lines:
-        reference = {"transformer": REFERENCE.transformer_gflops, "convolution": REFERENCE.convolution_gflops}
-        return {**reference, "speedup": float(usable_cores()), "start": REFERENCE.torch_start_s, "card": None}
+        return {
+            "transformer": REFERENCE.transformer_gflops, "convolution": REFERENCE.convolution_gflops,
+            "speedup": float(usable_cores()), "scalar": 1.0, "start": REFERENCE.torch_start_s, "card": None,
+        }  # fmt: skip
     found: dict[str, Any] = json.loads(lines[-1])
     return found
 
@@ -159,20 +153,28 @@ def _measure(seconds: float) -> dict[str, Any]:
         for network, maps, _ in stages:
             network(maps)
 
-    rates: dict[str, Any] = {}
+    best: dict[str, float] = {}
+
+    def note(name: str, seconds: float) -> None:
+        best[name] = min(seconds, best.get(name, float("inf")))
+
     with torch.inference_mode():
-        for threads in dict.fromkeys((1, cores)):
-            torch.set_num_threads(threads)
-            rates[f"block{threads}"] = block_flops / best_of(lambda: block(items), seconds, time.process_time) / 1e9
-            rates[f"conv{threads}"] = conv_flops / best_of(convolve, seconds, time.process_time) / 1e9
-    card = _measure_card(seconds) if torch.cuda.is_available() else None
+        # Several rounds: whoever disturbs one kind of work may be gone in the next.
+        for _ in range(_ROUNDS):
+            note("scalar", best_of(_scalar, seconds / _ROUNDS, time.thread_time))
+            for threads in dict.fromkeys((1, cores)):
+                torch.set_num_threads(threads)
+                note(f"block{threads}", best_of(lambda: block(items), seconds / _ROUNDS, time.process_time))
+            torch.set_num_threads(1)
+            note("conv", best_of(convolve, seconds / _ROUNDS, time.process_time))
     return {
-        "transformer": rates["block1"],
-        "convolution": rates["conv1"],
+        "transformer": block_flops / best["block1"] / 1e9,
+        "convolution": conv_flops / best["conv"] / 1e9,
         # Processor time, not wall time: others may hold one of the cores all the time.
-        "speedup": cores * rates[f"block{cores}"] / rates["block1"],
+        "speedup": cores * best["block1"] / best[f"block{cores}"],
+        "scalar": _SCALAR_REFERENCE / best["scalar"],
         "start": started,
-        "card": card,
+        "card": measure_card(seconds) if torch.cuda.is_available() else None,
     }
 
 
@@ -190,40 +192,6 @@ def _inverted(channels: int, side: int, images: int = 2) -> tuple[Any, Any, floa
     maps = torch.randn(images, channels, side, side).to(memory_format=torch.channels_last)
     flops = 2.0 * images * side**2 * (2 * channels * wide + 9 * wide)
     return block.eval().to(memory_format=torch.channels_last), maps, flops  # type: ignore[call-overload]
-
-
-def _measure_card(seconds: float) -> dict[str, Any]:
-    """Measure matrix products and copies on the first card."""
-    from dataclasses import asdict
-
-    import torch
-
-    properties = torch.cuda.get_device_properties(0)
-    size = 2048
-    rates = {}
-    native = properties.major >= 8
-    for dtype in (torch.float32, torch.bfloat16 if native else torch.float16):
-        a, b = (torch.randn(size, size, device="cuda", dtype=dtype) for _ in range(2))
-
-        def product(a: Any = a, b: Any = b) -> None:
-            for _ in range(10):
-                a @ b
-            torch.cuda.synchronize()
-
-        product()
-        rates[dtype] = 10 * 2 * size**3 / best_of(product, seconds / 2) / 1e12
-    source = torch.empty(64 * _MIB, device="cuda", dtype=torch.uint8)
-
-    def copy() -> None:
-        source.clone()
-        torch.cuda.synchronize()
-
-    copy()
-    bandwidth = 2 * source.nbytes / best_of(copy, seconds / 2) / 1e9
-    float32, half = rates.values()
-    memory = properties.total_memory / _MIB
-    sheet = CardSheet(properties.name, memory, float32 * 0.8, half * _NETWORK_SHARE, bandwidth, native, True)
-    return asdict(sheet)
 
 
 if __name__ == "__main__":

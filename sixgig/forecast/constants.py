@@ -47,8 +47,10 @@ SMALL = {
     "export_tables": Small(0.2, per_cohort=0.1, rss_mb=145, disk_mb=0.6),
     "track_study": Small(3.4, per_cohort=0.4, rss_mb=250, disk_mb=12),
 }
-#: Host memory of Python with torch and timm, in MiB, and of a CUDA context on top of it.
-TORCH_MB, CUDA_MB = 820.0, 1100.0
+#: Host memory of Python with torch and timm, in MiB, and of CUDA's libraries on top of it; the latter is an assumption.
+TORCH_MB, CUDA_MB = 820.0, 700.0
+#: Pages of memory-mapped arrays that count as a job's memory, in MiB: the kernel takes back what it needs.
+MAPPED_MB = 400.0
 #: Host memory of scikit-learn's jobs before any data, in MiB.
 SKLEARN_MB = 215.0
 #: Seconds of a core: of scoring one resample of one method, for a hundred subjects.
@@ -59,10 +61,10 @@ ENCODING_SHARE = {"transformer": 0.9, "convolution": 1.2}
 PASS_SECONDS = 0.008
 #: Starting CUDA and loading its libraries, in seconds.
 CUDA_START = 3.0
-#: Share of a card's memory limit that a batch may fill: prediction and allocator are not exact.
-FILL = 0.9
 #: Bytes a second that a processor moves to and from memory in optimisers.
 MEMORY_BYTES = 12e9
-#: Numbers a second that a core of the reference machine reads, resamples and normalises, and seconds of a picture of
-#: 112 x 112 pixels.
-VOXELS_PER_SECOND, PICTURE_SECONDS = 6.0e7, 1.2e-3
+#: Numbers a second that a core of the reference machine reads, resamples and normalises; seconds of a picture of any
+#: size (found, hashed, compared), and of one of 112 x 112 pixels beside.
+VOXELS_PER_SECOND, PICTURE_SECONDS, RESIZE_SECONDS = 6.0e7, 0.8e-3, 0.4e-3
+#: MiB a second that a core hashes.
+HASHED_MB = 600.0

@@ -102,8 +102,10 @@ def _reasons(dag: Any, persistence: Any, job: Any, places: Mapping[Any, int]) ->
         say("input", map(str, reason.updated_input))
     if reason.input_changed and not reason._missing_output:
         say("inputs")
-    if reason.params_changed:
-        for kind, details in _changed_params(persistence, job, reason.params_changed).items():
+    # Snakemake does not look for it where the job before it runs.
+    change = reason.params_changed or persistence.params_changed(job)
+    if change:
+        for kind, details in _changed_params(persistence, job, change).items():
             say(kind, details)
     if reason.code_changed:
         say("code")

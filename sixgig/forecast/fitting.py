@@ -16,7 +16,7 @@ from sixgig.forecast.machine import Machine
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.reasons import name_of
 from sixgig.forecast.schedule import Schedule, schedule
-from sixgig.forecast.wording import size
+from sixgig.forecast.wording import duration, size
 from sixgig.plan.plan import Plan
 from sixgig.runtime.places import WORKFLOW
 
@@ -103,6 +103,8 @@ def problems(
     costs: Mapping[JobKey, JobCost],
     plan: Plan,
     forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+    *,
+    card: bool = False,
 ) -> list[Problem]:
     """Return what does not fit, with what would make it fit.
 
@@ -112,8 +114,9 @@ def problems(
         costs: What they cost.
         plan: The plan.
         forecast: Forecasts another plan for the same machine.
+        card: Whether networks are to compute on a card.
     """
-    said = []
+    said = _too_large_for_the_card(found, jobs, costs, plan, forecast) if card else []
     for room in found:
         there = room.there_mb
         if there is None:
@@ -135,6 +138,50 @@ def problems(
             if not large:  # one by one they fit
                 said.append(_fewer_at_once(room, there, jobs, costs))
     return said
+
+
+def _too_large_for_the_card(
+    found: Sequence[Room],
+    jobs: Sequence[StudyJob],
+    costs: Mapping[JobKey, JobCost],
+    plan: Plan,
+    forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
+) -> list[Problem]:
+    """Jobs with a network of which not even a batch of 1 fits, so that the processor would compute them."""
+    limit = next((room.there_mb for room in found if room.name == _VRAM), None)
+    there = float(plan.config["gpu"]["memory_limit_mb"]) if limit is None else limit
+    said = []
+    for job in jobs:
+        cost = costs.get(job.key)
+        if not job.needed or cost is None or not cost.gpu or cost.batch_size is None or cost.vram_mb > 0:
+            continue
+        reason = f"not even a batch of 1 of {name_of(job.key)} fits {size(there)}; on the processor it takes "
+        change = _change(_VRAM, there, job.key, plan, forecast)
+        said.append(Problem(_VRAM, reason + duration(cost.seconds), change or "take a smaller network"))
+    return said
+
+
+def smaller_batches(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
+    """Say which arms start with a smaller batch than the study asks for, because that one does not fit the card.
+
+    Args:
+        plan: The plan.
+        jobs: The jobs of the study.
+        costs: What they cost.
+    """
+    found: dict[tuple[str, int, int], list[str]] = {}
+    for job in jobs:
+        cost, arm, cohort = costs.get(job.key), job.wildcards.get("arm", ""), job.wildcards.get("cohort", "")
+        if not job.needed or cost is None or cost.batch_size is None or cost.vram_mb <= 0:
+            continue
+        options = plan.arm_options(arm, cohort)
+        asked = int(options.get("micro_batch_size") or options["batch_size"])
+        if cost.batch_size < asked:
+            found.setdefault((arm, cost.batch_size, asked), []).append(cohort)
+    return [
+        f"{arm} starts with a batch of {batch} instead of {asked} on {', '.join(dict.fromkeys(cohorts))}, which fits"
+        for (arm, batch, asked), cohorts in found.items()
+    ]
 
 
 def _fewer_at_once(room: Room, there: float, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> Problem:
@@ -159,37 +206,63 @@ def _too_large(
     forecast: Callable[[Plan], Mapping[JobKey, JobCost]],
 ) -> Problem:
     reason = f"{name_of(key)} takes {size(_of(room, cost))} of {size(there)}"
+    change = _change(room, there, key, plan, forecast)
+    if room == _RAM:
+        step = f"close other programs, or add {size(cost.rss_mb - there)} of swap"
+        return Problem(room, reason, f"{step}, or {change}" if change else step)
+    return Problem(room, reason, change or "take a smaller network, or set device: cpu")
+
+
+def _change(
+    room: str, there: float, key: JobKey, plan: Plan, forecast: Callable[[Plan], Mapping[JobKey, JobCost]]
+) -> str:
+    """Return the mildest change of the study with which a job fits, in words; empty when none is found."""
     for words, changed in _smaller(plan, key):
         try:
             smaller = forecast(Plan(changed, look=False)).get(key)
         except SixgigError:  # a combination that the study may not have
             continue
-        if smaller is not None and _of(room, smaller) <= there:
-            return Problem(room, reason, f"set {words}: {size(_of(room, smaller))}")
-    if room == _RAM:
-        return Problem(room, reason, f"close other programs, or add {size(cost.rss_mb - there)} of swap")
-    return Problem(room, reason, "take a smaller network, or set device: cpu")
+        if smaller is not None and 0 < _of(room, smaller) <= there:
+            return f"set {words} ({size(_of(room, smaller))})"
+    return ""
 
 
 def _smaller(plan: Plan, key: JobKey) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield changes of the study that make a job smaller, in words and as a config, the mildest first."""
+    single = list(_changes(plan, key))
+    yield from ((_words(path, value), _with(plan.config, path, value)) for path, value in single)
+    # Together, the last of every key: the smallest.
+    config, words = dict(plan.config), []
+    for path, value in dict(single).items():
+        config = _with(config, path, value)
+        words.append(_words(path, value))
+        if len(words) > 1:
+            yield " and ".join(words), config
+
+
+def _changes(plan: Plan, key: JobKey) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys of the study and values for them, the mildest first, those of one key from mild to strong."""
     arm, cohort = _arm_and_cohort(plan, key)
     stanza = plan.config["arms"].get(arm, {}) if arm else {}
     for batch in (16, 8, 4, 2, 1):
         if batch < int(stanza.get("batch_size", 0)):
-            yield f"arms.{arm}.batch_size: {batch}", _with(plan.config, ("arms", str(arm), "batch_size"), batch)
+            yield ("arms", str(arm), "batch_size"), batch
     if stanza.get("gradient_checkpointing") is False:
-        path = ("arms", str(arm), "gradient_checkpointing")
-        yield f"arms.{arm}.gradient_checkpointing: true", _with(plan.config, path, True)
+        yield ("arms", str(arm), "gradient_checkpointing"), True
     volume = plan.config["cohorts"].get(cohort, {}).get("volume", {}).get("size") if cohort else None
     for share in (0.75, 0.5, 0.25):
         if volume:
-            less = [max(16, round(side * share / 16) * 16) for side in volume]
-            path = ("cohorts", str(cohort), "volume", "size")
-            yield f"cohorts.{cohort}.volume.size: {less}", _with(plan.config, path, less)
+            yield (
+                ("cohorts", str(cohort), "volume", "size"),
+                [max(16, round(side * share / 16) * 16) for side in volume],
+            )
     for side in (160, 128, 96):
         if side < plan.config["image"]["size"]:
-            yield f"image.size: {side}", _with(plan.config, ("image", "size"), side)
+            yield ("image", "size"), side
+
+
+def _words(path: Sequence[str], value: Any) -> str:
+    return f"{'.'.join(path)}: {str(value).lower() if isinstance(value, bool) else value}"
 
 
 def _arm_and_cohort(plan: Plan, key: JobKey) -> tuple[str | None, str | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -18,26 +20,33 @@ from sixgig.runtime.atomic import read_json, write_json
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
 #: Changes when what is measured changes.
-_FORMAT = 2
-#: Where the rates are kept, from the folder that results go to.
-CACHE = Path("results/.machine.json")
+_FORMAT = 3
 
 
 def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine:
     """Return the rates of this machine, from the cache file or measured now, which takes a few seconds.
 
     Args:
-        cache: File that keeps them, by host, processor, card and torch; None for :data:`CACHE`.
+        cache: File that keeps them, by host, processor, card and torch; None for that of :func:`cache_file`. A
+            file that cannot be written is no reason not to plan: rates are measured again the next time.
         cores: Cores that a study is given; None for all that this process may use.
     """
-    cache = CACHE if cache is None else cache
+    cache = cache_file() if cache is None else cache
     key = machine_key()
-    known = _read(cache).get(key)
-    if known is None:
-        known = asdict(calibrate())
-        write_json(cache, {**_read(cache), key: known})
-    machine = _machine(known)
+    machine = _machine(_read(cache).get(key))
+    if machine is None:
+        machine = calibrate()
+        if machine.card is None or machine.card.measured:  # else a job held the card: it is measured another time
+            with suppress(OSError):
+                write_json(cache, {**_read(cache), key: asdict(machine)})
     return machine if cores is None else with_cores(machine, cores)
+
+
+def cache_file() -> Path:
+    """Return the file of this user that keeps rates: planning writes nothing into the folder of results."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    folder = Path(given) if Path(given).is_absolute() else Path(os.path.expanduser("~")) / ".cache"
+    return folder / "sixgig" / "machine.json"
 
 
 def machine_key() -> str:
@@ -51,9 +60,13 @@ def machine_key() -> str:
     return f"{_FORMAT}; {platform.node()}; {processor()}; {usable_cores()} cores; {named}; torch {torch}"
 
 
-def _machine(values: Mapping[str, Any]) -> Machine:
-    card = values["card"]
-    return Machine(**{**values, "card": CardSheet(**card) if card else None})
+def _machine(values: Mapping[str, Any] | None) -> Machine | None:
+    """Return the machine that was written down; None when that was something else."""
+    try:
+        card = (values or {})["card"]
+        return Machine(**{**(values or {}), "card": CardSheet(**card) if card else None})
+    except (KeyError, TypeError):
+        return None
 
 
 def _read(cache: Path) -> dict[str, Any]:

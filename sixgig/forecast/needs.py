@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixgig.forecast.base import JobKey
 
 if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
+
+#: Tables that figures show, by the rule that writes them.
+_TABLES = {
+    "score_predictions": ("metrics", "summary", "test_summary"),
+    "collect_costs": ("costs",),
+    "compare_methods": ("pairwise", "bayesian"),
+    "compare_subjects": ("mcnemar", "delong"),
+    "compare_cohorts": ("omnibus", "ranks"),
+    "explain_variance": ("factors",),
+    "weigh_budget": ("budget",),
+}
 
 
 def needs_of(plan: Plan) -> dict[JobKey, set[JobKey]]:
@@ -47,15 +59,30 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
-    drawn = {JobKey("draw_comparisons"), *(JobKey("draw_figures", cohort) for cohort in plan.cohorts)}
-    for job in drawn:
-        yield job, {*tables, *predictions, study}
+    drawn = set()
+    for cohort in plan.cohorts:
+        drawn.add(JobKey("draw_figures", cohort))
+        own = {job for job in predictions if job.name.split(".")[0] == cohort}
+        yield JobKey("draw_figures", cohort), {*_drawn_from(plan, over_cohorts=False), *own, study}
+    drawn.add(JobKey("draw_comparisons"))
+    yield JobKey("draw_comparisons"), {*_drawn_from(plan, over_cohorts=True), study}
     report = JobKey("write_report")
     gates = {JobKey("check_leakage", cohort) for cohort in plan.cohorts}
     yield report, {*drawn, *tables, *predictions, *features, *gates, study}
     yield JobKey("export_tables"), {*tables, *features, *predictions, study}
     if plan.config["tracking"]["mlflow"]:
         yield JobKey("track_study"), {report, *drawn, *tables, *features, study}
+    checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}
+    yield (
+        JobKey("hash_outputs"),
+        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *features, *gates, *checked},
+    )
+
+
+def _drawn_from(plan: Plan, *, over_cohorts: bool) -> set[JobKey]:
+    """Return the jobs that write the tables of figures."""
+    names = {Path(file).stem for file in plan.figure_tables(over_cohorts)}
+    return {JobKey(rule) for rule, written in _TABLES.items() if names & set(written)}
 
 
 def _cohort(cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:

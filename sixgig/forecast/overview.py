@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.needed import StudyJob
@@ -73,7 +73,8 @@ class Overview:
         total: All jobs together.
         card_seconds: What all jobs that take the card take; one has it at a time.
         unknown: Jobs for which there is no forecast.
-        row_of: The title of the line that a job is counted in, of its part where its stage has parts.
+        row_of: The title of the line that a job is counted in, of its part where its stage has parts; in the
+            order of the lines.
     """
 
     rows: tuple[Row, ...]
@@ -105,11 +106,29 @@ def overview(
         parts = _parts(own, _APART.get(stage))
         for name in sorted(parts, key=lambda name: order.get(name, len(order))):
             rows.append(_row(name, titles.get(name, name), stage, parts[name], costs))
-    row_of = {job.key: row.title for row in rows for job in row.jobs}  # that of the part, which stands after its stage
+    row_of: dict[JobKey, str] = {}
+    for row in rows:
+        for job in row.jobs:
+            row_of.pop(job.key, None)  # the part stands after its stage
+            row_of[job.key] = row.title
     unknown = tuple(job.key for job in jobs if job.needed and job.key not in costs)
     card = sum(costs[job.key].seconds for job in jobs if job.needed and job.gpu and job.key in costs)
     total = _row("total", "in all", "total", jobs, costs)
     return Overview(tuple(rows), total, card, unknown, row_of)
+
+
+def remaining(jobs: Iterable[StudyJob], costs: Mapping[JobKey, JobCost]) -> dict[JobKey, JobCost]:
+    """Return the costs, of jobs that run just now only what is left of them, as far as they say so.
+
+    Args:
+        jobs: The jobs of a study.
+        costs: What they cost from their start.
+    """
+    left = {job.key: job.running.seconds_left for job in jobs if job.running is not None}
+    return {
+        key: cost if (seconds := left.get(key)) is None else replace(cost, seconds=max(0.0, seconds))
+        for key, cost in costs.items()
+    }
 
 
 def _parts(jobs: Iterable[StudyJob], wildcard: str | None) -> dict[str, list[StudyJob]]:

@@ -9,31 +9,37 @@ from pathlib import Path
 
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import looks as classifier_looks
-from sixgig.errors import SixgigError
+from sixgig.errors import PlaceError, SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.cards import machine_with_card
-from sixgig.forecast.fitting import lay_out, problems, rooms
+from sixgig.forecast.fitting import lay_out, problems, rooms, smaller_batches
 from sixgig.forecast.machine import Machine, this_machine, with_cores
 from sixgig.forecast.needed import Question, StudyJob, ask_snakemake
-from sixgig.forecast.overview import overview
+from sixgig.forecast.overview import overview, remaining
 from sixgig.forecast.past import Past
 from sixgig.forecast.study import assumptions, forecast_study
 from sixgig.forecast.user_table import user_table
+from sixgig.plan import failures
 from sixgig.plan.files import check_files
 from sixgig.plan.opening import open_plan
+from sixgig.plan.places import check_places
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
 
 
 def make_plan(
-    file: Path, entries: Sequence[str] = (), device: str = "", cores: int | None = None, options: Sequence[str] = ()
+    files: Sequence[Path],
+    entries: Sequence[str] = (),
+    device: str = "",
+    cores: int | None = None,
+    options: Sequence[str] = (),
 ) -> Answer:
     """Plan a study in the working directory. Nothing is changed but the cache of this machine's rates.
 
     Args:
-        file: The study file.
-        entries: Keys that replace those of the file, as ``key=value``.
+        files: The study files; each is merged into those before it.
+        entries: Keys that replace those of the files, as ``key=value``.
         device: Name of a card to plan for from its data sheet; empty for this machine.
         cores: Cores to plan with; all of the machine when None.
         options: Further options of Snakemake, and targets.
@@ -44,8 +50,8 @@ def make_plan(
     machine = machine_with_card(device) if device else this_machine()
     cores = min(cores, machine.cores) if cores else machine.cores
     machine = with_cores(machine, cores)
-    plan, missing = _open(file, entries, elsewhere=bool(device))
-    question = Question([file], entries, cores, look=missing is None, options=options)
+    plan, missing = _open(files, entries, elsewhere=bool(device))
+    question = Question(files, entries, cores, look=missing is None, options=options)
 
     def forecast(plan: Plan, past: Past | None = None) -> Mapping[JobKey, JobCost]:
         return forecast_study(plan, machine, past)
@@ -54,20 +60,23 @@ def make_plan(
         asked = beside.submit(ask_snakemake, question, plan.study)
         costs = dict(forecast(plan, None if device else Past.of_study(Path("results") / plan.study)))
         jobs = asked.result()
+    costs = remaining(jobs, costs)
     laid = lay_out(jobs, costs, cores)
     found = rooms(plan, machine, jobs, costs, laid, here=not device)
-    trouble = problems(found, jobs, costs, plan, forecast)
-    notes = _notes(plan, jobs, costs)
+    trouble = problems(
+        found, jobs, costs, plan, forecast, card=machine.card is not None and plan.config["device"] != "cpu"
+    )
+    notes = [*_notes(plan, jobs, costs), *smaller_batches(plan, jobs, costs)]
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
-    gathered = overview(
-        jobs, costs, {name: look.title for name, look in [*looks().items(), *classifier_looks().items()]}
-    )
+    titles = {name: look.title for name, look in looks().items()}
+    titles |= {name: look.title for name, look in classifier_looks().items()}
+    gathered = overview(jobs, costs, titles)
     return Answer(
         plan.study,
         str(plan.config["title"]),
-        str(file),
+        " ".join(map(str, files)),
         _machine_words(machine),
         cores,
         machine.card.name if device and machine.card else "",
@@ -84,22 +93,25 @@ def make_plan(
     )
 
 
-def _open(file: Path, entries: Sequence[str], *, elsewhere: bool) -> tuple[Plan, SixgigError | None]:
+def _open(files: Sequence[Path], entries: Sequence[str], *, elsewhere: bool) -> tuple[Plan, SixgigError | None]:
     """Open a plan, without its data where they are not there: what is missing is the second value.
 
     Args:
-        file: The study file.
-        entries: Keys that replace those of the file.
+        files: The study files.
+        entries: Keys that replace those of the files.
         elsewhere: Whether it is planned for another machine, whose card and weights cannot be looked at.
     """
     try:
         if not elsewhere:
-            return open_plan([file], entries), None
-        plan = open_plan([file], entries, look=False)
-        check_files(plan.config, read_study([file], entries))
+            return open_plan(files, entries), None
+        plan = open_plan(files, entries, look=False)
+        check_places(plan.study, plan.targets("report"))
+        check_files(plan.config, read_study(files, entries))
         return plan, None
+    except PlaceError:  # where nothing can be written, Snakemake cannot say what has to run
+        raise
     except SixgigError as error:
-        return open_plan([file], entries, look=False), error
+        return open_plan(files, entries, look=False), error
 
 
 def _machine_words(machine: Machine) -> str:
@@ -111,7 +123,7 @@ def _machine_words(machine: Machine) -> str:
 
 
 def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
-    notes = []
+    notes = [*failures.sentences(plan), *plan.changes()]
     away = [name for name, files in plan.inputs.items() if files.own_folder and not files.own_folder.exists()]
     if away:
         notes.append(f"planned without the data of {', '.join(away)}, which are not there; their size is assumed")
@@ -129,12 +141,13 @@ def _bases(machine: Machine, jobs: Sequence[StudyJob], costs: Mapping[JobKey, Jo
     """Say where the figures come from."""
     due = [costs[job.key] for job in jobs if job.needed and job.key in costs]
     said = []
-    counts = {basis: sum(cost.basis == basis for cost in due) for basis in ("measured", "computed", "assumed")}
     words = {
         "measured": "from this study's own past jobs",
+        "scaled": "corrected by other studies' jobs",
         "computed": "from operations and bytes",
-        "assumed": "from constants",
+        "assumed": "from constants or assumed sizes",
     }
+    counts = {basis: sum(cost.basis == basis for cost in due) for basis in words}
     known = [f"{number} jobs {words[basis]}" for basis, number in counts.items() if number]
     if known:
         said.append(", ".join(known))

@@ -13,6 +13,8 @@ from sixgig.forecast.wording import clock, duration, size
 
 #: Lines of a screen, and the widths between which it is laid out.
 LINES, NARROWEST, WIDEST = 40, 60, 100
+#: Columns that are left out first where there is no room, and the width of a word under "why".
+_SPARED, _WORD = ("fetch", "disk", "jobs"), 8
 #: Lines that reasons, notes and assumptions may take at most.
 _MOST_REASONS, _MOST_NOTES, _MOST_ASSUMED = 5, 4, 5
 
@@ -41,24 +43,34 @@ def screen(answer: Answer, width: int = WIDEST) -> str:
 
 def _table(answer: Answer, width: int, room: int) -> list[str]:
     rows = list(answer.overview.rows)
+    expected = {line.name: line for line in answer.expected}
     hidden: list[Row] = []
     while len(rows) + 2 > room - bool(hidden):
-        # The parts that take least are left out first: classifiers and arms, never a stage.
+        # What is left out first: classifiers, then arms, and of those the ones that take least; never a stage.
         parts = [row for row in rows if row.is_part]
         if not parts:
             break
-        least = min(parts, key=lambda row: row.seconds)
+        least = min(parts, key=lambda row: (row.name in expected, row.stage == "features", row.seconds))
         rows.remove(least)
         hidden.append(least)
-    expected = {line.name: line for line in answer.expected}
     head = ["", "jobs", "time", *(["yours"] if expected else []), "VRAM", "RAM", "disk", "fetch", "why"]
     texts = [head, *(_cells(row, expected) for row in [*rows, answer.overview.total])]
+    for column in _SPARED:  # on narrow terminals
+        if _width_without_last(texts) + _WORD <= width:
+            break
+        place = head.index(column)
+        texts = [[cell for other, cell in enumerate(row) if other != place] for row in texts]
+        head = list(texts[0])
     lines = _columns(texts, width)
     if hidden:
         lines.insert(
-            len(lines) - 1, f"  and {len(hidden)} arms or classifiers that take less; --jobs shows all"[:width]
+            len(lines) - 1, f"  and {len(hidden)} arms or classifiers that take less; --html shows all"[:width]
         )
     return lines
+
+
+def _width_without_last(texts: Sequence[Sequence[str]]) -> int:
+    return sum(max(len(row[place]) for row in texts) + 2 for place in range(len(texts[0]) - 1))
 
 
 def _cells(row: Row, expected: Mapping[str, Expected]) -> list[str]:
@@ -95,11 +107,7 @@ def _totals(answer: Answer, width: int) -> list[str]:
     overview = answer.overview
     if not overview.total.n_needed:
         return ["", "nothing to do: every file of the study is there and up to date"]
-    card = (
-        f", of which jobs that take turns on the card {duration(overview.card_seconds)}"
-        if overview.card_seconds
-        else ""
-    )
+    card = f", of which jobs that run one at a time {duration(overview.card_seconds)}" if overview.card_seconds else ""
     ends = f"done {clock(answer.finish)} when started now"
     lines = ["", f"{duration(answer.seconds)} from start to end with {answer.cores} cores{card}; {ends}"]
     path = [key for key in answer.schedule.critical_path if key in answer.costs]
@@ -113,7 +121,10 @@ def _totals(answer: Answer, width: int) -> list[str]:
 def _problems(answer: Answer, width: int) -> list[str]:
     known = [room for room in answer.rooms if room.needed_mb > 0]
     of = {room.name: "" if room.there_mb is None else f" of {size(room.there_mb)}" for room in known}
-    rooms = ", ".join(f"{room.name} {size(room.needed_mb)}{of[room.name]}" for room in known)
+    parts = [f"{room.name} {size(room.needed_mb)}{of[room.name]}" for room in known]
+    if answer.overview.total.download_mb > 0:
+        parts.append(f"to download {size(answer.overview.total.download_mb)}")
+    rooms = ", ".join(parts)
     if answer.fits:
         return _wrap(f"fits: {rooms}", width) if rooms else []
     lines = []
@@ -141,7 +152,7 @@ def hours(low: float, high: float) -> str:
     return f"{low:g} to {high:g} h"
 
 
-def job_lines(answer: Answer, width: int = WIDEST) -> str:
+def job_lines(answer: Answer) -> str:
     """Return one line for every job that has to run, and how many need not."""
     texts: list[Sequence[str]] = [("job", "time", "VRAM", "RAM", "disk", "fetch", "why")]
     for job in answer.jobs:
@@ -152,7 +163,9 @@ def job_lines(answer: Answer, width: int = WIDEST) -> str:
         sizes = (size(cost.vram_mb), size(cost.rss_mb), size(cost.disk_mb), size(cost.download_mb))
         texts.append((name_of(job.key), duration(cost.seconds), *sizes, sentence(reason)))
     done = sum(not job.needed for job in answer.jobs)
-    lines = _columns(texts, max(width, WIDEST), widest_first=60) if len(texts) > 1 else []
+    # The reason is not cut: it may be longer than the terminal is wide.
+    widest = max(len(text[-1]) for text in texts)
+    lines = _columns(texts, _width_without_last(texts) + widest, widest_first=70) if len(texts) > 1 else []
     return "\n".join([*lines, f"{len(texts) - 1} jobs have to run, {done} need not"])
 
 

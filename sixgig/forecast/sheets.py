@@ -114,10 +114,14 @@ def find_card(name: str) -> CardSheet:
         inside = [sheet for sheet in SHEETS.values() if _words(sheet.name) <= wanted]
         if inside:
             return max(inside, key=lambda sheet: len(_words(sheet.name)))
-    plain = {" ".join(sorted(_words(known))): known for known in SHEETS}
-    near = difflib.get_close_matches(" ".join(sorted(wanted)), plain, n=3, cutoff=0.4)
-    nearest = ", ".join(plain[key] for key in near) or ", ".join(SHEETS)
+    nearest = ", ".join(sorted(SHEETS, key=lambda known: -_likeness(wanted, _words(known)))[:4])
     raise ConfigError(f"--device {name}", "is no card whose data sheet sixgig knows", f"use one of {nearest}")
+
+
+def _likeness(wanted: frozenset[str], known: frozenset[str]) -> float:
+    """Return how alike two names are, word by word; words that nobody asked for count a little against."""
+    best = [max(difflib.SequenceMatcher(None, word, other).ratio() for other in known) for word in sorted(wanted)]
+    return sum(best) - 0.05 * len(known)
 
 
 def _words(name: str) -> frozenset[str]:

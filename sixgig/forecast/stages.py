@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.registry import get_arm
+from sixgig.errors import ArmError
 from sixgig.forecast.amounts import CohortAmount, cohort_amount
 from sixgig.forecast.base import JobCost
 from sixgig.forecast.constants import (
     BOOTSTRAP,
     CUDA_MB,
     CUDA_START,
-    ENCODING_SHARE,
-    FILL,
+    HASHED_MB,
+    MAPPED_MB,
     MEMORY_BYTES,
     PASS_SECONDS,
     PICTURE_SECONDS,
+    RESIZE_SECONDS,
     SKLEARN_MB,
     SMALL,
     TORCH_MB,
     VOXELS_PER_SECOND,
-)  # fmt: skip
+)
 from sixgig.forecast.rates import Machine
-from sixgig.gpu.work import Amount, NetworkSize, Work, encoding_memory
+from sixgig.forecast.works import image_work, work_of
+from sixgig.gpu.work import CONTEXT_MB, Amount, NetworkSize, Work
+from sixgig.runtime.places import PACKAGE
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -65,6 +69,12 @@ class Stages:
         return self.machine.card is not None and self.plan.config["device"] != "cpu"
 
     @cached_property
+    def compiled(self) -> bool:
+        """Whether machine code of compiled loops is kept from earlier runs."""
+        folders = [PACKAGE / "sparse_coding" / "__pycache__", Path(os.environ.get("NUMBA_CACHE_DIR") or os.devnull)]
+        return any(True for folder in folders for _ in folder.rglob("*.nbi"))
+
+    @cached_property
     def amounts(self) -> dict[str, CohortAmount]:
         """How much every cohort holds."""
         return {cohort: cohort_amount(self.plan, cohort, self.prepared) for cohort in self.plan.cohorts}
@@ -95,21 +105,21 @@ class Stages:
         """Return the cost of reading, resampling and writing a cohort."""
         found, threads = self.amounts[cohort], self.threads("prepare_cohort")
         amount, area = found.amount, (found.amount.image_size / 112) ** 2
-        seconds = found.voxels / VOXELS_PER_SECOND + amount.images * PICTURE_SECONDS * area
+        seconds = found.voxels / VOXELS_PER_SECOND + amount.images * (PICTURE_SECONDS + RESIZE_SECONDS * area)
         unpacked = found.voxels * 2 / _MIB if found.voxels > 1e8 or amount.volumetric else 0.0
         seconds += unpacked / self.machine.gunzip_mb_s * self.machine.scalar
         written = self.images_mb(amount) + self.volumes_mb(amount)
-        one = 12.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
+        one = 8.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
         return self._job(
             "prepare_cohort", 0.5 + seconds / threads, wait=written / self.machine.disk_mb_s,
-            rss_mb=(150 + one) * (threads + 1), disk_mb=written, basis=found.basis,
+            rss_mb=(195 + one) * (threads + 1), disk_mb=written, basis=found.basis,
         )  # fmt: skip
 
     def leakage(self, cohort: str) -> JobCost:
         """Return the cost of the leakage gate, which hashes every image."""
         found, small = self.amounts[cohort], SMALL["check_leakage"]
         held = self.images_mb(found.amount) + self.volumes_mb(found.amount)
-        return self._job("check_leakage", small.seconds + held / 600, rss_mb=small.rss_mb, basis=found.basis)
+        return self._job("check_leakage", small.seconds + held / HASHED_MB, rss_mb=small.rss_mb, basis=found.basis)
 
     def weights(self, name: str) -> JobCost:
         """Return the cost of fetching and converting weights."""
@@ -130,9 +140,10 @@ class Stages:
         network = self.network(options["weights"])
         dtype = self._dtype(options)
         module = work_of(get_arm(arm).__module__)
-        if module is None or not hasattr(module, "training"):
+        try:
+            work: Work = module.training(options, found.amount, network, dtype)  # type: ignore[union-attr]
+        except (AttributeError, ArmError):  # an arm that tells nothing, or that will say what does not fit
             return self._job("pretrain_arm", 600.0, rss_mb=TORCH_MB + 600, basis="assumed")
-        work: Work = module.training(options, found.amount, network, dtype)
         return self._compute("pretrain_arm", work, found, network, dtype, arm)
 
     def encode(self, cohort: str, arm: str) -> JobCost:
@@ -142,7 +153,8 @@ class Stages:
         module = work_of(get_arm(arm).__module__)
         work: Work | None = None
         if module is not None and hasattr(module, "encoding"):
-            work = module.encoding(options, found.amount, network, dtype)
+            with suppress(ArmError):  # the arm will say what does not fit
+                work = module.encoding(options, found.amount, network, dtype)
         if work is None:
             work = image_work(found.amount, network, dtype, int(options["batch_size"]))
         return self._compute("encode_images", work, found, network, dtype, arm)
@@ -154,6 +166,7 @@ class Stages:
         module = work_of(get_arm(arm).__module__)
         learning = round(amount.images * amount.pretraining)
         seconds = module.coding_seconds(options, amount.images, learning, features) if module else 10.0
+        seconds += self._compiling(module, cohort == self.plan.cohorts[0])
         held = 4 * amount.images * features * 8 / _MIB
         return self._job(
             "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
@@ -172,6 +185,8 @@ class Stages:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
             seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
             held = module.memory_mb(samples, features)
+            first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
+            seconds += self._compiling(module, first)
         return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=found.basis)
 
     def score(self) -> JobCost:
@@ -181,6 +196,10 @@ class Stages:
         threads = self.threads("score_predictions")
         seconds = 1.5 + (samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)) / threads
         return self._job("score_predictions", seconds, rss_mb=212.0)
+
+    def hashes(self, written_mb: float) -> JobCost:
+        """Return the cost of reading everything that was written, for its sha256."""
+        return self._job("hash_outputs", 0.1, wait=written_mb / HASHED_MB, rss_mb=60.0)
 
     def network(self, weights: str) -> NetworkSize:
         """Return how large the network of an entry of ``weights`` is at the study's images."""
@@ -193,6 +212,10 @@ class Stages:
             return int(options.get("atoms", 256))
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
+
+    def _compiling(self, module: ModuleType | None, first: bool) -> float:
+        """Return what making machine code takes in the first of a kind of job, when none is kept from earlier."""
+        return 0.0 if self.compiled or not first else float(getattr(module, "COMPILE_SECONDS", 0.0))
 
     @staticmethod
     def images_mb(amount: Amount) -> float:
@@ -208,8 +231,8 @@ class Stages:
         return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
 
     def _is_there(self, source: Mapping[str, Any]) -> bool:
-        pin = source.get("wheel")
-        return bool(pin) and any(Path("results/downloads").glob(f"*{pin['package'].replace('-', '_')}*"))
+        package = source.get("wheel", {}).get("package", "")
+        return bool(package) and any(Path("results/downloads").glob(f"*{package.replace('-', '_')}*"))
 
     def _dtype(self, options: Mapping[str, Any]) -> str:
         if not self.cuda:
@@ -224,21 +247,22 @@ class Stages:
         """Return the cost of a job with a network, on the card or on the processor."""
         machine, threads = self.machine, self.threads(rule)
         host = TORCH_MB + network.parameters * 4 / _MIB + work.host_mb
-        host += min(self.images_mb(found.amount), 2000.0)
-        if rule == "pretrain_arm" or work.kind == "volumes":
-            host += min(self.volumes_mb(found.amount), 1000.0)
+        read = self.images_mb(found.amount)
+        if arm in self.plan.pretrained_arms and self.plan.volumes_file(found.cohort, arm):
+            read = self.volumes_mb(found.amount)
+        host += min(read, MAPPED_MB)
         waits = machine.torch_start_s - machine.start_s + work.written_mb / machine.disk_mb_s
         batch: int | None = work.batch
         vram = 0.0
         if self.cuda:
             assert machine.card is not None
-            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb)
-            batch = work.batch_within(FILL * limit)
+            limit = min(float(self.plan.config["gpu"]["memory_limit_mb"]), machine.card.memory_mb - CONTEXT_MB)
+            batch = work.batch_within(limit)
             if batch:
                 vram = work.vram_mb(batch)
                 passes = work.passes * work.batch / batch
                 waits += CUDA_START + work.flops / machine.card.flops(dtype) + passes * PASS_SECONDS
-                waits += work.moved / machine.card.bytes_per_second
+                waits += (work.moved + work.streamed) / machine.card.bytes_per_second
                 return self._job(
                     rule, work.host_seconds / max(1.0, machine.parallel(2)), wait=waits, rss_mb=host + CUDA_MB,
                     vram_mb=vram, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch,
@@ -261,25 +285,3 @@ class Stages:
             rss_mb=rss_mb, vram_mb=vram_mb, disk_mb=disk_mb, download_mb=download_mb,
             threads=self.threads(rule), gpu=rule in ON_THE_CARD, basis=basis, batch_size=batch_size,
         )  # fmt: skip
-
-
-def image_work(amount: Amount, network: NetworkSize, dtype: str, batch: int) -> Work:
-    """Return the work of encoding a cohort's images with a network as it is."""
-    state, item = encoding_memory(network, amount.image_size, dtype)
-    return Work(
-        flops=amount.images * network.flops,
-        passes=-(-amount.images // batch),
-        kind=network.kind,
-        share=network.share * ENCODING_SHARE[network.kind] * min(1.0, (batch * max(network.tokens, 65) / 1040) ** 0.25),
-        host_seconds=amount.images * 3e-9 * 3 * amount.image_size**2,
-        state_mb=state,
-        item_mb=item,
-        batch=batch,
-        kept_mb=2 * amount.images * network.features * 4 / _MIB,
-    )
-
-
-def work_of(module: str) -> ModuleType | None:
-    """Return the module ``work`` beside the module of an arm or a classifier; None where there is none."""
-    name = f"{module.rpartition('.')[0]}.work"
-    return import_module(name) if find_spec(name) else None

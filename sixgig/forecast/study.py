@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from sixgig.errors import SixgigError
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.rates import Machine
 from sixgig.forecast.stages import Stages
@@ -22,11 +23,21 @@ def forecast_study(
     Args:
         plan: The study; its files need not be there.
         machine: What it runs on; see :mod:`sixgig.forecast.machine` and :mod:`sixgig.forecast.cards`.
-        past: What its jobs took before; those of which that is known are not computed.
+        past: What its jobs took before; what that says of each job corrects what is computed.
         prepared: Whether to look at what is already prepared of the cohorts.
     """
-    costs = dict(_computed(Stages(plan, machine, prepared)))
-    return costs if past is None else past.improve(costs)
+    costs = _computed(Stages(plan, machine, prepared))
+    if past is None:
+        return costs
+
+    def computed(config: Mapping[str, Any]) -> Mapping[JobKey, JobCost]:
+        try:
+            then = type(plan)(config, look=False)
+            return _computed(Stages(then, machine, prepared))
+        except SixgigError:  # written by another version of sixgig, or without its environments: it says nothing
+            return {}
+
+    return past.improve(costs, computed, machine.name if machine.basis == "measured" else None)
 
 
 def assumptions(plan: Plan, machine: Machine) -> list[str]:
@@ -41,7 +52,13 @@ def assumptions(plan: Plan, machine: Machine) -> list[str]:
     return notes
 
 
-def _computed(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
+def _computed(stages: Stages) -> dict[JobKey, JobCost]:
+    costs = dict(_before_hashes(stages))
+    written = sum(cost.disk_mb for job, cost in costs.items() if job.rule != "obtain_cohort")
+    return {**costs, JobKey("hash_outputs"): stages.hashes(written)}
+
+
+def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     plan = stages.plan
     yield JobKey("describe_study"), stages.small("describe_study")
     for environment in plan.environments:

@@ -68,7 +68,7 @@ def first_card(nvml: ModuleType | None = None, environment: Mapping[str, str] | 
         return None
     if wanted is not None and wanted.startswith(_MIG):
         return _part(wanted, nvml)
-    found = _cards(nvml)
+    found = all_cards(nvml)
     if not found:
         return None
     ask_cuda = len(found) > 1 and variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID"
@@ -118,7 +118,9 @@ def _part(name: str, nvml: ModuleType | None) -> Card:
     return _with_nvml(read, nvml) or Card("part of a card (MIG)", uuid, 0.0, mig=True)
 
 
-def _cards(nvml: ModuleType | None) -> list[Card]:
+def all_cards(nvml: ModuleType | None = None) -> list[Card]:
+    """Return every card of the machine, in the order of their places on the bus; none without a driver."""
+
     def read(library: Any) -> list[Card]:
         return [_card(library, index) for index in range(library.nvmlDeviceGetCount())]
 

@@ -18,6 +18,7 @@ from sixgig.gpu.lost import card_lost
 from sixgig.gpu.readers import READERS, CardLostError, NotReadableError, Reader, Sample
 from sixgig.gpu.series import Series
 from sixgig.gpu.settings import WatchSettings, watch_settings
+from sixgig.runtime.stopping import asked
 
 _LOG = logging.getLogger(__name__)
 #: Limit in degrees Celsius where neither the study file nor the card gives one: what most laptop cards aim at.
@@ -110,8 +111,7 @@ class GpuWatch:
         if pause is not None:
             pause()
         try:
-            with self._changed:
-                cooled = self._changed.wait_for(lambda: not self._hot or bool(self._lost), _LONGEST_PAUSE)
+            cooled = self._wait_until_cool()
         finally:
             if go_on is not None:
                 go_on()
@@ -119,6 +119,8 @@ class GpuWatch:
             self.seconds_paused += waited
         if self._lost:
             raise card_lost(self._lost)
+        if asked():
+            return  # to where the work is saved
         if cooled:
             told = "no longer tells" if self._latest.temperature is None else f"has {self._latest.temperature:.0f} C"
             self._tell(f"going on after a pause of {waited:.0f} s: the GPU {told}")
@@ -126,6 +128,15 @@ class GpuWatch:
             self._limit = float("inf")
             self._hot = False
             self._note(f"still too hot after a pause of {waited:.0f} s: no further pauses (its driver slows it down)")
+
+    def _wait_until_cool(self) -> bool:
+        """Whether the card has cooled in time; a process that is told to end waits no longer."""
+        end = time.monotonic() + _LONGEST_PAUSE
+        with self._changed:
+            while (left := end - time.monotonic()) > 0 and not asked():
+                if self._changed.wait_for(lambda: not self._hot or bool(self._lost), min(left, 0.5)):
+                    return True
+        return False
 
     def _sample(self, reader: Reader) -> None:
         began, failures = time.monotonic(), 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 _MIB = 1024 * 1024
 #: Bytes of a number by the name of its type.
 TYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 #: What the caching allocator and cuBLAS take beside tensors, in MiB: workspaces, rounding, gaps. An assumption.
-ALLOCATOR_MB = 30.0
+ALLOCATOR_MB = 40.0
 #: CUDA's context, outside torch and its limit, in MiB of the card.
 CONTEXT_MB = 450.0
 
@@ -90,14 +90,16 @@ class Work:
         flops: Operations in all.
         passes: Passes through the network; each costs a card the start of its kernels.
         moved: Bytes that go through memory beside the products: those of an optimiser.
+        streamed: Bytes of activations, written and read again: on a card they take time of their own, while the rates
+            of a processor are measured with them.
         kind: ``transformer`` or ``convolution``.
         share: Of a machine's rate for a forward pass that this work reaches on a processor.
-        precise: Whether it is computed in float32 whatever the study says.
         host_seconds: Work of one core of the reference machine that no card takes over, in seconds.
         host_mb: Host memory beside torch's and the network's, in MiB.
         state_mb: What stays on the card whatever the batch, in MiB: weights, gradients, moments.
         item_mb: What an item of a pass takes there, in MiB.
         batch: Items of a pass that the study asks for.
+        peaks: GPU memory in MiB by the items of a pass, where it does not grow evenly; in place of the two above.
         written_mb: What it writes, checkpoints included, in MiB.
         kept_mb: What stays on the disk, in MiB.
     """
@@ -105,44 +107,50 @@ class Work:
     flops: float
     passes: float
     moved: float = 0.0
+    streamed: float = 0.0
     kind: str = "transformer"
     share: float = 1.0
-    precise: bool = False
     host_seconds: float = 0.0
     host_mb: float = 0.0
     state_mb: float = 0.0
     item_mb: float = 0.0
     batch: int = 1
+    peaks: Mapping[int, float] = field(default_factory=dict)
     written_mb: float = 0.0
     kept_mb: float = 0.0
 
     def vram_mb(self, batch: int) -> float:
         """Return the GPU memory that torch reserves at a batch size, in MiB."""
-        return self.state_mb + batch * self.item_mb + ALLOCATOR_MB
+        return self.peaks.get(batch, self.state_mb + batch * self.item_mb + ALLOCATOR_MB)
 
     def batch_within(self, limit_mb: float) -> int:
         """Return the batch of the study, halved until it fits; 0 when not even one item does."""
-        return batch_within(self.batch, self.state_mb, self.item_mb, limit_mb)
+        return largest_fitting(self.batch, self.vram_mb, limit_mb)
 
 
 def encoding_memory(size: NetworkSize, image_size: int, dtype: str) -> tuple[float, float]:
     """Return what an inference pass holds on a card: MiB whatever the batch, and MiB per image.
 
-    Weights stay in float32; mixed precision keeps a 16-bit copy of them beside.
+    Weights stay in float32. Mixed precision makes 16-bit copies as it goes and keeps none in inference mode.
 
     Args:
         size: Of the network.
         image_size: Side of an image in pixels.
         dtype: ``float32``, or the type of mixed precision.
     """
-    copies = TYPE_BYTES[dtype] if dtype != "float32" else 0
     image = 3 * image_size**2 * (1 + 3 * 4)  # as bytes, and three times in float32: divided, laid out again, read
-    return size.parameters * (4 + copies) / _MIB, (size.live * TYPE_BYTES[dtype] + image) / _MIB
+    return size.parameters * 4 / _MIB, (size.live * TYPE_BYTES[dtype] + image) / _MIB
 
 
-def batch_within(batch: int, state_mb: float, item_mb: float, limit_mb: float) -> int:
-    """Return the largest of ``batch``, its half, its quarter, ... that fits; 0 when not even one item does."""
-    while batch >= 1 and state_mb + batch * item_mb + ALLOCATOR_MB > limit_mb:
+def largest_fitting(batch: int, memory_mb: Callable[[int], float], limit_mb: float) -> int:
+    """Return the largest of ``batch``, its half, its quarter, ... that fits; 0 when not even one item does.
+
+    Args:
+        batch: What the study asks for.
+        memory_mb: Returns what a batch takes, in MiB.
+        limit_mb: What there is.
+    """
+    while batch >= 1 and memory_mb(batch) > limit_mb:
         batch //= 2
     return batch
 
@@ -151,8 +159,3 @@ def transformer_flops(tokens: float, width: int, depth: int, mlp_width: int) -> 
     """Return the operations of a forward pass of an item through a stack of blocks, attention included."""
     matrices = 4 * width**2 + 2 * width * mlp_width
     return depth * (2.0 * tokens * matrices + 4.0 * tokens**2 * width)
-
-
-def halvings(batch: int, fitting: int) -> int:
-    """Return how often a batch was halved to reach ``fitting``."""
-    return 0 if fitting <= 0 else round(math.log2(batch / fitting))

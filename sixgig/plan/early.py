@@ -42,15 +42,15 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     # With conda the jobs have an environment of their own, and this one may lack what they have: they will say it then.
     if plan.config["device"] == "cuda" and jobs_here:
         with suppress(ModuleNotFoundError):
-            _check_card()
+            check_card()
     with suppress(ModuleNotFoundError):
-        _check_weights(plan.config["weights"])
+        check_weights(plan.config["weights"])
     for name in plan.cohorts:
         with suppress(ModuleNotFoundError):
-            _check_cohort(plan, study, name)
+            check_cohort(plan, study, name)
 
 
-def _check_card() -> None:
+def check_card() -> None:
     """Ask torch for a card where the driver does not show one; the driver answers at once, and torch after seconds."""
     from sixgig.gpu.card import first_card
     from sixgig.gpu.device import require_gpu
@@ -64,7 +64,7 @@ def _check_card() -> None:
             raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
 
 
-def _check_weights(weights: Mapping[str, Any]) -> None:
+def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
     from sixgig.weights.build import require_pinned
@@ -93,7 +93,7 @@ def _check_weights(weights: Mapping[str, Any]) -> None:
     digests.save()
 
 
-def _check_cohort(plan: Plan, study: Study, name: str) -> None:
+def check_cohort(plan: Plan, study: Study, name: str) -> None:
     """Find the subjects of a cohort, and check that the study can be done with them."""
     from sixgig.cohorts.choosing import choose_subjects
     from sixgig.cohorts.names import check_names, distinct_items

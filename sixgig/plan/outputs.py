@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _COHORT = (
     "source.json", "manifest.csv", "images.npy", "volumes.npy", "quarantine.csv", "copies.csv", "remarks.csv",
-    "cohort.json", "splits.csv", "leakage.json",
+    "cohort.json", "splits.csv", "splits.json", "leakage.json",
 )  # fmt: skip
 _TRAINING = ("safetensors", "json", "csv", "npz", "seen.csv", "gate.json")
 

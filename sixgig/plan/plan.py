@@ -17,6 +17,7 @@ from sixgig.plan.config import complete, methods_of, wanted_arms
 from sixgig.plan.files import check_files
 from sixgig.plan.inputs import CohortInput
 from sixgig.plan.study_file import Study
+from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
@@ -63,6 +64,8 @@ class Plan:
             )
             for name, stanza in self.config["cohorts"].items()
         }  # fmt: skip
+        #: Where the study is recorded in MLflow.
+        self.tracking = StudyTracking(Path(f"results/{self.study}"), self.config["tracking"])
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
         if look:

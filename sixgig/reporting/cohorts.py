@@ -22,6 +22,7 @@ class CohortView:
 
     name: str
     simulated: bool
+    failed: str
     note: str
     facts: list[tuple[str, str]]
     leakage_passed: bool | None
@@ -74,6 +75,7 @@ def describe(study: Study, cohort: str) -> CohortView:
     return CohortView(
         name=cohort,
         simulated=bool(info.get("simulated")),
+        failed=study.failed_cohort(cohort),
         note=str(info.get("subject_note") or ""),
         facts=facts,
         leakage_passed=passed,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
-from sixgig.reporting import budget, cohorts, comparisons, over_cohorts, results, training, verdict
+from sixgig.reporting import budget, card, cohorts, comparisons, over_cohorts, results, training, verdict
 from sixgig.reporting.network_input import network_input
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
@@ -91,6 +91,8 @@ def _render(study: Study) -> str:
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
         costs=results.costs(study),
+        card=card.card(study),
+        courses=card.courses(study),
         figures=figures,
         environment=environment_facts(study),
         config=yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True, width=110) if study.config else "",

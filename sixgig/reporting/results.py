@@ -191,6 +191,11 @@ def trouble(study: Study) -> TableView:
     )
     for cohort in study.cohorts:
         seen: dict[tuple[str, str, str], None] = {}
+        failed = study.failed_cohort(cohort)
+        if failed:
+            what = [Cell(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(failed)]
+            table.rows.append(what)
+            continue
         for method, row in study.estimates(cohort).items():
             status = str(row["status"])
             if status != "ok":

@@ -1,9 +1,9 @@
 """Records a study in MLflow: one parent run, one nested run per cohort, arm and classifier.
 
-The store is an SQLite file and the artifacts a folder, both inside the study's results; nothing goes over the network.
-A run is found again by its tag ``sixgig.key``, so that recording a study twice updates its runs instead of adding new
-ones. MLflow does not let a parameter change: a parameter that has changed stays as it was first logged, and its present
-value is kept in the tag ``sixgig.param.<name>``.
+The store is an SQLite file and the artifacts a folder, both inside the study's results, or a server that the user
+names. A run is found again by its tag ``sixgig.key``, so that recording a study twice updates its runs instead of
+adding new ones. MLflow does not let a parameter change: a parameter that has changed stays as it was first logged, and
+its present value is kept in the tag ``sixgig.param.<name>``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.reporting.tracked_card import track_card
+from sixgig.reporting.tracked_files import keep_files
+from sixgig.reporting.tracked_trainings import track_training
 from sixgig.results.study import Method, Study, is_failed
+from sixgig.tracking.record import Record
 from sixgig.tracking.store import (
     PARAM_LENGTH,
     PARENT,
@@ -28,6 +32,7 @@ from sixgig.tracking.store import (
     open_store,
     short,
 )
+from sixgig.tracking.target import Target, without_secrets
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -37,46 +42,55 @@ _LOG = logging.getLogger(__name__)
 _WHOLE_STUDY = "study"
 
 
-def track_study_safely(study: Study, store: Path, artifacts: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Record a study; a problem with MLflow is logged and reported, never raised.
+def track_study_safely(
+    study: Study, target: Target, files: Sequence[Path], trainings: Sequence[Path], attempt: int
+) -> Record:
+    """Record a study; a problem with MLflow is logged and noted, never raised.
 
     Args:
         study: The study, with its tables, figures and report written.
-        store: The SQLite file; made when it does not exist.
-        artifacts: The folder that artifacts are copied to.
+        target: Where it is tracked.
         files: The files that are copied there.
+        trainings: The loss curve (``pretraining/<cohort>/<arm>.csv``) of every training.
+        attempt: How often it is recorded again because something was missing.
 
     Returns:
-        Run id by key; if there was a problem, ``{"warning": reason}``.
+        What was recorded, and what was the trouble.
     """
     try:
-        return track_study(study, store, artifacts, files)
-    except Exception as error:  # MLflow, SQLAlchemy and SQLite raise without a common base
-        reason = f"the study was not recorded in MLflow: {type(error).__name__}: {error}"
-        _LOG.warning("%s", reason, exc_info=True)
-        return {"warning": reason}
+        return Record(track_study(study, target, files, trainings), attempt)
+    except Exception as error:  # MLflow, SQLAlchemy, SQLite and requests raise without a common base
+        reason = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
+        trouble = f"the study was not recorded in {target.name}, or not all of it: {reason}"
+        _LOG.warning("%s", trouble)
+        return Record({}, attempt, trouble)
 
 
-def track_study(study: Study, store: Path, artifacts: Path, files: Iterable[Path]) -> dict[str, str]:
+def track_study(study: Study, target: Target, files: Sequence[Path], trainings: Sequence[Path] = ()) -> dict[str, str]:
     """Record a study in MLflow.
 
     Args:
         study: The study, with its tables written.
-        store: The SQLite file; made when it does not exist.
-        artifacts: The folder that artifacts are copied to.
+        target: Where it is tracked.
         files: Files of the study that are copied there: its figures, tables and report.
+        trainings: The loss curve (``pretraining/<cohort>/<arm>.csv``) of every training.
 
     Returns:
-        Run id by key: ``study`` for the parent run, ``<cohort>/<arm>/<classifier>`` for the nested ones.
+        Run id by key: ``study`` for the parent run, ``<cohort>/<arm>/<classifier>`` for the nested ones,
+        ``pretrain/<cohort>/<arm>`` for trainings.
     """
-    client = open_store(store)
-    experiment = open_experiment(client, study.name, artifacts.resolve().as_uri())
+    client = open_store(target)
+    experiment = open_experiment(client, target)
     known = known_runs(client, experiment)
     ids = {}
 
     parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {STUDY: study.name})
     _log(client, parent, _study_params(study), _study_metrics(study), {})
+    track_card(client, parent, study)
     ids[_WHOLE_STUDY] = str(parent.info.run_id)
+    for curve in trainings:
+        key, run_id = track_training(client, experiment, known, study.name, curve)
+        ids[key] = run_id
     for cohort in study.cohorts:
         statuses = study.estimates(cohort)
         for method in study.methods(cohort):
@@ -87,23 +101,11 @@ def track_study(study: Study, store: Path, artifacts: Path, files: Iterable[Path
             _log(client, run, _method_params(study, cohort, method), _method_metrics(study, cohort, method), tags)
             client.set_terminated(run.info.run_id, "FAILED" if is_failed(status) else "FINISHED")
             ids[key] = str(run.info.run_id)
-    kept = set()
-    for file in files:
-        place = file.relative_to(study.folder)
-        client.log_artifact(ids[_WHOLE_STUDY], str(file), None if place.parent == Path() else place.parent.as_posix())
-        kept.add(place)
-    own = artifacts / ids[_WHOLE_STUDY] / "artifacts"
-    _remove_others(artifacts, {own / place for place in kept})
+    keep_files(client, target, parent.info, study.folder, files)
     client.set_terminated(ids[_WHOLE_STUDY], "FINISHED")
-    compact(store)
+    if not target.server:
+        compact(target.store)
     return ids
-
-
-def _remove_others(folder: Path, kept: set[Path]) -> None:
-    """Remove artifacts that an earlier recording left: they may show subjects that are no longer in the study."""
-    for path in folder.rglob("*"):
-        if path.is_file() and path not in kept:
-            path.unlink()
 
 
 def _log(

@@ -48,6 +48,10 @@ def judge(study: Study, cohort: str) -> Verdict:
     Returns:
         The verdict on the study's metric.
     """
+    failed = study.failed_cohort(cohort)
+    if failed:
+        headline = tr("This cohort failed, and nothing was computed on it: {reason}.", reason=failed)
+        return Verdict(cohort, "failed", headline, [])
     rows = study.estimates(cohort)
     done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
     ranked = sorted((method for method in done if not method.is_control), key=lambda m: -float(done[m]["estimate"]))

@@ -17,6 +17,7 @@ from sixgig.evaluation.levels import at_level
 from sixgig.results.files import RUN_AGAIN, existing, read_object, read_table
 from sixgig.results.pairs import Pairs
 from sixgig.results.training import Training
+from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
@@ -283,6 +284,10 @@ class Study:
     def cohort_info(self, cohort: str) -> dict[str, Any]:
         """``cohort.json``: adapter, dimensions, subjects, classes, simulated or real."""
         return read_object(self.cohort_folder(cohort) / "cohort.json")
+
+    def failed_cohort(self, cohort: str) -> str:
+        """Why a cohort failed, so that nothing was computed on it; empty for one that did not."""
+        return failed_status(self.leakage(cohort)).removeprefix(FAILED)
 
     def leakage(self, cohort: str) -> dict[str, Any]:
         """``leakage.json``: what the leakage gate checked and found."""

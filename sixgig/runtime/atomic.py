@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sixgig.runtime.faults import FULL
 from sixgig.runtime.umask import OTHERS_WRITE
 
 _UMASK = os.umask(0o077)
@@ -19,7 +20,7 @@ _MODE = 0o666 & ~_UMASK & ~OTHERS_WRITE
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], size: int = 0) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to ``path`` when the block succeeds.
 
     The temporary name keeps the suffixes of ``path``, because several writers choose their format by it. When the
@@ -27,6 +28,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: The final file. Missing parent folders are made.
+        size: Bytes that it will take, when they are known: a full disk then says how much is missing.
 
     Yields:
         The path to write to.
@@ -42,9 +44,27 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         synchronise(partial)
         os.replace(partial, final)
         synchronise(final.parent)
+    except OSError as error:
+        if error.errno in FULL:  # the partial file is removed: what is said is of the one that was meant
+            error.filename, error.needed = str(final), size or partial.stat().st_size  # type: ignore[attr-defined]
+        raise
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take the room of a file that will be written through a memory map, where a full disk would kill the process.
+
+    Raises:
+        OSError: There is not enough room.
+    """
+    with path.open("r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            error.filename, error.needed = str(path), size  # type: ignore[attr-defined]
+            raise
 
 
 def synchronise(path: Path) -> None:
@@ -58,8 +78,9 @@ def synchronise(path: Path) -> None:
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(path) as partial:
-        partial.write_bytes(text.encode("utf-8"))
+    content = text.encode("utf-8")
+    with atomic_path(path, len(content)) as partial:
+        partial.write_bytes(content)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

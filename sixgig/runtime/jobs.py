@@ -8,21 +8,49 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import SixgigError
 from sixgig.redaction import RedactedStream, redacted
+from sixgig.runtime.attempts import Attempt
+from sixgig.runtime.faults import passing
 from sixgig.runtime.processes import end_with_owner
 from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
 from sixgig.runtime.running import recorded
 from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
 from sixgig.runtime.umask import keep_others_out
 
+_ended = ""
+
+
+def say_failed(status: str, *, left_out: bool = False) -> None:
+    """Let the job's last line on the terminal say that its arm or its cohort failed, in place of ``done``.
+
+    Args:
+        status: ``failed: reason``, as it stands in the sidecar.
+        left_out: It was not tried, because something else has failed that was named before.
+    """
+    global _ended
+    _ended = f"{'left out' if left_out else 'FAILED'}: {status.removeprefix('failed: ')}"
+
+
+def say_left_out(reason: str) -> None:
+    """Let the job's last line on the terminal say that there was nothing to do, and why."""
+    global _ended
+    _ended = f"left out: {reason}"
+
+
+def say_fallbacks(fallbacks: Sequence[str]) -> None:
+    """Let the job's last line on the terminal name the fallbacks that it took; none leave the line as it is."""
+    global _ended
+    if fallbacks:
+        _ended = f"done with a fallback: {'; '.join(fallbacks)}"
+
 
 @contextmanager
-def job(log: str | os.PathLike[str]) -> Iterator[None]:
+def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
     """Run a script's work with its output in ``log``.
 
     File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
@@ -33,11 +61,16 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
     replaced by ``***`` in what Python writes, and no file that the job makes can be written by everybody.
 
     A signal, or the end of the run's main process, ends the job too: where it can be saved, what is done is saved
-    first (:mod:`sixgig.runtime.stopping`).
+    first (:mod:`sixgig.runtime.stopping`). What may pass by itself is told as such, and the next attempt takes less
+    memory when that was short (:mod:`sixgig.runtime.attempts`).
 
     Args:
         log: The rule's log file.
+        attempt: The how manieth try this is in one run of Snakemake. After an error that does not pass, a further try
+            would find the same: it ends at once.
     """
+    global _ended
+    _ended = ""
     obey_signals()
     end_with_parent(os.getppid(), signal.SIGTERM)
     end_with_owner()
@@ -56,6 +89,14 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
     started = time.perf_counter()
+    this = Attempt(path)
+    earlier = this.begin()
+    if earlier:
+        print(f"--- the log of the attempt before ---\n{earlier}\n--- attempt {attempt} ---", flush=True)
+    if attempt > 1 and this.final:
+        tell(f"[{_name(path)}] not tried again: what ended it does not pass")
+        this.ended(this.final)
+        sys.exit(1)
     try:
         with recorded(path):
             yield
@@ -63,17 +104,20 @@ def job(log: str | os.PathLike[str]) -> Iterator[None]:
         traceback.print_exc()
         tell(f"[{_name(path)}] stopped by {signal.Signals(stopped.number).name}")
         raise
-    except SixgigError as error:
-        traceback.print_exc()
-        tell(f"\n{type(error).__name__}: {error}")
-        sys.exit(1)
     except Exception as error:
         traceback.print_exc()
-        tell(f"\n{type(error).__name__}: {redacted(str(error))}\n  The traceback is in {path}")
+        fault = passing(error)
+        shown = fault or error
+        this.failed(shown, passes=fault is not None)
+        more = "" if isinstance(shown, SixgigError) else f"\n  The traceback is in {path}"
+        tell(f"\n[{_name(path)}] {type(shown).__name__}: {redacted(str(shown))}{more}")
         sys.exit(1)
+    this.succeeded()
     seconds = time.perf_counter() - started
-    logging.getLogger("sixgig").info("done in %.1f s", seconds)
-    if STUDY_LINE not in os.environ:
+    logging.getLogger("sixgig").info("%s in %.1f s", _ended or "done", seconds)
+    if _ended:
+        tell(f"[{_name(path)}] {_ended} (after {seconds:.1f} s)")
+    elif STUDY_LINE not in os.environ:
         tell(f"[{_name(path)}] done in {seconds:.1f} s")
 
 

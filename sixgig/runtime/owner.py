@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sixgig.errors import SixgigError
@@ -28,6 +28,8 @@ OWNERS = Path(".snakemake") / "sixgig"
 SNAKEMAKE_LOCKS = Path(".snakemake") / "locks"
 #: How often an owner shows to other machines that it lives, and how long they look.
 BEAT_SECONDS, LOOK_SECONDS = 15.0, 90.0
+#: Snakemake makes its locks within this time after an owner has written their names down.
+_LOCKING_SECONDS = 60.0
 _SIZE = 4096
 _MEMORY = Path("/dev/shm")
 
@@ -50,7 +52,7 @@ class Owner:
         began: When that process began, as the kernel counts.
         since: Seconds since the epoch.
         locks: Names of its files among Snakemake's locks.
-        locked: When it made them, in seconds since the epoch.
+        locked: When it made them, by the clock of the file system.
     """
 
     study: str
@@ -122,8 +124,10 @@ class Ownership:
     def note_locks(self) -> None:
         """Write down which files Snakemake is about to make among its locks."""
         names = tuple(_next(self._root / SNAKEMAKE_LOCKS, kind) for kind in ("input", "output"))
-        self._owner = Owner(**{**asdict(self._owner), "locks": names, "locked": time.time()})
-        self._write(self._owner)
+        for _ in range(2):  # the time of the file system, which may be another machine's
+            locked = os.fstat(self._descriptor).st_mtime
+            self._owner = replace(self._owner, locks=names, locked=locked)
+            self._write(self._owner)
 
     def release(self, finished: bool) -> None:
         """Give the study back.
@@ -177,7 +181,7 @@ class Ownership:
     def _look(self, owner: Owner) -> None:
         """Raise when an owner on another machine gives a sign of life: not every file system locks between machines."""
         self._tell(
-            f"an earlier run has not ended in order ({owner.told}): looking for {LOOK_SECONDS:.0f} s if it lives"
+            f"an earlier run has not ended in order ({owner.told}): looking if it lives, for {LOOK_SECONDS:.0f} s"
         )
         before, deadline = self._file.stat().st_mtime_ns, time.monotonic() + LOOK_SECONDS
         while time.monotonic() < deadline:
@@ -226,7 +230,7 @@ def remove_locks(root: Path, owner: Owner) -> None:
     for name in owner.locks:
         file = root / SNAKEMAKE_LOCKS / name
         with suppress(OSError):
-            if abs(file.stat().st_mtime - owner.locked) < LOOK_SECONDS:
+            if abs(file.stat().st_mtime - owner.locked) < _LOCKING_SECONDS:
                 file.unlink()
     with suppress(OSError):  # another workflow's are there
         (root / SNAKEMAKE_LOCKS).rmdir()

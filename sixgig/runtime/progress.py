@@ -18,6 +18,8 @@ TERMINAL_FD = "SIXGIG_TERMINAL_FD"
 #: Environment variable that is set when the process that started the job tells about the whole study: the job then
 #: writes no lines of its own about how far it is.
 STUDY_LINE = "SIXGIG_STUDY_LINE"
+#: Environment variable that is set when the process that started Snakemake says where the report is.
+REPORT_IS_NAMED = "SIXGIG_REPORT_IS_NAMED"
 _TERMINAL_SECONDS = 10.0
 _LOG_SECONDS = 2.0
 _RECORD_SECONDS = 1.0

@@ -35,6 +35,8 @@ _WITHOUT_RESULT = frozenset(
         "gpu.settings",
         "gpu.watch",
         "redaction",
+        "runtime.attempts",
+        "runtime.faults",
         "runtime.jobs",
         "runtime.locks",
         "runtime.monitor",
@@ -48,6 +50,7 @@ _WITHOUT_RESULT = frozenset(
         "runtime.supervision",
         "runtime.umask",
         "tracking.live",
+        "tracking.target",
     )
 )
 

@@ -184,6 +184,11 @@ def _remedy(error: Any) -> str:
         return f"write {instance.strip()}, without spaces and line breaks around it"
     if validator == "pattern" and re.fullmatch(wanted, instance.lower()):
         return f"write {instance.lower()}, in lower case"
+    is_name = "propertyNames" in error.absolute_schema_path or [*error.absolute_path] == ["study"]
+    if validator == "pattern" and is_name:
+        plain = re.sub(r"[^a-z0-9_]+", "_", instance.lower()).strip("_")
+        proposed = (name for name in (plain, f"name_{plain}".rstrip("_")) if re.fullmatch(wanted, name))
+        return f"choose another name, such as {next(proposed, 'name')}"
     if validator in ("minProperties", "maxProperties"):
         bound = "at least" if validator == "minProperties" else "no more than"
         return f"give {bound} {wanted} {'of ' + ', '.join(known) if known else 'keys'}"

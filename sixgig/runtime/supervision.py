@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from sixgig.runtime.running import running_jobs
 from sixgig.runtime.stopping import GRACE_SECONDS, SIGNALS, Stopped
 
 _POLL_SECONDS = 0.1
+_SNAKEMAKE = "snakemake.logging"
 #: After this, nothing is waited for any longer.
 _LAST_SECONDS = GRACE_SECONDS + 10.0
 
@@ -40,11 +42,7 @@ def supervise(workflow: Any, scheduler: Any, study: str, fault: type[Exception])
     def execute_as_owner(*arguments: Any, **named: Any) -> Any:
         if not named["executor_plugin"].common_settings.dryrun_exec:
             ownership = Ownership(study, Path.cwd(), tell)
-            try:
-                ownership.take()
-            except SixgigError as error:
-                raise fault(str(error)) from None
-            with _owning(ownership, scheduler, study):
+            with _owning(ownership, scheduler, study, fault):
                 workflow._prepare_dag = _noting_locks(workflow, prepare, ownership)
                 return _going_on(workflow, execute, *arguments, **named)
         return _going_on(workflow, execute, *arguments, **named)
@@ -77,11 +75,15 @@ def _noting_locks(workflow: Any, prepare: Callable[..., Any], ownership: Ownersh
 
 
 @contextmanager
-def _owning(ownership: Ownership, scheduler: Any, study: str) -> Iterator[None]:
+def _owning(ownership: Ownership, scheduler: Any, study: str, fault: type[Exception]) -> Iterator[None]:
     stop = _Stop(ownership, study)
     finished = False
     with _signals(stop, scheduler):
         try:
+            try:
+                ownership.take()
+            except SixgigError as error:
+                raise fault(str(error)) from None
             yield
             finished = True
         finally:
@@ -122,6 +124,7 @@ class _Stop:
             return
         self.number = number
         tell(f"{signal.Signals(number).name}: running jobs save their work and end, within {GRACE_SECONDS:.0f} s")
+        logging.getLogger(_SNAKEMAKE).addFilter(_is_no_failure)
         threading.Thread(target=self._end_jobs, name="sixgig-stop", daemon=True).start()
         raise Stopped(number)
 
@@ -145,6 +148,11 @@ class _Stop:
                 self.last_words()
                 os._exit(128 + self.number)
             time.sleep(_POLL_SECONDS)
+
+
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Whether Snakemake does not tell the failure of a job: all that fail from now on were told to end."""
+    return str(getattr(record, "event", "")) not in ("job_error", "error")
 
 
 def _jobs(processes: list[Identity], study: str, told: set[Identity]) -> list[Identity]:

@@ -22,7 +22,8 @@ def write_features(
     names = {"subject_id": subject_ids.astype(str)}
     if image_ids is not None:
         names["image_id"] = image_ids.astype(str)
-    with atomic_path(path) as partial, partial.open("wb") as stream:
+    size = 4 * features.size
+    with atomic_path(path, size) as partial, partial.open("wb") as stream:
         np.savez(stream, features=features.astype(np.float32), **names)  # type: ignore[arg-type]
 
 

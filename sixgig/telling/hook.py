@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.runtime.paths import user_path
-from sixgig.runtime.progress import STUDY_LINE
 from sixgig.telling.ending import Ending
 from sixgig.telling.lines import in_words
+
+_OWN = "SIXGIG_"
 
 
 def run_hook(hooks: Mapping[str, Any], ending: Ending, log: Path) -> str:
@@ -47,7 +48,9 @@ def run_hook(hooks: Mapping[str, Any], ending: Ending, log: Path) -> str:
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env={name: value for name, value in os.environ.items() if name != STUDY_LINE} | variables(ending),
+                # Without the marks by which jobs are known: the command is none, and is not ended with them.
+                env={name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+                | variables(ending),
                 start_new_session=True,  # so that all that it started can be ended
             )
             try:
@@ -77,6 +80,6 @@ def variables(ending: Ending) -> dict[str, str]:
         "SIXGIG_STUDY": ending.study,
         "SIXGIG_OUTCOME": ending.outcome,
         "SIXGIG_SECONDS": f"{ending.seconds:.0f}",
-        "SIXGIG_FAILED": "\n".join([*ending.failed_jobs, *ending.failed_arms]),
+        "SIXGIG_FAILED": "\n".join([*ending.failed_jobs, *ending.failures]),
         "SIXGIG_REPORT": ending.report,
     }

@@ -18,6 +18,8 @@ _BEGINNINGS = (
     "Group jobs: inactive",
     "Select jobs to execute",
     "Singularity containers: ignored",
+    "Terminating processes on user request",
+    "Trying to restart job",
     "Using shell",
 )
 #: What sixgig's own last lines say, with names.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Jobs:
         takes: What each takes, of those that have to run.
         needs: What each waits for.
         capacity: What all together may take.
+        jobs: Snakemake's jobs by its number.
     """
 
     keys: Mapping[int, JobKey]
@@ -34,6 +35,7 @@ class Jobs:
     takes: Mapping[JobKey, Mapping[str, float]]
     needs: Mapping[JobKey, frozenset[JobKey]]
     capacity: Mapping[str, float]
+    jobs: Mapping[int, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, workflow: Any) -> Jobs:
@@ -52,27 +54,31 @@ class Jobs:
             for job, key in found.items()
         }
         ended = frozenset(key for job, key in found.items() if job not in has_to_run)
-        return cls({dag.jobid(job): key for job, key in found.items()}, ended, takes, needs, capacity)
+        keys = {dag.jobid(job): key for job, key in found.items()}
+        return cls(keys, ended, takes, needs, capacity, {dag.jobid(job): job for job in found})
 
-    def work(self, seconds: Mapping[JobKey, float]) -> StudyWork:
-        """Return the work that they are.
+    def is_tried_again(self, number: int) -> bool:
+        """Whether Snakemake tries a job again that has just failed."""
+        job = self.jobs[number]
+        return int(getattr(job, "restart_times", 0)) >= int(getattr(job, "attempt", 1))
+
+    def work(self) -> StudyWork:
+        """Return the work that they are, as long as nothing is known of their times."""
+        tasks = [Task(key, 1.0, self.takes.get(key, {}), self.needs[key], key in self.ended) for key in self.needs]
+        return StudyWork(tasks, self.capacity)
+
+    def predicted(self, seconds: Mapping[JobKey, float]) -> dict[JobKey, float]:
+        """Return the predicted wall time of every job.
 
         Args:
-            seconds: Predicted wall time. A job that is missing gets the mean of its rule, or the median of all.
+            seconds: What is predicted. A job that is missing gets the mean of its rule, or the median of all.
         """
         rules: dict[str, list[float]] = {}
         for key, value in seconds.items():
             rules.setdefault(key.rule, []).append(value)
         usual = statistics.median(seconds.values()) if seconds else 1.0
-
-        def predicted(key: JobKey) -> float:
-            known = rules.get(key.rule)
-            return max(0.0, seconds[key] if key in seconds else statistics.fmean(known) if known else usual)
-
-        tasks = [
-            Task(key, predicted(key), self.takes.get(key, {}), self.needs[key], key in self.ended) for key in self.needs
-        ]
-        return StudyWork(tasks, self.capacity)
+        means = {rule: statistics.fmean(values) for rule, values in rules.items()}
+        return {key: max(0.0, seconds.get(key, means.get(key.rule, usual))) for key in self.needs}
 
 
 def job_key(logs: Any) -> JobKey | None:

@@ -55,6 +55,7 @@ def remove(study: Path) -> None:
     with suppress(OSError):
         (study / FOLDER / NAME).unlink(missing_ok=True)
         (study / FOLDER / f".{NAME}").unlink(missing_ok=True)
+        (study / FOLDER).rmdir()  # unless a job's record is still there
 
 
 def _alive(pid: object) -> bool:

@@ -2,13 +2,13 @@
 
 Work is counted in seconds of jobs, so that two jobs side by side do two seconds of it in one. A job that has ended
 counts with the time it took; one that has not, with its prediction times a ratio: measured over predicted time, of the
-ended jobs of its rule where there are some, of all ended jobs otherwise.
+jobs of its rule where some have ended or are well under way, of all such jobs otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sixgig.forecast.base import JobKey
 from sixgig.telling.schedule import Step, seconds_until_done
@@ -17,6 +17,8 @@ from sixgig.telling.schedule import Step, seconds_until_done
 _TRUSTED = 0.05
 #: Share of the items of a running job from which its own rate is believed.
 _RATE_FROM = 0.02
+#: Share of the items of a running job from which its rate says something of other jobs.
+_EVIDENCE = 0.1
 #: What is expected of a job that has already taken longer than it should: so much of the time it has taken.
 _OVERTIME = 0.1
 _LEAST, _MOST = 0.02, 50.0
@@ -103,6 +105,11 @@ class StudyWork:
             self._started.pop(key, None)
             self._failed.add(key)
 
+    def predict(self, seconds: Mapping[JobKey, float]) -> None:
+        """Take other predictions of the wall time, in seconds, of every job."""
+        self._tasks = {key: replace(task, predicted=seconds[key]) for key, task in self._tasks.items()}
+        self._fraction = 0.0
+
     def started(self, key: JobKey, now: float) -> float:
         """When a running job began; ``now`` for one that does not run."""
         return self._started.get(key, now)
@@ -152,7 +159,7 @@ class StudyWork:
         for key in self._started.keys() & parts.keys():
             self._note_resumed(key, parts[key], now)
         lost = self._lost()
-        ratios = _Ratios(self._tasks, self._whole())
+        ratios = _Ratios(self._tasks, self._whole(now, parts))
         spent, steps = 0.0, {}
         for key, task in self._tasks.items():
             if key in self._before:
@@ -185,10 +192,21 @@ class StudyWork:
             if self._resumed[key] < _RATE_FROM:
                 self._resumed[key] = 0.0
 
-    def _whole(self) -> dict[JobKey, float]:
-        """What ended jobs took, or would have taken from their beginning; not those of which we saw the end alone."""
-        shares = {key: 1.0 - self._resumed.get(key, 0.0) for key in self._measured}
-        return {key: self._measured[key] / share for key, share in shares.items() if share > 0.1}
+    def _whole(self, now: float, parts: Mapping[JobKey, Part]) -> dict[JobKey, float]:
+        """What jobs take from their beginning to their end, as far as that is known.
+
+        That is what ended jobs took, not counting those of which we saw the end alone; what running jobs will take by
+        their own rate; and what they have taken already, when that is more than was predicted.
+        """
+        taken = dict(self._measured)
+        for key, began in self._started.items():
+            part, elapsed = parts.get(key), now - began
+            if part is not None and part.rate > 0 and part.done >= _EVIDENCE * part.total > 0:
+                taken[key] = elapsed + (part.total - part.done) / part.rate
+            elif elapsed > self._tasks[key].predicted * (1.0 - self._resumed.get(key, 0.0)):
+                taken[key] = elapsed
+        shares = {key: 1.0 - self._resumed.get(key, 0.0) for key in taken}
+        return {key: taken[key] / share for key, share in shares.items() if share > 0.1}
 
     def _left(self, key: JobKey, expected: float, elapsed: float, part: Part | None) -> float:
         if part is not None and part.total and part.rate > 0 and part.done >= _RATE_FROM * part.total:

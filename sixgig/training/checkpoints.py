@@ -12,6 +12,7 @@ from typing import Any, Callable
 from sixgig.errors import TrainingError
 from sixgig.runtime.atomic import synchronise
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import write_failed
 
 _STATE, _MANIFEST = "state.json", "manifest.json"
 _PARTIAL = ".partial-"
@@ -46,13 +47,18 @@ class CheckpointStore:
             write: Writes any further files into the folder it is given.
 
         Raises:
-            TrainingError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
+            PassingError: The files cannot be written, for instance on a full disk. Older checkpoints stay.
         """
         try:
             self._save(step, state, write)
         except OSError as error:
-            reason = f"the checkpoint of step {step} cannot be written: {error.strerror or error}"
-            raise TrainingError(self.folder, reason, "make room there, then run again") from error
+            place = f"{self.folder}, the checkpoint of step {step}"
+            raise write_failed(place, self.folder, error, self._size_before()) from error
+
+    def _size_before(self) -> int:
+        """Return what the newest checkpoint takes, which is what the next one needs; 0 without one."""
+        newest = self._newest_first()[:1]
+        return sum(path.stat().st_size for folder in newest for path in _files(folder))
 
     def _save(self, step: int, state: dict[str, Any], write: Callable[[Path], None]) -> None:
         for leftover in self.folder.glob(_PARTIAL + "*"):

@@ -75,7 +75,15 @@ class Recomputed:
         splits: dict[tuple[str, ...], Path] = {
             (c,): self._study.cohort_folder(c) / "splits.csv" for c in self._study.config["cohorts"]
         }
-        files = ScoredFiles(self._predictions("csv"), self._predictions("test.csv"), splits, self._sidecars)
+        gates = {key: path.with_name("leakage.json") for key, path in splits.items()}
+        files = ScoredFiles(
+            self._predictions("csv"),
+            self._predictions("test.csv"),
+            splits,
+            self._sidecars,
+            gates,
+            self._predictions("json"),
+        )
         samples = int(self._settings["bootstrap_samples"])
         return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
 

@@ -23,6 +23,8 @@ from sixgig.verification.findings import ERROR, NOTE, OK, Finding
 def check_splits(study: Study, cohort: str) -> Iterator[Finding]:
     """Check from splits.csv and manifest.csv alone that every subject is on one side, and that none is missing."""
     place = f"cohorts/{cohort}/splits.csv"
+    if study.failed_cohort(cohort):
+        return
     splits, manifest = study.splits(cohort), study.manifest(cohort)
     check_placement(splits)
     subjects, split = set(manifest["subject_id"].astype(str)), set(splits["subject_id"].astype(str))
@@ -51,6 +53,14 @@ def _not_in_every_repeat(evaluation: pd.DataFrame) -> list[str]:
 
 def check_gate(study: Study, cohort: str) -> Iterator[Finding]:
     """Run the leakage gate again, and the gates behind trainings, and compare with what they once said."""
+    failed = study.failed_cohort(cohort)
+    if failed:
+        place = f"cohorts/{cohort}/leakage.json"
+        n_values = int((study.metrics["cohort"] == cohort).sum())
+        yield Finding("gate", NOTE, f"{cohort}: failed, and nothing was computed on it: {failed}", place)
+        if n_values or study.summary[study.summary["cohort"] == cohort]["estimate"].notna().any():
+            yield Finding("gate", ERROR, f"{cohort}: failed, and yet there are metrics of it", place)
+        return
     images, volumes = study.images(cohort), study.volumes(cohort)
     if images is None or volumes is None:
         yield Finding("gate", NOTE, f"{cohort}: its images were deleted, so the gate cannot be tried again")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 from sixgig.gpu.work import NetworkSize, transformer_flops
 
@@ -74,8 +75,8 @@ def _vit(name: str, width: int, depth: int, heads: int, *, patch: int, registers
     block = 4 * width**2 + 2 * width * mlp + 9 * width + mlp + (2 * width if scaled else 0)
     parameters = depth * block + 3 * patch**2 * width + width + (tokens + prefix) * width + 2 * width
     flops = transformer_flops(tokens, width, depth, mlp) + 2.0 * (tokens - prefix) * 3 * patch**2 * width
-    # At the widest place: the residual and its norm in float32, and the hidden layer before and after GELU.
-    live = tokens * (4 * width + 2 * mlp)
+    # At the widest place: residual, branch and norms, some of them in float32; the hidden layer before and after GELU.
+    live = tokens * (8 * width + 2 * mlp)
     kept = tokens * depth * (10 * width + 2 * mlp)
     return NetworkSize(
         parameters, flops, live, kept, width, "transformer", 1.0,
@@ -113,6 +114,31 @@ def _counted(model: str, image_size: int) -> NetworkSize:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         features = network(image)
     parameters = float(sum(tensor.numel() for tensor in network.parameters()))
+    if found := _blocks(network):
+        flops = float(counter.get_total_flops())
+        return NetworkSize(
+            parameters, flops, _LIVE * widest, outputs, int(features.shape[-1]), "transformer", 1.0, **found
+        )
     return _convolutional(
         parameters, float(counter.get_total_flops()), float(widest), float(outputs), int(features.shape[-1])
     )
+
+
+def _blocks(network: Any) -> dict[str, Any]:
+    """Return width, depth and so on of a vision transformer as timm builds it; nothing of other networks."""
+    try:
+        first = network.blocks[0]
+        patch = int(network.patch_embed.patch_size[0])
+        prefix = int(network.num_prefix_tokens)
+        return {
+            "width": int(network.embed_dim),
+            "depth": len(network.blocks),
+            "heads": int(first.attn.num_heads),
+            "mlp_width": int(first.mlp.fc1.out_features),
+            "tokens": int(network.patch_embed.num_patches) + prefix,
+            "prefix_tokens": prefix,
+            "patch": patch,
+            "layer_scale": hasattr(first.ls1, "gamma"),
+        }
+    except (AttributeError, TypeError, IndexError):
+        return {}

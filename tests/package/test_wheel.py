@@ -102,8 +102,12 @@ def test_new_study_is_planned_in_an_empty_folder(command):
             picture.save(command.folder / "scans" / label / f"{number}.png")
     assert "24 subjects" in command("sixgig", "new", "scans").stdout
     planned = command("sixgig", "run", "study.yaml", "-n", "--cores", "1")
-    assert re.search(r"^encode_images +5$", planned.stdout, re.MULTILINE)
-    assert "profiles/default" in planned.stderr
+    assert re.search(r"^  Pure ViT +1/1 ", planned.stdout, re.MULTILINE), planned.stdout
+    command("sixgig", "plan", "study.yaml", "--html", "plan.html", "--cores", "1", check=False)
+    assert "Pure ViT" in (command.folder / "plan.html").read_text()
+    told = command("sixgig", "run", "study.yaml", "-n", "-p", "--cores", "1")
+    assert re.search(r"^encode_images +5$", told.stdout, re.MULTILINE)
+    assert "profiles/default" in told.stderr
     assert not (command.folder / "results").exists()
     direct = command("python", "-m", "snakemake", "-n", "--cores", "1", "--configfile", "study.yaml", "--snakefile",
                      command("sixgig", "snakefile").stdout.strip())  # fmt: skip

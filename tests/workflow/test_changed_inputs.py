@@ -87,7 +87,7 @@ def plan(folder):
 
 def run(folder):
     """Run the study; return the jobs that were done, as rule and what it was about."""
-    shown = snakemake(folder, *RUN)
+    shown = snakemake(folder, *RUN, "--printshellcmds")  # jobs speak for themselves then
     return {tuple(name.split(" ")) for name in re.findall(r"^\[(\w+(?: \S+)?)\] done in", shown.stderr, re.MULTILINE)}
 
 

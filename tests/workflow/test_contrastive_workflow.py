@@ -25,7 +25,7 @@ def config(tiny_config):
 
 
 def encode(folder, *arguments, check=True):
-    return snakemake(folder, "--cores", "2", f"{FEATURES}.json", *arguments, check=check)
+    return snakemake(folder, "--cores", "2", "--printshellcmds", f"{FEATURES}.json", *arguments, check=check)
 
 
 def read(folder, stem):
@@ -95,7 +95,8 @@ def test_two_runs_give_the_same_weights(study, config, tmp_path_factory):
 
 
 def test_too_few_subjects_fail_the_arm_with_the_way_out(study, config):
-    result = encode(study(with_options(config, batch_size=16)))
+    result = encode(study(with_options(config, batch_size=16)), check=False)
+    assert result.returncode == 3
     status = read(study.folder, FEATURES)["status"]
     assert status.startswith("failed: training: ")
     assert "batch_size" in status

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write_weights(folder: Path) -> Path:
-    """Write timm's smallest ViTs and CNN with random values; return the folder. The contrastive arm needs a plain ViT."""
+    """Write timm's smallest ViTs and CNN with random values (one arm needs a plain ViT), and return ``folder``."""
     import timm
     import torch
     from safetensors.torch import save_file

@@ -17,7 +17,6 @@ class BaselineCNN(ImageArm):
 
     name = "baseline_cnn"
     seed_batch_size = 32
-    expected_vram_mb = 2560
     channels_last = True
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:

@@ -22,7 +22,6 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
 
     name = "vit_contrastive"
     seed_batch_size = 8
-    expected_vram_mb = 5120
     environment = "tensorflow1"
     process_modules = ("sixgig.contrastive.__main__",)
 

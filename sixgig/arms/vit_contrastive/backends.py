@@ -23,6 +23,8 @@ from sixgig.gpu.card import first_card
 from sixgig.gpu.device import choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.runtime.atomic import read_json
+from sixgig.runtime.attempts import fallbacks as memory_fallbacks
+from sixgig.runtime.attempts import fewer
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.export import import_vit
@@ -82,10 +84,10 @@ class Training:
         """Return how many images to pass at a time: what the user asks for, else all that are likely to fit."""
         images = self.batch_images()
         if self.settings.micro_batch_size:
-            return min(self.settings.micro_batch_size, images)
+            return fewer(min(self.settings.micro_batch_size, images))
         if device == "cuda":
             return images
-        return max(1, min(images, int(_CPU_BUDGET / self._activation_bytes())))
+        return fewer(min(images, max(1, int(_CPU_BUDGET / self._activation_bytes()))))
 
     def _activation_bytes(self) -> float:
         """Estimate what the backward pass of one image needs of the forward pass, in float32."""
@@ -157,7 +159,7 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
         _, rung, given_up = climb_down(run, ladder, lambda error: isinstance(error, CardFullError))
     arrays, _ = read_arrays(folder / "trained.npz")
     facts = read_json(folder / "facts.json")
-    facts["fallbacks"] = [*fallbacks, *facts.get("fallbacks", []), *given_up]
+    facts["fallbacks"] = [*fallbacks, *facts.get("fallbacks", []), *given_up, *memory_fallbacks()]
     facts |= {"backend": "tensorflow1", "framework": framework, "versions": versions, "gpu": watch.summary()}
     facts |= {"device": rung.device, "dtype": dtype if rung.device == "cuda" else "float32"}
     facts["notes"] = [*training.notes, *facts.get("notes", [])]

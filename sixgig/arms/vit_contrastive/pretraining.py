@@ -12,7 +12,7 @@ from sixgig.arms.base import Trained
 from sixgig.arms.vit_contrastive.backends import Training, train_here, train_in_tensorflow1
 from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
-from sixgig.errors import ArmError, EnvironmentMissingError
+from sixgig.errors import SKIPPED, ArmError, EnvironmentMissingError
 from sixgig.runtime.atomic import read_json
 from sixgig.weights.export import export_vit, import_vit
 from sixgig.weights.loading import load_backbone
@@ -74,7 +74,7 @@ def choose_backend(job: PretrainJob) -> tuple[str, Mapping[str, Any], list[str]]
     if action == "torch":
         return "torch", found, [f"trained with PyTorch instead of TensorFlow 1: {reason}"]
     if action == "skip":
-        raise ArmError(_ENVIRONMENT, f"{reason} (skipped, as the study file says)", "run `make setup`")
+        raise ArmError(_ENVIRONMENT, f"{reason} ({SKIPPED})", "run `make setup`")
     raise EnvironmentMissingError(
         _ENVIRONMENT,
         reason,

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sixgig.errors import ArmError
+from sixgig.errors import ArmError, PassingError
 from sixgig.gpu.lock import descriptors_for_child, variables_for_child
 from sixgig.runtime.atomic import write_json
+from sixgig.runtime.faults import DiskFullError, MemoryShortError, ended_by_signal, oom_kills
 from sixgig.runtime.places import IMPORT_PATH
 from sixgig.runtime.stopping import PARENT, saving
 
@@ -23,6 +24,8 @@ _LOG = logging.getLogger(__name__)
 _CLI = "sixgig.contrastive.__main__"
 #: Exit codes of the process, see :mod:`sixgig.contrastive.__main__`.
 _KNOWN_ERROR, _OUT_OF_MEMORY = 3, 4
+#: Errors of the process that are no outcome of the arm, by the name that it gives.
+_KINDS = {kind.__name__: kind for kind in (PassingError, MemoryShortError, DiskFullError)}
 
 
 class CardFullError(Exception):
@@ -53,7 +56,8 @@ class Tensorflow1Process:
         """Run ``train`` with a job, as :mod:`sixgig.contrastive.__main__` describes it, until it ends.
 
         Raises:
-            ArmError: The process stopped with a reason, or ended without one.
+            ArmError: The process stopped with a reason that the data or the study file give.
+            PassingError: A signal ended it, or it gave no reason, or one that may pass by itself.
             CardFullError: It ran out of GPU memory.
         """
         path = self.folder / "job.json"
@@ -61,6 +65,7 @@ class Tensorflow1Process:
         command = [self.python, "-m", _CLI.removesuffix(".__main__"), "train", "--job", str(path)]
         _LOG.info("starting %s", " ".join(command))
         sys.stderr.flush()
+        killed_before = oom_kills()
         try:
             process = subprocess.Popen(
                 command,
@@ -75,7 +80,7 @@ class Tensorflow1Process:
         with process:
             assert process.stdout is not None
             try:
-                with saving(process.terminate):  # it writes a checkpoint and ends
+                with saving(lambda: _tell_to_end(process)):
                     for line in process.stdout:
                         event = _event(line)
                         if event is None:
@@ -90,7 +95,13 @@ class Tensorflow1Process:
             except BaseException:
                 process.kill()
                 raise
-        _raise_on(process.returncode, last)
+        _raise_on(process.returncode, last, killed_before)
+
+
+def _tell_to_end(process: subprocess.Popen[str]) -> None:
+    """Have the process write a checkpoint and end, also while it has been stopped for the card to cool."""
+    process.terminate()
+    process.send_signal(signal.SIGCONT)
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -109,17 +120,16 @@ def _event(line: str) -> Mapping[str, Any] | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def _raise_on(code: int, last: Mapping[str, Any]) -> None:
+def _raise_on(code: int, last: Mapping[str, Any], killed_before: int) -> None:
     if code == 0:
         return
     if code == _OUT_OF_MEMORY:
         raise CardFullError
     if code == _KNOWN_ERROR and last.get("event") == "error":
-        raise ArmError(last["place"], last["reason"], last["next_step"])
-    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    raise ArmError(
-        "the TensorFlow 1 process",
-        f"{ended} and gave no reason",
-        "read the job's log; when memory was short, lower arms.vit_contrastive.micro_batch_size. "
-        "Run again: it goes on from the last checkpoint",
-    )
+        raise _KINDS.get(last.get("kind", ""), ArmError)(last["place"], last["reason"], last["next_step"])
+    place = "the TensorFlow 1 process"
+    step = "read the job's log; when memory was short, lower arms.vit_contrastive.micro_batch_size. "
+    step += "Run again: it goes on from the last checkpoint"
+    if code < 0:
+        raise ended_by_signal(place, -code, killed_before, step)
+    raise PassingError(place, f"ended with exit code {code} and gave no reason", step)

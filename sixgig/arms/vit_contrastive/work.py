@@ -48,13 +48,14 @@ def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
     kept = trained * network.kept + (1 - trained) * network.live
     width = 4 if dtype == "float32" else 2
     elsewhere = dtype == "float32" and options["backend"] != "torch"
-    item = (1.3 * kept * width + 6 * 4 * amount.image_size**2) / _MIB
+    item = (1.15 * kept * width + 6 * 4 * amount.image_size**2) / _MIB
     weights = network.parameters * 4 / _MIB
     state = weights + 3 * learned * 4 / _MIB + (network.parameters * 2 / _MIB if width == 2 else 0)
     return Work(
         flops=stepping + measured * network.flops,
         passes=3.0 * steps * parts + measured / 16,
         moved=steps * learned * _MOVED,
+        streamed=2.0 * width * network.kept * (steps * images * (1 + 2 * trained) + measured),
         share=_SHARE,
         host_seconds=(_START if elsewhere else 1.0) + _AUGMENT * (amount.image_size / 224) ** 2 * drawn,
         host_mb=(_PROCESS_MB + 2 * weights if elsewhere else 0.0) + weights,

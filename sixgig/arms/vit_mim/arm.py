@@ -23,7 +23,6 @@ class MaskedViT(TokenFeatures, PretrainedArm):
 
     name = "vit_mim"
     seed_batch_size = 4
-    expected_vram_mb = 4096
 
     @classmethod
     def check(cls, config: Mapping[str, Any]) -> None:

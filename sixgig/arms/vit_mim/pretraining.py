@@ -15,8 +15,9 @@ import torch
 from sixgig.arms.base import Trained
 from sixgig.arms.torch_training import train_in_torch
 from sixgig.errors import ArmError
-from sixgig.gpu.device import choose_device
+from sixgig.gpu.device import Device, choose_device
 from sixgig.gpu.ladder import Rung
+from sixgig.gpu.work import largest_fitting
 from sixgig.mim.budget import predict
 from sixgig.mim.crops import ImageRows, Source, VolumeCrops, crop_channels
 from sixgig.mim.encoding import encode_volumes
@@ -26,6 +27,7 @@ from sixgig.mim.inflation import inflated_state, shape_of, source_of, timm_state
 from sixgig.mim.network import TokenEncoder, build_network
 from sixgig.mim.settings import STANZA, Settings
 from sixgig.mim.training import train
+from sixgig.runtime.attempts import fewer, shortages
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.paths import user_path
 from sixgig.training.checkpoints import CheckpointStore
@@ -82,7 +84,8 @@ def pretrain(job: PretrainJob) -> Trained:
         used = _on_rung(settings, rung, geometry, shape)
         return (own, used), train(own, train_on, measure_on, used, rung.device, CheckpointStore(folder), report)
 
-    (trained, used), facts = train_in_torch(job, device, settings.micro_batch, settings.objective, notes, attempt)
+    micro_batch = _fitting(settings, geometry, shape, device, job.memory_limit_mb, notes)
+    (trained, used), facts = train_in_torch(job, device, micro_batch, settings.objective, notes, attempt)
     trained = trained.cpu().eval()
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
     facts |= {"predicted": _prediction(used, geometry, shape)}
@@ -192,14 +195,31 @@ def _source(
     return VolumeCrops(volumes, wanted, geometry.crop, seed=job.seed, **crops)  # type: ignore[arg-type]
 
 
+def _fitting(
+    settings: Settings, geometry: Geometry, shape: Shape, device: Device, memory_limit_mb: float, notes: list[str]
+) -> int:
+    """Return the micro-batch to begin with on a card: what is predicted to fit; a note says when it is less."""
+    asked = settings.micro_batch
+    if device.kind != "cuda":
+        return asked
+
+    def memory(micro_batch: int) -> float:
+        return _prediction(dataclasses.replace(settings, micro_batch_size=micro_batch), geometry, shape)["memory_mb"]
+
+    fits = largest_fitting(asked, memory, memory_limit_mb) or asked  # none: the ladder has other ways
+    if fits < asked:
+        notes.append(f"{asked} at a time would take {memory(asked):.0f} of {memory_limit_mb:.0f} MiB: {fits} at a time")
+    return fits
+
+
 def _on_rung(settings: Settings, rung: Rung, geometry: Geometry, shape: Shape) -> Settings:
     """Return the settings for one way to run."""
     if rung.device == "cuda":
         checkpointing = settings.gradient_checkpointing or rung.gradient_checkpointing
         return dataclasses.replace(settings, micro_batch_size=rung.batch_size, gradient_checkpointing=checkpointing)
-    micro_batch = settings.micro_batch
+    micro_batch = fewer(settings.micro_batch)
     used = dataclasses.replace(settings, micro_batch_size=micro_batch, precision="float32")
-    while micro_batch > 1 and _prediction(used, geometry, shape)["memory_mb"] > _CPU_BUDGET_MB:
+    while micro_batch > 1 and _prediction(used, geometry, shape)["memory_mb"] > _CPU_BUDGET_MB / (1 + shortages()):
         micro_batch //= 2
         used = dataclasses.replace(used, micro_batch_size=micro_batch)
     return used

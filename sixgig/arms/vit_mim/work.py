@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sixgig.gpu.work import ALLOCATOR_MB, Amount, NetworkSize, Work, transformer_flops
+from sixgig.gpu.work import Amount, NetworkSize, Work, transformer_flops
 from sixgig.mim.budget import predict
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.settings import Settings
@@ -33,9 +33,12 @@ def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
     geometry, shape, settings = _sizes(options, amount, network, dtype)
     micro = settings.micro_batch
     found = predict(geometry, shape, settings)
-    one = predict(geometry, shape, dataclasses.replace(settings, micro_batch_size=1))
+    sizes = [micro >> halved for halved in range(micro.bit_length())]
+    peaks = {
+        size: predict(geometry, shape, dataclasses.replace(settings, micro_batch_size=size)).memory_mb for size in sizes
+    }
     passes = math.ceil(settings.batch_size / micro)
-    item = (found.memory_mb - one.memory_mb) / (micro - 1) if micro > 1 else one.memory_mb / 10
+    item = found.parts["activations"] / micro
     forward = found.flops_per_step / micro / 3
     measured = 2 * settings.evaluation_items * forward
     weights = found.parameters * 4 / _MIB
@@ -43,12 +46,14 @@ def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
         flops=settings.steps * passes * found.flops_per_step + measured,
         passes=3.0 * settings.steps * passes + settings.evaluation_items,
         moved=float(settings.steps * found.parameters * _MOVED),
+        streamed=3.0 * settings.steps * settings.batch_size * item * _MIB,
         share=_SHARE,
         host_seconds=settings.steps * settings.batch_size * _reading(geometry),
         host_mb=found.parameters * 4 / _MIB,
-        state_mb=found.memory_mb - micro * item - ALLOCATOR_MB,
+        state_mb=found.memory_mb - micro * item,
         item_mb=item,
         batch=micro,
+        peaks=peaks,
         written_mb=4 * weights,
         kept_mb=weights,
     )
@@ -71,7 +76,7 @@ def encoding(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
     return Work(
         flops=items * one,
         passes=math.ceil(items / settings.batch_size),
-        host_seconds=items * _reading(geometry),
+        host_seconds=0.8 + items * _reading(geometry),
         state_mb=network.parameters * (4 + (width if width < 4 else 0)) / _MIB,
         item_mb=live / _MIB,
         batch=settings.batch_size,
@@ -86,7 +91,7 @@ def _reading(geometry: Geometry) -> float:
 def _sizes(
     options: Mapping[str, Any], amount: Amount, network: NetworkSize, dtype: str
 ) -> tuple[Geometry, Shape, Settings]:
-    decoder = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
+    decoder: dict[str, Any] = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
     sizes: dict[str, Any] = {name: getattr(network, name) for name in ("width", "depth", "heads", "mlp_width")}
     if options["init"] == "scratch":
         sizes |= {name: int(value) for name, value in options["encoder"].items()}

@@ -15,7 +15,6 @@ class PureViT(TokenFeatures, ImageArm):
 
     name = "vit_pure"
     seed_batch_size = 16
-    expected_vram_mb = 3072
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder:
         """Build the network of a weights file, as it is."""

@@ -8,7 +8,9 @@ from typing import Any
 #: Seconds on a core of the reference machine: of a fold whatever its size, of coding a vector, of an atom's part in
 #: it, and of a product of two features.
 _FOLD, _VECTOR, _ATOM, _PRODUCT = 1e-3, 5e-6, 2.0e-9, 1.0e-10
-#: Loading the compiled loops.
+#: Making machine code of the loops, when none is kept, in seconds.
+COMPILE_SECONDS = 16.0
+#: Loading it.
 _LOAD = 0.9
 
 

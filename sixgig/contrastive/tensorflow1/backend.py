@@ -27,6 +27,7 @@ from sixgig.contrastive.tensorflow1.framework import tf
 from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
 from sixgig.errors import TrainingError
+from sixgig.runtime.faults import MemoryShortError
 
 _PREFIX = "training"
 
@@ -162,7 +163,7 @@ class TensorFlowBackend(Backend):
                 raise
             message = str(error.message).splitlines()[0]
             if self.device == "cpu":
-                raise TrainingError("host memory", message, "lower micro_batch_size, or close programs") from error
+                raise MemoryShortError("host memory", message, "lower micro_batch_size, or close programs") from error
             raise OutOfMemoryError("GPU memory", message, "pass fewer images at a time (micro_batch_size)") from error
 
     def _set_heads(self) -> None:

@@ -8,16 +8,20 @@ import pandas as pd
 import pytest
 import torch
 
+import sixgig.arms.run as run_module
 from sixgig.arms.base import Encoder, FeatureArm, ImageArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
 from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
-from sixgig.errors import ArmError, ConfigError, GpuError
+from sixgig.errors import ArmError, ConfigError, GpuError, PassingError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
+from sixgig.gpu.readers import Sample
+from sixgig.runtime import attempts, stopping
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import MemoryShortError
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
 from sixgig.weights.build import build_weights
@@ -194,6 +198,59 @@ def test_a_failed_arm_says_so_and_leaves_no_features(cohort, tmp_path, weights):
     assert np.load(tmp_path / "arm.images.npy").shape == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), MemoryError),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), MemoryShortError),
+        (RuntimeError("CUDA error: unspecified launch failure"), PassingError),
+        (OSError(28, "No space left on device"), OSError),
+    ],
+)
+def test_what_may_pass_is_no_outcome_and_what_is_encoded_is_kept(cohort, tmp_path, weights, monkeypatch, error, kind):
+    calm, calls = run_module.encode, []
+
+    def stormy(arm, encoder, images, options, rung, dtype, partial, advance):
+        def count(number):
+            calls.append(number)
+            partial.save()
+            if len(calls) == 2:
+                raise error
+            advance(number)
+
+        return calm(arm, encoder, images, options, rung, dtype, partial, count)
+
+    expected = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "other"), tmp_path)[0]
+    for path in tmp_path.glob("arm.*"):
+        path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "encode", stormy)
+        with pytest.raises(kind):
+            run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    assert list(tmp_path.glob("arm.*")) == []
+    assert len(list((cohort.parent / ".checkpoints/encode-tiny-vit_pure").glob("*/*"))) > 0
+    again = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
+    np.testing.assert_array_equal(again[0], expected)
+    assert again[2]["status"] == "ok"
+
+
+def test_after_memory_ran_out_the_batch_is_half_and_says_so(cohort, tmp_path, weights, monkeypatch):
+    half = run(job(cohort, "vit_pure", weights["vit"], options={"batch_size": 2}), tmp_path)[0]
+    monkeypatch.setattr(attempts, "_shortages", 1)
+    found, _, sidecar = run(job(cohort, "vit_pure", weights["vit"], options={"batch_size": 4}), tmp_path)
+    np.testing.assert_array_equal(found, half)
+    assert (sidecar["batch_size_asked"], sidecar["batch_size_used"]) == (4, 2)
+    assert sidecar["status"] == "fallback: host memory ran out 1 times: fewer items at a time"
+
+
+def test_nothing_is_computed_on_a_cohort_that_failed(cohort, tmp_path, weights):
+    gate = tmp_path / "leakage.json"
+    gate.write_text('{"passed": false, "status": "failed: splits.csv: a subject is in two folds"}')
+    features, _, sidecar = run(job(cohort, "vit_pure", weights["vit"], gate=gate), tmp_path)
+    assert len(features) == 0
+    assert sidecar["status"] == "failed: cohort tiny: splits.csv: a subject is in two folds"
+
+
 def test_precision_fallback_reaches_the_status(cohort, tmp_path, weights):
     sidecar = run(job(cohort, "vit_pure", weights["vit"], options={"precision": "float16"}), tmp_path)[2]
     assert sidecar["status"] == "fallback: float32 instead of float16: a CPU computes in float32"
@@ -304,6 +361,40 @@ def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, 
     np.testing.assert_array_equal(features, on_cpu)
 
 
+def test_a_hot_card_is_waited_for_between_batches_and_changes_no_byte(cohort, tmp_path, weights, monkeypatch):
+    """The card is pretended: the CPU computes."""
+    plain = run(job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "plain/.checkpoints"), tmp_path)[0]
+    waited = []
+
+    class Reader:
+        def __init__(self, uuid):
+            assert uuid == "1234"
+
+        def read(self):
+            return Sample(memory_mb=500.0, temperature=60.0)
+
+        def slowdown_temperature(self):
+            return None
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
+    monkeypatch.setattr("sixgig.gpu.watch.READERS", {"nvml": Reader})
+    monkeypatch.setattr("sixgig.gpu.watch.GpuWatch.cool_down", lambda watch: waited.append(watch))
+    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *_: Device("cpu", "CPU", "float32", card="1234"))
+    hot = job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "hot/.checkpoints")
+    features, _, sidecar = run(hot, tmp_path)
+    assert len(waited) == 3  # ten images, four at a time
+    assert features.tobytes() == plain.tobytes()
+    assert sidecar["status"] == "ok"  # it is no fallback
+    assert sidecar["gpu"]["temperature_peak_celsius"] == 60
+    assert sidecar["gpu"]["series"]["memory_mb"][0] == 500
+    series = (tmp_path / "hot/benchmarks/encode_images/tiny.vit_pure.gpu.csv").read_text().splitlines()
+    assert series[0] == "seconds,memory_mb,utilisation,temperature,power_watt"
+    assert series[1].endswith(",500,,60,")
+
+
 def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
     partial = PartialFeatures(tmp_path, 4)
     partial.put(0, 2, np.ones((2, 3)))
@@ -312,6 +403,16 @@ def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
     assert PartialFeatures(tmp_path, 5).done == 0
     (tmp_path / "state.json").write_text("{")
     assert PartialFeatures(tmp_path, 4).done == 0
+
+
+def test_an_encoding_that_is_told_to_end_saves_its_last_batch_first(tmp_path, monkeypatch):
+    partial = PartialFeatures(tmp_path, 4)
+    partial.put(0, 2, np.ones((2, 3)))
+    monkeypatch.setattr(stopping, "_asked", 1)
+    with pytest.raises(stopping.Stopped) as stopped:
+        partial.put(2, 3, np.full((1, 3), 2.0))
+    assert stopped.value.code == 129
+    assert PartialFeatures(tmp_path, 4).done == 3
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from sixgig.arms.base import PretrainedArm, Trained
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.pretraining import pretrain_cohort
 from sixgig.arms.vit_contrastive.arm import ContrastiveViT
-from sixgig.errors import ArmError, EnvironmentMissingError
+from sixgig.errors import ArmError, EnvironmentMissingError, PassingError
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.faults import MemoryShortError
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.training import SEEN, TRAINING
 from sixgig.weights.storage import write_weights
@@ -110,6 +111,37 @@ def test_a_failed_training_fails_the_arm_and_not_the_study(job, tmp_path, monkey
     assert len(TRAINING.read(tmp_path / "out.csv")) == 0
     with pytest.raises(ArmError, match=status.removeprefix("failed: ")):
         ContrastiveViT().load(tmp_path / "out.safetensors", 8, {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (
+            PassingError("the TensorFlow 1 process", "was ended by signal 9 and gave no reason", "run again"),
+            PassingError,
+        ),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), MemoryShortError),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), PassingError),
+    ],
+)
+def test_what_may_pass_fails_the_job_and_keeps_the_checkpoint(job, tmp_path, monkeypatch, error, kind):
+    def fail(job):
+        trained(job)
+        raise error
+
+    with pytest.raises(kind):
+        run(job, tmp_path, monkeypatch, fail)
+    assert [path.name for path in tmp_path.glob("out.*")] == []
+    assert [path.name for path in job.checkpoints.rglob("step-*")] == ["step-1"]
+
+
+def test_nothing_is_learned_from_a_cohort_that_failed(job, tmp_path, monkeypatch):
+    gate = tmp_path / "leakage.json"
+    gate.write_text('{"passed": false, "status": "failed: images.npy: copies lie in two folds"}')
+    facts = run(replace(job, gate=gate), tmp_path, monkeypatch, trained)
+    assert facts["pretraining"]["status"] == "failed: cohort c: images.npy: copies lie in two folds"
+    assert load_file(tmp_path / "out.safetensors") == {}
+    assert len(SEEN.read(tmp_path / "seen.csv")) == 0
 
 
 def test_a_missing_environment_stops_the_job(job, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The launcher of the other environment, with stand-ins for its process that are told how to end."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from sixgig.arms.vit_contrastive.process import CardFullError, Tensorflow1Process, environment
-from sixgig.errors import ArmError
+from sixgig.errors import ArmError, PassingError
 from sixgig.gpu.lock import hold_gpu
+from sixgig.runtime.faults import MemoryShortError
 
 ERROR = '{"event": "error", "place": "step 7", "reason": "the loss is nan", "next_step": "lower it"}'
+
+SHORT = (
+    '{"event": "error", "kind": "MemoryShortError", "place": "this job", "reason": "host memory ran out at 900 MiB",'
+    ' "next_step": "close other programs"}'
+)
 
 
 def process(tmp_path, body, events=None):
@@ -45,9 +52,14 @@ def test_events_are_reported_and_other_lines_kept_apart(tmp_path):
             ArmError,
             r"step 7: the loss is nan\n  Next step: lower it",
         ),
+        (
+            f"print({SHORT!r})\nraise SystemExit(3)\n",
+            MemoryShortError,
+            r"this job: host memory ran out at 900 MiB\n  Next step: close other programs",
+        ),
         ("raise SystemExit(4)\n", CardFullError, ""),
-        ("raise SystemExit(1)\n", ArmError, "ended with exit code 1 and gave no reason"),
-        ("import os; os.kill(os.getpid(), 9)\n", ArmError, "ended by signal 9 and gave no reason.*last checkpoint"),
+        ("raise SystemExit(1)\n", PassingError, "ended with exit code 1 and gave no reason"),
+        ("import os; os.kill(os.getpid(), 9)\n", PassingError, "ended by signal 9 and gave no reason.*last checkpoint"),
     ],
 )
 def test_every_way_to_end_badly_has_its_error(tmp_path, body, error, message):
@@ -83,6 +95,37 @@ def _alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize("pausing", [False, True])
+def test_the_process_is_told_to_end_and_waited_for(tmp_path, pausing):
+    """Also while it is stopped, for the card to cool."""
+    body = f"""
+import signal, sys, time
+def save(*_):
+    open({str(tmp_path / "saved")!r}, "w").close()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, save)
+print('{{"event": "step", "step": 1}}', flush=True)
+time.sleep(600)
+"""
+    child = process(tmp_path, body)
+    pause = "(stop(), print('works', flush=True), time.sleep(1))" if pausing else "print('works', flush=True)"
+    code = f"""
+import time
+from pathlib import Path
+from sixgig.arms.vit_contrastive.process import Tensorflow1Process
+from sixgig.runtime.stopping import obey_signals
+obey_signals()
+cool_down = lambda stop, go_on: {pause}
+Tensorflow1Process({child.python!r}, Path({str(tmp_path)!r}), 1, print, {{}}, cool_down).train({{}})
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as job:
+        while "works" not in job.stdout.readline():
+            pass
+        job.terminate()
+    assert job.returncode == 143
+    assert (tmp_path / "saved").exists()
 
 
 def test_packages_of_this_environment_stay_out(monkeypatch):

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sixgig.cohorts.base import Discovery, Item, Record
+from sixgig.cohorts.base import Discovery, Item, Record, Rejection, Remark
 from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.cohorts.quarantine import Quarantine
+from sixgig.cohorts.remarks import Remarks
 from sixgig.errors import CohortError
 from sixgig.runtime.atomic import read_json
-from sixgig.tables.cohorts import MANIFEST, REMARKS
+from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS
 from tests.unit.cohorts.tiny_nifti import save_nifti
 
 
@@ -85,3 +87,17 @@ def test_labels_are_counted_and_files_that_are_not_read_are_listed(
     assert "labels.csv" not in set(files)
     assert "name_mapping.csv" in set(files)
     assert files.str.contains("Segm").sum() == 4
+
+
+def test_lists_say_nothing_about_the_folders_of_the_machine(tmp_path: Path) -> None:
+    """A table may name files anywhere; quarantine and remarks are in the report."""
+    quarantine = Quarantine("c", tmp_path / "quarantine.csv", tmp_path / "failed.csv", 1.0)
+    quarantine.add([Rejection("/mnt/scans/p1/a.png", "p1", "/mnt/scans/p1/a.png does not exist")])
+    quarantine.write()
+    (row,) = QUARANTINE.read(tmp_path / "quarantine.csv").itertuples(index=False)
+    assert (row.file, row.subject_id, row.reason) == (".../a.png", "p1", ".../a.png does not exist")
+    remarks = Remarks(tmp_path / "remarks.csv")
+    remarks.add([Remark("geometry", "b/a.nii", "p1", "has the grid of /mnt/scans/p2/a.nii")])
+    remarks.write()
+    (row,) = REMARKS.read(tmp_path / "remarks.csv").itertuples(index=False)
+    assert (row.file, row.remark) == ("b/a.nii", "has the grid of .../a.nii")

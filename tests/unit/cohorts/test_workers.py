@@ -18,7 +18,7 @@ from sixgig.cohorts.base import Adapter, Item, Record
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.workers import affordable, picture_bytes, results, subject_bytes
-from sixgig.errors import CohortError
+from sixgig.runtime.faults import MemoryShortError
 
 MB = 2**20
 
@@ -83,5 +83,5 @@ def test_a_killed_process_is_one_clear_error(make_brats: Callable[..., Path]) ->
             os._exit(9)
         return prepare_subject(adapter, record, recipe)
 
-    with pytest.raises(CohortError, match=r"killed, probably because memory ran out\n.*fewer cores"):
+    with pytest.raises(MemoryShortError, match=r"killed, probably because memory ran out\n.*fewer cores"):
         list(results(dies, adapter, found, Recipe(16), 2))

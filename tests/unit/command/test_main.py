@@ -28,11 +28,12 @@ def started(tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
     commands = []
     monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
+    monkeypatch.setattr("sixgig.command.dry.plan_study", lambda *given, **named: 0)
     return commands
 
 
 def test_importing_sixgig_costs_nothing():
-    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib"}
+    heavy = {"pandas", "torch", "numpy", "yaml", "snakemake", "matplotlib", "rich", "psutil"}
     for module in ("sixgig", "sixgig.command.main"):
         code = f"import sys, {module}; print(' '.join({heavy} & set(sys.modules)))"
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=WORKFLOW)
@@ -45,7 +46,8 @@ def test_version_help_and_snakefile(capsys):
             main([argument])
     shown = capsys.readouterr().out
     assert f"sixgig {sixgig.__version__}" in shown
-    assert all(f"\n    {command}" in shown for command in ("run", "new", "snakefile"))
+    commands = ("new", "doctor", "plan", "run", "monitor", "verify", "snakefile")
+    assert all(f"\n    {command}" in shown for command in commands)
     assert main(["snakefile"]) == 0
     assert capsys.readouterr().out == f"{WORKFLOW / 'Snakefile'}\n"
 
@@ -56,11 +58,11 @@ def test_module_is_the_command():
 
 
 def test_run_passes_options_on(started, tmp_path):
-    assert main(["run", "study.yaml", "-n", "--forcerun", "encode_images", "--", "cohorts"]) == 0
+    assert main(["run", "study.yaml", "-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]) == 0
     (command,) = started
     own = ["--configfile", str(tmp_path / "study.yaml"), "--cores", "all", "--workflow-profile"]
-    own += [str(WORKFLOW / "profiles/default"), "--snakefile", str(WORKFLOW / "Snakefile")]
-    given = ["-n", "--forcerun", "encode_images", "--", "cohorts"]
+    own += [str(WORKFLOW / "profiles/default"), "--quiet", "host", "--snakefile", str(WORKFLOW / "Snakefile")]
+    given = ["-n", "-p", "--forcerun", "encode_images", "--", "cohorts"]
     assert command == [sys.executable, "-m", "snakemake", *own, *given]
 
 
@@ -81,7 +83,7 @@ def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, 
     folder = tmp_path / "elsewhere"
     (folder / "results/x").mkdir(parents=True)
     (folder / "results/x/report.html").write_text("")
-    main(["run", "study.yaml", "-d", str(folder), "-n"])
+    main(["run", "study.yaml", "-d", str(folder), "-n", "-p"])
     assert "report" not in capsys.readouterr().out
     main(["run", "study.yaml", "-d", str(folder)])
     assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
@@ -92,8 +94,8 @@ def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
     assert main(["run", "study.yaml"]) == 1
     said = capsys.readouterr().err
     assert "what is finished is kept" in said
-    assert "sixgig run study.yaml --unlock" in said
-    assert main(["run", "study.yaml", "-n"]) == 1
+    assert said.endswith("then sixgig run study.yaml\n")
+    assert main(["run", "study.yaml", "-n", "-p"]) == 1
     assert capsys.readouterr().err == ""
 
 
@@ -160,3 +162,30 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
 @pytest.mark.parametrize(("code", "expected"), [("sys.exit(5)", 5), ("os.kill(os.getpid(), 9)", 137)])
 def test_exit_code_is_passed_on(code, expected):
     assert run._follow([sys.executable, "-c", f"import os, sys; {code}"]) == expected
+
+
+def leave_failed(tmp_path):
+    folder = tmp_path / "results/x"
+    (folder / "features/c").mkdir(parents=True)
+    (folder / "features/c/baseline_cnn.json").write_text('{"status": "failed: no rows"}')
+    (folder / "report.html").write_text("")
+
+
+def test_a_finished_study_with_failures_has_its_own_exit_code(started, tmp_path, capsys):
+    assert main(["run", "study.yaml"]) == 0
+    leave_failed(tmp_path)
+    assert main(["run", "study.yaml"]) == 3
+    assert "[sixgig] report: results/x/report.html" in capsys.readouterr().out
+    assert main(["run", "study.yaml", "-n"]) == 0
+    assert all("--forcerun" not in command for command in started)
+
+
+def test_one_option_tries_again_what_failed(started, tmp_path, capsys):
+    assert main(["run", "study.yaml", "--retry-failed"]) == 0
+    assert "nothing has failed" in capsys.readouterr().err
+    leave_failed(tmp_path)
+    main(["run", "study.yaml", "--retry-failed", "--cores", "1"])
+    assert "--retry-failed" not in started[1]
+    place = started[1].index("--forcerun")
+    assert started[1][place + 1 : place + 3] == ["results/x/features/c/baseline_cnn.npz", "--snakefile"]
+    assert started[1][-2:] == ["--cores", "1"]

@@ -146,9 +146,7 @@ def test_other_images_and_other_classes_are_refused(a: Path, b: Path) -> None:
 
 def test_studies_without_a_common_cohort_are_refused(a: Path, tmp_path: Path) -> None:
     other = write_fake_study(tmp_path / "c", cohorts=("acdc_phantom",))
-    with pytest.raises(
-        SixgigError, match="has elpv, brats_phantom: none is in both"
-    ):
+    with pytest.raises(SixgigError, match="has elpv, brats_phantom: none is in both"):
         compare_studies(Study(a), Study(other))
 
 

@@ -3,13 +3,14 @@
 import fcntl
 import json
 import os
+import sys
 
 import pytest
 
 from sixgig.contrastive.__main__ import KNOWN_ERROR, main
 from sixgig.contrastive.tensorflow1 import environment
 from sixgig.gpu.card import Card
-from sixgig.gpu.lock import lock_path
+from sixgig.gpu.lock import hold_gpu, lock_path
 
 FACTS = {"python": "3.8.10", "tensorflow": "1.15.5", "numpy": "1.18.5", "built_with_cuda": True, "self_test": {}}
 
@@ -18,7 +19,8 @@ FACTS = {"python": "3.8.10", "tensorflow": "1.15.5", "numpy": "1.18.5", "built_w
 def card(monkeypatch, tmp_path):
     monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: Card("RTX 3050", "1234-abcd", 8192.0))
-    monkeypatch.setattr("sixgig.contrastive.__main__._end_with_parent", lambda: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.end_with_parent", lambda parent: None)
+    monkeypatch.setattr("sixgig.contrastive.__main__.obey_signals", lambda: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     return lock_path("1234-abcd")
 
@@ -68,3 +70,10 @@ def test_the_memory_fraction_reaches_the_sessions(monkeypatch):
     monkeypatch.setattr(environment, "_compute", compute)
     assert set(environment._answer("cuda", 0.25)["self_test"]) == set(environment.expected(environment.inputs()))
     assert fractions == [0.25]
+
+
+def test_the_process_that_tests_a_device_holds_the_card_too(tmp_path):
+    ask = "import json, os; print(json.dumps({'inode': os.fstat(int(os.environ['SIXGIG_GPU_LOCKS'])).st_ino}))"
+    with hold_gpu(tmp_path / "gpu.lock", print):
+        answer = environment.probe("cuda", 1.0, command=[sys.executable, "-c", ask])
+    assert answer == {"inode": (tmp_path / "gpu.lock").stat().st_ino}

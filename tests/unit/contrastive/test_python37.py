@@ -12,9 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "sixgig" / "contrastive"
 #: Packages and modules that run in both environments.
-RUNTIME = ("sixgig.runtime.atomic", "sixgig.runtime.digests", "sixgig.runtime.locks")
+RUNTIME = tuple(f"sixgig.runtime.{name}" for name in ("atomic", "digests", "faults", "locks", "stopping", "umask"))
 GPU = ("sixgig.gpu.card", "sixgig.gpu.lock")
-CROSSING = ("sixgig.contrastive", "sixgig.training", "sixgig.errors", "sixgig.version", *RUNTIME, *GPU)
+CROSSING = (
+    "sixgig.contrastive",
+    "sixgig.training",
+    "sixgig.errors",
+    "sixgig.redaction",
+    "sixgig.version",
+    *RUNTIME,
+    *GPU,
+)
 #: Used where it is installed, and done without where it is not.
 OPTIONAL = ("pynvml",)
 

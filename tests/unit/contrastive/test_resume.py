@@ -168,6 +168,20 @@ def test_killed_and_resumed_equals_uninterrupted_to_the_bit(tensorflow1, whole, 
     assert_same(found, whole[1])
 
 
+def test_told_to_end_it_saves_the_step_that_it_is_at(tensorflow1, whole, inputs, tmp_path):
+    rarely = {"checkpoint_seconds": 1000.0}
+    run = Run(tmp_path / "told", [tensorflow1, *job_in(tmp_path / "told", inputs, **rarely)]).until("step", 4)
+    run.process.terminate()
+    assert run.end() == 143
+    last = run.of_kind("step")[-1]["step"]
+    assert [event["step"] for event in run.of_kind("checkpoint")] == [0, last]
+    run = Run(tmp_path / "told", [tensorflow1, *job_in(tmp_path / "told", inputs, **rarely)])
+    assert run.end() == 0, (tmp_path / "told/log").read_text()
+    found = finished(tmp_path / "told")
+    assert found[1]["resumed_at"] == last
+    assert_same(found, whole[1])
+
+
 def test_a_damaged_checkpoint_and_a_killed_parent_change_nothing(tensorflow1, whole, killed, inputs, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(killed / "checkpoints", folder / "checkpoints")

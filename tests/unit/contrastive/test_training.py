@@ -8,6 +8,7 @@ import pytest
 from sixgig.contrastive.backend import LossScale
 from sixgig.contrastive.training import Plateau
 from sixgig.errors import NotFiniteError, TrainingError
+from sixgig.runtime import stopping
 from tests.unit.contrastive.toy_backend import SETTINGS, ToyBackend, data_of, of_kind, run
 
 
@@ -62,6 +63,28 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path, kill_after, chec
     assert np.array_equal(resumed.weight, whole.weight)
     for name in ("history", "heldout_loss", "local_heldout_loss", "evidence", "notes", "steps"):
         assert found[name] == wanted[name], name
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 5])
+def test_a_training_that_is_told_to_end_saves_its_last_step_first(tmp_path, monkeypatch, stop_at):
+    settings = SETTINGS._replace(steps=3, local_steps=3, checkpoint_seconds=1000.0)
+
+    class Told(ToyBackend):
+        def step(self, images, target, rate):
+            if len(self.seen) == stop_at - 1:
+                monkeypatch.setattr(stopping, "_asked", 15)
+            return super().step(images, target, rate)
+
+    with pytest.raises(stopping.Stopped) as stopped:
+        run(tmp_path / "told", Told(settings), settings)
+    assert stopped.value.code == 143
+    monkeypatch.setattr(stopping, "_asked", 0)
+    resumed, whole = ToyBackend(settings), ToyBackend(settings)
+    found, _ = run(tmp_path / "told", resumed, settings)
+    wanted, _ = run(tmp_path / "whole", whole, settings)
+    assert found["resumed_at"] == stop_at
+    assert found["history"] == wanted["history"]
+    np.testing.assert_array_equal(resumed.weight, whole.weight)
 
 
 def test_a_finished_training_is_only_measured_again(tmp_path):

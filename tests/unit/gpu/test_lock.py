@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,12 @@ with hold_gpu(Path(sys.argv[1]), print):
 """
 
 
-class Held(Exception):
+class HeldError(Exception):
     """Another process holds the lock."""
 
 
 def say_held(text):
-    raise Held(text)
+    raise HeldError(text)
 
 
 def start(code, *arguments, **options):
@@ -68,9 +69,9 @@ def holder(tmp_path):
 
 def test_second_process_waits_and_says_who_holds_the_card(holder):
     path, process = holder
-    with pytest.raises(Held, match=rf"another sixgig job holds .*gpu.lock \(process {process.pid}\)"):
-        with hold_gpu(path, say_held):
-            pass
+    said = rf"another sixgig job holds .*gpu.lock \(process {process.pid}\)"
+    with pytest.raises(HeldError, match=said), hold_gpu(path, say_held):
+        pass
 
 
 def test_killed_holder_releases_the_lock(holder):
@@ -105,7 +106,7 @@ def test_processes_with_different_folders_for_temporary_files_never_overlap(tmp_
         lock_path(card).unlink(missing_ok=True)
     intervals = sorted(tuple(map(float, line.split())) for line in lines)
     assert len(intervals) == 9
-    assert all(stop <= start for (_, stop), (start, _) in zip(intervals, intervals[1:], strict=False))
+    assert all(stop <= start for (_, stop), (start, _) in pairwise(intervals))
 
 
 def test_the_card_is_held_as_long_as_the_child_of_a_killed_owner_lives(tmp_path):
@@ -115,7 +116,7 @@ def test_the_card_is_held_as_long_as_the_child_of_a_killed_owner_lives(tmp_path)
     try:
         owner.kill()
         owner.wait()
-        with pytest.raises(Held), hold_gpu(path, say_held):
+        with pytest.raises(HeldError), hold_gpu(path, say_held):
             pass
     finally:
         os.kill(child, 9)
@@ -204,7 +205,7 @@ def test_another_users_lock_is_waited_for_and_not_touched():
     try:
         if process.stdout.readline() != "held\n":
             pytest.skip("another user cannot read this checkout")
-        with pytest.raises(Held), hold_gpu(path, say_held):
+        with pytest.raises(HeldError), hold_gpu(path, say_held):
             pass
         process.kill()
         process.wait()

@@ -129,10 +129,10 @@ def test_a_library_that_does_not_answer_has_a_reason():
 
 
 def test_a_lost_card_is_told_from_one_that_does_not_tell():
-    class Lost(Exception):
+    class LostError(Exception):
         value = 15
 
-    for error in (Lost(), RuntimeError("GPU is lost")):
+    for error in (LostError(), RuntimeError("GPU is lost")):
         with pytest.raises(CardLostError):
             NvmlReader(UUID, Nvml(error, ("load",))).read()
 
@@ -178,7 +178,8 @@ def test_gputil_without_a_card_has_a_reason(monkeypatch, answer, reason):
 
 def test_gputil_that_is_not_installed_has_a_next_step(monkeypatch):
     monkeypatch.setitem(sys.modules, "GPUtil", None)
-    with pytest.raises(NotReadableError, match=r"install sixgig\[gputil\] under Python 3.11, or set gpu.monitor to nvml"):
+    step = r"install sixgig\[gputil\] under Python 3.11, or set gpu.monitor to nvml"
+    with pytest.raises(NotReadableError, match=step):
         GputilReader(UUID)
 
 

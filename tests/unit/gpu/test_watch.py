@@ -30,9 +30,9 @@ class Played(Reader):
         self.closed = True
 
 
-def watching(reader, told=None, settings=WatchSettings(), **options):
-    readers = {"nvml": lambda card: reader}
-    return GpuWatch("card", settings, seconds=0.001, readers=readers, tell=([] if told is None else told).append, **options)
+def watching(reader, told=None, settings=None, **options):
+    readers, tell = {"nvml": lambda card: reader}, ([] if told is None else told).append
+    return GpuWatch("card", settings or WatchSettings(), seconds=0.001, readers=readers, tell=tell, **options)
 
 
 def wait_until(condition):

@@ -76,6 +76,18 @@ def test_a_line_break_at_the_end_is_named(tmp_path, monkeypatch):
     assert error.next_step.startswith("write a, without spaces and line breaks around it")
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "proposed"),
+    [("cohorts", "1", "name_1"), ("cohorts", None, "name_null"), ("cohorts", "my data (2)", "my_data_2"),
+     ("weights", "7", "name_7"), ("study", "$(touch x)", "touch_x"), ("study", "../x", "x"), ("study", "", "name")],
+)  # fmt: skip
+def test_another_name_is_proposed(section, name, proposed, tmp_path, monkeypatch):
+    error = refusal(named(section, name), tmp_path, monkeypatch)
+    assert error.next_step.startswith(f"choose another name, such as {proposed}. Meaning: ")
+    if section != "weights":
+        complete(named(section, proposed))
+
+
 @pytest.mark.parametrize("section", ["study", "cohorts", "weights"])
 def test_a_name_has_100_letters_at_most(section, tmp_path, monkeypatch):
     error = refusal(named(section, "a" * 240), tmp_path, monkeypatch)

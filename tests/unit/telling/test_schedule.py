@@ -2,6 +2,8 @@ import pytest
 
 from sixgig.telling.schedule import Step, seconds_until_done
 
+CARD = {"short": Step(30, {"gpu": 1}), "long": Step(5, {"gpu": 1}), "tail": Step(50, needs=["long"])}
+
 
 @pytest.mark.parametrize(
     ("steps", "running", "capacity", "seconds"),
@@ -14,9 +16,9 @@ from sixgig.telling.schedule import Step, seconds_until_done
         ({name: Step(10, {"gpu": 1}) for name in "abc"}, (), {"gpu": 1}, 30),  # one card
         ({"a": Step(10, {"_cores": 8}), "b": Step(10, {"_cores": 1})}, (), {"_cores": 4}, 20),  # scaled down
         # The card goes to the job with most behind it: 5 + 50, and the other 30 meanwhile.
-        ({"short": Step(30, {"gpu": 1}), "long": Step(5, {"gpu": 1}), "tail": Step(50, needs=["long"])}, (), {"gpu": 1}, 55),
+        (CARD, (), {"gpu": 1}, 55),
         # A running job keeps what it has, whatever is behind others.
-        ({"short": Step(30, {"gpu": 1}), "long": Step(5, {"gpu": 1}), "tail": Step(50, needs=["long"])}, ["short"], {"gpu": 1}, 85),
+        (CARD, ["short"], {"gpu": 1}, 85),
     ],
 )  # fmt: skip
 def test_seconds_until_done(steps, running, capacity, seconds):

@@ -46,10 +46,15 @@ def test_a_running_job_counts_its_time():
 def test_a_running_job_is_believed_when_it_says_how_far_it_is():
     study = work(ended={PREPARE})
     study.start(TRAIN, 0)
-    # A quarter of 800 steps in 200 s: 600 s more, not the 200 s of the prediction.
+    # A quarter of 800 steps in 200 s: 600 s more, not the 200 s of the prediction; and the other is as slow.
     estimate = study.estimate(now=200, parts={TRAIN: Part(200, 800, 1.0)})
-    assert estimate.seconds_left == 600 + 400 + 80 + 20
-    assert estimate.fraction == pytest.approx((100 + 200) / (100 + 200 + 600 + 400 + 80 + 20))
+    rest = 100 * (800 + 50) / (400 + 50)
+    assert estimate.seconds_left == pytest.approx(600 + 800 + rest)
+    assert estimate.fraction == pytest.approx((100 + 200) / (100 + 200 + 600 + 800 + rest))
+    # At its beginning it says something of itself alone.
+    study = work(ended={PREPARE})
+    study.start(TRAIN, 0)
+    assert study.estimate(now=20, parts={TRAIN: Part(20, 800, 1.0)}).seconds_left == 780 + 400 + 80 + 20
 
 
 def test_measured_times_correct_the_predictions_of_their_rule():
@@ -83,7 +88,8 @@ def test_a_resumed_job_is_not_mistaken_for_a_fast_one():
 def test_a_job_in_overtime_still_takes_a_while():
     study = work(ended={PREPARE})
     study.start(TRAIN, 0)
-    assert study.estimate(now=1000).seconds_left == 100 + 400 + 80 + 20
+    # 1000 s instead of 400 so far: the other training will take as long, and the rest (1000 + 50) / (400 + 50) times.
+    assert study.estimate(now=1000).seconds_left == pytest.approx(100 + 1000 + 100 * 1050 / 450)
 
 
 def test_the_fraction_never_falls_and_is_all_at_the_end_alone():

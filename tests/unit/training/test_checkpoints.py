@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from sixgig.errors import TrainingError
+from sixgig.runtime.faults import DiskFullError
 from sixgig.training.checkpoints import CheckpointStore
 
 
@@ -126,7 +127,7 @@ def test_a_writer_that_fails_leaves_the_older_ones(store):
         (folder / "weights").write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(TrainingError, match=r"step 2 cannot be written: No space left on device\n.*make room"):
+    with pytest.raises(DiskFullError, match=r"step 2: cannot be written: No space left on device; .* free there"):
         store.save(2, {}, full)
     assert steps_in(store) == ["step-000000001"]
     assert latest(store.folder)[0] == (1, {})

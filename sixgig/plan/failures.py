@@ -1,0 +1,124 @@
+"""What of a study failed or gave something up, read from what its jobs left; and what to run to try it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sixgig.errors import SKIPPED
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.outcomes import FAILED, failed_status
+
+if TYPE_CHECKING:
+    from sixgig.plan.plan import Plan
+
+#: Exit code of a run that is finished, in which an arm or a cohort failed.
+WITH_FAILURES = 3
+_FALLBACK = "fallback: "
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An arm, a cohort or a classifier that failed.
+
+    Attributes:
+        what: What it is, in words: ``arm vit_mim on acdc`` or ``cohort acdc``.
+        reason: Why.
+        again: The file whose rule has to run again, with all that depends on it.
+        asked_for: Whether the study file says to leave it out then; it is named, and counts as no failure.
+    """
+
+    what: str
+    reason: str
+    again: str
+    asked_for: bool = False
+
+
+def failures(plan: Plan) -> list[Failure]:
+    """Return what has failed so far: cohorts, arms on the others, classifiers; in the order of the study file."""
+    cohorts = {name: found for name in plan.cohorts if (found := _failed_cohort(plan, name)) is not None}
+    arms = (
+        found
+        for cohort, arm in plan.arm_keys
+        if cohort not in cohorts and (found := _failed_arm(plan, cohort, arm)) is not None
+    )
+    methods = (found for key in plan.method_keys if (found := _failed_method(plan, *key)) is not None)
+    return [*cohorts.values(), *arms, *methods]
+
+
+def fallbacks(plan: Plan) -> list[str]:
+    """Return in words which arms were computed in another way than the study file asks for."""
+    found = ((f"arm {arm} on {cohort}", _status(plan, cohort, arm)) for cohort, arm in plan.arm_keys)
+    return [f"{what}: {status[len(_FALLBACK) :]}" for what, status in found if status.startswith(_FALLBACK)]
+
+
+def files_again(found: list[Failure]) -> list[str]:
+    """Return the files that ``snakemake --forcerun`` is given, to try again what failed."""
+    return list(dict.fromkeys(failure.again for failure in found if not failure.asked_for))
+
+
+def sentences(plan: Plan) -> Iterator[str]:
+    """Say what failed in an earlier run, and how to try it again."""
+    for failure in failures(plan):
+        how = "" if failure.asked_for else f"; to try again: --forcerun {failure.again}"
+        yield f"{failure.what} failed: {failure.reason}{how}"
+
+
+def summary(plan: Plan) -> Iterator[str]:
+    """Say at the end of a run what failed, what was given up, and how to try again; nothing when all went well."""
+    failed, given_up = failures(plan), fallbacks(plan)
+    for failure in failed:
+        yield f"FAILED {failure.what}: {failure.reason}"
+    for text in given_up:
+        yield f"fallback {text}"
+    files = files_again(failed)
+    if files:
+        yield "to try again what failed: sixgig run STUDY.yaml --retry-failed, or make RETRY=yes, or"
+        yield f"  snakemake --cores all --forcerun {' '.join(files)}"
+
+
+def exit_code(plan: Plan) -> int:
+    """Return the exit code of a run in which every job succeeded: 0, or 3 when an arm or a cohort failed."""
+    return WITH_FAILURES if any(not failure.asked_for for failure in failures(plan)) else 0
+
+
+def _failed_cohort(plan: Plan, cohort: str) -> Failure | None:
+    folder = Path(f"results/{plan.study}/cohorts/{cohort}")
+    status = str(_read(folder / "leakage.json").get("status", ""))
+    if not status.startswith(FAILED):
+        return None
+    made = {"cohort.json": "manifest.csv", "splits.json": "splits.csv"}
+    first = next((file for name, file in made.items() if _read(folder / name).get("status") == status), "leakage.json")
+    return Failure(f"cohort {cohort}", status[len(FAILED) :], str(folder / first))
+
+
+def _failed_arm(plan: Plan, cohort: str, arm: str) -> Failure | None:
+    status = _status(plan, cohort, arm)
+    if not status.startswith(FAILED):
+        return None
+    trained = f"results/{plan.study}/pretraining/{cohort}/{arm}"
+    training = _read(Path(f"{trained}.json")).get("pretraining", {})
+    in_training = arm in plan.pretrained_arms and str(training.get("status", "")).startswith(FAILED)
+    again = f"{trained}.safetensors" if in_training else f"results/{plan.study}/features/{cohort}/{arm}.npz"
+    return Failure(f"arm {arm} on {cohort}", status[len(FAILED) :], again, SKIPPED in status)
+
+
+def _failed_method(plan: Plan, cohort: str, arm: str, classifier: str) -> Failure | None:
+    stem = f"results/{plan.study}/predictions/{cohort}/{arm}.{classifier}"
+    status = failed_status(_read(Path(f"{stem}.json")))
+    what = f"classifier {classifier} of arm {arm} on {cohort}"
+    return Failure(what, status[len(FAILED) :], f"{stem}.csv") if status else None
+
+
+def _status(plan: Plan, cohort: str, arm: str) -> str:
+    return str(_read(Path(f"results/{plan.study}/features/{cohort}/{arm}.json")).get("status", ""))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
