@@ -17,8 +17,10 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -100,65 +102,112 @@ def measure(study: Path, facts: Path, plan: Path, wall: float) -> str:
     """Return the tables: every arm's time, memory and idle share, the plan beside it, and the whole study scaled.
 
     Args:
-        study: ``results/gpu_study``.
+        study: ``results/gpu_study``; it need not be finished: what is measured is what ran.
         facts: What :func:`prepare` wrote.
         plan: What ``sixgig plan --json`` printed; it need not exist.
         wall: Seconds that Snakemake took.
     """
     given = json.loads(facts.read_text())
     planned = _planned(plan)
-    rows = list(csv.DictReader((study / "costs.csv").open()))
-    arms: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in rows:
-        arm = arms[row["arm"] or "cohorts"]
-        seconds = float(row["seconds"])
-        stage = row["stage"].partition(":")[0]
-        arm[stage] += seconds
-        arm["whole"] += seconds * _grown(row, given)
-        arm["vram"] = max(arm["vram"], float(row["peak_vram_mb"] or 0))
-        arm["rss"] = max(arm["rss"], float(row["peak_rss_mb"] or 0))
-    busy = _busy(study)
-    lines = ["arm, train s, encode s, classify s, peak VRAM MiB, peak RAM MiB, card idle %, planned s, whole study s"]
-    for name, arm in arms.items():
-        idle = f"{100 - busy[name]:.0f}" if name in busy else "-"
-        told = f"{planned[name]:.0f}" if name in planned else "-"
-        values = [arm["pretrain"], arm["encode"], arm["classify"], arm["vram"], arm["rss"]]
-        numbers = ", ".join(f"{value:.1f}" for value in values)
-        lines.append(f"{name}, {numbers}, {idle}, {told}, {arm['whole']:.0f}")
-    total = sum(arm["whole"] for arm in arms.values())
+    rows: dict[str, _Row] = defaultdict(_Row)
+    for file in sorted(study.glob("benchmarks/*/*.tsv")):
+        rule, (cohort, _, name) = file.parent.name, file.stem.partition(".")
+        arm = name.split(".")[0] or "cohorts and weights"
+        with file.open() as stream:
+            measured = list(csv.DictReader(stream, delimiter="\t"))[-1]
+        cost = planned.get((rule, file.stem), {})
+        rows[arm].add(rule, measured, cost, _grown(rule, cohort, given), _card(file, study))
+    lines = [_Row.HEADER, *(f"{name:22}{row}" for name, row in rows.items())]
+    seconds, told = (sum(getattr(row, name) for row in rows.values()) for name in ("seconds", "planned"))
+    whole = sum(row.whole for row in rows.values())
     lines += [
-        f"wall time of this run: {wall:.0f} s with {given['subjects']} subjects a cohort and "
-        f"{given['steps_fraction']:.0%} of the steps; planned: {planned.get('total', float('nan')):.0f} s",
-        f"all jobs one after another at 369 and 150 subjects and all steps: {total / 3600:.2f} h",
+        f"{wall:.0f} s from start to end with {given['subjects']} subjects a cohort and {given['steps_fraction']:.0%} "
+        f"of the steps; the jobs take {seconds:.0f} s, planned {told:.0f} s: ratio {told / seconds:.2f}",
+        f"all jobs one after another, with 369 and 150 subjects and all steps: {whole / 60:.0f} min",
     ]
     return "\n".join(lines)
 
 
-def _grown(row: dict[str, str], given: dict[str, Any]) -> float:
-    """By how much a job of the whole study is longer: by its steps, or by its subjects."""
-    if row["stage"].startswith("pretrain"):
+@dataclass
+class _Row:
+    """What the jobs of one arm took together, and what was planned; seconds, MiB and per cent."""
+
+    HEADER: ClassVar = (
+        f"{'':22}{'train':>8}{'encode':>8}{'rest':>8}{'planned':>9}{'VRAM':>8}{'planned':>9}{'RAM':>8}{'planned':>9}"
+        f"{'idle %':>8}{'whole':>8}"
+    )
+    train: float = 0.0
+    encode: float = 0.0
+    rest: float = 0.0
+    planned: float = 0.0
+    vram: float = 0.0
+    vram_planned: float = 0.0
+    rss: float = 0.0
+    rss_planned: float = 0.0
+    whole: float = 0.0
+    loads: list[float] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all jobs that ran."""
+        return self.train + self.encode + self.rest
+
+    def add(
+        self, rule: str, measured: Mapping[str, str], cost: Mapping[str, float], factor: float, card: _Card
+    ) -> None:
+        """Count one job."""
+        seconds = float(measured["s"])
+        stage = {"pretrain_arm": "train", "encode_images": "encode"}.get(rule, "rest")
+        setattr(self, stage, getattr(self, stage) + seconds)
+        self.planned += cost.get("seconds", 0.0)
+        self.whole += seconds * factor
+        self.vram, self.vram_planned = max(self.vram, card.memory_mb), max(self.vram_planned, cost.get("vram_mb", 0.0))
+        self.rss = max(self.rss, float(measured["max_rss"]) if measured["max_rss"] not in ("-", "NA") else 0.0)
+        self.rss_planned = max(self.rss_planned, cost.get("rss_mb", 0.0))
+        self.loads += card.loads
+
+    def __str__(self) -> str:
+        idle = f"{100 - sum(self.loads) / len(self.loads):.0f}" if self.loads else "-"
+        return (
+            f"{self.train:8.0f}{self.encode:8.0f}{self.rest:8.0f}{self.planned:9.0f}{self.vram:8.0f}"
+            f"{self.vram_planned:9.0f}{self.rss:8.0f}{self.rss_planned:9.0f}{idle:>8}{self.whole:8.0f}"
+        )
+
+
+@dataclass(frozen=True)
+class _Card:
+    """Most memory that torch took of the card in a job, in MiB, and the card's load in per cent, second by second."""
+
+    memory_mb: float = 0.0
+    loads: tuple[float, ...] = ()
+
+
+def _card(benchmark: Path, study: Path) -> _Card:
+    series = benchmark.with_suffix(".gpu.csv")
+    if not series.is_file():
+        return _Card()
+    cohort, _, arm = benchmark.stem.partition(".")
+    stage = "pretraining" if benchmark.parent.name == "pretrain_arm" else "features"
+    sidecar = study / stage / cohort / f"{arm}.json"
+    facts = json.loads(sidecar.read_text()) if sidecar.is_file() else {}
+    cost = facts.get("pretraining", {}).get("cost", {}) if stage == "pretraining" else facts
+    with series.open() as stream:
+        loads = tuple(float(row["utilisation"]) for row in csv.DictReader(stream) if row["utilisation"])
+    return _Card(float(cost.get("peak_vram_mb", 0.0)), loads)
+
+
+def _grown(rule: str, cohort: str, given: dict[str, Any]) -> float:
+    """By how much a job of the whole study is longer: by its steps, or by its subjects; its start counts with them."""
+    if rule == "pretrain_arm":
         return 1 / float(given["steps_fraction"])
-    return REAL.get(row["cohort"], sum(REAL.values()) / len(REAL)) / float(given["subjects"])
+    return REAL[cohort] / float(given["subjects"]) if cohort in REAL else 1.0
 
 
-def _busy(study: Path) -> dict[str, float]:
-    """Mean load of the card in per cent, by arm, over its jobs on the card."""
-    seen: dict[str, list[float]] = defaultdict(list)
-    for file in [*study.glob("features/*/*.json"), *study.glob("pretraining/*/*.json")]:
-        facts = json.loads(file.read_text())
-        watched = facts.get("gpu") or facts.get("pretraining", {}).get("gpu") or {}
-        if "utilisation_mean_percent" in watched:
-            seen[file.stem].append(float(watched["utilisation_mean_percent"]))
-    return {name: sum(values) / len(values) for name, values in seen.items()}
-
-
-def _planned(plan: Path) -> dict[str, float]:
-    """Seconds by arm, and the total, from the JSON of ``sixgig plan``."""
+def _planned(plan: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """What ``sixgig plan --json`` says of every job, by rule and wildcards."""
     if not plan.is_file() or not plan.stat().st_size:
         return {}
-    told = json.loads(plan.read_text())
-    found = {str(arm["arm"]): float(arm["seconds"]) for arm in told.get("arms", [])}
-    return found | {"total": float(told["totals"]["wall_seconds"])}
+    return {(job["rule"], job["name"]): job["cost"] for job in json.loads(plan.read_text())["jobs"]}
 
 
 def main() -> None:

@@ -35,7 +35,8 @@ def seconds_until_done(steps: Mapping[_Key, Step], running: Collection[_Key], ca
             followers[need].append(key)
     tails = _tails(steps, followers)
     free = dict(capacity)
-    now, busy, ends = 0.0, 0, []
+    now, busy = 0.0, 0
+    ends: list[tuple[float, int, _Key, dict[str, float]]] = []
     order = {key: place for place, key in enumerate(steps)}
     ready = sorted((key for key in steps if not waiting[key]), key=lambda key: (key not in running, -tails[key]))
     while ready or ends:
