@@ -9,7 +9,8 @@ from typing import Any
 
 def best_of(work: Callable[[], Any], seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
     """Call ``work`` again and again for some time, at least five times, and return a time that it takes undisturbed."""
-    ends, took = time.perf_counter() + seconds, []
+    took: list[float] = []
+    ends = time.perf_counter() + seconds
     while len(took) < 5 or time.perf_counter() < ends:
         began = clock()
         work()
