@@ -252,6 +252,7 @@ def test_an_environment_that_cannot_be_used_says_why_in_the_file_and_the_log(tmp
     code, facts, told = checked(sys.executable, tmp_path)
     assert (code, facts["usable"]) == (3, False)
     assert "has no TensorFlow 1.15" in facts["reason"]
+    assert facts["place"] == f".../{Path(sys.executable).name}"  # the file is shared with the results
     for text in (told, (tmp_path / "log").read_text()):
         assert facts["reason"] in text
         assert facts["next_step"] in text
