@@ -55,8 +55,9 @@ def test_the_store_is_served_with_its_artifacts(study, tmp_path):
     live.log(1, {"loss": 1.0})
     live.end({}, failed=False)
     found = command(file, 5123)
-    assert found[:8] == [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", "5123"]
+    assert found[:8] == [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "5123"]
     assert found[8:] == [
+        "--workers", "1",
         "--backend-store-uri", f"sqlite:///{tmp_path}/results/night/mlflow.db",
         "--artifacts-destination", f"{tmp_path}/results/night/mlartifacts",
     ]  # fmt: skip
