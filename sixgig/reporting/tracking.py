@@ -60,7 +60,7 @@ def track_study_safely(
     try:
         return Record(track_study(study, target, files, trainings), attempt)
     except Exception as error:  # MLflow, SQLAlchemy, SQLite and requests raise without a common base
-        reason = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
+        reason = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:240]
         trouble = f"the study was not recorded in {target.name}, or not all of it: {reason}"
         _LOG.warning("%s", trouble)
         return Record({}, attempt, trouble)

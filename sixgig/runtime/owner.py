@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sixgig.errors import SixgigError
-from sixgig.runtime.processes import OWNER, Identity, end_members, members, this_process
+from sixgig.runtime.processes import OWNER, Identity, end_members, this_process
 from sixgig.runtime.running import FOLDER, killed_jobs
 from sixgig.runtime.stopping import GRACE_SECONDS
 
@@ -197,9 +197,8 @@ class Ownership:
     def _inherit(self, owner: Owner) -> None:
         """Put in order what a dead owner left."""
         self._tell(f"an earlier run was killed ({owner.told}): going on from where it was")
-        if owner.process.here and members(owner.process.token):
-            self._tell("waiting for its jobs to save their work and end")
-            end_members(owner.process.token, GRACE_SECONDS + 5.0)
+        if owner.process.here:
+            end_members(owner.process.token, GRACE_SECONDS + 5.0, self._tell)
         remove_locks(self._root, owner)
         folder = self._root / "results" / self._study
         for job in killed_jobs(folder):
@@ -223,6 +222,21 @@ class Ownership:
         while not self._over.wait(BEAT_SECONDS):
             with suppress(OSError):
                 os.utime(self._file)
+
+
+def living_owner(study: str, root: Path = Path()) -> Owner | None:
+    """Return who runs a study just now, as far as this machine can tell; nothing is locked for the question.
+
+    Args:
+        study: Name of the study.
+        root: The working directory.
+    """
+    try:
+        values = json.loads((root / OWNERS / f"{study}.json").read_bytes())
+        owner = Owner(**{**values, "locks": tuple(values["locks"])})
+    except (OSError, ValueError, TypeError, KeyError):  # nobody does
+        return None
+    return owner if owner.process.here and owner.process.lives else None
 
 
 def remove_locks(root: Path, owner: Owner) -> None:

@@ -123,23 +123,24 @@ def send(processes: Iterable[Identity], number: int) -> None:
                 continue
 
 
-def end_members(token: str, seconds: float) -> int:
+def end_members(token: str, seconds: float, tell: Callable[[str], object] = lambda text: None) -> None:
     """End what is left of a run whose main process is dead; its jobs know, and are ending by themselves.
 
     Args:
         token: Of the run.
         seconds: How long they may take to save their work.
-
-    Returns:
-        How many processes there were.
+        tell: Called with a sentence when there are some.
     """
-    first = members(token)
-    deadline = time.monotonic() + seconds
-    while left := members(token):
+    deadline, told, unseen = time.monotonic() + seconds, False, 0
+    while unseen < 2:  # a process that is just being started shows no variables for a moment
+        left = members(token)
+        unseen = 0 if left else unseen + 1
+        if left and not told:
+            told = True
+            tell("waiting for its jobs to save their work and end")
         if time.monotonic() >= deadline:
             send(left, signal.SIGKILL)
         time.sleep(_POLL_SECONDS)
-    return len(first)
 
 
 def wait_for(process: Identity) -> None:

@@ -167,10 +167,10 @@ class Teller(logging.Handler):
                     if number in self._jobs.keys:
                         self._work.start(self._jobs.keys[number], now)
                 return
-            number = getattr(record, "job_id" if event == "job_finished" else "jobid", None)
-            key = None if number is None else self._jobs.keys.get(number)
-            if number is None or key is None:
+            number = getattr(record, "job_id" if event == "job_finished" else "jobid", -1)
+            if number not in self._jobs.keys:
                 return
+            key = self._jobs.keys[number]
             if event == "job_finished":
                 self._work.end(key, now)
                 return

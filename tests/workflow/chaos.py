@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tiny
 import yaml
@@ -40,6 +41,8 @@ RESULTS = (
     "metrics.csv", "summary.csv", "predictions/**/*.csv", "features/**/*.npz", "features/**/*.npy",
     "pretraining/**/*.safetensors", "weights/*.safetensors", "cohorts/*/*.npy", "cohorts/*/splits.csv",
 )  # fmt: skip
+#: What is asked for, and of what, in the smaller study.
+COHORT, CLASSIFIER, SMALL = "brats_phantom", "svm", ("results/tiny/summary.csv",)
 _PATIENCE = 1800.0
 
 
@@ -94,7 +97,7 @@ class Chaos:
             AssertionError: A run failed of which no job was killed.
         """
         chance = random.Random(self.seed)
-        moments = sorted(chance.sample(range(self.jobs - 2), len(self.kinds)))
+        moments = sorted(chance.choices(range(self.jobs - 4), k=len(self.kinds)))
         due = list(zip(moments, self.kinds, [chance.uniform(0.0, 3.0) for _ in moments], strict=True))
         while True:
             run = Run(command(*self.targets), self.folder, self.folder / f"run-{self.starts}.log")
@@ -103,8 +106,11 @@ class Chaos:
             with run:
                 while run.goes_on():
                     if due and self.done() >= due[0][0]:
-                        _, kind, delay = due.pop(0)
+                        _, kind, delay = due[0]
                         run.look_for(delay)
+                        if not run.goes_on():  # a job was killed before, and nothing else could be done
+                            break
+                        del due[0]
                         wounded |= kind in ("job", "child")
                         self._kill(run, kind, chance)
                         if not run.goes_on():
@@ -297,9 +303,18 @@ def kinds(number: int, seed: int) -> list[str]:
     return chosen
 
 
-def _study(folder: Path, weights: Path) -> Path:
+def smaller(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with one cohort and one classifier, and all arms; :data:`SMALL` is asked of it."""
+    cohorts, classifiers = (
+        {name: config[kind][name]} for kind, name in (("cohorts", COHORT), ("classifiers", CLASSIFIER))
+    )
+    return {**config, "cohorts": cohorts, "classifiers": classifiers}
+
+
+def _study(folder: Path, weights: Path, small: bool) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.yaml").write_text(yaml.safe_dump(tiny.tiny_config(weights), sort_keys=False))
+    config = tiny.tiny_config(weights)
+    (folder / "study.yaml").write_text(yaml.safe_dump(smaller(config) if small else config, sort_keys=False))
     return folder
 
 
@@ -316,24 +331,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small", action="store_true", help="one cohort and one classifier, up to summary.csv")
     parser.add_argument("--folder", type=Path, help="where to work, kept; a temporary one when not given")
     parser.add_argument("--undisturbed", type=Path, help="folder of an undisturbed run, with study.yaml and results/")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sixgig-chaos-") as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         undisturbed = options.undisturbed
+        targets = SMALL if options.small else ()
         if undisturbed is None:
             (folder / "weights").mkdir(parents=True, exist_ok=True)
-            undisturbed = _study(folder / "undisturbed", tiny.write_weights(folder / "weights"))
+            undisturbed = _study(folder / "undisturbed", tiny.write_weights(folder / "weights"), options.small)
             print("[chaos] the undisturbed run", flush=True)
-            with Run(command(), undisturbed, folder / "undisturbed.log") as run:
+            with Run(command(*targets), undisturbed, folder / "undisturbed.log") as run:
                 assert run.wait() == 0, run.output[-6000:]
         killed = folder / "killed"
         killed.mkdir(parents=True, exist_ok=True)
         (killed / "study.yaml").write_text((undisturbed / "study.yaml").read_text())
         jobs = sum(1 for _ in (undisturbed / "results/tiny/benchmarks").rglob("*.tsv"))
         print(f"[chaos] {options.kills} kills over {jobs} jobs, seed {options.seed}", flush=True)
-        chaos = Chaos(killed, (), jobs, kinds(options.kills, options.seed), options.seed)
+        chaos = Chaos(killed, targets, jobs, kinds(options.kills, options.seed), options.seed)
         try:
             chaos.run()
         finally:

@@ -1,22 +1,16 @@
 """Every arm of the tiny study on one cohort, killed six times; `make chaos` kills the whole study more often."""
 
-import copy
 import itertools
 
 import chaos
 
-COHORT, CLASSIFIER = "brats_phantom", "svm"
-TARGET = "results/tiny/summary.csv"
 JOBS = 26
 
 
 def test_a_study_that_is_killed_six_times_ends_like_one_that_was_not(finished, study, tiny_config):
-    config = copy.deepcopy(tiny_config)
-    config["cohorts"] = {COHORT: config["cohorts"][COHORT]}
-    config["classifiers"] = {CLASSIFIER: config["classifiers"][CLASSIFIER]}
-    folder = study(config)
+    folder = study(chaos.smaller(tiny_config))
     kinds = ["SIGHUP", "main", "job", "group", "SIGINT", "SIGTERM"]
-    killed = chaos.Chaos(folder, (TARGET,), JOBS, kinds, seed=4)
+    killed = chaos.Chaos(folder, chaos.SMALL, JOBS, kinds, seed=4)
     killed.run()
     print(killed.table())
     ours, theirs = chaos.results(folder / "results/tiny"), chaos.results(finished / "results/tiny")
@@ -35,4 +29,4 @@ def test_a_study_that_is_killed_six_times_ends_like_one_that_was_not(finished, s
 
 def _shared(line):
     cohort, arm, classifier = itertools.islice(line.split(","), 3)
-    return cohort == COHORT and (classifier == CLASSIFIER or arm == "control_majority_class")
+    return cohort == chaos.COHORT and (classifier == chaos.CLASSIFIER or arm == "control_majority_class")

@@ -56,7 +56,7 @@ def test_other_work_ends_at_once_and_cleans_up():
         obey_signals()
         try:
             print("works", flush=True)
-            time.sleep(600)
+            time.sleep(60)
         finally:
             print("cleans up", flush=True)
     """
@@ -94,9 +94,9 @@ def test_a_child_does_not_outlive_its_parent():
     child = "import os; from sixgig.runtime.stopping import end_with_parent as e; e({}); print('in', flush=True); {}"
     parent = f"""
         import os, subprocess, sys, time
-        code = {child!r}.format(os.getpid(), "import time; time.sleep(600)")
+        code = {child!r}.format(os.getpid(), "import time; time.sleep(60)")
         print(subprocess.Popen([sys.executable, "-c", code]).pid, flush=True)
-        time.sleep(600)
+        time.sleep(60)
     """
     with python(parent) as process:
         number = int(process.stdout.readline())
@@ -134,7 +134,7 @@ def test_a_job_ends_with_the_main_process_of_its_run_whatever_stands_between(tmp
         while not os.path.exists({str(tmp_path / "works")!r}):
             time.sleep(0.01)
         print("works", flush=True)
-        time.sleep(600)
+        time.sleep(60)
     """
     with python(main) as process:
         assert process.stdout.readline() == "works\n"
