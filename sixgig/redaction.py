@@ -83,6 +83,11 @@ class RedactedStream(io.TextIOBase):
         return True
 
     @property
+    def buffer(self) -> Any:
+        """The bytes below: what is written there is not looked at."""
+        return self._stream.buffer
+
+    @property
     def encoding(self) -> str:  # type: ignore[override]
         """Encoding of the stream below."""
         return self._stream.encoding

@@ -15,8 +15,8 @@ from sixgig.arms.registry import get_arm
 from sixgig.errors import CohortFailedError, EnvironmentMissingError, GpuError, SixgigError
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
+from sixgig.runtime.attempts import outcome
 from sixgig.runtime.digests import row_sha256
-from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter
 from sixgig.runtime.outcomes import require_cohort
@@ -55,7 +55,7 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
         except (GpuError, EnvironmentMissingError):
             raise
         except (SixgigError, RuntimeError) as error:
-            status = as_outcome(error)
+            status = outcome(error)
             _LOG.exception("training of %s failed", job.arm)
             say_failed(status, left_out=isinstance(error, CohortFailedError))
             trained = Trained({}, {"fallbacks": []}, [])

@@ -27,9 +27,8 @@ from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.runtime import checkpoints
 from sixgig.runtime.atomic import atomic_path, write_json
 from sixgig.runtime.attempts import fallbacks as memory_fallbacks
-from sixgig.runtime.attempts import fewer
+from sixgig.runtime.attempts import fewer, outcome
 from sixgig.runtime.digests import file_sha256
-from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.outcomes import require_cohort
@@ -264,7 +263,7 @@ def transform_cohort(
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
-    facts["status"] = as_outcome(error)
+    facts["status"] = outcome(error)
     _LOG.exception("arm %s failed", arm_name)
     say_failed(facts["status"], left_out=isinstance(error, CohortFailedError))
     return np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None

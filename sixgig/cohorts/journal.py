@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sixgig.cohorts.array_files import put_in_place, unlink_twin, writing
 from sixgig.cohorts.array_stream import ArrayStream, stored_rows
 from sixgig.cohorts.base import Record, Rejection, Remark
 from sixgig.cohorts.fingerprints import fingerprint
 from sixgig.cohorts.journal_lines import NOBODY, Entry, labelled, line_of, read_line, rows_sha256, subject_of
 from sixgig.cohorts.subject import PreparedSubject
-from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_text
 from sixgig.runtime.checkpoints import drop
 
@@ -64,7 +63,7 @@ class Journal:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name in (_IMAGES, _VOLUMES):
-                _unlink_twin(folder / name)
+                unlink_twin(folder / name)
                 (folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
             arrays: _Arrays = {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)}
             lines = self._replay(arrays)
@@ -168,7 +167,7 @@ class Journal:
                 ordered = self._folder / f"{_ORDERED}{name}"
                 ordered.unlink(missing_ok=True)  # the published file may be this one, under a second name
                 source, size = stream.in_order(spans, ordered)
-                _put(source, output / name)
+                put_in_place(source, output / name)
                 n_bytes += size
         return rows, n_bytes
 
@@ -279,23 +278,6 @@ class Journal:
         self._n_volumes += entry.n_volumes
 
 
-@contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn errors of writing into one that tells a user about a full or read-only disk.
-
-    Raises:
-        CohortError: The block raised OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise CohortError(
-            folder,
-            f"cannot be written: {error.strerror or error}",
-            "free space or correct the permissions, and run again: the subjects prepared so far are kept",
-        ) from error
-
-
 def _runs(first: int, places: Sequence[int]) -> list[tuple[int, int]]:
     """Return first row and length of each run of neighbours among places counted from a row."""
     runs: list[tuple[int, int]] = []
@@ -305,27 +287,3 @@ def _runs(first: int, places: Sequence[int]) -> list[tuple[int, int]]:
         else:
             runs.append((first + place, 1))
     return runs
-
-
-def _put(source: Path, final: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no second names or is another one."""
-    partial = final.with_name(f".partial-{final.name}")
-    partial.unlink(missing_ok=True)
-    try:
-        try:
-            os.link(source, partial)
-        except OSError:
-            shutil.copyfile(source, partial)
-            with partial.open("rb") as stream:
-                os.fsync(stream.fileno())
-        os.replace(partial, final)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _unlink_twin(path: Path) -> None:
-    """Copy a file that shares its content with the published one, since it is about to be written to."""
-    if path.exists() and path.stat().st_nlink > 1:
-        copy = path.with_name(f"copy-{path.name}")
-        shutil.copyfile(path, copy)
-        os.replace(copy, path)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sixgig.cohorts.array_files import writing
 from sixgig.cohorts.base import Adapter, Record
 from sixgig.cohorts.checks import check_classes
 from sixgig.cohorts.choosing import choose_subjects
@@ -18,7 +19,7 @@ from sixgig.cohorts.describing import describe_cohort
 from sixgig.cohorts.duplicates import settle_copies
 from sixgig.cohorts.images import Filter
 from sixgig.cohorts.inventory import Inventory, Stock, discover, next_attempt, read_inventory, take_stock
-from sixgig.cohorts.journal import Journal, writing
+from sixgig.cohorts.journal import Journal
 from sixgig.cohorts.leftovers import leftovers
 from sixgig.cohorts.names import check_names, distinct_items
 from sixgig.cohorts.options import read_options

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from sixgig.cohorts.array_files import writing
 from sixgig.cohorts.base import Rejection
 from sixgig.cohorts.choosing import lost_subjects, too_many_lost
-from sixgig.cohorts.journal import writing
 from sixgig.errors import PassingError, without_folders
 from sixgig.tables.cohorts import QUARANTINE
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from sixgig.cohorts.array_files import writing
 from sixgig.cohorts.base import Remark
-from sixgig.cohorts.journal import writing
 from sixgig.errors import without_folders
 from sixgig.tables.cohorts import REMARKS
 

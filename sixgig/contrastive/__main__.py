@@ -25,7 +25,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from sixgig.errors import GpuError, TrainingError
+from sixgig.errors import GpuError, TrainingError, without_folders
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import passing
 from sixgig.runtime.stopping import PARENT, end_with_parent, obey_signals
@@ -106,8 +106,10 @@ def _check(options: argparse.Namespace, tell: Callable[[str], object]) -> int:
         facts = _check_alone(options.gpu, options.memory_limit_mb, tell)
     except TrainingError as error:
         found = {"place": error.place, "reason": error.reason, "next_step": error.next_step}
-        write_json(output, {"usable": False, **found})
+        # Others will read it with the results, and the report tells it.
+        write_json(output, {"usable": False, **{name: without_folders(text) for name, text in found.items()}})
         raise
+    facts["fallbacks"] = [without_folders(text) for text in facts["fallbacks"]]
     write_json(output, facts)
     tell("[check_tensorflow1] " + _in_words(facts))
     return 0

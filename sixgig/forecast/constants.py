@@ -47,8 +47,8 @@ SMALL = {
     "export_tables": Small(0.2, per_cohort=0.1, rss_mb=145, disk_mb=0.6),
     "track_study": Small(3.4, per_cohort=0.4, rss_mb=250, disk_mb=12),
 }
-#: Host memory of Python with torch and timm, in MiB, and of CUDA's libraries on top of it; the latter is an assumption.
-TORCH_MB, CUDA_MB = 820.0, 700.0
+#: Host memory of Python with torch and timm, in MiB, and of CUDA's libraries on top of it (on an H200).
+TORCH_MB, CUDA_MB = 820.0, 350.0
 #: Pages of memory-mapped arrays that count as a job's memory, in MiB: the kernel takes back what it needs.
 MAPPED_MB = 400.0
 #: Host memory of scikit-learn's jobs before any data, in MiB.
@@ -57,7 +57,8 @@ SKLEARN_MB = 215.0
 BOOTSTRAP = 3.5e-5
 #: Share of the block rate (see calibration) that encoding reaches, images read and normalised included.
 ENCODING_SHARE = {"transformer": 0.9, "convolution": 1.2}
-#: Seconds that a card waits for the host at every pass through a network: the start of its kernels.
+#: Seconds that a card waits for a core of the reference machine at every pass through a network: the start of its
+#: kernels. Measured with an H200.
 PASS_SECONDS = 0.008
 #: Starting CUDA and loading its libraries, in seconds.
 CUDA_START = 3.0
@@ -65,6 +66,8 @@ CUDA_START = 3.0
 MEMORY_BYTES = 12e9
 #: Numbers a second that a core of the reference machine reads, resamples and normalises; seconds of a picture of any
 #: size (found, hashed, compared), and of one of 112 x 112 pixels beside.
-VOXELS_PER_SECOND, PICTURE_SECONDS, RESIZE_SECONDS = 6.0e7, 0.8e-3, 0.4e-3
+VOXELS_PER_SECOND, PICTURE_SECONDS, RESIZE_SECONDS = 1.5e8, 0.8e-3, 0.4e-3
 #: MiB a second that a core hashes.
 HASHED_MB = 600.0
+#: How much faster than the calibration's noise a medical volume is decompressed: much of it is background.
+BACKGROUND = 3.0

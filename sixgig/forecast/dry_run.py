@@ -93,8 +93,9 @@ def _reasons(dag: Any, persistence: Any, job: Any, places: Mapping[Any, int]) ->
     keys = [persistence._get_key(file) for file in job.output]
     if reason.forced:
         say("forced")
-    if persistence._filter_incomplete_keys(keys):
-        say("killed")
+    marked = persistence._filter_incomplete_keys(keys)
+    if marked:  # when Snakemake started it
+        say("killed", [str(persistence._get_recorded_starttime(key)) for key in marked])
     elif reason._missing_output:
         ran = any(persistence._read_record(key) for key in keys)
         say("missing" if ran else "new", map(str, reason.missing_output))

@@ -20,7 +20,7 @@ from sixgig.runtime.atomic import read_json, write_json
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
 #: Changes when what is measured changes.
-_FORMAT = 3
+_FORMAT = 4
 
 
 def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine:

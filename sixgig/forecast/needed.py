@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 from sixgig.errors import SixgigError
 from sixgig.forecast.base import JobKey
 from sixgig.plan.inputs import BLIND
+from sixgig.runtime.owner import living_owner
 from sixgig.runtime.places import PACKAGE, WORKFLOW
 from sixgig.runtime.running import Running, killed_jobs, running_jobs
 
@@ -171,12 +173,20 @@ def with_records(jobs: Sequence[StudyJob], folder: Path) -> list[StudyJob]:
     """
     running = {JobKey(job.rule, job.name): job for job in running_jobs(folder)}
     killed = {JobKey(job.rule, job.name) for job in killed_jobs(folder)}
-    return [_with_record(job, running.get(job.key), job.key in killed) for job in jobs]
+    owner = living_owner(folder.name)
+    since = owner.since if owner is not None else None
+    return [_with_record(job, running.get(job.key), job.key in killed, since) for job in jobs]
 
 
-def _with_record(job: StudyJob, running: Running | None, killed: bool) -> StudyJob:
+def _with_record(job: StudyJob, running: Running | None, killed: bool, since: float | None) -> StudyJob:
+    """Sort out what was cut off from what a run has just started, which has no record before Python is up."""
     if not job.needed:
         return job
+    cut = next((reason for reason in job.reasons if reason.kind == "killed"), None)
+    started = max((float(text) for text in cut.details), default=0.0) if cut is not None else 0.0
+    if since is not None and started >= since and running is None:
+        running = Running(job.key.rule, job.key.name, 0, socket.gethostname(), started)
+    killed = killed or cut is not None
     others = tuple(reason for reason in job.reasons if reason.kind not in ("new", "missing", "killed"))
     if running is not None:
         return replace(job, running=running, reasons=(Reason("running"), *others))

@@ -14,10 +14,10 @@ KINDS = {
     "forced": ("asked for", "the command asks for it"),
     "missing": ("missing", "an output is missing"),
     "options": ("options", "its options changed"),
-    "input": ("input", "its input changed"),
-    "inputs": ("input", "it has other input files than before"),
     "code": ("code", "its code changed"),
     "software": ("versions", "the versions of its libraries changed"),
+    "input": ("input", "its input changed"),
+    "inputs": ("input", "it has other input files than before"),
     "new": ("new", "has never run"),
     "follows": ("follows", "what it reads is made anew"),
 }
@@ -62,15 +62,21 @@ def reason_lines(jobs: Sequence[StudyJob], rows: Mapping[JobKey, str]) -> list[t
     Returns:
         The sentence, the titles of the lines, and the number of jobs. Jobs that only follow stand in one last entry.
     """
-    found: dict[tuple[int, str], list[JobKey]] = {}
+    found: dict[tuple[int, str], list[StudyJob]] = {}
     for job in jobs:
         reason = main_reason(job)
-        if reason is None:
-            continue
-        text = KINDS["follows"][1] if reason.kind == "follows" else sentence(reason)
-        found.setdefault((list(KINDS).index(reason.kind), text), []).append(job.key)
+        if reason is not None:
+            # Files differ from job to job, and are told together; options of several jobs are often the same.
+            text = sentence(reason) if reason.kind == "options" else KINDS[reason.kind][1]
+            found.setdefault((list(KINDS).index(reason.kind), text), []).append(job)
     order = list(dict.fromkeys(rows.values()))
-    return [
-        (text, sorted({rows[key] for key in keys if key in rows}, key=order.index), len(keys))
-        for (_, text), keys in sorted(found.items())
-    ]
+    lines = []
+    for (_, text), members in sorted(found.items(), key=lambda entry: entry[0]):
+        reasons = [reason for job in members if (reason := main_reason(job))]
+        if reasons[0].kind in ("input", "missing"):
+            text = sentence(
+                Reason(reasons[0].kind, tuple(dict.fromkeys(file for one in reasons for file in one.details)))
+            )
+        titles = {rows[job.key] for job in members if job.key in rows}
+        lines.append((text, sorted(titles, key=order.index), len(members)))
+    return lines

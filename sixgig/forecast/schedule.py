@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import heapq
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from sixgig.forecast.base import JobCost, JobKey
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is left of one job: its seconds, what it takes while it runs, and what it waits for."""
+
+    seconds: float
+    takes: Mapping[str, float] = field(default_factory=dict)
+    needs: Collection[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,7 @@ def schedule(
     mem_mb: float | None = None,
     reserved_mb: Mapping[JobKey, float] | None = None,
 ) -> Schedule:
-    """Lay out jobs on a machine.
-
-    Whenever a job ends, those that are ready start, the longest remaining chain first, as far as cores, cards and
-    memory allow. A job that asks for more than there is of cores or memory runs alone.
+    """Lay out jobs on a machine; see :func:`lay_out`.
 
     Args:
         costs: What every job takes. Only these are laid out.
@@ -60,66 +70,116 @@ def schedule(
     Raises:
         ValueError: Jobs wait for each other in a circle.
     """
-    waiting = {job: {need for need in needs.get(job, ()) if need in costs} for job in costs}
-    tails = _tails(costs, waiting)
-    order = sorted(costs, key=lambda job: (-tails[job][0], job.rule, job.name))
     reserved = {job: (reserved_mb or {}).get(job, costs[job].rss_mb) for job in costs}
-    room = float("inf") if mem_mb is None else mem_mb
-    slots: dict[JobKey, Slot] = {}
-    running: dict[JobKey, float] = {}
-    now, peak, left = 0.0, 0.0, list(order)
-    while left or running:
-        for job in list(left):
-            if any(need in running or need not in slots for need in waiting[job]):
-                continue
-            threads = min(costs[job].threads, cores)
-            free = cores - sum(min(costs[other].threads, cores) for other in running)
-            cards = gpus - sum(costs[other].gpu for other in running)
-            memory = room - sum(min(reserved[other], room) for other in running)
-            if threads > free or (costs[job].gpu and cards < 1) or min(reserved[job], room) > memory:
-                continue
-            running[job] = now + costs[job].seconds
-            slots[job] = Slot(now, running[job])
-            left.remove(job)
-        if not running:
-            raise ValueError(f"jobs wait for each other: {', '.join(f'{job.rule} {job.name}' for job in left[:3])}")
-        peak = max(peak, sum(costs[job].rss_mb for job in running))
-        now = min(running.values())
-        running = {job: end for job, end in running.items() if end > now}
-    chain = _chain(tails, order)
-    return Schedule(slots, now, chain, tails[chain[0]][0] if chain else 0.0, peak)
+    steps = {
+        job: Step(
+            costs[job].seconds,
+            {"cores": costs[job].threads, "gpu": int(costs[job].gpu), "mem_mb": reserved[job]},
+            needs.get(job, ()),
+        )
+        for job in sorted(costs, key=lambda job: (job.rule, job.name))
+    }
+    slots = lay_out(steps, {"cores": cores, "gpu": gpus, "mem_mb": float("inf") if mem_mb is None else mem_mb})
+    tails = _tails(steps)
+    chain = _chain(tails, max(tails, key=lambda job: tails[job][0], default=None))
+    peak = max((_held(costs, slots, slot.start) for slot in slots.values()), default=0.0)
+    total = max((slot.end for slot in slots.values()), default=0.0)
+    return Schedule(slots, total, chain, tails[chain[0]][0] if chain else 0.0, peak)
 
 
-def _tails(
-    costs: Mapping[JobKey, JobCost], waiting: Mapping[JobKey, Collection[JobKey]]
-) -> dict[JobKey, tuple[float, JobKey | None]]:
-    """Return for every job the longest chain that begins with it: its seconds, and the job that follows."""
-    followers: dict[JobKey, list[JobKey]] = {job: [] for job in costs}
-    count = dict.fromkeys(costs, 0)
-    for job, needed in waiting.items():
-        for need in needed:
-            followers[need].append(job)
-            count[need] += 1
-    ready = [job for job in costs if not followers[job]]
-    tails: dict[JobKey, tuple[float, JobKey | None]] = {}
+def lay_out(
+    steps: Mapping[_Key, Step], capacity: Mapping[str, float], running: Collection[_Key] = ()
+) -> dict[_Key, Slot]:
+    """Return when each job runs.
+
+    Whenever a job ends, those that are ready start, the one with the longest chain of jobs behind it first, as far as
+    the capacity allows.
+
+    Args:
+        steps: The jobs that have not ended. What they need and is not here has ended.
+        capacity: What all jobs together may take, by name. A job that alone takes more than that runs alone.
+        running: Those that run already: they go first.
+
+    Raises:
+        ValueError: Jobs wait for each other in a circle.
+    """
+    waiting = {key: {need for need in step.needs if need in steps} for key, step in steps.items()}
+    followers = _followers(steps)
+    tails = _tails(steps)
+    place = {key: number for number, key in enumerate(steps)}
+
+    def urgency(key: _Key) -> tuple[bool, float, int]:
+        return key not in running, -tails[key][0], place[key]
+
+    free = dict(capacity)
+    slots: dict[_Key, Slot] = {}
+    ends: list[tuple[float, int, _Key, dict[str, float]]] = []
+    now = 0.0
+    ready = sorted((key for key in steps if not waiting[key]), key=urgency)
+    while ready or ends:
+        for key in list(ready):
+            takes = {name: min(steps[key].takes.get(name, 0), capacity[name]) for name in capacity}
+            if ends and any(takes[name] > free[name] for name in free):
+                continue
+            for name, amount in takes.items():
+                free[name] -= amount
+            ready.remove(key)
+            slots[key] = Slot(now, now + steps[key].seconds)
+            heapq.heappush(ends, (slots[key].end, place[key], key, takes))
+        now, _, ended, taken = heapq.heappop(ends)
+        for name, amount in taken.items():
+            free[name] += amount
+        for key in followers[ended]:
+            waiting[key].discard(ended)
+            if not waiting[key]:
+                ready.append(key)
+        ready.sort(key=urgency)
+    return slots
+
+
+def _held(costs: Mapping[JobKey, JobCost], slots: Mapping[JobKey, Slot], moment: float) -> float:
+    """Memory in MiB of the jobs that run at a moment."""
+    return sum(costs[job].rss_mb for job, slot in slots.items() if slot.start <= moment < slot.end)
+
+
+def _followers(steps: Mapping[_Key, Step]) -> dict[_Key, list[_Key]]:
+    """Return for every job those that wait for it."""
+    followers: dict[_Key, list[_Key]] = {key: [] for key in steps}
+    for key, step in steps.items():
+        for need in dict.fromkeys(step.needs):
+            if need in followers:
+                followers[need].append(key)
+    return followers
+
+
+def _tails(steps: Mapping[_Key, Step]) -> dict[_Key, tuple[float, _Key | None]]:
+    """Return for every job the longest chain that begins with it: its seconds, and the job that follows.
+
+    Raises:
+        ValueError: Jobs wait for each other in a circle.
+    """
+    followers = _followers(steps)
+    count = {key: len(behind) for key, behind in followers.items()}
+    ready = [key for key in steps if not count[key]]
+    tails: dict[_Key, tuple[float, _Key | None]] = {}
     while ready:
-        job = ready.pop()
-        after = max(followers[job], key=lambda other: tails[other][0], default=None)
-        tails[job] = (costs[job].seconds + (tails[after][0] if after else 0.0), after)
-        for need in waiting[job]:
-            count[need] -= 1
-            if not count[need]:
-                ready.append(need)
-    if len(tails) < len(costs):
-        circle = [job for job in costs if job not in tails]
-        raise ValueError(f"jobs wait for each other: {', '.join(f'{job.rule} {job.name}' for job in circle[:3])}")
+        key = ready.pop()
+        after = max(followers[key], key=lambda other: tails[other][0], default=None)
+        tails[key] = (steps[key].seconds + (tails[after][0] if after is not None else 0.0), after)
+        for need in dict.fromkeys(steps[key].needs):
+            if need in count:
+                count[need] -= 1
+                if not count[need]:
+                    ready.append(need)
+    if len(tails) < len(steps):
+        circle = [str(key) for key in steps if key not in tails]
+        raise ValueError(f"jobs wait for each other: {', '.join(circle[:3])}")
     return tails
 
 
-def _chain(tails: Mapping[JobKey, tuple[float, JobKey | None]], order: list[JobKey]) -> list[JobKey]:
-    chain: list[JobKey] = []
-    job = order[0] if order else None
-    while job is not None:
-        chain.append(job)
-        job = tails[job][1]
+def _chain(tails: Mapping[_Key, tuple[float, _Key | None]], first: _Key | None) -> list[_Key]:
+    chain: list[_Key] = []
+    while first is not None:
+        chain.append(first)
+        first = tails[first][1]
     return chain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from sixgig.errors import ArmError
 from sixgig.forecast.amounts import CohortAmount, cohort_amount
 from sixgig.forecast.base import JobCost
 from sixgig.forecast.constants import (
+    BACKGROUND,
     BOOTSTRAP,
     CUDA_MB,
     CUDA_START,
@@ -95,9 +96,10 @@ class Stages:
         """Return the cost of fetching or writing a cohort."""
         found, threads = self.amounts[cohort], self.threads("obtain_cohort")
         seconds = found.write_seconds / threads * 1.05
+        writer = 80.0 + 12 * found.voxels / max(found.files, 1) / _MIB
         wait = found.download_mb / self.machine.download_mb_s + found.obtain_mb / self.machine.disk_mb_s
         return self._job(
-            "obtain_cohort", seconds, wait=wait, rss_mb=90.0 + (80.0 * threads if found.write_seconds else 0.0),
+            "obtain_cohort", seconds, wait=wait, rss_mb=90.0 + (threads * writer if found.write_seconds else 0.0),
             disk_mb=found.obtain_mb, download_mb=found.download_mb, basis=found.basis,
         )  # fmt: skip
 
@@ -107,9 +109,9 @@ class Stages:
         amount, area = found.amount, (found.amount.image_size / 112) ** 2
         seconds = found.voxels / VOXELS_PER_SECOND + amount.images * (PICTURE_SECONDS + RESIZE_SECONDS * area)
         unpacked = found.voxels * 2 / _MIB if found.voxels > 1e8 or amount.volumetric else 0.0
-        seconds += unpacked / self.machine.gunzip_mb_s * self.machine.scalar
+        seconds += unpacked / (BACKGROUND * self.machine.gunzip_mb_s) * self.machine.scalar
         written = self.images_mb(amount) + self.volumes_mb(amount)
-        one = 8.0 * found.voxels / max(found.files, 1) / _MIB * (amount.channels + 1)
+        one = 10 + 8.0 * found.voxels / max(found.files, 1) / _MIB
         return self._job(
             "prepare_cohort", 0.5 + seconds / threads, wait=written / self.machine.disk_mb_s,
             rss_mb=(195 + one) * (threads + 1), disk_mb=written, basis=found.basis,
@@ -130,7 +132,8 @@ class Stages:
             fetched = 0.0
         wait = self.machine.torch_start_s - self.machine.start_s + fetched / self.machine.download_mb_s
         return self._job(
-            "build_weights", 2.3 + size / 60, wait=wait + size / self.machine.disk_mb_s,
+            "build_weights",
+            2.3 + size / 200, wait=wait + size / self.machine.disk_mb_s,
             rss_mb=TORCH_MB + 3.5 * size, disk_mb=size, download_mb=fetched,
         )  # fmt: skip
 
@@ -158,6 +161,17 @@ class Stages:
         if work is None:
             work = image_work(found.amount, network, dtype, int(options["batch_size"]))
         return self._compute("encode_images", work, found, network, dtype, arm)
+
+    def check(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of checking what a training has seen."""
+        cost = self.small("check_training")
+        return replace(cost, rss_mb=cost.rss_mb + self._mapped_mb(cohort, arm))
+
+    def _mapped_mb(self, cohort: str, arm: str) -> float:
+        """Return what a job maps of the array that an arm reads, as far as it counts, in MiB."""
+        amount = self.amounts[cohort].amount
+        takes = arm in self.plan.pretrained_arms and self.plan.volumes_file(cohort, arm)
+        return min(self.volumes_mb(amount) if takes else self.images_mb(amount), MAPPED_MB)
 
     def code(self, cohort: str, arm: str) -> JobCost:
         """Return the cost of computing features from another arm's."""
@@ -246,11 +260,7 @@ class Stages:
     ) -> JobCost:
         """Return the cost of a job with a network, on the card or on the processor."""
         machine, threads = self.machine, self.threads(rule)
-        host = TORCH_MB + network.parameters * 4 / _MIB + work.host_mb
-        read = self.images_mb(found.amount)
-        if arm in self.plan.pretrained_arms and self.plan.volumes_file(found.cohort, arm):
-            read = self.volumes_mb(found.amount)
-        host += min(read, MAPPED_MB)
+        host = TORCH_MB + work.host_mb + self._mapped_mb(found.cohort, arm)
         waits = machine.torch_start_s - machine.start_s + work.written_mb / machine.disk_mb_s
         batch: int | None = work.batch
         vram = 0.0
@@ -260,17 +270,19 @@ class Stages:
             batch = work.batch_within(limit)
             if batch:
                 vram = work.vram_mb(batch)
-                passes = work.passes * work.batch / batch
-                waits += CUDA_START + work.flops / machine.card.flops(dtype) + passes * PASS_SECONDS
-                waits += (work.moved + work.streamed) / machine.card.bytes_per_second
+                # The card computes while one thread starts its kernels and another reads ahead: the slowest counts.
+                computing = work.flops / machine.card.flops(dtype)
+                computing += (work.moved + work.streamed) / machine.card.bytes_per_second
+                starting = work.passes * work.batch / batch * PASS_SECONDS / machine.scalar
+                waits += CUDA_START + max(computing, starting, work.host_seconds / machine.scalar)
                 return self._job(
-                    rule, work.host_seconds / max(1.0, machine.parallel(2)), wait=waits, rss_mb=host + CUDA_MB,
-                    vram_mb=vram, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch,
+                    rule, 0.0, wait=waits, rss_mb=host + CUDA_MB, vram_mb=vram, disk_mb=work.kept_mb,
+                    basis=found.basis, batch_size=batch,
                 )  # fmt: skip
             batch = 1  # not even one fits: the processor computes
         rate = machine.flops(work.kind, threads) * work.share
         waits += work.flops / rate + work.moved / MEMORY_BYTES
-        host += work.state_mb + work.batch * work.item_mb
+        host += network.parameters * 4 / _MIB + work.state_mb + work.batch * work.item_mb
         return self._job(
             rule, work.host_seconds, wait=waits, rss_mb=host, disk_mb=work.kept_mb, basis=found.basis, batch_size=batch
         )

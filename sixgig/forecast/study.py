@@ -74,7 +74,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
             yield JobKey("predict_majority", cohort), stages.small("predict_majority")
     for cohort, arm in plan.trained_keys:
         yield JobKey("pretrain_arm", f"{cohort}.{arm}"), stages.pretrain(cohort, arm)
-        yield JobKey("check_training", f"{cohort}.{arm}"), stages.small("check_training")
+        yield JobKey("check_training", f"{cohort}.{arm}"), stages.check(cohort, arm)
     for cohort in plan.cohorts:
         for arm in plan.image_arms:
             yield JobKey("encode_images", f"{cohort}.{arm}"), stages.encode(cohort, arm)

@@ -38,7 +38,7 @@ class Failure:
 
 def failures(plan: Plan) -> list[Failure]:
     """Return what has failed so far: cohorts, arms on the others, classifiers; in the order of the study file."""
-    cohorts = {name: found for name in plan.cohorts if (found := _failed_cohort(plan, name)) is not None}
+    cohorts = {name: found for name in plan.cohorts if (found := failed_cohort(plan, name)) is not None}
     arms = (
         found
         for cohort, arm in plan.arm_keys
@@ -84,7 +84,8 @@ def exit_code(plan: Plan) -> int:
     return WITH_FAILURES if any(not failure.asked_for for failure in failures(plan)) else 0
 
 
-def _failed_cohort(plan: Plan, cohort: str) -> Failure | None:
+def failed_cohort(plan: Plan, cohort: str) -> Failure | None:
+    """Return how a cohort failed in an earlier run; None when it did not."""
     folder = Path(f"results/{plan.study}/cohorts/{cohort}")
     status = str(_read(folder / "leakage.json").get("status", ""))
     if not status.startswith(FAILED):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.redaction import redacted
 from sixgig.reporting.tracked_card import track_card
 from sixgig.reporting.tracked_files import keep_files
 from sixgig.reporting.tracked_trainings import track_training
@@ -32,7 +33,7 @@ from sixgig.tracking.store import (
     open_store,
     short,
 )
-from sixgig.tracking.target import Target, without_secrets
+from sixgig.tracking.target import Target
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -60,7 +61,7 @@ def track_study_safely(
     try:
         return Record(track_study(study, target, files, trainings), attempt)
     except Exception as error:  # MLflow, SQLAlchemy, SQLite and requests raise without a common base
-        reason = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
+        reason = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:240]
         trouble = f"the study was not recorded in {target.name}, or not all of it: {reason}"
         _LOG.warning("%s", trouble)
         return Record({}, attempt, trouble)

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sixgig.runtime.faults import MemoryShortError, oom_kills
+from sixgig.errors import PassingError, SixgigError
+from sixgig.runtime.faults import MemoryShortError, as_outcome, oom_kills
 from sixgig.runtime.running import study_and_job
 
 #: Folder of the notes in a study's folder.
@@ -21,6 +22,11 @@ FOLDER = ".attempts"
 _LOG_BYTES = 200_000
 
 _shortages = 0
+_unexplained: str | None = None
+
+
+class UnexplainedError(PassingError):
+    """An error that no code of sixgig raised: the attempt fails, and the next one shows whether it comes back."""
 
 
 def shortages() -> int:
@@ -38,6 +44,21 @@ def fallbacks() -> list[str]:
     return [f"host memory ran out {_shortages} times: fewer items at a time"] if _shortages else []
 
 
+def outcome(error: Exception) -> str:
+    """Return an error as the status ``failed: reason`` of what the job computes.
+
+    An error of a library may be of the data, or of a machine that was short of memory while a package was loaded. It
+    counts as an outcome when the next attempt, in a fresh process, ends with the same words.
+
+    Raises:
+        PassingError: It may pass by itself, or nobody knows yet whether it does.
+    """
+    status = as_outcome(error)
+    if isinstance(error, SixgigError) or _unexplained in (None, status):
+        return status
+    raise UnexplainedError("this job", status.removeprefix("failed: "), "it is tried once more by itself") from error
+
+
 class Attempt:
     """One attempt of a job.
 
@@ -46,12 +67,12 @@ class Attempt:
     """
 
     def __init__(self, log: Path) -> None:
-        global _shortages
+        global _shortages, _unexplained
         found = study_and_job(log)
         self._log, self._note = log, None
         #: What ended the attempt before for good, in words; empty when it may be tried again.
         self.final = ""
-        _shortages = 0
+        _shortages, _unexplained = 0, None
         if found is None:
             return
         study, rule, name = found
@@ -60,12 +81,13 @@ class Attempt:
         killed = bool(before.get("open")) and before.get("boot") == _boot()
         _shortages = int(before.get("shortages", 0)) + (killed and oom_kills() > int(before.get("oom_kills", 0)))
         self.final = str(before.get("final", ""))
+        _unexplained = str(before.get("unexplained", ""))
 
     def begin(self) -> str:
         """Note that the job runs; return what the log of the attempt before said, empty without one."""
         if self._note is None:
             return ""
-        self._write(open=True, oom_kills=oom_kills(), boot=_boot())
+        self._write(open=True, oom_kills=oom_kills(), boot=_boot(), unexplained=_unexplained)
         kept = self._note.with_suffix(".log")
         try:
             return kept.read_text(encoding="utf-8", errors="replace")
@@ -81,7 +103,8 @@ class Attempt:
         global _shortages
         _shortages += isinstance(error, MemoryShortError)
         final = "" if passes else " ".join(f"{type(error).__name__}: {error}".split())
-        self._write(final=final)
+        unexplained = {"unexplained": f"failed: {error.reason}"} if isinstance(error, UnexplainedError) else {}
+        self._write(final=final, **unexplained)
         if self._note is not None:
             with suppress(OSError):
                 content = self._log.read_bytes()[-_LOG_BYTES:]

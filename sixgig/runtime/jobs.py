@@ -105,6 +105,7 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
         tell(f"[{_name(path)}] stopped by {signal.Signals(stopped.number).name}")
         raise
     except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # when memory is short, what it held is needed to say so
         traceback.print_exc()
         fault = passing(error)
         shown = fault or error

@@ -224,6 +224,21 @@ class Ownership:
                 os.utime(self._file)
 
 
+def living_owner(study: str, root: Path = Path()) -> Owner | None:
+    """Return who runs a study just now, as far as this machine can tell; nothing is locked for the question.
+
+    Args:
+        study: Name of the study.
+        root: The working directory.
+    """
+    try:
+        values = json.loads((root / OWNERS / f"{study}.json").read_bytes())
+        owner = Owner(**{**values, "locks": tuple(values["locks"])})
+    except (OSError, ValueError, TypeError, KeyError):  # nobody does
+        return None
+    return owner if owner.process.here and owner.process.lives else None
+
+
 def remove_locks(root: Path, owner: Owner) -> None:
     """Remove an owner's own files among Snakemake's locks; one that was made later is another workflow's."""
     for name in owner.locks:

@@ -85,7 +85,7 @@ class Teller(logging.Handler):
         self._work: StudyWork | None = None
         self._jobs: Jobs | None = None
         self._known, self._last = False, 0.0
-        self._began, self._predicted = 0.0, 0.0
+        self._began, self._since, self._predicted = 0.0, 0.0, 0.0
         self._forecasted: dict[JobKey, float] = {}
         self._state, self._stop = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -118,11 +118,11 @@ class Teller(logging.Handler):
     def _begin(self) -> None:
         self._jobs = Jobs.of(self._workflow)
         self._work = self._jobs.work()
-        self._began = time.time()
+        self._began, self._since = time.time(), time.monotonic()
         forecast = threading.Thread(target=self._forecast, name="sixgig forecast", daemon=True)
         forecast.start()
         forecast.join(_FORECAST_SECONDS)
-        self._began = time.time()
+        self._began, self._since = time.time(), time.monotonic()
         if not self._adopt_forecast():
             self._open()
         self._thread = threading.Thread(target=self._watch, name="sixgig progress", daemon=True)
@@ -167,10 +167,10 @@ class Teller(logging.Handler):
                     if number in self._jobs.keys:
                         self._work.start(self._jobs.keys[number], now)
                 return
-            number = getattr(record, "job_id" if event == "job_finished" else "jobid", None)
-            key = None if number is None else self._jobs.keys.get(number)
-            if number is None or key is None:
+            number = getattr(record, "job_id" if event == "job_finished" else "jobid", -1)
+            if number not in self._jobs.keys:
                 return
+            key = self._jobs.keys[number]
             if event == "job_finished":
                 self._work.end(key, now)
                 return
@@ -222,7 +222,7 @@ class Teller(logging.Handler):
             outcome = "finished" if self._work.complete else done
             failed = {key: self._logs.get(key, "") for key in sorted(self._work.failed, key=str)}
             lost = self._work.n_lost
-        ending = Ending.of(self._plan, outcome, time.time() - self._began, self._predicted, failed, lost)
+        ending = Ending.of(self._plan, outcome, time.monotonic() - self._since, self._predicted, failed, lost)
         for line in end_lines(ending, time.time(), self._last if self._known else None):
             self._write(line)
         if outcome == "finished":

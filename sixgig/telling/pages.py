@@ -41,7 +41,8 @@ def command(study_file: Path, port: int) -> list[str]:
         )
     open_store(target)  # as this release of MLflow has it, and without the paths of another place
     return [
-        sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port),
+        # One worker: four hold 1 GB of memory, and are replaced when a busy machine lets one answer late.
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{target.store.resolve()}",
         "--artifacts-destination", str(target.artifacts.resolve()),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sixgig.forecast.base import JobKey
-from sixgig.telling.schedule import Step, seconds_until_done
+from sixgig.forecast.schedule import Slot, Step, lay_out
 
 #: Share of all predicted work that must have been measured before the overall ratio counts for half.
 _TRUSTED = 0.05
@@ -137,7 +137,7 @@ class StudyWork:
             for key, task in self._tasks.items()
             if key not in self._before
         }
-        return seconds_until_done(steps, (), self._capacity)
+        return _end(lay_out(steps, self._capacity))
 
     @property
     def to_run(self) -> int:
@@ -181,7 +181,7 @@ class StudyWork:
             self._fraction = max(self._fraction, min(spent / whole if whole else 0.0, 0.999))
         else:
             self._fraction = 1.0
-        seconds = seconds_until_done(steps, self._started.keys() & steps.keys(), self._capacity)
+        seconds = _end(lay_out(steps, self._capacity, self._started.keys() & steps.keys()))
         return Estimate(self._fraction, seconds, self._n_done, len(self._tasks))
 
     def _note_resumed(self, key: JobKey, part: Part, now: float) -> None:
@@ -245,3 +245,8 @@ class _Ratios:
 
 def _clipped(ratio: float) -> float:
     return min(max(ratio, _LEAST), _MOST)
+
+
+def _end(slots: Mapping[JobKey, Slot]) -> float:
+    """Seconds until the last job ends."""
+    return max((slot.end for slot in slots.values()), default=0.0)

@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sixgig.redaction import redacted
 from sixgig.tracking.store import STUDY, known_runs, open_experiment, open_run, open_store
-from sixgig.tracking.target import Target, without_secrets
+from sixgig.tracking.target import Target
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -106,7 +107,7 @@ class LiveRun:
                 client.set_terminated(self._run_id, self._status)
         except Exception as error:  # MLflow, SQLAlchemy, SQLite and requests raise without a common base
             self._client = None
-            reason = without_secrets(f"{type(error).__name__}: {error}")
+            reason = redacted(f"{type(error).__name__}: {error}")
             if not self._told or last:
                 _LOG.warning("the training is not followed in MLflow now; what is missing is written later: %s", reason)
             self._told = True

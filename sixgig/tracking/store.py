@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import uuid
 from typing import TYPE_CHECKING
 
 from sixgig.tracking.target import Target
@@ -44,9 +45,10 @@ def open_store(target: Target, seconds: int = 30, retries: int = 2) -> MlflowCli
 
     if target.server:
         return MlflowClient(tracking_uri=target.server)
-    target.store.parent.mkdir(parents=True, exist_ok=True)
+    if not target.store.exists():
+        _make_store(target.store)
     client = MlflowClient(tracking_uri=f"sqlite:///{target.store.resolve()}")
-    client.search_experiments(max_results=1)  # makes the store
+    client.search_experiments(max_results=1)  # as this release of MLflow has it
     _forget_paths(target.store)
     return client
 
@@ -110,6 +112,25 @@ def compact(store: Path) -> None:
         connection = sqlite3.connect(store, timeout=10, isolation_level=None)
         with contextlib.closing(connection):
             connection.execute("VACUUM")
+
+
+def _make_store(store: Path) -> None:
+    """Make an SQLite store, whole or not at all: a process that is killed meanwhile must leave no half of one."""
+    from mlflow.tracking import MlflowClient
+
+    store.parent.mkdir(parents=True, exist_ok=True)
+    partial = store.with_name(f".partial-{uuid.uuid4().hex}-{store.name}")
+    try:
+        MlflowClient(tracking_uri=f"sqlite:///{partial.resolve()}").search_experiments(max_results=1)
+        try:
+            os.link(partial, store)
+        except FileExistsError:  # another job was faster
+            return
+        except OSError:  # a file system without links
+            if not store.exists():
+                partial.replace(store)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _forget_paths(store: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sixgig.redaction import redacted
+
 #: What a study file's ``tracking`` says when nothing is tracked, and when no server is named.
 OFF, ON = "off", "on"
-_USER = re.compile(r"(?<=://)[^/\s@]+@")
-_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,4 @@ class Target:
     @property
     def name(self) -> str:
         """What the target is called in messages and in what a job depends on: no user and no password."""
-        return without_secrets(self.server) or self.store.name
-
-
-def without_secrets(text: str) -> str:
-    """Return a text without users and passwords of addresses, and without those of the environment."""
-    text = _USER.sub("", text)
-    for name in _SECRETS:
-        secret = os.environ.get(name, "")
-        if len(secret) > 3:
-            text = text.replace(secret, "***")
-    return text
+        return redacted(self.server) or self.store.name

@@ -16,7 +16,7 @@ from sixgig.verification.findings import ERROR, NOTE, OK, Finding
 _CHECK = "hashes"
 #: Folders and files that are no outputs, or that others write to.
 _OTHERS = frozenset({"logs", "benchmarks", "raw", "mlartifacts"})
-_OTHER_FILES = ("mlflow.", "inventory.json", OUTPUTS)
+_OTHER_FILES = ("mlflow.", "inventory.json", "ro-crate-metadata.json", OUTPUTS)
 #: Arrays that may be deleted to save room, once everything has been made from them.
 _SPARE = ("images.npy", "volumes.npy")
 _SHOWN = 5

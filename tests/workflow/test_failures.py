@@ -50,9 +50,8 @@ def command(folder, *options):
 
 
 def test_a_killed_job_is_tried_again_by_itself(failed):
-    folder, run = failed
+    folder, _ = failed
     assert (folder / "killed").exists()
-    assert "Trying to restart job" in run.stderr
     assert read_json(folder / f"results/tiny/features/{GOOD}/vit_pure.json")["status"] == "ok"
     assert not list((folder / "results/tiny").glob(".attempts/*"))
 

@@ -54,7 +54,7 @@ def test_a_server_that_is_away_stops_nothing_and_is_tried_again(folder):
     away = {"MLFLOW_TRACKING_URI": DEAD, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     assert planned(folder, **away) == {"track_study"}  # another place: recorded there, and nothing is trained again
     told = snakemake(folder, "--cores", "2", variables=ENVIRONMENT | away).stderr
-    assert "[sixgig] MLflow: the study was not recorded in http://127.0.0.1:9, or not all of it: " in told
+    assert "[sixgig] MLflow: the study was not recorded in http://***@127.0.0.1:9, or not all of it: " in told
     assert planned(folder, **away) == {"track_study"}
     held = [path for path in folder.rglob("*") if path.is_file() and b"geheim-99" in path.read_bytes()]
     assert held == []

@@ -7,7 +7,7 @@ from typing import Any
 
 #: Seconds on a core of the reference machine: of an image in a pass of learning, per atom; of coding, per image, atom
 #: and non-zero.
-_LEARN, _CODE = 3.0e-6, 1.5e-8
+_LEARN, _CODE = 5.0e-7, 1.5e-8
 #: Making machine code of the loops, when none is kept, in seconds.
 COMPILE_SECONDS = 6.0
 

@@ -13,8 +13,10 @@ from sixgig.command.doctor.finding import ERROR, OK, WARNING, Finding
 from sixgig.command.doctor.machine import examine_machine
 from sixgig.command.doctor.needs import rules_need, study_needs
 
-#: Seconds after which self-tests are waited for no longer.
+#: Seconds since the command began after which self-tests are waited for no longer.
 SECONDS = 12.0
+#: Seconds that they get in any case.
+_LEAST_SECONDS = 4.0
 #: The memory limit of the card by default; a test compares it with the schema.
 DEFAULT_LIMIT_MB = 6144
 
@@ -24,9 +26,9 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
 
     Args:
         file: The study file; None for the machine alone.
-        seconds: How long self-tests may take.
+        seconds: When self-tests are waited for no longer, from the start of this process.
     """
-    until = time.monotonic() + seconds
+    until = time.monotonic() + max(seconds - _age(), _LEAST_SECONDS)
     opened, problems = study.open_study(file) if file else (None, [])
     device = str(opened.plan.config["device"]) if opened else "auto"
     limit_mb = int(opened.plan.config["gpu"]["memory_limit_mb"]) if opened else DEFAULT_LIMIT_MB
@@ -56,6 +58,13 @@ def examine(file: Path | None, seconds: float = SECONDS) -> list[Finding]:
             for process in [asked, *(other.asked for other in others if other.asked)]:
                 process.end()
     return [*found, *graphics, *arithmetic, *computer, *problems, *in_plan]
+
+
+def _age() -> float:
+    """Return the seconds since this process was started: a busy machine takes some to import what is needed."""
+    import psutil
+
+    return time.time() - float(psutil.Process().create_time())
 
 
 def _precision(opened: study.Opened | None) -> str:
@@ -91,7 +100,7 @@ def _card(
     if isinstance(seen, str):
         yield card.check_no_card(seen, device)
         return
-    yield card.check_driver(seen.driver, facts["cuda"]) if facts else Finding("driver", OK, seen.driver)
+    yield card.check_driver(seen.driver, facts["cuda"] if facts else software.torch_cuda())
     capability = card.check_capability(seen, facts["architectures"] if facts else ())
     yield capability or Finding("card", OK, f"{seen.name}, {seen.total_mb:.0f} MiB")
     if facts and not facts["available"] and not seen.computing and device != "cpu":

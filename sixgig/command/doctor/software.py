@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from sixgig.command.doctor.finding import ERROR, OK, WARNING, Finding, one_of
@@ -87,6 +88,25 @@ def check_own_packages() -> Iterator[Finding]:
     """Compare the packages of this Python with the lock of the workflow."""
     lock, listed = WORKFLOW / "envs" / "main.txt", WORKFLOW / "envs" / "main.in"
     yield from check_packages(locked_versions(lock), named_packages(listed))
+
+
+def torch_cuda(folder: Path | None = None) -> str | None:
+    """Return the version of CUDA that torch is built for, without importing it; None without CUDA.
+
+    Args:
+        folder: Folder of the package; the installed one's when None.
+    """
+    if folder is None:
+        spec = find_spec("torch")
+        if spec is None or spec.origin is None:
+            return None
+        folder = Path(spec.origin).parent
+    try:
+        text = (folder / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"^cuda\b.*=\s*['\"]([\d.]+)", text, re.MULTILINE)
+    return found[1] if found else None
 
 
 def check_conda(needed: bool = False, which: Callable[[str], str | None] = shutil.which) -> Finding:

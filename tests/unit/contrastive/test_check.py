@@ -9,6 +9,7 @@ import pytest
 
 from sixgig.contrastive.__main__ import KNOWN_ERROR, main
 from sixgig.contrastive.tensorflow1 import environment
+from sixgig.errors import TrainingError
 from sixgig.gpu.card import Card
 from sixgig.gpu.lock import hold_gpu, lock_path
 
@@ -70,6 +71,22 @@ def test_the_memory_fraction_reaches_the_sessions(monkeypatch):
     monkeypatch.setattr(environment, "_compute", compute)
     assert set(environment._answer("cuda", 0.25)["self_test"]) == set(environment.expected(environment.inputs()))
     assert fractions == [0.25]
+
+
+def test_fallbacks_say_nothing_about_the_folders_of_the_machine(monkeypatch, tmp_path, capfd):
+    """The report tells them."""
+
+    def probe(device, memory_fraction):
+        if device == "cuda":
+            raise TrainingError("/opt/py/bin/python", "was ended by signal 11", "use another")
+        return {**FACTS, "gpus": []}
+
+    monkeypatch.setattr("sixgig.contrastive.__main__.end_with_parent", lambda parent: None)
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr(environment, "probe", probe)
+    assert main(["check", "--gpu", "--output", str(tmp_path / "facts.json")]) == 0
+    found = json.loads((tmp_path / "facts.json").read_text())
+    assert found["fallbacks"] == ["CPU instead of GPU: .../python: was ended by signal 11"]
 
 
 def test_the_process_that_tests_a_device_holds_the_card_too(tmp_path):

@@ -252,6 +252,8 @@ def test_an_environment_that_cannot_be_used_says_why_in_the_file_and_the_log(tmp
     code, facts, told = checked(sys.executable, tmp_path)
     assert (code, facts["usable"]) == (3, False)
     assert "has no TensorFlow 1.15" in facts["reason"]
+    assert not Path(facts["place"]).is_absolute()  # the file is shared with the results
+    assert Path(facts["place"]).name == Path(sys.executable).name
     for text in (told, (tmp_path / "log").read_text()):
         assert facts["reason"] in text
         assert facts["next_step"] in text

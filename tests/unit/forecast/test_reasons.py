@@ -1,5 +1,7 @@
 """Snakemake's reasons in words."""
 
+from pathlib import Path
+
 import pytest
 
 from sixgig.forecast.base import JobKey
@@ -7,6 +9,8 @@ from sixgig.forecast.dry_run import changed_values
 from sixgig.forecast.needed import Reason, read_jobs, with_records
 from sixgig.forecast.overview import overview
 from sixgig.forecast.reasons import main_reason, reason_lines, sentence
+from sixgig.runtime.owner import Ownership, living_owner
+from sixgig.runtime.processes import OWNER
 from sixgig.runtime.running import recorded
 from tests.unit.forecast.made import COSTS, TITLES, job, jobs
 
@@ -49,6 +53,20 @@ def test_reasons_are_gathered_over_jobs():
     assert lines[1] == ("has never run", ["cohorts", "Arm B", "SVM", "statistics"], 4)
 
 
+def test_files_that_changed_are_told_together():
+    made = jobs(
+        encode_imagesc_a=job(
+            "encode_images", "c.a", "features", cohort="c", arm="a", reasons=[Reason("input", ("results/x/one.csv",))]
+        ),
+        encode_imagesc_b=job(
+            "encode_images", "c.b", "features", cohort="c", arm="b",
+            reasons=[Reason("input", ("results/x/one.csv", "results/x/two.csv")), Reason("follows")],
+        ),
+    )  # fmt: skip
+    lines = reason_lines(made, overview(made, COSTS, TITLES).row_of)
+    assert lines[0] == ("its input changed: one.csv, two.csv", ["Arm B", "Arm A"], 2)
+
+
 def test_options_are_compared_value_by_value():
     before = [repr({"steps": 3, "decoder": {"width": 32, "depth": 1}, "weights": "vit"}), "7"]
     now = {"steps": 5, "decoder": {"width": 32, "depth": 2}, "weights": "vit"}
@@ -89,3 +107,23 @@ def test_records_say_what_runs_and_what_was_cut_off(tmp_path):
     first, *_, last = with_records(made, tmp_path)
     assert first == made[0]
     assert [reason.kind for reason in last.reasons] == ["killed"]
+
+
+def test_what_a_living_run_has_just_started_was_not_cut_off(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(OWNER, "")  # put back afterwards
+    before, after = "1000.0", "9999999999.0"
+    made = [
+        job("prepare", "c", "cohorts", reasons=[Reason("killed", (after,))]),
+        job("score", "", "statistics", reasons=[Reason("killed", (before,)), Reason("code")]),
+    ]
+    assert [one.reasons[0] for one in with_records(made, Path("results/x"))] == [Reason("killed"), Reason("killed")]
+    owner = Ownership("x", tmp_path, print)
+    owner.take()
+    first, second = with_records(made, Path("results/x"))
+    assert first.running is not None
+    assert first.reasons == (Reason("running"),)
+    assert second.running is None
+    assert second.reasons == (Reason("killed"), Reason("code"))
+    owner.release(finished=True)
+    assert living_owner("x") is None

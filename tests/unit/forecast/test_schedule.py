@@ -3,7 +3,7 @@
 import pytest
 
 from sixgig.forecast.base import JobCost, JobKey
-from sixgig.forecast.schedule import Slot, schedule
+from sixgig.forecast.schedule import Slot, Step, lay_out, schedule
 
 
 def job(name):
@@ -63,3 +63,35 @@ def test_nothing_to_do_takes_no_time():
 def test_a_circle_is_refused():
     with pytest.raises(ValueError, match="wait for each other"):
         schedule({job("a"): cost(1), job("b"): cost(1)}, {job("a"): {job("b")}, job("b"): {job("a")}}, cores=1)
+
+
+def end_of(slots):
+    return max((slot.end for slot in slots.values()), default=0)
+
+
+CARD = {"short": Step(30, {"gpu": 1}), "long": Step(5, {"gpu": 1}), "tail": Step(50, needs=["long"])}
+
+
+@pytest.mark.parametrize(
+    ("steps", "running", "capacity", "seconds"),
+    [
+        ({}, (), {"_cores": 4}, 0),
+        ({"a": Step(10), "b": Step(20)}, (), {}, 20),  # side by side
+        ({"a": Step(10), "b": Step(20, needs=["a"])}, (), {}, 30),  # a chain
+        ({"b": Step(20, needs=["a"])}, (), {}, 20),  # what is needed has ended
+        ({name: Step(10, {"_cores": 1}) for name in "abcd"}, (), {"_cores": 2}, 20),
+        ({name: Step(10, {"gpu": 1}) for name in "abc"}, (), {"gpu": 1}, 30),  # one card
+        ({"a": Step(10, {"_cores": 8}), "b": Step(10, {"_cores": 1})}, (), {"_cores": 4}, 20),  # scaled down
+        # The card goes to the job with most behind it: 5 + 50, and the other 30 meanwhile.
+        (CARD, (), {"gpu": 1}, 55),
+        # A running job keeps what it has, whatever is behind others.
+        (CARD, ["short"], {"gpu": 1}, 85),
+    ],
+)  # fmt: skip
+def test_when_the_last_job_ends(steps, running, capacity, seconds):
+    assert end_of(lay_out(steps, capacity, running)) == seconds
+
+
+def test_a_deep_chain_is_no_recursion():
+    steps = {place: Step(1, needs=[place - 1]) for place in range(5000)}
+    assert end_of(lay_out(steps, {})) == 5000

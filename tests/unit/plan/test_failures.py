@@ -3,8 +3,10 @@
 import pytest
 
 from sixgig.errors import SKIPPED
+from sixgig.plan import early
 from sixgig.plan.failures import exit_code, failures, fallbacks, files_again, sentences, summary
 from sixgig.plan.plan import Plan
+from sixgig.plan.study_file import Study
 from sixgig.runtime.atomic import write_json
 
 WEIGHTS = {"source": {"hub": {}}, "converter": "timm", "model": "vit_small_patch16_224.augreg_in21k_ft_in1k"}
@@ -78,6 +80,14 @@ def test_a_classifier_that_failed(plan):
     (found,) = failures(plan)
     assert found.what == "classifier svm of arm vit_pure on a"
     assert found.again == f"{ROOT}/predictions/a/vit_pure.svm.csv"
+
+
+def test_a_cohort_that_failed_does_not_stop_the_planning_of_the_others(plan, monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(early, "check_cohort", lambda plan, study, name: looked_at.append(name))
+    leave("cohorts/a/leakage", status="failed: c: too few")
+    early.check_early(plan, Study(), jobs_here=True)
+    assert looked_at == ["b"]
 
 
 def test_the_last_words_of_a_run(plan):

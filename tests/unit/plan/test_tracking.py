@@ -71,7 +71,7 @@ def test_a_server_is_not_asked_while_planning(folder, monkeypatch):
     Record({"study": "1"}).write(folder / "mlflow.json")
     assert tracking(folder, "http://192.0.2.1:5000").attempt == 0
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://maria:secret@192.0.2.1:5000")
-    assert (tracking(folder).asked, tracking(folder).name) == ("on", "http://192.0.2.1:5000")
+    assert (tracking(folder).asked, tracking(folder).name) == ("on", "http://***@192.0.2.1:5000")
     assert tracking(folder).attempt == 0
 
 

@@ -19,6 +19,7 @@ SHORT = MemoryShortError("this job", "host memory ran out", "close programs")
 @pytest.fixture
 def log(tmp_path, monkeypatch):
     monkeypatch.setattr(attempts, "_shortages", 0)
+    monkeypatch.setattr(attempts, "_unexplained", None)
     path = tmp_path / "results/s/logs/encode_images/c.a.log"
     path.parent.mkdir(parents=True)
     path.write_text("what it said")
@@ -100,6 +101,29 @@ def test_a_passing_fault_fails_the_job_and_is_tried_again_with_less(log):
     assert "with 4" in log.read_text()
     assert "MemoryError" in log.read_text()
     assert notes(log) == []
+
+
+def test_an_error_that_nobody_explains_counts_when_it_comes_back(log):
+    body = "from sixgig.runtime.attempts import outcome; print('said', outcome(RuntimeError('no operator nms')))"
+    code, said = run(log, body)
+    assert code == 1
+    assert "UnexplainedError: this job: RuntimeError: no operator nms" in said
+    assert "Next step: it is tried once more by itself" in said
+    code, _ = run(log, body.replace("nms", "another"), attempt=2)
+    assert code == 1  # other words: it is not the same that has come back
+    code, _ = run(log, body.replace("nms", "another"), attempt=3)
+    assert code == 0
+    assert "said failed: RuntimeError: no operator another" in log.read_text()
+    assert notes(log) == []
+
+
+def test_an_error_of_ours_counts_at_once(log):
+    Attempt(log).begin()
+    assert attempts.outcome(ArmError("atoms", "are too many", "use fewer")) == "failed: atoms: are too many"
+    with pytest.raises(attempts.UnexplainedError):
+        attempts.outcome(RuntimeError("x"))
+    with pytest.raises(MemoryShortError):
+        attempts.outcome(RuntimeError("std::bad_alloc"))
 
 
 def test_what_does_not_pass_is_not_computed_again(log):

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[3] / "sixgig"
 #: What reads the clock on the wall: to show it to people, to stamp records, or to compare it with another machine's.
 STAMPS = {
     "command/doctor/software.py": "how old results are, for people",
+    "command/doctor/examine.py": "how old its own process is, in seconds",
     "command/monitor_state.py": "what is shown now",
     "forecast/planning.py": "when a study would end",
     "reporting/tracked_card.py": "MLflow's time stamps",

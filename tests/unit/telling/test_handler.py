@@ -66,7 +66,7 @@ def run(tmp_path, monkeypatch):
 
     def begin(predict=lambda plan: {A: 60.0, B: 60.0, C: 30.0}, ended=(), hooks=()):
         config = {"hooks": {"finished": list(hooks), "time_limit": 30}}
-        plan = SimpleNamespace(study="night", config=config, cohorts=[], arm_keys=[])
+        plan = SimpleNamespace(study="night", config=config, cohorts=[], arm_keys=[], method_keys=[])
         workflow = SimpleNamespace(dag=Dag(ended), touch=False, global_resources={"_cores": 2, "gpu": 1})
         stream = io.StringIO()
         teller = Teller(plan, workflow, stream, predict)
@@ -229,7 +229,8 @@ def test_nothing_is_followed_on_a_dry_run_in_a_job_or_as_a_module_of_another_wor
 
 @pytest.mark.parametrize("detailed", [False, True])
 def test_jobs_are_silent_unless_details_are_asked_for(monkeypatch, detailed):
-    monkeypatch.delenv(STUDY_LINE, raising=False)
+    monkeypatch.setenv(STUDY_LINE, "so that it is taken away at the end")
+    monkeypatch.delenv(STUDY_LINE)
     stream = logging.StreamHandler(io.StringIO())
     stream.name = "DefaultStreamHandler"
     logger = logging.getLogger("snakemake.logging")
@@ -242,4 +243,3 @@ def test_jobs_are_silent_unless_details_are_asked_for(monkeypatch, detailed):
     follow_study(SimpleNamespace(is_main_process=True, output_settings=settings, main_snakefile=snakefile), plan)
     assert (STUDY_LINE in os.environ, len(stream.filters)) == ((False, 0) if detailed else (True, 1))
     assert [type(handler) for handler in logger.handlers] == [logging.StreamHandler, Teller]
-    monkeypatch.delenv(STUDY_LINE, raising=False)

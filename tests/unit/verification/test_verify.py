@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sixgig.command.main import main
+from sixgig.figures.catalogue import kinds_of
 from sixgig.results.study import Study
 from sixgig.tables.cohorts import SPLITS
 from sixgig.verification import agreement, gates, hashes, versions
@@ -206,6 +207,28 @@ def test_a_report_is_compared_section_by_section(finished: Path, monkeypatch: py
     assert finding.text.startswith("report.html, results: says ")
     assert "0.91" in finding.text.partition("would say")[0]
     assert "0.81" in finding.text.partition("would say")[2]
+
+
+def test_what_shows_images_may_be_gone_when_the_images_are(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "kinds_of", lambda over_cohorts, *_: kinds_of(over_cohorts))
+    wanted = [place for _, place in errors(list(agreement.check_figures(Study(finished))))]
+    starts = {"svg": b"<?xml version", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-1.4"}
+    for name in wanted:
+        if "reconstruction" not in name:
+            (finished / name).parent.mkdir(parents=True, exist_ok=True)
+            (finished / name).write_bytes(starts[name.rpartition(".")[2]])
+    shown = [name for name in wanted if "reconstruction" in name]
+    assert errors(list(agreement.check_figures(Study(finished)))) == [("figures", name) for name in shown]
+    (finished / "cohorts" / COHORT / "images.npy").unlink()
+    note, found = agreement.check_figures(Study(finished))
+    assert (note.level, note.text) == (NOTE, "3 files that show images are not there, as the images are not")
+    assert (found.level, found.text) == (OK, f"{len(wanted) // 3 - 1} figures are there as svg, png, pdf")
+    page = '<html><section id="cohorts"><img src="x"></section><section id="costs"><td>3 s</td></section>'
+    (finished / "report.html").write_text(page)
+    monkeypatch.setattr(agreement, "render", lambda study: page.replace('<img src="x">', ""))
+    note, found = agreement.check_report(Study(finished))
+    assert (note.level, note.text) == (NOTE, "report.html: cohorts cannot be compared without images")
+    assert found.level == OK
 
 
 def test_versions_that_differ_are_told_and_are_no_fault(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

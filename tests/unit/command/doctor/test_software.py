@@ -58,6 +58,17 @@ def test_a_long_list_is_cut():
     assert finding.text == "in the lock and not installed: p0, p1, p2, p3 and 5 more"
 
 
+def test_the_build_of_torch_is_known_without_importing_it(tmp_path):
+    import torch
+
+    assert software.torch_cuda() == torch.version.cuda
+    (tmp_path / "version.py").write_text("cuda: Optional[str] = None\nhip: Optional[str] = '6.1'\n")
+    assert software.torch_cuda(tmp_path) is None
+    (tmp_path / "version.py").write_text("debug = False\ncuda: Optional[str] = '13.0'\n")
+    assert software.torch_cuda(tmp_path) == "13.0"
+    assert software.torch_cuda(tmp_path / "nowhere") is None
+
+
 def test_conda_is_not_needed():
     def which(name):
         return f"/opt/{name}"
