@@ -43,6 +43,8 @@ RESULTS = (
 )  # fmt: skip
 #: What is asked for, and of what, in the smaller study.
 COHORT, CLASSIFIER, SMALL = "brats_phantom", "svm", ("results/tiny/summary.csv",)
+#: Share of the kills for which a job has to be at work; the others may also hit a run that is just starting.
+_AT_WORK = 0.8
 _PATIENCE = 1800.0
 
 
@@ -98,7 +100,10 @@ class Chaos:
         """
         chance = random.Random(self.seed)
         moments = sorted(chance.choices(range(self.jobs - 4), k=len(self.kinds)))
-        due = list(zip(moments, self.kinds, [chance.uniform(0.0, 3.0) for _ in moments], strict=True))
+        due = [
+            (moment, kind, chance.uniform(0.0, 3.0), chance.random() < _AT_WORK)
+            for moment, kind in zip(moments, self.kinds, strict=True)
+        ]
         while True:
             run = Run(command(*self.targets), self.folder, self.folder / f"run-{self.starts}.log")
             self.starts += 1
@@ -106,7 +111,9 @@ class Chaos:
             with run:
                 while run.goes_on():
                     if due and self.done() >= due[0][0]:
-                        _, kind, delay = due[0]
+                        _, kind, delay, at_work = due[0]
+                        if at_work and not running_jobs(self.folder / "results/tiny"):
+                            continue
                         run.look_for(delay)
                         if not run.goes_on():  # a job was killed before, and nothing else could be done
                             break
