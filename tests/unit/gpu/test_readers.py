@@ -184,7 +184,6 @@ def test_gputil_that_is_not_installed_has_a_next_step(monkeypatch):
 
 
 def test_the_real_gputil(fake_smi, tmp_path, monkeypatch):
-    pytest.importorskip("GPUtil")
     fake_smi(f"echo '{BY_GPUTIL}'")
     assert GputilReader(UUID).read() == Sample(812, 97, 74, None, 6144, "NVIDIA GeForce RTX 3050 6GB Laptop GPU")
     fake_smi(FAILED)

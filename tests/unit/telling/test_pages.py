@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from sixgig.errors import SixgigError
+from sixgig.runtime.places import WORKFLOW
 from sixgig.telling.pages import command
 from sixgig.tracking import live as live_module
 from sixgig.tracking.live import LiveRun
@@ -22,9 +23,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def write(**tracking):
-        config = yaml.safe_load(
-            (pytest.importorskip("sixgig.runtime.places").WORKFLOW / "config/config.yaml").read_text()
-        )
+        config = yaml.safe_load((WORKFLOW / "config/config.yaml").read_text())
         (tmp_path / "study.yaml").write_text(yaml.safe_dump({**config, "study": "night", "tracking": tracking}))
         return tmp_path / "study.yaml"
 
