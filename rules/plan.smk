@@ -23,5 +23,5 @@ rule plan:
         entries=["--config", *entries] if (entries := workflow.config_settings.config_args) else [],
         cores=workflow.resource_settings.cores,
     shell:
-        "{{ PYTHONPATH={params.path:q} {params.python:q} -m sixgig plan {params.study:q} --cores {params.cores}"
+        "{{ PYTHONPATH={params.path:q} {params.python:q} -m sixgig plan {params.study:q} --cores {params.cores:q}"
         " {params.entries:q} || test $? -eq 1; }} | tee {log:q}"

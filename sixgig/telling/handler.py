@@ -152,7 +152,7 @@ class Teller(logging.Handler):
         assert self._jobs is not None
         now, cores = time.time(), self._jobs.capacity.get("_cores")
         with self._state:
-            estimate = self._work.estimate(now)
+            estimate = self._work.estimate(time.monotonic())
         self._last = estimate.fraction
         left = self._work.to_run - (estimate.done - len(self._jobs.ended))
         self._write(opening_line(now, estimate, left, int(cores) if cores else None, self._known))
@@ -160,7 +160,7 @@ class Teller(logging.Handler):
     def _note(self, event: str, record: logging.LogRecord) -> None:
         assert self._work is not None
         assert self._jobs is not None
-        now = time.time()
+        now = time.monotonic()  # the clock on the wall may jump
         with self._state:
             if event == "job_started":
                 for number in getattr(record, "jobs", ()):
@@ -181,7 +181,7 @@ class Teller(logging.Handler):
         name = " ".join(filter(None, (key.rule, key.name)))
         if not (again and told):  # a job that failed for good is tried too, and ends at once
             tried = ", tried again" if again else ""
-            self._write(f"[{clock(now)}] failed after {in_words(took)}{tried}: {name}; see {self._logs[key]}")
+            self._write(f"[{clock(time.time())}] failed after {in_words(took)}{tried}: {name}; see {self._logs[key]}")
 
     def _watch(self) -> None:
         pace = Pace(time.monotonic())
@@ -199,7 +199,7 @@ class Teller(logging.Handler):
         parts = {JobKey(job.rule, job.name): Part(job.done, job.total, job.rate) for job in running if job.total}
         now = time.time()
         with self._state:
-            estimate = self._work.estimate(now, parts)
+            estimate = self._work.estimate(time.monotonic(), parts)
         self._last = estimate.fraction
         status_file.write(self._folder, self._began, now, estimate, self._known)
         share = estimate.fraction if self._known else estimate.done / max(estimate.total, 1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOOK = Path(__file__).parent / "audit_hook"
+#: What every job keeps of itself while it runs, and of attempts that failed.
+OF_EVERY_JOB = (".running", ".attempts")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def _read_job(path, root):
     here = root.parents[1]
     files = [str(here / file) for name in ("input", "output", "log") for file in declared[name]]
     folders = [str(here / name) for name in declared["params"] if name.startswith("results/")]
+    folders += [str(root / name) for name in OF_EVERY_JOB]
     if declared["rule"] == "prepare_cohort":  # its input says where the raw files of the cohort are
         folders.append(str(here / json.loads((here / declared["input"][0]).read_text())["root"]))
     listings = ("os.listdir", "os.scandir")
