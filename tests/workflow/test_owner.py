@@ -5,9 +5,9 @@ import signal
 import sys
 import time
 
-import chaos
 import pytest
 from conftest import ROOT
+from terminal import Run
 
 from sixgig.runtime.processes import members
 from sixgig.runtime.running import running_jobs
@@ -68,7 +68,7 @@ def started(tmp_path):
     """A run with two jobs that are at work."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "work.py").write_text(WORK)
-    with chaos.Run(COMMAND, tmp_path, tmp_path / "first.log", "s") as run:
+    with Run(COMMAND, tmp_path, tmp_path / "first.log", "s") as run:
         deadline = time.monotonic() + 120
         while begins(tmp_path) != [0, 0] and time.monotonic() < deadline:
             run.look_for(0.05)
@@ -82,7 +82,7 @@ def begins(folder):
 
 
 def again(folder, *options):
-    with chaos.Run([*COMMAND, *options], folder, folder / "again.log", "s") as run:
+    with Run([*COMMAND, *options], folder, folder / "again.log", "s") as run:
         return run.wait(), run.output
 
 
