@@ -45,7 +45,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.contrastive.backend import LocalTarget, LossScale
-from sixgig.errors import TrainingError
+from sixgig.errors import SixgigError
 from sixgig.contrastive.pairs import Terms
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.backend import TensorFlowBackend
@@ -81,7 +81,7 @@ backend._session, told = FullSession(), {}
 for backend.device in ("cpu", "cuda"):
     try:
         backend.features(images)
-    except TrainingError as error:
+    except SixgigError as error:
         told[backend.device] = [type(error).__name__, error.place, error.reason]
 (folder / "full.json").write_text(json.dumps(told))
 """
@@ -234,7 +234,7 @@ def test_the_loss_scale_leaves_the_gradient_as_it_is(case, micro_batch, tensorfl
 
 def test_full_memory_is_told_from_other_errors(tensorflow):
     assert tensorflow["full"] == {
-        "cpu": ["TrainingError", "host memory", "OOM when allocating tensor"],
+        "cpu": ["MemoryShortError", "host memory", "OOM when allocating tensor"],
         "cuda": ["OutOfMemoryError", "GPU memory", "OOM when allocating tensor"],
     }
 
