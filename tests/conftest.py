@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Set before anything imports torch: networks this small gain nothing from threads, which wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Tests that run in the background or under nohup are started with these signals ignored, and what they start would
+# inherit that. A handler is not inherited.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
