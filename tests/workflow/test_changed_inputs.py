@@ -58,7 +58,13 @@ def finished(tmp_path_factory, tiny_config):
             },
             "table": {"adapter": "table", "source": {"path": "data/table/labels.csv"}},
         },
-        "arms": {arm: tiny_config["arms"][arm] for arm in ("vit_pure", "vit_sparse")},
+        "arms": {
+            "vit_pure": tiny_config["arms"]["vit_pure"],
+            "vit_sparse": {
+                **tiny_config["arms"]["vit_sparse"],
+                "atoms": 4,
+            },  # four pictures of the table are to learn from
+        },
         "weights": {"vit": tiny_config["weights"]["vit"]},
         "controls": {"majority_class": True, "random_vit": False},
         "classifiers": {"svm": {"kernels": ["linear"], "C": [1.0]}},
