@@ -36,7 +36,7 @@ def main(
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    with job(snakemake.log[0], snakemake.resources.attempt):
+    with job(snakemake.log[0], snakemake.resources.attempt, [Path(snakemake.log.quarantine)]):
         main(
             source=Path(snakemake.input.source),
             folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),

@@ -9,6 +9,8 @@ it was probably one of them.
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -64,12 +66,13 @@ class Attempt:
 
     Args:
         log: The rule's log; a log elsewhere than in a study's folder is remembered by nothing.
+        lists: Further files that the rule declares as logs.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, lists: Sequence[Path] = ()) -> None:
         global _shortages, _unexplained
         found = study_and_job(log)
-        self._log, self._note = log, None
+        self._log, self._lists, self._note = log, lists, None
         #: What ended the attempt before for good, in words; empty when it may be tried again.
         self.final = ""
         _shortages, _unexplained = 0, None
@@ -95,11 +98,14 @@ class Attempt:
             return ""
 
     def ended(self, final: str) -> None:
-        """Note that the attempt ended at once, because of what ended the one before."""
+        """Note that the attempt ended at once, because of what ended the one before, whose lists come back."""
         self._write(final=final)
+        for file, kept in self._kept():
+            with suppress(OSError):
+                shutil.copyfile(kept, file)
 
     def failed(self, error: BaseException, passes: bool) -> None:
-        """Note why the attempt failed, and keep its log."""
+        """Note why the attempt failed, and keep its log and its lists."""
         global _shortages
         _shortages += isinstance(error, MemoryShortError)
         final = "" if passes else " ".join(f"{type(error).__name__}: {error}".split())
@@ -109,16 +115,23 @@ class Attempt:
             with suppress(OSError):
                 content = self._log.read_bytes()[-_LOG_BYTES:]
                 self._note.with_suffix(".log").write_bytes(content)
+        for file, kept in self._kept():
+            with suppress(OSError):  # it has no such list
+                shutil.copyfile(file, kept)
 
     def succeeded(self) -> None:
         """Forget the attempts."""
         if self._note is None:
             return
-        for path in (self._note, self._note.with_suffix(".log")):
+        for path in (self._note, self._note.with_suffix(".log"), *(kept for _, kept in self._kept())):
             with suppress(OSError):
                 path.unlink()
         with suppress(OSError):  # other jobs still have notes there
             self._note.parent.rmdir()
+
+    def _kept(self) -> list[tuple[Path, Path]]:
+        """Return every list, and where it is kept for the next attempt."""
+        return [] if self._note is None else [(file, self._note.with_suffix(f".{file.name}")) for file in self._lists]
 
     def _read(self) -> dict[str, Any]:
         assert self._note is not None

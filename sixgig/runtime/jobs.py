@@ -50,7 +50,7 @@ def say_fallbacks(fallbacks: Sequence[str]) -> None:
 
 
 @contextmanager
-def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
+def job(log: str | os.PathLike[str], attempt: int = 1, lists: Sequence[Path] = ()) -> Iterator[None]:
     """Run a script's work with its output in ``log``.
 
     File descriptors 1 and 2 are pointed at the log, so that tracebacks and what C libraries (CUDA, TensorFlow)
@@ -68,6 +68,7 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
         log: The rule's log file.
         attempt: The how manieth try this is in one run of Snakemake. After an error that does not pass, a further try
             would find the same: it ends at once.
+        lists: Further files that the rule declares as logs; what a failed attempt wrote there stays.
     """
     global _ended
     _ended = ""
@@ -89,7 +90,7 @@ def job(log: str | os.PathLike[str], attempt: int = 1) -> Iterator[None]:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
     started = time.perf_counter()
-    this = Attempt(path)
+    this = Attempt(path, lists)
     earlier = this.begin()
     if earlier:
         print(f"--- the log of the attempt before ---\n{earlier}\n--- attempt {attempt} ---", flush=True)

@@ -154,3 +154,20 @@ def test_the_last_line_says_how_it_ended(log, body, line):
     assert code == 0
     assert said.startswith(f"[encode_images c.a] {line}")
     assert said.count("\n") == 1
+
+
+def test_what_a_failed_attempt_listed_stays(log):
+    bad = log.with_name("c.a.quarantine.csv")
+    bad.write_text("subject_id,file,reason\n")
+    attempt = Attempt(log, [bad])
+    attempt.begin()
+    attempt.failed(ArmError("a", "b", "c"), passes=False)
+    bad.write_text("")  # Snakemake empties the logs of a job before it tries it again
+    again = Attempt(log, [bad])
+    again.begin()
+    again.ended(again.final)
+    assert bad.read_text() == "subject_id,file,reason\n"
+    third = Attempt(log, [bad])
+    third.begin()
+    third.succeeded()
+    assert notes(log) == []
