@@ -37,7 +37,7 @@ setup:  ## build both environments from their hashed locks (once)
 	echo "[set-up] arms.vit_contrastive.on_missing_environment: torch (or skip) in the study file"; exit 1; }; fi
 
 test: setup  ## set up, then run every test
-	@echo "[test] unit, script and workflow tests; about 15 minutes on 2 cores"
+	@echo "[test] unit, script and workflow tests; about 25 minutes on 2 cores"
 	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
 
 chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
