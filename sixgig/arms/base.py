@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 
 class Arm(ABC):
-    """What the workflow asks about every arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+    """What the workflow asks about every kind of arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
 
-    Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``.
+    Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``. A study may
+    hold many arms of one kind, each with a name and options of its own; a class is told both. Messages may name the
+    stanza of the kind, ``arms.<kind>``: the arm's name replaces it (:mod:`sixgig.arms.naming`).
 
     Attributes:
-        name: Name in the config, in file names and tables; the name of the arm's folder.
+        name: The kind: the name of the class's folder.
         learns: Whether the arm is trained on the pretraining subjects.
         hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
         seed_batch_size: Batch size the arm starts with when the config names none.
-        stands_for: For a control, the arm whose stanza in the study file it shares.
+        image_features: Whether it writes features of every image (or volume), which other arms can read.
+        has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
     """
@@ -36,17 +39,19 @@ class Arm(ABC):
     learns: ClassVar[bool] = False
     hardware: ClassVar[str] = "gpu"
     seed_batch_size: ClassVar[int] = 16
-    stands_for: ClassVar[str | None] = None
+    image_features: ClassVar[bool] = False
+    has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
-        """Refuse a study that this arm cannot be part of, as far as a schema cannot tell.
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
+        """Refuse a study that an arm of this kind cannot be part of, as far as a schema cannot tell.
 
         Messages that grow long go into a module ``checks`` of the arm's folder, on which no result depends.
 
         Args:
             config: The study file, with defaults; it has a stanza for this arm.
+            name: The arm's name, under which its stanza stands.
 
         Raises:
             ConfigError: Options contradict each other or the cohorts.
@@ -115,6 +120,8 @@ class ImageArm(Arm):
     """An arm whose features of an image depend on that image and on weights alone."""
 
     channels_last: ClassVar[bool] = False
+    image_features = True
+    has_random_control = True
 
     @abstractmethod
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
@@ -126,6 +133,15 @@ class ImageArm(Arm):
             options: The arm's stanza in the config.
             seed: The study's seed.
         """
+
+    def load_random(
+        self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int
+    ) -> Encoder | VolumeEncoder:
+        """Build the network with random weights, for the control of its family; see :meth:`load`.
+
+        Of the weights file only architecture and normalisation are read.
+        """
+        return random_encoder(weights, image_size, seed)
 
     @abstractmethod
     def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
@@ -166,6 +182,7 @@ class PretrainedArm(ImageArm):
     """
 
     learns = True
+    has_random_control = False
     process_modules: ClassVar[tuple[str, ...]] = ()
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
@@ -187,13 +204,13 @@ class PretrainedArm(ImageArm):
 
 
 class FeatureArm(Arm):
-    """An arm that computes its image features from those of another arm.
+    """An arm that computes its image features from those of another arm, which its option ``source`` names.
 
     Attributes:
-        source_arm: The arm whose image features it reads.
+        default_source: The kind of which it reads the first arm, when it names none.
     """
 
-    source_arm: ClassVar[str]
+    default_source: ClassVar[str]
     hardware: ClassVar[str] = "cpu"
 
     @abstractmethod
@@ -242,3 +259,19 @@ def pretrained_encoder(weights: Path, image_size: int) -> Encoder:
     config = facts["data_config"]
     network = load_backbone(weights, image_size)
     return Encoder(network, tuple(config["mean"]), tuple(config["std"]), facts["model"], facts)
+
+
+def random_encoder(weights: Path, image_size: int, seed: int) -> Encoder:
+    """Build the network of a weights file with random weights, and with the normalisation of the file.
+
+    Args:
+        weights: File written by the weights stage.
+        image_size: Side of the square images in pixels.
+        seed: Seed of the weights.
+    """
+    from sixgig.weights.loading import random_backbone
+
+    provenance = read_provenance(weights)
+    config, model = provenance["data_config"], provenance["model"]
+    facts = {"name": "random", "sha256": "", "source": f"random initialisation, seed {seed}", "model": model}
+    return Encoder(random_backbone(model, image_size, seed), tuple(config["mean"]), tuple(config["std"]), model, facts)

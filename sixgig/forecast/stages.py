@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sixgig.arms.registry import get_arm
 from sixgig.errors import ArmError
 from sixgig.forecast.amounts import CohortAmount, cohort_amount
 from sixgig.forecast.base import JobCost
@@ -142,7 +141,7 @@ class Stages:
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         network = self.network(options["weights"])
         dtype = self._dtype(options)
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         try:
             work: Work = module.training(options, found.amount, network, dtype)  # type: ignore[union-attr]
         except (AttributeError, ArmError):  # an arm that tells nothing, or that will say what does not fit
@@ -153,7 +152,7 @@ class Stages:
         """Return the cost of encoding a cohort."""
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         network, dtype = self.network(options["weights"]), self._dtype(options)
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         work: Work | None = None
         if module is not None and hasattr(module, "encoding"):
             with suppress(ArmError):  # the arm will say what does not fit
@@ -177,7 +176,7 @@ class Stages:
         """Return the cost of computing features from another arm's."""
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         amount, features = found.amount, self.features(self.plan.source_arm(arm))
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         learning = round(amount.images * amount.pretraining)
         seconds = module.coding_seconds(options, amount.images, learning, features) if module else 10.0
         seconds += self._compiling(module, cohort == self.plan.cohorts[0])

@@ -25,11 +25,11 @@ class MaskedViT(TokenFeatures, PretrainedArm):
     seed_batch_size = 4
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Raise a ConfigError when crops do not fit patches or volumes."""
         from sixgig.arms.vit_mim.checks import check
 
-        check(config, cls.options_for)
+        check(config, name, cls.options_for)
 
     @classmethod
     def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
