@@ -43,7 +43,6 @@ def classify(tmp_path, n_components, n_nonzero, caplog):
     SPLITS.write(splits.astype({"repeat": "Int64", "fold": "Int64"}), tmp_path / "splits.csv")
     write_features(tmp_path / "arm.npz", features, names)
     options = {"pca": 1.0, "coding": ["omp"], "n_nonzero": n_nonzero}
-    predictions = tmp_path / "arm.src.csv"
     with caplog.at_level(logging.WARNING):
         classify_features(
             tmp_path / "arm.npz", tmp_path / "splits.csv", "src", options, 2, 1, 1, tmp_path / "arm.src.csv"
