@@ -222,7 +222,8 @@ class Stages:
         """Return the length of an arm's features."""
         options = self.plan.arm_options(arm)
         if arm in self.plan.feature_arms:
-            return int(options.get("atoms", 256))
+            atoms = options.get("atoms", 256)
+            return int(atoms) if isinstance(atoms, int) else 256  # as many as the data allow: at most 256
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
 

@@ -12,7 +12,18 @@ from markupsafe import Markup
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
-from sixgig.reporting import budget, card, cohorts, comparisons, over_cohorts, results, training, verdict
+from sixgig.reporting import (
+    budget,
+    card,
+    cohorts,
+    comparisons,
+    dictionaries,
+    over_cohorts,
+    results,
+    searches,
+    training,
+    verdict,
+)
 from sixgig.reporting.network_input import network_input
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
@@ -91,6 +102,9 @@ def _render(study: Study) -> str:
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
+        dictionaries=dictionaries.dictionaries(study),
+        dictionary_notes=dictionaries.notes(study),
+        search_notes=searches.notes(study),
         costs=results.costs(study),
         card=card.card(study),
         courses=card.courses(study),

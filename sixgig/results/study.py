@@ -351,6 +351,11 @@ class Study:
         path = self.folder / "features" / cohort / f"{arm}.json"
         return read_object(path) if path.exists() else None
 
+    def method_facts(self, cohort: str, method: Method) -> dict[str, Any]:
+        """``predictions/<cohort>/<arm>.<classifier>.json``; empty when there is none."""
+        path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.json"
+        return read_object(path) if path.exists() else {}
+
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method, of what metrics count; None when its arm failed and it made none."""
         path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.csv"
