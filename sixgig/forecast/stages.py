@@ -245,8 +245,9 @@ class Stages:
         return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
 
     def _is_there(self, source: Mapping[str, Any]) -> bool:
-        package = source.get("wheel", {}).get("package", "")
-        return bool(package) and any(Path("results/downloads").glob(f"*{package.replace('-', '_')}*"))
+        wheels = source.get("wheels") or [source["wheel"]] if "wheel" in source or "wheels" in source else []
+        names = [str(wheel["package"]).replace("-", "_") for wheel in wheels]
+        return bool(names) and all(any(Path("results/downloads").glob(f"*{name}*")) for name in names)
 
     def _dtype(self, options: Mapping[str, Any]) -> str:
         if not self.cuda:

@@ -25,6 +25,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.entries import check_entry
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -164,12 +165,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"use {size // patch * patch or patch} or {(size // patch + 1) * patch}",
             )
     for name, entry in weights.items():
-        if "wheel" in entry["source"] and "member" not in entry:
-            raise ConfigError(
-                f"config key weights.{name}.member",
-                "is missing",
-                "name the file inside the wheel that holds the weights",
-            )
+        check_entry(f"config key weights.{name}", entry)
     for name, cohort in config["cohorts"].items():
         adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
         check_recipe(cohort, f"cohorts.{name}")

@@ -70,9 +70,9 @@ def check_card() -> None:
 def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
-    from sixgig.weights.build import require_pinned
     from sixgig.weights.loading import check_model
     from sixgig.weights.model_names import is_surely_known
+    from sixgig.weights.obtaining import require_pinned
 
     digests = KnownDigests()
     for name, entry in weights.items():

@@ -25,7 +25,7 @@ from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.runtime.paths import user_path
 from sixgig.runtime.recorded_hashes import OUTPUTS
 from sixgig.tables.levels import labels_of, metrics_of
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")

@@ -48,6 +48,8 @@ def weights(tmp_path_factory):
         spec = {
             "source": {"file": {"path": str(path), "sha256": file_sha256(path)}},
             "converter": "timm",
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
             "model": model,
         }
         built[name] = folder / f"{name}.safetensors"

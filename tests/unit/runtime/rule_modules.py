@@ -14,7 +14,7 @@ from sixgig.cohorts.registry import adapter_names, load_adapter
 from sixgig.figures.catalogue import KINDS, module_of
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import PACKAGE, this_source
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 
 FILE = Path(__file__).with_name("rule_modules.yaml")
 SCRIPTS = PACKAGE.parent / "scripts"
