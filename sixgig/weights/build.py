@@ -54,6 +54,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
     from sixgig.weights.loading import BICUBIC, TIMM, create_network, load_state
+    from sixgig.weights.probing import VOLUMES, require_image
     from sixgig.weights.storage import write_weights
 
     place = f"weights.{name}"
@@ -74,6 +75,8 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
     # DINOv2 without registers was trained and published with plain bicubic resampling; timm antialiases.
     resampling = BICUBIC if "patch14_dinov2" in model else TIMM
     load_state(network, state, resampling, place)
+    if not model.startswith(VOLUMES):
+        require_image(network, model, image_size, place)
     metadata = {
         "name": name,
         "model": model,
