@@ -59,6 +59,21 @@ class Arm(ABC):
         return  # most arms have nothing to add
 
     @classmethod
+    def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
+        """Refuse a network that this arm cannot use, before anything is fetched.
+
+        Args:
+            options: The arm's stanza in the config.
+            model: Name of the network.
+            image_size: Side of the square images in pixels.
+            place: The arm's key in the study file, such as ``config key arms.rad``.
+
+        Raises:
+            SixgigError: It does not take such images, or gives what the arm cannot read or train.
+        """
+        return  # an arm that takes what there is
+
+    @classmethod
     def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arm's stanza as it applies to one cohort.
 
