@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sixgig.arms.base import FeatureArm
+from sixgig.arms.base import FeatureArm, PlainArm
 from sixgig.arms.registry import arm_names, control_key, get_arm, is_control
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
@@ -79,7 +79,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"config key arms.{name}.weights",
                 f"there are no weights {asked!r}",
-                f"use one of {', '.join(weights)}, or add {asked} under `weights`",
+                f"use one of {', '.join(weights)}, or add {asked} under `weights`"
+                if weights
+                else f"add {asked} under `weights`",
             )
     for key, other, reason in _needed(config):
         if other not in arms:
@@ -95,8 +97,11 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"is 0, so {' and '.join(learning)} would have no subjects to learn from",
             f"raise it, or remove {' and '.join(learning)}",
         )
-    for name in arms:
-        get_arm(name).check(config)
+    for name, options in arms.items():
+        found = get_arm(name)
+        found.check(config)
+        if issubclass(found, PlainArm):
+            found.check_options(options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.base import FeatureArm, PretrainedArm
+from sixgig.arms.base import FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.registry import get_arm, looks
 from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
@@ -52,8 +52,9 @@ class Plan:
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
         self.arms: list[str] = wanted_arms(self.config)
-        self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
-        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
+        self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm | PlainArm)]
+        self.feature_arms = [name for name in self.arms if issubclass(get_arm(name), FeatureArm)]
+        self.plain_arms = [name for name in self.arms if issubclass(get_arm(name), PlainArm)]
         self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: The files of every cohort, by its name.
@@ -119,6 +120,23 @@ class Plan:
     def training_gate(self, cohort: str, arm: str) -> list[str]:
         """Return the file that says that a trained arm has seen what it may see; none for other arms."""
         return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
+
+    def arm_kind(self, arm: str) -> str:
+        """Return the kind of an arm, which is the name of its folder."""
+        return arm
+
+    def users_files(self, cohort: str, arm: str) -> list[str]:
+        """Return the user's files that an arm without a network reads for a cohort; none for most."""
+        found = get_arm(arm)
+        assert issubclass(found, PlainArm)
+        return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
+
+    def key_tables(self, cohort: str, arm: str) -> list[str]:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else none."""
+        found = get_arm(arm)
+        assert issubclass(found, PlainArm)
+        table = self.key_table(cohort)
+        return [table] if table and found.reads_key_table(self.arm_options(arm, cohort)) else []
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
