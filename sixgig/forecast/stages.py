@@ -43,7 +43,7 @@ _MIB = 2**20
 #: Threads that rules ask for, by rule; all others ask for one.
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
-    "score_predictions": 4,
+    "compute_features": 4, "score_predictions": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
 ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images")
@@ -185,6 +185,17 @@ class Stages:
             "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
         )
 
+    def compute(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of features that need no network."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        module, threads = work_of(self.plan.arm_module(arm)), self.threads("compute_features")
+        assert module is not None
+        written = found.amount.images * module.length(options, found.amount) * 4 / _MIB
+        return self._job(
+            "compute_features", 0.8 + module.seconds(options, found.amount) / threads, rss_mb=210.0 + 3 * written,
+            disk_mb=2 * written, basis=found.basis,
+        )  # fmt: skip
+
     def classify(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of a nested search."""
         found, evaluation = self.amounts[cohort], self.plan.config["evaluation"]
@@ -224,6 +235,10 @@ class Stages:
         if arm in self.plan.feature_arms:
             atoms = options.get("atoms", 256)
             return int(atoms) if isinstance(atoms, int) else 256  # as many as the data allow: at most 256
+        if arm in self.plan.plain_arms:
+            module = work_of(self.plan.arm_module(arm))
+            assert module is not None
+            return max(module.length(options, found.amount) for found in self.amounts.values())
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.base import Arm, FeatureArm, PretrainedArm
+from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import classifier_module
@@ -55,9 +55,10 @@ class Plan:
         #: The arms and the controls with features, by name in the order of tables.
         self.instances: dict[str, Instance] = instances(self.config)
         self.arms: list[str] = list(self.instances)
-        self.image_arms = [name for name in self.arms if not issubclass(self.arm_class(name), FeatureArm)]
-        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
-        self.pretrained_arms = [name for name in self.arms if issubclass(self.arm_class(name), PretrainedArm)]
+        self.feature_arms = self._arms_of(FeatureArm)
+        self.plain_arms = self._arms_of(PlainArm)
+        self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
+        self.pretrained_arms = self._arms_of(PretrainedArm)
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: The files of every cohort, by its name.
         self.inputs = {
@@ -132,6 +133,23 @@ class Plan:
     def training_gate(self, cohort: str, arm: str) -> list[str]:
         """Return the file that says that a trained arm has seen what it may see; none for other arms."""
         return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
+
+    def arm_kind(self, arm: str) -> str:
+        """Return the kind of an arm, which is the name of its folder."""
+        return self.instances[arm].kind
+
+    def users_files(self, cohort: str, arm: str) -> list[str]:
+        """Return the user's files that an arm without a network reads for a cohort; none for most."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
+
+    def key_tables(self, cohort: str, arm: str) -> list[str]:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else none."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        table = self.key_table(cohort)
+        return [table] if table and found.reads_key_table(self.arm_options(arm, cohort)) else []
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
@@ -357,6 +375,9 @@ class Plan:
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def _arms_of(self, kind: type[Arm]) -> list[str]:
+        return [name for name in self.arms if issubclass(self.arm_class(name), kind)]
 
     def _arms_in(self, environment: str) -> list[str]:
         own = [arm for arm in self.arms if self.arm_class(arm).environment == environment]
