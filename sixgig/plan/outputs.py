@@ -34,6 +34,7 @@ def hashed_files(plan: Plan) -> list[str]:
         *plan.features("json"),
         *(f"{root}/features/{cohort}/{arm}.images.npy" for cohort in plan.cohorts for arm in plan.image_arms),
         *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix)),
+        *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),
         *(file for suffix in FORMATS for file in plan.figures(suffix)),
         *(name.replace("{study}", plan.study) for name in plan.tables()),
