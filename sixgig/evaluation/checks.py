@@ -73,7 +73,7 @@ def _too_small(share: float, label: str, left: int, inner: int, cohort: str, lea
     steps.insert(0, "leave it out" if least is None else f"use at least {least:g}")
     return ConfigError(
         "config key evaluation.fractions",
-        f"holds {share:g}, which leaves {left} subjects of class {label!r} of cohort {cohort} to train on in some fold; "
+        f"holds {share:g}, which leaves {left} subjects of class {label!r} of cohort {cohort} to train on in a fold; "
         f"{inner} inner folds need {inner}",
         ", or ".join(steps),
     )

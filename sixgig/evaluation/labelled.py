@@ -1,8 +1,8 @@
 """Which subjects of a training fold have labels when only a fraction of them may: the label-fraction curve.
 
-The draw depends on the study's seed, the repeat, the fold and the subjects alone, so every arm and classifier is trained
-on the same subjects and their curves are paired. Within a fold the subjects of a smaller fraction are among those of a
-larger one. Test folds stay whole. Subjects are drawn, never images.
+The draw depends on the study's seed, the repeat, the fold and the subjects alone, so every arm and classifier is
+trained on the same subjects and their curves are paired. Within a fold the subjects of a smaller fraction are among
+those of a larger one. Test folds stay whole. Subjects are drawn, never images.
 """
 
 from __future__ import annotations
@@ -92,13 +92,12 @@ def labelled_folds(splits: pd.DataFrame, fraction: float, seed: int) -> Iterator
         seed: The study's seed.
     """
     rows = splits[splits["role"] == EVALUATION]
-    for repeat, own in rows.groupby("repeat", sort=True):
-        names, labels = own["subject_id"].to_numpy(dtype=str), own["label"].to_numpy(dtype=str)
-        folds = own["fold"].to_numpy(dtype=int)
-        for fold in np.unique(folds):
-            train = folds != fold
-            found = labelled_subjects(names[train], labels[train], fraction, seed, int(str(repeat)), int(fold))
-            yield int(str(repeat)), int(fold), found
+    names, labels = rows["subject_id"].to_numpy(dtype=str), rows["label"].to_numpy(dtype=str)
+    repeats, folds = rows["repeat"].to_numpy(dtype=int), rows["fold"].to_numpy(dtype=int)
+    for repeat in np.unique(repeats).tolist():
+        for fold in np.unique(folds[repeats == repeat]).tolist():
+            train = (repeats == repeat) & (folds != fold)
+            yield repeat, fold, labelled_subjects(names[train], labels[train], fraction, seed, repeat, fold)
 
 
 def mean_labelled(splits: pd.DataFrame, fraction: float, seed: int) -> float:

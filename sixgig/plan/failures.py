@@ -37,7 +37,7 @@ class Failure:
 
 
 def failures(plan: Plan) -> list[Failure]:
-    """Return what has failed so far: cohorts, arms on the others, classifiers, label fractions; in the order of the study file."""
+    """Return what has failed so far: cohorts, arms on the others, classifiers, fractions; in the study file's order."""
     cohorts = {name: found for name in plan.cohorts if (found := failed_cohort(plan, name)) is not None}
     arms = (
         found
