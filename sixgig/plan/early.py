@@ -181,7 +181,9 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return
     try:
-        check_given_splits(records, Path(given[0]), evaluation, stanza)
+        check_given_splits(records, Path(given[0]), evaluation, stanza, name, plan.seed)
+    except ConfigError:
+        raise
     except SixgigError as error:
         place = f"config key cohorts.{name}.splits_file"
         raise type(error)(place, f"{error.place}: {error.reason}", error.next_step) from None

@@ -101,6 +101,23 @@ class Plan:
         return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
 
     @property
+    def fractions(self) -> list[float]:
+        """Shares of the training subjects that have labels, below 1, smallest first; none without a curve."""
+        return sorted(float(share) for share in self.config["evaluation"].get("fractions", ()) if share < 1)
+
+    @property
+    def fraction_keys(self) -> list[tuple[str, str, str]]:
+        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
+        if not self.has_fractions:
+            return []
+        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in self.config["evaluation"]
+
+    @property
     def seed(self) -> int:
         """The study's seed."""
         return int(self.config["seed"])
@@ -156,7 +173,7 @@ class Plan:
         return source_of(self.config, self.instances[arm])
 
     def source_of_volumes(self, cohort: str, arm: str) -> bool:
-        """Whether the arm that a feature arm reads has a feature of every volume of a cohort, and not of every image."""
+        """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
         return bool(self.volumes_file(cohort, self.source_arm(arm)))
 
     def weights_file(self, arm: str) -> str:
@@ -281,10 +298,11 @@ class Plan:
         if stage == "features":
             return self.features("npz")
         if stage == "classify":
-            return self.predictions("csv")
+            return self.predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -310,9 +328,13 @@ class Plan:
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
 
+    def fraction_predictions(self, suffix: str) -> list[str]:
+        """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""
+        return [f"results/{self.study}/fractions/{own}/{arm}.{name}.{suffix}" for own, arm, name in self.fraction_keys]
+
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures)
+        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
 
     @property
     def leaves_pictures(self) -> bool:
@@ -346,8 +368,8 @@ class Plan:
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        of_cohorts = [f"{cohort}.{name}" for cohort in self.cohorts for name in exports.COHORT_TABLES]
-        names = [*exports.STUDY_TABLES, *of_cohorts]
+        own = exports.cohort_tables(self.has_fractions)
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
         return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def training_modules(self, arm: str) -> list[str]:
