@@ -14,11 +14,14 @@ from sixgig.weights.storage import read_provenance
 if TYPE_CHECKING:
     from torch import nn
 
+    from sixgig.arms.plain_job import PlainJob
     from sixgig.arms.pretrain_job import PretrainJob
 
 
 class Arm(ABC):
-    """What the workflow asks about every kind of arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+    """What the workflow asks about every kind of arm.
+
+    Subclass :class:`ImageArm`, :class:`FeatureArm` or :class:`PlainArm`.
 
     Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``. A study may
     hold many arms of one kind, each with a name and options of its own; a class is told both. Messages may name the
@@ -57,6 +60,21 @@ class Arm(ABC):
             ConfigError: Options contradict each other or the cohorts.
         """
         return  # most arms have nothing to add
+
+    @classmethod
+    def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
+        """Refuse a network that this arm cannot use, before anything is fetched.
+
+        Args:
+            options: The arm's stanza in the config.
+            model: Name of the network.
+            image_size: Side of the square images in pixels.
+            place: The arm's key in the study file, such as ``config key arms.rad``.
+
+        Raises:
+            SixgigError: It does not take such images, or gives what the arm cannot read or train.
+        """
+        return  # an arm that takes what there is
 
     @classmethod
     def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,6 +245,69 @@ class FeatureArm(Arm):
 
         Returns:
             Features float32 [n_images, d'], and facts about what was learned, for the sidecar.
+        """
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Features that an arm computed without a network.
+
+    Attributes:
+        rows: float32 [n_images, d], row i of the manifest; or [n_subjects, d] with ``of_subjects``.
+        facts: What the sidecar tells about them, all JSON. ``backbone`` is what tables call their origin; it may not
+            be the name of an arm.
+        of_subjects: str [n_subjects], the subjects of the rows; None when rows are images.
+    """
+
+    rows: Any
+    facts: Mapping[str, Any]
+    of_subjects: Any = None
+
+
+class PlainArm(Arm):
+    """An arm without a network: it computes features from images, or reads them from files of the user's.
+
+    It has no control with random weights. ``work.py`` beside it has ``seconds(options, amount)`` and
+    ``length(options, amount)``.
+    """
+
+    hardware: ClassVar[str] = "cpu"
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
+        """Refuse a stanza that does not fit the study.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file, such as ``arms.NAME``.
+            config: The study file, with defaults.
+
+        Raises:
+            ConfigError: It does not fit.
+        """
+        return  # most arms have nothing to add
+
+    @classmethod
+    def files_of(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
+        return []
+
+    @classmethod
+    def reads_key_table(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm has to know whom a pseudonym stands for."""
+        return False
+
+    @classmethod
+    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
+        """Whether features are of images, by the stanza for a cohort; those of subjects have no image rows."""
+        return True
+
+    @abstractmethod
+    def compute(self, job: PlainJob) -> Computed:
+        """Compute or read the features of a cohort.
+
+        Raises:
+            SixgigError: They cannot be; the reason becomes the arm's status.
         """
 
 

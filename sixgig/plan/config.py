@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from sixgig.arms.base import FeatureArm
+from sixgig.arms.base import FeatureArm, PlainArm
 from sixgig.arms.instances import (
     OLD_KEY,
     Instance,
@@ -25,6 +25,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.entries import check_entry
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -137,7 +138,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"config key arms.{name}.weights",
                 f"there are no weights {asked!r}",
-                f"use one of {', '.join(weights)}, or add {asked} under `weights`",
+                f"use one of {', '.join(weights)}, or add {asked} under `weights`"
+                if weights
+                else f"add {asked} under `weights`",
             )
     found = instances(config)
     _check_sources(config, found)
@@ -151,8 +154,11 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"raise it, or remove {' and '.join(learning)}",
         )
     for name in arms:
+        arm = found[name].arm
         with naming(found[name].kind, name):
-            found[name].arm.check(config, name)
+            arm.check(config, name)
+            if issubclass(arm, PlainArm):
+                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""
@@ -164,12 +170,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"use {size // patch * patch or patch} or {(size // patch + 1) * patch}",
             )
     for name, entry in weights.items():
-        if "wheel" in entry["source"] and "member" not in entry:
-            raise ConfigError(
-                f"config key weights.{name}.member",
-                "is missing",
-                "name the file inside the wheel that holds the weights",
-            )
+        check_entry(f"config key weights.{name}", entry)
     for name, cohort in config["cohorts"].items():
         adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
         check_recipe(cohort, f"cohorts.{name}")

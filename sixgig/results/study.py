@@ -24,6 +24,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.levels import labels_of, metrics_of
@@ -193,6 +194,16 @@ class Study:
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
         return read_table(SUMMARY, self.folder / "test_summary.csv")
 
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in (self.config.get("evaluation") or {})
+
+    @cached_property
+    def fractions(self) -> pd.DataFrame:
+        """``fractions.csv``: the same with fractions of the labels, for studies with ``evaluation.fractions``."""
+        return read_table(FRACTIONS, self.folder / "fractions.csv")
+
     @cached_property
     def costs(self) -> pd.DataFrame:
         """``costs.csv``: what each stage took."""
@@ -350,6 +361,11 @@ class Study:
         """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
         path = self.folder / "features" / cohort / f"{arm}.json"
         return read_object(path) if path.exists() else None
+
+    def method_facts(self, cohort: str, method: Method) -> dict[str, Any]:
+        """``predictions/<cohort>/<arm>.<classifier>.json``; empty when there is none."""
+        path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.json"
+        return read_object(path) if path.exists() else {}
 
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method, of what metrics count; None when its arm failed and it made none."""

@@ -156,7 +156,17 @@ def test_mistakes_name_the_key_and_the_way_out(config, path, value, message):
         complete(config)
 
 
-@pytest.mark.parametrize("missing", ["study", "cohorts", "weights", "arms"])
+def test_only_arms_without_a_network_need_no_weights(config):
+    del config["weights"]
+    with pytest.raises(
+        ConfigError, match=r"baseline_cnn.weights: there are no weights .*\n.*add efficientnet_lite0"
+    ):
+        complete(config)
+    config["arms"], config["controls"] = {"handcrafted": {}}, {"random_vit": False}
+    assert complete(config)["weights"] == {}
+
+
+@pytest.mark.parametrize("missing", ["study", "cohorts", "arms"])
 def test_missing_keys_are_named(config, missing):
     del config[missing]
     with pytest.raises(ConfigError, match=f"'{missing}' is a required property"):

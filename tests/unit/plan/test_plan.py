@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 from sixgig.errors import ConfigError, EnvironmentMissingError
 from sixgig.evaluation.metrics import METRICS
 from sixgig.plan.plan import Plan
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 from sixgig.words.language import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -174,7 +174,7 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
     config["cohorts"]["acdc_phantom"]["source"] = {"path": str(tmp_path / "acdc")}
     config["weights"]["efficientnet_lite0"] = {
         "source": {"file": {"path": str(tmp_path / "w.pth"), "sha256": "0" * 64}}, "converter": "timm",
-        "model": "resnet50",
+        "model": "resnet50.a1_in1k",
     }  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         Plan(config)
