@@ -97,7 +97,8 @@ def fit(
     prefixes = [prefix] if prefix is not None else _prefixes(tensors, len([name for name in wanted if _trains(name)]))
     if prefix and not any(name.startswith(prefix) for name in tensors):
         raise no_such_prefix(place, prefix, _beginnings(tensors))
-    tried, complete = [], {}
+    tried: list[Attempt] = []
+    complete: dict[str, Attempt] = {}
     for beginning in prefixes:
         for layout in (*layouts, TIMMS_FILTER):
             found = attempt(tensors, beginning, layout, network)
