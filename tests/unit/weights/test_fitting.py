@@ -116,9 +116,7 @@ def test_a_deeper_network_is_refused(network, tensors):
 
 
 def test_another_width_is_refused(tensors):
-    with pytest.raises(
-        WeightsError, match=r"shape .*patch_embed\.proj\.weight is \[64, 3, 16, 16\], must be"
-    ):
+    with pytest.raises(WeightsError, match=r"shape .*patch_embed\.proj\.weight is \[64, 3, 16, 16\], must be"):
         fitted(tensors, create_network("test_vit3"))
 
 
