@@ -49,6 +49,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
     from sixgig.weights.obtaining import obtain
     from sixgig.weights.positions import RULE_WORDS, RULES, default_rule
     from sixgig.weights.preprocessing import data_config_of
+    from sixgig.weights.probing import VOLUMES, require_image
     from sixgig.weights.storage import write_weights
 
     place = f"weights.{name}"
@@ -72,6 +73,8 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
     asked = spec.get("position_resampling")
     resampling = RULES[asked] if asked else default_rule(model)
     load_state(network, state, resampling, place)
+    if not model.startswith(VOLUMES):
+        require_image(network, model, image_size, place)
     metadata = {
         "name": name,
         "model": model,

@@ -10,6 +10,7 @@ from sixgig.errors import WeightsError
 from sixgig.weights.positions import BICUBIC, DINOV2, OFFSET, TIMM, resample_positions
 from sixgig.weights.storage import read_provenance, read_weights
 from sixgig.weights.timm_filter import filter_of
+from sixgig.weights.tokens import patch_side
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -93,13 +94,13 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
                 f"cannot be created for images of {image_size} px: {error}",
                 "choose another `model` or image size",
             ) from error
-    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
-    if image_size is not None and patch is not None and image_size % patch[0]:
-        lower = max(image_size // patch[0], 1) * patch[0]
+    patch = patch_side(network)
+    if image_size is not None and patch and image_size % patch:
+        lower = max(image_size // patch, 1) * patch
         raise WeightsError(
             place,
-            f"cuts images into patches of {patch[0]} px, and the image size {image_size} px is not a multiple of that",
-            f"set image.size to {lower} or {lower + patch[0]}",
+            f"cuts images into patches of {patch} px, and the image size {image_size} px is not a multiple of that",
+            f"set image.size to {lower} or {lower + patch}",
         )
     return network
 
