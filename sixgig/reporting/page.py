@@ -29,7 +29,8 @@ from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
 from sixgig.words import numbers
-from sixgig.words.language import current, speaking, tr
+from sixgig.words.language import current, tr
+from sixgig.words.showing import showing
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 #: Template, style and script of the report.
@@ -52,7 +53,7 @@ def write_report(study: Study, output: Path) -> None:
 
 def render(study: Study) -> str:
     """The page's HTML; see :func:`write_report`."""
-    with speaking(study.language):
+    with showing(study):
         return _render(study)
 
 

@@ -15,9 +15,9 @@ _DEEPEST = 1024
 _PUBLISHED_PARTITIONS = 4
 
 
-def check(config: Mapping[str, Any]) -> None:
+def check(config: Mapping[str, Any], arm: str) -> None:
     """Refuse batches that partitions of volumes do not divide; see :meth:`sixgig.arms.base.Arm.check`."""
-    options = config["arms"]["vit_contrastive"]
+    options = config["arms"][arm]
     if options["reference_regions"] and not options["local_steps"]:
         raise ConfigError(
             "config key arms.vit_contrastive.reference_regions",

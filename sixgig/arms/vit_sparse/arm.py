@@ -1,4 +1,4 @@
-"""ViT + sparse coding: sparse codes of vit_pure's features over a dictionary learned on pretraining subjects."""
+"""ViT + sparse coding: sparse codes of another arm's features over a dictionary learned on pretraining subjects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SparseViT(FeatureArm):
 
     name = "vit_sparse"
     learns = True
-    source_arm = "vit_pure"
+    default_source = "vit_pure"
     seed_batch_size = 32
 
     def transform(

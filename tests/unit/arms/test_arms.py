@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import orthogonal_mp_gram
 
 import sixgig.arms.run as run_module
-from sixgig.arms.base import Encoder, FeatureArm, ImageArm
+from sixgig.arms.base import Encoder, FeatureArm, ImageArm, PlainArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
@@ -48,6 +48,8 @@ def weights(tmp_path_factory):
         spec = {
             "source": {"file": {"path": str(path), "sha256": file_sha256(path)}},
             "converter": "timm",
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
             "model": model,
         }
         built[name] = folder / f"{name}.safetensors"
@@ -109,7 +111,7 @@ def test_registry_holds_arms_with_complete_metadata():
         assert arm.name == name
         assert look.title
         assert re.fullmatch("#[0-9A-F]{6}", look.colour)
-        assert issubclass(arm, ImageArm | FeatureArm)
+        assert issubclass(arm, ImageArm | FeatureArm | PlainArm)
         assert arm.hardware in ("gpu", "cpu")
     assert arm_names()[-1] == "control_random_vit"  # controls come last
     assert [*looks()][: len(arm_names())] == [*arm_names()]
