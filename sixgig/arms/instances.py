@@ -71,9 +71,7 @@ def check_kinds(config: Mapping[str, Any]) -> None:
         if kind not in kinds:
             close = difflib.get_close_matches(kind, kinds, n=2)
             likely = f"did you mean {' or '.join(f'`{word}`' for word in close)}? " if close else ""
-            reason = (
-                f"there is no kind {kind!r}" if given else "is not known: it is no kind, and no `kind` stands in it"
-            )
+            reason = f"there is no kind {kind!r}" if given else "is not known: it is no kind, and no `kind` stands in it"
             more = "" if given else f"; an arm with a name of your own says `{name}: {{kind: KIND, ...}}`"
             raise ConfigError(
                 f"config key arms.{name}{'.kind' if given else ''}", reason, f"{likely}Kinds: {', '.join(kinds)}{more}"
