@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sixgig.classifiers.registry import build_classifier, check_options
-from sixgig.classifiers.search import search
+from sixgig.classifiers.search import Effect, search
 from sixgig.errors import ClassifierError
+from sixgig.evaluation.effects import EFFECT_COLUMN
 from sixgig.evaluation.labelled import labelled_subjects
 from sixgig.evaluation.samples import Samples, evaluation_samples, sample_rows
 from sixgig.runtime.attempts import fewer
@@ -46,6 +47,7 @@ class _Result:
     parameters: dict[str, Any]
     inner_score: float
     inner_folds: int
+    effect: Effect | None
 
 
 def cross_validate(
@@ -89,7 +91,8 @@ def cross_validate(
 
     Returns:
         Predictions (``tables.PREDICTIONS``, ordered by repeat and subject) and one row per outer fold with the chosen
-        parameters as JSON and their inner balanced accuracy (:data:`CHOICE_COLUMNS`).
+        parameters as JSON and their inner balanced accuracy (:data:`CHOICE_COLUMNS`); with ``EFFECT_COLUMN`` where
+        the classifier could not use what was asked for.
 
     Raises:
         ClassifierError: The features do not fit the splits, are not finite, or a training fold lacks a class.
@@ -214,7 +217,7 @@ def _run_fold(
             f"cannot be fitted: {error}",
             "check the options of the classifier in the study file, and the range of the arm's features",
         ) from error
-    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds)
+    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds, found.effect)
 
 
 def _fold_predictions(samples: Samples, fold: _Fold, result: _Result) -> pd.DataFrame:
@@ -245,4 +248,7 @@ def _choices(folds: Sequence[_Fold], results: Sequence[_Result]) -> pd.DataFrame
         )
         for fold, result in zip(folds, results, strict=True)
     ]
-    return pd.DataFrame(rows, columns=CHOICE_COLUMNS)
+    choices = pd.DataFrame(rows, columns=CHOICE_COLUMNS)
+    if any(result.effect for result in results):
+        choices[EFFECT_COLUMN] = [result.effect for result in results]
+    return choices

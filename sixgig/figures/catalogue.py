@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from sixgig.errors import SixgigError
 from sixgig.figures.base import Kind
 from sixgig.runtime.atomic import atomic_path
-from sixgig.words.language import speaking, tr
+from sixgig.words.language import tr
+from sixgig.words.showing import showing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,6 +141,6 @@ def draw_figure(study: Study, name: str, cohort: str | None = None) -> Figure:
     if name not in known:
         raise SixgigError(f"figure {name!r}", "there is no such figure", f"use one of {', '.join(known)}")
     draw = importlib.import_module(module_of(known[name])).draw
-    with speaking(study.language):
+    with showing(study):
         figure: Figure = draw(study) if cohort is None else draw(study, cohort)
     return figure

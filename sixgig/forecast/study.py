@@ -78,6 +78,8 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     for cohort in plan.cohorts:
         for arm in plan.image_arms:
             yield JobKey("encode_images", f"{cohort}.{arm}"), stages.encode(cohort, arm)
+        for arm in plan.plain_arms:
+            yield JobKey("compute_features", f"{cohort}.{arm}"), stages.compute(cohort, arm)
         for arm in plan.feature_arms:
             yield JobKey("code_features", f"{cohort}.{arm}"), stages.code(cohort, arm)
         for arm in plan.arms:

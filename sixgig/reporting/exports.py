@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sixgig.runtime.atomic import write_text
 from sixgig.tables.formulas import FORMULA
-from sixgig.words.language import speaking
+from sixgig.words.showing import showing
 
 if TYPE_CHECKING:
     from sixgig.reporting.views import Cell, TableView
@@ -87,7 +87,7 @@ def write_tables(study: Study, folder: Path) -> None:
     Raises:
         TableError: A table of the study is missing or damaged.
     """
-    with speaking(study.language):
+    with showing(study):
         views = list(table_views(study))
     for name, view in views:
         write_text(folder / f"{name}.csv", to_csv(view))

@@ -12,13 +12,26 @@ from markupsafe import Markup
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
-from sixgig.reporting import budget, card, cohorts, comparisons, fractions, over_cohorts, results, training, verdict
+from sixgig.reporting import (
+    budget,
+    card,
+    cohorts,
+    comparisons,
+    dictionaries,
+    fractions,
+    over_cohorts,
+    results,
+    searches,
+    training,
+    verdict,
+)
 from sixgig.reporting.network_input import network_input
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
 from sixgig.words import numbers
-from sixgig.words.language import current, speaking, tr
+from sixgig.words.language import current, tr
+from sixgig.words.showing import showing
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 #: Template, style and script of the report.
@@ -41,7 +54,7 @@ def write_report(study: Study, output: Path) -> None:
 
 def render(study: Study) -> str:
     """The page's HTML; see :func:`write_report`."""
-    with speaking(study.language):
+    with showing(study):
         return _render(study)
 
 
@@ -92,6 +105,9 @@ def _render(study: Study) -> str:
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
+        dictionaries=dictionaries.dictionaries(study),
+        dictionary_notes=dictionaries.notes(study),
+        search_notes=searches.notes(study),
         costs=results.costs(study),
         card=card.card(study),
         courses=card.courses(study),

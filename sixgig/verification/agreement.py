@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.arms.base import PretrainedArm
-from sixgig.arms.registry import get_arm
+from sixgig.arms.instances import instances
 from sixgig.classifiers.registry import alone
 from sixgig.errors import SixgigError
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
@@ -125,7 +125,7 @@ class Recomputed:
 
     def _costs(self) -> pd.DataFrame:
         folder, config = self._study.folder, self._study.config
-        trained = [arm for arm in wanted_arms(config) if issubclass(get_arm(arm), PretrainedArm)]
+        trained = [name for name, arm in instances(config).items() if issubclass(arm.arm, PretrainedArm)]
         trainings: dict[tuple[str, ...], Path] = {
             (c, arm): folder / "pretraining" / c / f"{arm}.json" for c in config["cohorts"] for arm in trained
         }
