@@ -254,6 +254,20 @@ class PlainArm(Arm):
         return  # most arms have nothing to add
 
     @classmethod
+    def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files while the study is planned, as far as that takes no time.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: A file is not what the stanza says.
+        """
+        return  # most arms read none
+
+    @classmethod
     def files_of(cls, options: Mapping[str, Any]) -> list[str]:
         """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
         return []

@@ -14,6 +14,7 @@ from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
 from sixgig.reporting import budget, card, cohorts, comparisons, over_cohorts, results, training, verdict
 from sixgig.reporting.network_input import network_input
+from sixgig.reporting.own_features import own_features
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
@@ -87,6 +88,7 @@ def _render(study: Study) -> str:
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
+        own_features=own_features(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
