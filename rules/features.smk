@@ -54,6 +54,7 @@ if PLAN.pretrained_arms:
             attempt=attempt,
             mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
+            kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
             scope=PLAN.config["scope"],
@@ -121,6 +122,8 @@ rule encode_images:
         mem_mb=growing(2500),
         attempt=attempt,
     params:
+        kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
+        random_weights=lambda wildcards: PLAN.is_random(wildcards.arm),
         options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
         image=PLAN.config["image"],
         device=PLAN.config["device"],
@@ -195,7 +198,10 @@ if PLAN.feature_arms:
             mem_mb=growing(2000),
             attempt=attempt,
         params:
+            kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
             options=lambda wildcards: PLAN.arm_options(wildcards.arm),
+            source=lambda wildcards: PLAN.source_arm(wildcards.arm),
+            of_volumes=lambda wildcards: PLAN.source_of_volumes(wildcards.cohort, wildcards.arm),
             scope=PLAN.config["scope"],
             seed=PLAN.seed,
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),

@@ -173,17 +173,17 @@ def test_missing_keys_are_named(config, missing):
         complete(config)
 
 
-def test_vit_sparse_and_the_random_control_need_vit_pure(config):
+def test_vit_sparse_and_the_random_control_need_an_arm_that_is_not_trained(config):
     del config["arms"]["vit_pure"]
     with pytest.raises(
         ConfigError,
-        match=re.escape("arms.vit_sparse: needs the features of vit_pure"),
+        match=re.escape("arms.vit_sparse: needs the features of another arm, and no arm is of kind vit_pure"),
     ):
         complete(config)
     del config["arms"]["vit_sparse"]
-    with pytest.raises(ConfigError, match=re.escape("controls.random_vit")):
+    with pytest.raises(ConfigError, match=re.escape("controls.random_networks: the random control of vit_contrastive")):
         complete(config)
-    config["controls"]["random_vit"] = False
+    config["controls"]["random_networks"] = False
     assert "baseline_cnn" in complete(config)["arms"]
 
 
