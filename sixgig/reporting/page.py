@@ -26,6 +26,7 @@ from sixgig.reporting import (
     verdict,
 )
 from sixgig.reporting.network_input import network_input
+from sixgig.reporting.own_features import own_features
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
@@ -102,6 +103,7 @@ def _render(study: Study) -> str:
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
+        own_features=own_features(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
