@@ -13,6 +13,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.schema import load_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.catalogue import resolve_encoders
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -35,6 +36,8 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
     """
     schema = load_schema() if schema is None else schema
     completed = copy.deepcopy(dict(config))
+    if "weights" in completed:
+        completed["weights"] = resolve_encoders(completed["weights"])
     fill(completed, schema, schema)
     validate(completed, schema)
     _check_references(completed)
