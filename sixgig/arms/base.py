@@ -30,6 +30,7 @@ class Arm(ABC):
         stands_for: For a control, the arm whose stanza in the study file it shares.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
+        library: Whose networks it takes: ``timm``, or ``monai`` for 3D ones.
     """
 
     name: ClassVar[str]
@@ -38,6 +39,7 @@ class Arm(ABC):
     seed_batch_size: ClassVar[int] = 16
     stands_for: ClassVar[str | None] = None
     environment: ClassVar[str | None] = None
+    library: ClassVar[str] = "timm"
 
     @classmethod
     def check(cls, config: Mapping[str, Any]) -> None:
@@ -104,11 +106,14 @@ class VolumeEncoder:
             and the volumes' names to features float32 [n_volumes, d].
         backbone: Name of the architecture.
         weights: Name, sha256 and source of the weights, for the sidecar.
+        describe: Compares, for the shape of the volumes, what the network was made for and what it is given, as
+            :func:`sixgig.arms.network_input.describe_input` does; None where that function says it.
     """
 
     encode: Callable[..., Any]
     backbone: str
     weights: Mapping[str, Any]
+    describe: Callable[[tuple[int, ...]], dict[str, Any]] | None = None
 
 
 class ImageArm(Arm):

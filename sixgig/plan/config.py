@@ -13,6 +13,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.schema import load_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.monai_networks import is_monai
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -95,7 +96,14 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"is 0, so {' and '.join(learning)} would have no subjects to learn from",
             f"raise it, or remove {' and '.join(learning)}",
         )
-    for name in arms:
+    for name, options in arms.items():
+        model = weights[options["weights"]]["model"] if "weights" in options else ""
+        if is_monai(model) and get_arm(name).library != "monai":
+            raise ConfigError(
+                f"config key arms.{name}.weights",
+                f"{model} is a network for volumes, and this arm reads images",
+                "use weights of a network of timm, or an arm for volumes",
+            )
         get_arm(name).check(config)
     size = config["image"]["size"]
     for name, options in arms.items():

@@ -25,6 +25,7 @@ from sixgig.runtime.paths import user_path
 from sixgig.runtime.recorded_hashes import OUTPUTS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.weights.build import CONVERTERS
+from sixgig.weights.monai_networks import is_monai
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
@@ -340,7 +341,8 @@ class Plan:
 
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
-        return CONVERTERS[self.config["weights"][weights]["converter"]]
+        entry = self.config["weights"][weights]
+        return CONVERTERS["monai" if is_monai(entry["model"]) else entry["converter"]]
 
     def _arms_in(self, environment: str) -> list[str]:
         return [arm for arm in self.arms if get_arm(arm).environment == environment and self.environment_check(arm)]

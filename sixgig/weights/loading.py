@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
+from sixgig.weights.monai_networks import build_network, check_network, is_monai
 from sixgig.weights.storage import read_provenance, read_weights
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def load_backbone(weights_path: Path, image_size: int, device: str = "cpu") -> n
         WeightsError: The file is missing, changed, or does not fit the network or the image size.
     """
     state, provenance = read_weights(Path(weights_path))
-    network = create_network(provenance["model"], image_size)
+    network = create_network(provenance["model"], image_size, options=provenance.get("options"))
     load_state(network, state, provenance.get("position_resampling", TIMM), weights_path)
     return network.eval().to(device)
 
@@ -67,17 +69,22 @@ def data_config(weights_path: Path) -> dict[str, Any]:
     return config
 
 
-def create_network(model: str, image_size: int | None = None, seed: int = 0) -> nn.Module:
-    """Return an untrained timm model without classifier head.
+def create_network(
+    model: str, image_size: int | None = None, seed: int = 0, options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """Return an untrained timm model without classifier head, or the encoder of one of MONAI's 3D networks.
 
     Args:
-        model: timm model name, with or without the tag of its weights.
-        image_size: Height and width of the images in pixels; the model's own size when None.
+        model: timm model name, with or without the tag of its weights; or ``monai:<Network>``.
+        image_size: Height and width of the images in pixels; the model's own size when None. Of no meaning in 3D.
         seed: Seed of the initial weights. PyTorch's global generator is left as it was.
+        options: For the constructor of a network of MONAI.
 
     Raises:
         WeightsError: timm does not know the model, or it cannot take this image size.
     """
+    if is_monai(model):
+        return build_network(model, options, seed)
     import timm
     import torch
 
@@ -108,16 +115,20 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
     return network
 
 
-def check_model(model: str, place: str) -> None:
-    """Ask timm whether it has a model.
+def check_model(model: str, place: str, options: Mapping[str, Any] | None = None) -> None:
+    """Ask timm whether it has a model; of MONAI's networks, whether it is one that sixgig builds.
 
     Args:
-        model: timm model name, with or without the tag of its weights.
-        place: What names it, for the error message.
+        model: timm model name, with or without the tag of its weights; or ``monai:<Network>``.
+        place: What names it, for the error message: its entry of ``weights``.
+        options: For the constructor of a network of MONAI.
 
     Raises:
         WeightsError: timm has no such network, or no weights of that tag for it.
     """
+    if is_monai(model):
+        check_network(model, options, place.removesuffix(".model"))
+        return
     import timm
 
     if not timm.is_model(model):

@@ -26,7 +26,7 @@ def convert(data: bytes, model: str, place: str) -> dict[str, Tensor]:
     Raises:
         WeightsError: The data are not a state dict in one of these formats.
     """
-    return keep_backbone(_read(data, place), model)
+    return keep_backbone(read_state(data, place), model)
 
 
 def keep_backbone(state: dict[str, Tensor], model: str) -> dict[str, Tensor]:
@@ -68,7 +68,12 @@ def _strip(name: str, target: dict[str, Tensor]) -> str:
     return name
 
 
-def _read(data: bytes, place: str) -> dict[str, Tensor]:
+def read_state(data: bytes, place: str) -> dict[str, Tensor]:
+    """Return the state dict in a file, under the names that it has there.
+
+    Raises:
+        WeightsError: The data are not a state dict in one of these formats.
+    """
     import numpy as np
     import safetensors.torch
     import torch
