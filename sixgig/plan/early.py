@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
 from sixgig.plan.failures import failed_cohort
+from sixgig.plan.networks import check_networks
 from sixgig.plan.places import check_places
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.paths import user_path
@@ -46,6 +47,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
             check_card()
     with suppress(ModuleNotFoundError):
         check_weights(plan.config["weights"])
+        check_networks(plan.config)
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
@@ -70,9 +72,9 @@ def check_card() -> None:
 def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
-    from sixgig.weights.build import require_pinned
     from sixgig.weights.loading import check_model
     from sixgig.weights.model_names import is_surely_known
+    from sixgig.weights.obtaining import require_pinned
 
     digests = KnownDigests()
     for name, entry in weights.items():
@@ -179,7 +181,9 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return
     try:
-        check_given_splits(records, Path(given[0]), evaluation, stanza)
+        check_given_splits(records, Path(given[0]), evaluation, stanza, name, plan.seed)
+    except ConfigError:
+        raise
     except SixgigError as error:
         place = f"config key cohorts.{name}.splits_file"
         raise type(error)(place, f"{error.place}: {error.reason}", error.next_step) from None

@@ -38,12 +38,7 @@ def export_vit(
         ArmError: The network is outside the plain family; its first trait that is not supported is named.
     """
     model = _model_name(network)
-    for trait in _unsupported(network):
-        raise ArmError(
-            f"backbone {model}",
-            f"the contrastive arm's TensorFlow graph does not support it: {trait}",
-            f"choose {FAMILY}",
-        )
+    require_plain(network)
     attention, block = network.blocks[0].attn, network.blocks[0]
     facts = {
         "model": model,
@@ -72,6 +67,23 @@ def export_vit(
             f"choose {FAMILY}",
         )
     return arrays, facts
+
+
+def require_plain(network: Any) -> None:
+    """Refuse a network outside the plain family, by its modules; its values may be on the meta device.
+
+    Args:
+        network: A timm model.
+
+    Raises:
+        ArmError: Its first trait that is not supported is named.
+    """
+    for trait in _unsupported(network):
+        raise ArmError(
+            f"backbone {_model_name(network)}",
+            f"the contrastive arm's TensorFlow graph does not support it: {trait}",
+            f"choose {FAMILY}",
+        )
 
 
 def import_vit(network: Any, arrays: Mapping[str, np.ndarray]) -> None:

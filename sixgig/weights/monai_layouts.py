@@ -11,9 +11,11 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
+from sixgig.weights.fitting import rank
+from sixgig.weights.reading import read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,8 +30,27 @@ _COUNTER = "num_batches_tracked"
 _CLASS_TOKEN = "cls_token"
 
 
+def convert(
+    data: bytes, network: nn.Module, model: str, place: str, prefix: str | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the encoder's tensors in a file, and what the provenance says: ``filled`` and ``left_out``.
+
+    Args:
+        data: Content of the file.
+        network: See :func:`fill`.
+        model: See :func:`fill`.
+        place: See :func:`fill`.
+        prefix: What the names of the encoder's tensors begin with; found out when None.
+
+    Raises:
+        WeightsError: The file cannot be read; and see :func:`fill`.
+    """
+    state, left_out = fill(read_tensors(data, place), network, model, place, prefix)
+    return state, {"layout": "monai", "filled": len(state), "left_out": left_out}
+
+
 def fill(
-    tensors: Mapping[str, Tensor], network: nn.Module, model: str, place: str
+    tensors: Mapping[str, Tensor], network: nn.Module, model: str, place: str, prefix: str | None = None
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Return the encoder's tensors out of a file, under MONAI's names, and the names of those left over.
 
@@ -38,6 +59,7 @@ def fill(
         network: The encoder, from :func:`sixgig.weights.monai_networks.build_network`.
         model: Its name, for messages.
         place: Where the file comes from, for messages.
+        prefix: What the names of the encoder's tensors begin with; found out when None.
 
     Raises:
         WeightsError: A tensor of the encoder is not in the file, or of another shape; the first ones are named, with
@@ -46,7 +68,7 @@ def fill(
     import torch
 
     target = network.state_dict()
-    names = _matched(tensors, list(target))
+    names = _matched(tensors, list(target), place, prefix)
     missing = [name for name in target if name not in names and not name.endswith(_COUNTER)]
     if missing:
         raise _missing(missing, len(target), tensors, model, place)
@@ -77,27 +99,47 @@ def _hint(name: str) -> str:
     return ""
 
 
-def _matched(tensors: Mapping[str, Tensor], target: list[str]) -> dict[str, str]:
-    """Return the file's name for each of the encoder's names, under the beginning that most of them stand behind."""
+def _matched(tensors: Mapping[str, Tensor], target: list[str], place: str, prefix: str | None) -> dict[str, str]:
+    """Return the file's name for each of the encoder's names, under the beginning that most of them stand behind.
+
+    Raises:
+        WeightsError: Several parts of the file hold the network, and none of them is the usual choice.
+    """
     spellings = {name: _spellings(name) for name in target}
+
+    def behind(beginning: str) -> dict[str, str]:
+        matched = {}
+        for name in target:
+            known = next(
+                (beginning + spelling for spelling in spellings[name] if beginning + spelling in tensors), None
+            )
+            if known is not None:
+                matched[name] = known
+        return matched
+
+    if prefix is not None:
+        return behind(prefix)
     beginnings: Counter[str] = Counter()
-    endings: dict[str, list[str]] = {}
+    by_ending: dict[str, list[str]] = {}
     for known in tensors:
-        endings.setdefault(known.rpartition(".")[2], []).append(known)
+        by_ending.setdefault(known.rpartition(".")[2], []).append(known)
     for name in target:
         found = set()
         for spelling in spellings[name]:
-            for known in endings.get(spelling.rpartition(".")[2], ()):
+            for known in by_ending.get(spelling.rpartition(".")[2], ()):
                 if known == spelling or known.endswith("." + spelling):
                     found.add(known[: len(known) - len(spelling)])
         beginnings.update(found)
-    best = max(beginnings.items(), key=lambda item: (item[1], -len(item[0])), default=("", 0))[0]
-    matched = {}
-    for name in target:
-        known = next((best + spelling for spelling in spellings[name] if best + spelling in tensors), None)
-        if known is not None:
-            matched[name] = known
-    return matched
+    most = max(beginnings.values(), default=0)
+    best = sorted(
+        (text for text, count in beginnings.items() if count == most), key=lambda text: (rank(text), len(text))
+    )
+    if len(best) > 1 and rank(best[0]) == rank(best[1]):
+        both = [set(behind(text).values()) for text in best[:2]]
+        if both[0] != both[1]:
+            reason = f"several parts of it hold the network: {', '.join(f'`{text}`' for text in best)}"
+            raise WeightsError(place, reason, f"say which is meant, such as `prefix: {best[0]}`")
+    return behind(best[0] if best else "")
 
 
 def _spellings(name: str) -> list[str]:

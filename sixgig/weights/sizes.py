@@ -11,13 +11,17 @@ from functools import cache
 from typing import Any
 
 from sixgig.gpu.work import NetworkSize, transformer_flops
+from sixgig.weights.probing import probe
 
 #: Width, depth, heads of timm's ViTs.
 _WIDTHS = {
     "tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16),
     "huge": (1280, 32, 16), "so400m": (1152, 27, 16),
 }  # fmt: skip
-_VIT = re.compile(r"^(?:vit|deit3?)_(tiny|small|base|large|huge)_(?:distilled_)?patch(\d+)(?:_(reg4))?")
+_VIT = re.compile(
+    r"^(?:vit|deit3?)_(tiny|small|base|large|huge)_(?:distilled_)?patch(\d+)(?:_(reg4))?"
+    r"(?:_dinov2|(?:_clip(?:_quickgelu)?)?_\d{3})?$"
+)
 #: At 224 pixels without head: 10^6 parameters, 10^9 operations, 10^6 numbers at the widest layer (input and output),
 #: 10^6 numbers of all layers' outputs, length of a feature.
 _CONVOLUTIONAL = {
@@ -43,6 +47,11 @@ _CONVOLUTIONAL = {
 _LIVE = 1.5
 #: Share of the rate of small convolutions that large dense ones reach.
 _DENSE = 2.5
+
+
+def is_common_cnn(model: str) -> bool:
+    """Whether a network is one of the table of common convolutional ones, all of which end in one vector."""
+    return model.partition(".")[0] in _CONVOLUTIONAL
 
 
 @cache
@@ -91,16 +100,14 @@ def _convolutional(parameters: float, flops: float, widest: float, outputs: floa
 
 @cache
 def _counted(model: str, image_size: int) -> NetworkSize:
-    """Build the network on torch's meta device, and count."""
+    """Build the network on torch's meta device, and count. One that gives no vector has features of length 0."""
     import torch
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-    from sixgig.weights.loading import create_network
-
-    with torch.device("meta"):
-        network = create_network(model, image_size).eval()
-        image = torch.empty(1, 3, image_size, image_size)
+    probed = probe(model, image_size)
+    network: Any = probed.network.requires_grad_(False)
+    image = torch.empty(1, 3, image_size, image_size, device=next(network.parameters()).device)
     widest = outputs = 0
 
     def look(_: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
@@ -112,16 +119,17 @@ def _counted(model: str, image_size: int) -> NetworkSize:
         if not any(True for _ in module.children()):
             module.register_forward_hook(look)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        features = network(image)
+        network(image)
     parameters = float(sum(tensor.numel() for tensor in network.parameters()))
-    if found := _blocks(network):
-        flops = float(counter.get_total_flops())
+    counted = counter.get_flop_counts()["Global"]
+    flops = float(sum(counted.values()))
+    convolved = sum(number for operation, number in counted.items() if "convolution" in str(operation))
+    found = _blocks(network)
+    if found or 2 * convolved < flops:  # most of its work is in products of matrices
         return NetworkSize(
-            parameters, flops, _LIVE * widest, outputs, int(features.shape[-1]), "transformer", 1.0, **found
+            parameters, flops, _LIVE * widest, float(outputs), probed.features, "transformer", 1.0, **found
         )
-    return _convolutional(
-        parameters, float(counter.get_total_flops()), float(widest), float(outputs), int(features.shape[-1])
-    )
+    return _convolutional(parameters, flops, float(widest), float(outputs), probed.features)
 
 
 def _blocks(network: Any) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.base import PretrainedArm, Trained
-from sixgig.arms.tokens import TokenFeatures
+from sixgig.arms.tokens import TokenFeatures, refuse_untrainable
+from sixgig.errors import ArmError
+from sixgig.weights.probing import plain_layout, probe
 
 if TYPE_CHECKING:
     from sixgig.arms.pretrain_job import PretrainJob
@@ -26,11 +28,23 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
     process_modules = ("sixgig.contrastive.__main__",)
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Raise a ConfigError when batches do not fit the partitions of a cohort of volumes."""
         from sixgig.arms.vit_contrastive.checks import check
 
-        check(config)
+        check(config, name)
+
+    @classmethod
+    def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
+        """Refuse networks outside the plain family, which alone can be trained."""
+        if plain_layout(model, image_size) is None:
+            from sixgig.weights.export import require_plain
+
+            try:
+                require_plain(probe(model, image_size).network)
+            except ArmError as error:
+                raise refuse_untrainable(error, model, place) from None
+        super().check_network(options, model, image_size, place)
 
     @classmethod
     def needs_environment(cls, options: Mapping[str, Any]) -> bool:

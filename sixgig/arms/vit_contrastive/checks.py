@@ -13,9 +13,9 @@ from sixgig.errors import ConfigError
 _DEEPEST = 1024
 
 
-def check(config: Mapping[str, Any]) -> None:
+def check(config: Mapping[str, Any], arm: str) -> None:
     """Refuse batches that partitions of volumes do not divide; see :meth:`sixgig.arms.base.Arm.check`."""
-    options = config["arms"]["vit_contrastive"]
+    options = config["arms"][arm]
     if options["loss"] == "g_r":
         return
     size = options["batch_size"]

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.base import Encoder, PretrainedArm, Trained, VolumeEncoder, pretrained_encoder, training_facts
-from sixgig.arms.tokens import TokenFeatures
+from sixgig.arms.tokens import TokenFeatures, refuse_untrainable
+from sixgig.errors import ArmError
+from sixgig.weights.probing import plain_layout, probe
 from sixgig.weights.storage import read_provenance
 
 if TYPE_CHECKING:
@@ -25,11 +27,23 @@ class MaskedViT(TokenFeatures, PretrainedArm):
     seed_batch_size = 4
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Raise a ConfigError when crops do not fit patches or volumes."""
         from sixgig.arms.vit_mim.checks import check
 
-        check(config, cls.options_for)
+        check(config, name, cls.options_for)
+
+    @classmethod
+    def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
+        """Refuse networks that cannot be inflated, from which sizes and first weights come."""
+        if plain_layout(model, image_size) is None:
+            from sixgig.mim.inflation import shape_of
+
+            try:
+                shape_of(probe(model, image_size).network)
+            except ArmError as error:
+                raise refuse_untrainable(error, model, place) from None
+        super().check_network(options, model, image_size, place)
 
     @classmethod
     def options_for(cls, options: Mapping[str, Any], cohort: str, cohort_options: Mapping[str, Any]) -> dict[str, Any]:

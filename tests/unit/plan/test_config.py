@@ -156,24 +156,34 @@ def test_mistakes_name_the_key_and_the_way_out(config, path, value, message):
         complete(config)
 
 
-@pytest.mark.parametrize("missing", ["study", "cohorts", "weights", "arms"])
+def test_only_arms_without_a_network_need_no_weights(config):
+    del config["weights"]
+    with pytest.raises(
+        ConfigError, match=r"baseline_cnn.weights: there are no weights .*\n.*add efficientnet_lite0"
+    ):
+        complete(config)
+    config["arms"], config["controls"] = {"handcrafted": {}}, {"random_vit": False}
+    assert complete(config)["weights"] == {}
+
+
+@pytest.mark.parametrize("missing", ["study", "cohorts", "arms"])
 def test_missing_keys_are_named(config, missing):
     del config[missing]
     with pytest.raises(ConfigError, match=f"'{missing}' is a required property"):
         complete(config)
 
 
-def test_vit_sparse_and_the_random_control_need_vit_pure(config):
+def test_vit_sparse_and_the_random_control_need_an_arm_that_is_not_trained(config):
     del config["arms"]["vit_pure"]
     with pytest.raises(
         ConfigError,
-        match=re.escape("arms.vit_sparse: needs the features of vit_pure"),
+        match=re.escape("arms.vit_sparse: needs the features of another arm, and no arm is of kind vit_pure"),
     ):
         complete(config)
     del config["arms"]["vit_sparse"]
-    with pytest.raises(ConfigError, match=re.escape("controls.random_vit")):
+    with pytest.raises(ConfigError, match=re.escape("controls.random_networks: the random control of vit_contrastive")):
         complete(config)
-    config["controls"]["random_vit"] = False
+    config["controls"]["random_networks"] = False
     assert "baseline_cnn" in complete(config)["arms"]
 
 

@@ -187,7 +187,10 @@ def test_paths_in_a_table_start_in_its_folder(plan_of, data):
 
 
 def test_subjects_that_arms_learn_from_are_not_tested(plan_of):
-    text = changed(("baseline_cnn: {weights: w}", "vit_pure: {weights: w}\n  vit_sparse: {}"), ("folds: 3", "folds: 8"))
+    text = changed(
+        ("baseline_cnn: {weights: w}", "vit_pure: {weights: w, token: mean}\n  vit_sparse: {}"),
+        ("folds: 3", "folds: 8"),
+    )
     reason = r"is 8, and in cohort pics class 'LGG' has 7 evaluation subjects \(and 2 for pretraining\); 8 folds need 8"
     with pytest.raises(SixgigError, match=reason):
         plan_of(text)

@@ -135,7 +135,7 @@ def test_the_encoder_of_a_whole_network_gives_the_librarys_own_features(tmp_path
         found, wanted = features_of(model, network, CROPS), holder["features"](CROPS)
     assert wanted.std(dim=0).max() > 1e-5  # the two crops do not look alike to it
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)
-    left = [key.removeprefix("module.").removeprefix("student.backbone.") for key in provenance["left_over"]]
+    left = [key.removeprefix("module.").removeprefix("student.backbone.") for key in provenance["loaded"]["left_out"]]
     left = [key.removeprefix("model.").removeprefix("state_dict.") for key in left]
     unused = [key for key in left if "norm_cross_attn" not in key]
     assert all(key.startswith(HEADS[name]) for key in unused)
