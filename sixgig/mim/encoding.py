@@ -12,6 +12,7 @@ from sixgig.gpu.ladder import Rung
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
+from sixgig.mim.standardising import Scores
 from sixgig.training.sliding import Crops, Kept, encode_crops
 
 TOKENS = ("mean", "cls")
@@ -38,7 +39,8 @@ def encode_volumes(
         encoder: Trained, or not.
         modalities: ``channels`` (all at once) or ``separate`` (each by itself, features concatenated in order).
         token: ``mean`` or ``cls``; a network without class token has only ``mean``.
-        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead.
+        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead. An encoder
+            with a ``reference`` shape gets them as z-scores.
         rung: Crops at a time, and the device.
         dtype: ``float32``, or the type of mixed precision on a GPU.
         kept: Where features are kept.
@@ -64,7 +66,13 @@ def encode_volumes(
             "encode the cohort that the network was trained on, with the same modalities",
         )
     groups = list(range(volumes.shape[4])) if modalities == SEPARATE else [None]
-    crops = Crops(volumes, geometry.crop, groups, f"{STANZA}.crop")
+    scores = Scores(volumes) if encoder.shape.reference else None
+
+    def standardise(crop: np.ndarray, row: int, modality: int | None) -> None:
+        if scores is not None:
+            crop[...] = scores.of(row, crop, modality)
+
+    crops = Crops(volumes, geometry.crop, groups, f"{STANZA}.crop", standardise)
     encoder = encoder.to(rung.device).eval()
 
     def features_of(batch: torch.Tensor) -> torch.Tensor:
