@@ -160,7 +160,8 @@ def test_the_results_of_an_older_study_have_its_one_control():
     [
         ("vit_small_patch14_dinov2.lvd142m", "vit"), ("vit_small_patch14_reg4_dinov2", "vit"), ("test_vit", "vit"),
         ("deit_small_patch16_224", "vit"), ("resnet50.a1_in1k", "resnet"), ("resnetv2_50", "resnet"),
-        ("resnext50_32x4d", "resnext"), ("tf_efficientnet_lite0", "efficientnet"), ("efficientnetv2_rw_s", "efficientnet"),
+        ("resnext50_32x4d", "resnext"), ("tf_efficientnet_lite0", "efficientnet"),
+        ("efficientnetv2_rw_s", "efficientnet"),
         ("convnextv2_tiny", "convnext"), ("swin_tiny_patch4_window7_224", "swin"), ("swinv2_tiny_window8_256", "swin"),
         ("densenet121", "densenet"), ("samvit_base_patch16", "samvit"), ("monai:SwinUNETR", "monai_swinunetr"),
         ("hf-hub:owner/vit_large_patch16_224", "vit"),
