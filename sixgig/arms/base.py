@@ -32,6 +32,7 @@ class Arm(ABC):
         learns: Whether the arm is trained on the pretraining subjects.
         hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
         seed_batch_size: Batch size the arm starts with when the config names none.
+        image_features: Whether it writes features of every image (or volume), which other arms can read.
         has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
@@ -41,6 +42,7 @@ class Arm(ABC):
     learns: ClassVar[bool] = False
     hardware: ClassVar[str] = "gpu"
     seed_batch_size: ClassVar[int] = 16
+    image_features: ClassVar[bool] = False
     has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
 
@@ -96,11 +98,6 @@ class Arm(ABC):
         return False
 
     @classmethod
-    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
-        """Whether it writes a feature of every image (or volume), which other arms can read, by its stanza."""
-        return False
-
-    @classmethod
     def needs_environment(cls, options: Mapping[str, Any]) -> bool:
         """Whether the arm, with this stanza, runs in an environment of its own."""
         return cls.environment is not None
@@ -146,12 +143,8 @@ class ImageArm(Arm):
     """An arm whose features of an image depend on that image and on weights alone."""
 
     channels_last: ClassVar[bool] = False
+    image_features = True
     has_random_control = True
-
-    @classmethod
-    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
-        """Whether it writes a feature of every image: every such arm does."""
-        return True
 
     @abstractmethod
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
