@@ -62,7 +62,7 @@ class Mean(nn.Module):
     """Stands in for an encoder: its only token is the mean of the voxels."""
 
     prefix_tokens = 0
-    shape = SimpleNamespace(class_token=False)
+    shape = SimpleNamespace(class_token=False, reference=False)
 
     def forward(self, x):
         return x.mean(dim=(1, 2, 3, 4))[:, None, None]
