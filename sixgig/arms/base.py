@@ -88,6 +88,11 @@ class Arm(ABC):
         return dict(options)
 
     @classmethod
+    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm, with this stanza, writes features of every image (or volume), which other arms can read."""
+        return cls.image_features
+
+    @classmethod
     def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
         """Whether the arm reads a cohort's volumes, by its stanza for that cohort; else it reads images."""
         return False
@@ -272,6 +277,7 @@ class PlainArm(Arm):
     """
 
     hardware: ClassVar[str] = "cpu"
+    image_features = True
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
@@ -288,6 +294,20 @@ class PlainArm(Arm):
         return  # most arms have nothing to add
 
     @classmethod
+    def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files while the study is planned, as far as that takes no time.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: A file is not what the stanza says.
+        """
+        return  # most arms read none
+
+    @classmethod
     def files_of(cls, options: Mapping[str, Any]) -> list[str]:
         """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
         return []
@@ -296,11 +316,6 @@ class PlainArm(Arm):
     def reads_key_table(cls, options: Mapping[str, Any]) -> bool:
         """Whether the arm has to know whom a pseudonym stands for."""
         return False
-
-    @classmethod
-    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
-        """Whether features are of images, by the stanza for a cohort; those of subjects have no image rows."""
-        return True
 
     @abstractmethod
     def compute(self, job: PlainJob) -> Computed:

@@ -19,7 +19,7 @@ from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.naming import naming
 from sixgig.arms.network_input import describe_input
-from sixgig.arms.pooling import pool_samples
+from sixgig.arms.pooling import check_pooling, pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
@@ -101,6 +101,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         try:
             require_cohort(job.cohort, job.gate)
             table = _table(job)
+            check_pooling(table, job.options["pooling"], job.labels_of)
             if earlier is not None:
                 rows, facts = earlier
             else:
@@ -263,6 +264,7 @@ def transform_cohort(
     with CostMeter("encode") as meter:
         try:
             require_cohort(cohort, gate)
+            check_pooling(table, options["pooling"], labels_of)
             rows = np.load(source_features)
             if len(rows) == 0 and len(table) > 0:
                 raise SixgigError(source, "failed, and this arm needs its features", "see that arm's reason")

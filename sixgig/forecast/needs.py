@@ -21,6 +21,7 @@ _TABLES = {
     "compare_cohorts": ("omnibus", "ranks"),
     "explain_variance": ("factors",),
     "weigh_budget": ("budget",),
+    "score_fractions": ("fractions",),
 }
 
 
@@ -59,6 +60,10 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
+    curves = {JobKey("classify_fractions", ".".join(key)) for key in plan.fraction_keys}
+    if plan.has_fractions:
+        yield JobKey("score_fractions"), {score, *curves}
+        tables.add(JobKey("score_fractions"))
     drawn = set()
     for cohort in plan.cohorts:
         drawn.add(JobKey("draw_figures", cohort))
@@ -75,7 +80,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}
     yield (
         JobKey("hash_outputs"),
-        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *features, *gates, *checked},
+        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *curves, *features, *gates, *checked},
     )
 
 
@@ -121,3 +126,8 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
         for classifier in plan.classifiers:
             job = JobKey("classify_subjects", f"{cohort}.{arm}.{classifier}")
             yield job, {gate, JobKey(rule, f"{cohort}.{arm}")}
+            if plan.has_fractions:
+                yield (
+                    JobKey("classify_fractions", f"{cohort}.{arm}.{classifier}"),
+                    {gate, JobKey(rule, f"{cohort}.{arm}")},
+                )

@@ -87,6 +87,11 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
                 name = f"{cohort}.{arm}.{classifier}"
                 yield JobKey("classify_subjects", name), stages.classify(cohort, arm, classifier)
     yield JobKey("score_predictions"), stages.score()
+    for cohort, arm, classifier in plan.fraction_keys:
+        name = f"{cohort}.{arm}.{classifier}"
+        yield JobKey("classify_fractions", name), stages.classify_fractions(cohort, arm, classifier)
+    if plan.has_fractions:
+        yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
         "collect_costs", "compare_methods", "compare_subjects", "compare_cohorts", "explain_variance", "weigh_budget",
     ):  # fmt: skip

@@ -25,6 +25,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.catalogue import resolve_encoders
 from sixgig.weights.entries import check_entry
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
@@ -50,6 +51,8 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
     check_kinds(completed)
     _rename_old(completed)
     schema = study_schema(completed) if schema is None else schema
+    if "weights" in completed:
+        completed["weights"] = resolve_encoders(completed["weights"])
     fill(completed, schema, schema)
     validate(completed, schema)
     _check_references(completed)
@@ -102,7 +105,7 @@ def _rename_old(config: dict[str, Any]) -> None:
 
 
 def _check_sources(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
-    readable = [name for name, arm in found.items() if arm.arm.image_features and arm.stands_for is None]
+    readable = [name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None]
     for arm in found.values():
         if issubclass(arm.arm, FeatureArm) and (source := source_of(config, arm)) not in readable:
             reason = "has no features of images" if source in found else "is not among the arms"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -101,6 +102,23 @@ class Plan:
         return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
 
     @property
+    def fractions(self) -> list[float]:
+        """Shares of the training subjects that have labels, below 1, smallest first; none without a curve."""
+        return sorted(float(share) for share in self.config["evaluation"].get("fractions", ()) if share < 1)
+
+    @property
+    def fraction_keys(self) -> list[tuple[str, str, str]]:
+        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
+        if not self.has_fractions:
+            return []
+        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in self.config["evaluation"]
+
+    @property
     def seed(self) -> int:
         """The study's seed."""
         return int(self.config["seed"])
@@ -144,19 +162,37 @@ class Plan:
         assert issubclass(found, PlainArm)
         return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
 
-    def key_tables(self, cohort: str, arm: str) -> list[str]:
-        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else none."""
+    def check_own_files(self, arm: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files that an arm without a network reads.
+
+        Args:
+            arm: The arm.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: One is not what the study file says; the place is a key of it.
+        """
+        found, key = self.arm_class(arm), f"arms.{arm}"
+        assert issubclass(found, PlainArm)
+        try:
+            found.check_files(self.arm_options(arm), key, sha256)
+        except ConfigError:
+            raise
+        except SixgigError as error:
+            raise ConfigError(f"config key {key}", f"{error.place}: {error.reason}", error.next_step) from None
+
+    def key_table_for(self, cohort: str, arm: str) -> str:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else nothing."""
         found = self.arm_class(arm)
         assert issubclass(found, PlainArm)
-        table = self.key_table(cohort)
-        return [table] if table and found.reads_key_table(self.arm_options(arm, cohort)) else []
+        return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
         return source_of(self.config, self.instances[arm])
 
     def source_of_volumes(self, cohort: str, arm: str) -> bool:
-        """Whether the arm that a feature arm reads has a feature of every volume of a cohort, and not of every image."""
+        """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
         return bool(self.volumes_file(cohort, self.source_arm(arm)))
 
     def weights_file(self, arm: str) -> str:
@@ -281,10 +317,11 @@ class Plan:
         if stage == "features":
             return self.features("npz")
         if stage == "classify":
-            return self.predictions("csv")
+            return self.predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -310,9 +347,13 @@ class Plan:
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
 
+    def fraction_predictions(self, suffix: str) -> list[str]:
+        """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""
+        return [f"results/{self.study}/fractions/{own}/{arm}.{name}.{suffix}" for own, arm, name in self.fraction_keys]
+
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures)
+        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
 
     @property
     def leaves_pictures(self) -> bool:
@@ -346,8 +387,8 @@ class Plan:
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        of_cohorts = [f"{cohort}.{name}" for cohort in self.cohorts for name in exports.COHORT_TABLES]
-        names = [*exports.STUDY_TABLES, *of_cohorts]
+        own = exports.cohort_tables(self.has_fractions)
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
         return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def training_modules(self, arm: str) -> list[str]:

@@ -27,6 +27,7 @@ def entries():
         "prepare_cohort": {name: (load_adapter(name).__module__,) for name in adapter_names()},
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
+        "classify_fractions": {},
         "predict_majority": {},
         "pretrain_arm": {},
         "encode_images": {},
@@ -34,7 +35,8 @@ def entries():
         "compute_features": {},
     }
     for name in classifier_names():
-        by_kind["predict_majority" if alone(name) else "classify_subjects"][name] = (classifier_module(name),)
+        for rule in ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions"):
+            by_kind[rule][name] = (classifier_module(name),)
     for name in arm_names():
         arm = get_arm(name)
         rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
