@@ -14,11 +14,14 @@ from sixgig.weights.storage import read_provenance
 if TYPE_CHECKING:
     from torch import nn
 
+    from sixgig.arms.plain_job import PlainJob
     from sixgig.arms.pretrain_job import PretrainJob
 
 
 class Arm(ABC):
-    """What the workflow asks about every kind of arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+    """What the workflow asks about every kind of arm.
+
+    Subclass :class:`ImageArm`, :class:`FeatureArm` or :class:`PlainArm`.
 
     Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``. A study may
     hold many arms of one kind, each with a name and options of its own; a class is told both. Messages may name the
@@ -83,6 +86,11 @@ class Arm(ABC):
             cohort_options: The cohort's stanza.
         """
         return dict(options)
+
+    @classmethod
+    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm, with this stanza, writes features of every image (or volume), which other arms can read."""
+        return cls.image_features
 
     @classmethod
     def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
@@ -242,6 +250,79 @@ class FeatureArm(Arm):
 
         Returns:
             Features float32 [n_images, d'], and facts about what was learned, for the sidecar.
+        """
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Features that an arm computed without a network.
+
+    Attributes:
+        rows: float32 [n_images, d], row i of the manifest; or [n_subjects, d] with ``of_subjects``.
+        facts: What the sidecar tells about them, all JSON. ``backbone`` is what tables call their origin; it may not
+            be the name of an arm.
+        of_subjects: str [n_subjects], the subjects of the rows; None when rows are images.
+    """
+
+    rows: Any
+    facts: Mapping[str, Any]
+    of_subjects: Any = None
+
+
+class PlainArm(Arm):
+    """An arm without a network: it computes features from images, or reads them from files of the user's.
+
+    It has no control with random weights. ``work.py`` beside it has ``seconds(options, amount)`` and
+    ``length(options, amount)``.
+    """
+
+    hardware: ClassVar[str] = "cpu"
+    image_features = True
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
+        """Refuse a stanza that does not fit the study.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file, such as ``arms.NAME``.
+            config: The study file, with defaults.
+
+        Raises:
+            ConfigError: It does not fit.
+        """
+        return  # most arms have nothing to add
+
+    @classmethod
+    def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files while the study is planned, as far as that takes no time.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: A file is not what the stanza says.
+        """
+        return  # most arms read none
+
+    @classmethod
+    def files_of(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
+        return []
+
+    @classmethod
+    def reads_key_table(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm has to know whom a pseudonym stands for."""
+        return False
+
+    @abstractmethod
+    def compute(self, job: PlainJob) -> Computed:
+        """Compute or read the features of a cohort.
+
+        Raises:
+            SixgigError: They cannot be; the reason becomes the arm's status.
         """
 
 

@@ -1,4 +1,4 @@
-"""Families of networks, by the names of their architectures: each family of a study has a control with random weights."""
+"""Families of networks, by architecture: each family of a study has a control with random weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arms of a study: each is an instance, with a name of the user's, of a kind, which is a folder beside this module."""
+"""The arms of a study: each is an instance of a kind, with a name of the user's; kinds are folders here."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check_kinds(config: Mapping[str, Any]) -> None:
         if kind not in kinds:
             close = difflib.get_close_matches(kind, kinds, n=2)
             likely = f"did you mean {' or '.join(f'`{word}`' for word in close)}? " if close else ""
-            reason = f"there is no kind {kind!r}" if given else "is not known: it is no kind, and no `kind` stands in it"
+            reason = f"there is no kind {kind!r}" if given else "is no kind, and has no key `kind`"
             more = "" if given else f"; an arm with a name of your own says `{name}: {{kind: KIND, ...}}`"
             raise ConfigError(
                 f"config key arms.{name}{'.kind' if given else ''}", reason, f"{likely}Kinds: {', '.join(kinds)}{more}"

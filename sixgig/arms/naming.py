@@ -1,4 +1,4 @@
-"""Messages of a kind of arm, which name its stanza as ``arms.<kind>``, under the name of the arm that they are about."""
+"""Messages of a kind name its stanza ``arms.<kind>``; here they get the name of the arm that they are about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of arms: ways of turning images into features. Every folder beside this module that holds an ``arm.py`` is one."""
+"""The kinds of arms, ways of turning images into features: every folder here that holds an ``arm.py``."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ _MIB = 2**20
 #: Threads that rules ask for, by rule; all others ask for one.
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
-    "score_predictions": 4,
+    "compute_features": 4, "score_predictions": 4, "score_fractions": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
 ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images")
@@ -185,12 +185,39 @@ class Stages:
             "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
         )
 
+    def compute(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of features that need no network."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        module, threads = work_of(self.plan.arm_module(arm)), self.threads("compute_features")
+        assert module is not None
+        written = found.amount.images * module.length(options, found.amount) * 4 / _MIB
+        return self._job(
+            "compute_features", 0.8 + module.seconds(options, found.amount) / threads, rss_mb=210.0 + 3 * written,
+            disk_mb=2 * written, basis=found.basis,
+        )  # fmt: skip
+
     def classify(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of a nested search."""
+        seconds, held = self._searching(cohort, arm, classifier)
+        module = work_of(self.plan.classifier_module(classifier))
+        first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
+        seconds += self._compiling(module, first)
+        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
+
+    def classify_fractions(self, cohort: str, arm: str, classifier: str) -> JobCost:
+        """Return the cost of the nested searches with fractions of the labels."""
+        parts = [self._searching(cohort, arm, classifier, share) for share in self.plan.fractions]
+        seconds, held = sum(part[0] for part in parts), max((part[1] for part in parts), default=0.0)
+        return self._job(
+            "classify_fractions", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis
+        )
+
+    def _searching(self, cohort: str, arm: str, classifier: str, share: float = 1.0) -> tuple[float, float]:
+        """Return seconds and MiB of a nested search with a share of the labels."""
         found, evaluation = self.amounts[cohort], self.plan.config["evaluation"]
         amount = found.amount
         rows = amount.images if self.plan.labels_of(cohort) == "image" else amount.subjects
-        samples = max(10, round(rows * (1 - self.plan.pretraining_fraction)))
+        samples = max(10, round(share * rows * (1 - self.plan.pretraining_fraction)))
         features, folds = self.features(arm), int(evaluation["folds"]) * int(evaluation["repeats"])
         module = work_of(self.plan.classifier_module(classifier))
         seconds, held = 5.0, 50.0
@@ -198,17 +225,21 @@ class Stages:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
             seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
             held = module.memory_mb(samples, features)
-            first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
-            seconds += self._compiling(module, first)
-        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=found.basis)
+        return seconds, held
 
     def score(self) -> JobCost:
         """Return the cost of metrics and their intervals."""
+        return self._scoring("score_predictions", 1)
+
+    def score_fractions(self) -> JobCost:
+        """Return the same for the fractions of the labels."""
+        return self._scoring("score_fractions", len(self.plan.fractions))
+
+    def _scoring(self, rule: str, times: int) -> JobCost:
         samples = int(self.plan.config["evaluation"]["bootstrap_samples"])
         subjects = sum(found.amount.subjects for found in self.amounts.values()) * len(self.plan.methods)
-        threads = self.threads("score_predictions")
-        seconds = 1.5 + (samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)) / threads
-        return self._job("score_predictions", seconds, rss_mb=212.0)
+        each = samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)
+        return self._job(rule, 1.5 + times * each / self.threads(rule), rss_mb=212.0)
 
     def hashes(self, written_mb: float) -> JobCost:
         """Return the cost of reading everything that was written, for its sha256."""
@@ -224,6 +255,10 @@ class Stages:
         if arm in self.plan.feature_arms:
             atoms = options.get("atoms", 256)
             return int(atoms) if isinstance(atoms, int) else 256  # as many as the data allow: at most 256
+        if arm in self.plan.plain_arms:
+            module = work_of(self.plan.arm_module(arm))
+            assert module is not None
+            return max(module.length(options, found.amount) for found in self.amounts.values())
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
 

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from sixgig.arms.base import FeatureArm
+from sixgig.arms.base import FeatureArm, PlainArm
 from sixgig.arms.instances import (
     OLD_KEY,
     Instance,
@@ -102,7 +102,7 @@ def _rename_old(config: dict[str, Any]) -> None:
 
 
 def _check_sources(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
-    readable = [name for name, arm in found.items() if arm.arm.image_features and arm.stands_for is None]
+    readable = [name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None]
     for arm in found.values():
         if issubclass(arm.arm, FeatureArm) and (source := source_of(config, arm)) not in readable:
             reason = "has no features of images" if source in found else "is not among the arms"
@@ -138,7 +138,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"config key arms.{name}.weights",
                 f"there are no weights {asked!r}",
-                f"use one of {', '.join(weights)}, or add {asked} under `weights`",
+                f"use one of {', '.join(weights)}, or add {asked} under `weights`"
+                if weights
+                else f"add {asked} under `weights`",
             )
     found = instances(config)
     _check_sources(config, found)
@@ -152,8 +154,11 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"raise it, or remove {' and '.join(learning)}",
         )
     for name in arms:
+        arm = found[name].arm
         with naming(found[name].kind, name):
-            found[name].arm.check(config, name)
+            arm.check(config, name)
+            if issubclass(arm, PlainArm):
+                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.base import Arm, FeatureArm, PretrainedArm
+from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -55,9 +56,10 @@ class Plan:
         #: The arms and the controls with features, by name in the order of tables.
         self.instances: dict[str, Instance] = instances(self.config)
         self.arms: list[str] = list(self.instances)
-        self.image_arms = [name for name in self.arms if not issubclass(self.arm_class(name), FeatureArm)]
-        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
-        self.pretrained_arms = [name for name in self.arms if issubclass(self.arm_class(name), PretrainedArm)]
+        self.feature_arms = self._arms_of(FeatureArm)
+        self.plain_arms = self._arms_of(PlainArm)
+        self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
+        self.pretrained_arms = self._arms_of(PretrainedArm)
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: The files of every cohort, by its name.
         self.inputs = {
@@ -100,6 +102,23 @@ class Plan:
         return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
 
     @property
+    def fractions(self) -> list[float]:
+        """Shares of the training subjects that have labels, below 1, smallest first; none without a curve."""
+        return sorted(float(share) for share in self.config["evaluation"].get("fractions", ()) if share < 1)
+
+    @property
+    def fraction_keys(self) -> list[tuple[str, str, str]]:
+        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
+        if not self.has_fractions:
+            return []
+        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in self.config["evaluation"]
+
+    @property
     def seed(self) -> int:
         """The study's seed."""
         return int(self.config["seed"])
@@ -133,12 +152,47 @@ class Plan:
         """Return the file that says that a trained arm has seen what it may see; none for other arms."""
         return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
 
+    def arm_kind(self, arm: str) -> str:
+        """Return the kind of an arm, which is the name of its folder."""
+        return self.instances[arm].kind
+
+    def users_files(self, cohort: str, arm: str) -> list[str]:
+        """Return the user's files that an arm without a network reads for a cohort; none for most."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
+
+    def check_own_files(self, arm: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files that an arm without a network reads.
+
+        Args:
+            arm: The arm.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: One is not what the study file says; the place is a key of it.
+        """
+        found, key = self.arm_class(arm), f"arms.{arm}"
+        assert issubclass(found, PlainArm)
+        try:
+            found.check_files(self.arm_options(arm), key, sha256)
+        except ConfigError:
+            raise
+        except SixgigError as error:
+            raise ConfigError(f"config key {key}", f"{error.place}: {error.reason}", error.next_step) from None
+
+    def key_table_for(self, cohort: str, arm: str) -> str:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else nothing."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
+
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
         return source_of(self.config, self.instances[arm])
 
     def source_of_volumes(self, cohort: str, arm: str) -> bool:
-        """Whether the arm that a feature arm reads has a feature of every volume of a cohort, and not of every image."""
+        """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
         return bool(self.volumes_file(cohort, self.source_arm(arm)))
 
     def weights_file(self, arm: str) -> str:
@@ -263,10 +317,11 @@ class Plan:
         if stage == "features":
             return self.features("npz")
         if stage == "classify":
-            return self.predictions("csv")
+            return self.predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -292,9 +347,13 @@ class Plan:
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
 
+    def fraction_predictions(self, suffix: str) -> list[str]:
+        """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""
+        return [f"results/{self.study}/fractions/{own}/{arm}.{name}.{suffix}" for own, arm, name in self.fraction_keys]
+
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures)
+        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
 
     @property
     def leaves_pictures(self) -> bool:
@@ -328,8 +387,8 @@ class Plan:
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        of_cohorts = [f"{cohort}.{name}" for cohort in self.cohorts for name in exports.COHORT_TABLES]
-        names = [*exports.STUDY_TABLES, *of_cohorts]
+        own = exports.cohort_tables(self.has_fractions)
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
         return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def training_modules(self, arm: str) -> list[str]:
@@ -357,6 +416,9 @@ class Plan:
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def _arms_of(self, kind: type[Arm]) -> list[str]:
+        return [name for name in self.arms if issubclass(self.arm_class(name), kind)]
 
     def _arms_in(self, environment: str) -> list[str]:
         own = [arm for arm in self.arms if self.arm_class(arm).environment == environment]

@@ -82,7 +82,8 @@ def _arm_stanza(kind: str) -> str:
         '  title: {$ref: "#/$defs/arm_title"}',
         '  colour: {$ref: "#/$defs/arm_colour"}',
     ]
-    return re.sub(r"^properties:$", "\n".join(own), _text(arms.FOLDER / kind / "options.yaml"), count=1, flags=re.MULTILINE)
+    text = _text(arms.FOLDER / kind / "options.yaml")
+    return re.sub(r"^properties:$", "\n".join(own), text, count=1, flags=re.MULTILINE)
 
 
 def _text(path: Path) -> str:

@@ -18,6 +18,7 @@ from sixgig.reporting import (
     cohorts,
     comparisons,
     dictionaries,
+    fractions,
     over_cohorts,
     results,
     searches,
@@ -25,6 +26,7 @@ from sixgig.reporting import (
     verdict,
 )
 from sixgig.reporting.network_input import network_input
+from sixgig.reporting.own_features import own_features
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
@@ -68,7 +70,7 @@ def _render(study: Study) -> str:
     environment.globals["tr"] = tr
     trained = any(study.training.arms(cohort) for cohort in study.cohorts)
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
-    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
+    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     figures = {
         cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
@@ -96,9 +98,12 @@ def _render(study: Study) -> str:
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
         pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
         tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
+        fraction_sentences=fractions.sentences(study),
+        fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
+        own_features=own_features(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),

@@ -24,6 +24,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.levels import labels_of, metrics_of
@@ -192,6 +193,16 @@ class Study:
     def test_summary(self) -> pd.DataFrame:
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
         return read_table(SUMMARY, self.folder / "test_summary.csv")
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in (self.config.get("evaluation") or {})
+
+    @cached_property
+    def fractions(self) -> pd.DataFrame:
+        """``fractions.csv``: the same with fractions of the labels, for studies with ``evaluation.fractions``."""
+        return read_table(FRACTIONS, self.folder / "fractions.csv")
 
     @cached_property
     def costs(self) -> pd.DataFrame:

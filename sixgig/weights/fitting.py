@@ -97,7 +97,8 @@ def fit(
     prefixes = [prefix] if prefix is not None else _prefixes(tensors, len([name for name in wanted if _trains(name)]))
     if prefix and not any(name.startswith(prefix) for name in tensors):
         raise no_such_prefix(place, prefix, _beginnings(tensors))
-    tried, complete = [], {}
+    tried: list[Attempt] = []
+    complete: dict[str, Attempt] = {}
     for beginning in prefixes:
         for layout in (*layouts, TIMMS_FILTER):
             found = attempt(tensors, beginning, layout, network)
@@ -145,7 +146,7 @@ def _choose(complete: list[Attempt], place: str) -> Attempt:
     ranked = sorted(complete, key=lambda found: (_rank(found.prefix), -len(found.prefix)))
     best = [found for found in ranked if _rank(found.prefix) == _rank(ranked[0].prefix)]
     if any(not (found.used <= best[0].used or best[0].used <= found.used) for found in best[1:]):
-        raise ambiguous(place, best)
+        raise ambiguous(place, sorted(best, key=lambda found: found.prefix))
     return best[0]
 
 
