@@ -216,7 +216,7 @@ def main() -> None:
     parts = parser.add_subparsers(dest="part", required=True)
     first = parts.add_parser("prepare")
     first.add_argument("folder", type=Path)
-    first.add_argument("--subjects", type=int, default=60)
+    first.add_argument("--subjects", type=int, default=60, help="at least 40: ACDC has five classes, for five folds")
     first.add_argument("--steps", type=float, default=0.3, help="share of the laptop study's training steps")
     first.add_argument("--small", action="store_true", help="small volumes and networks, to try the script")
     second = parts.add_parser("measure")
@@ -226,6 +226,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.part == "prepare":
         given.folder.mkdir(parents=True, exist_ok=True)
+        if given.subjects < 40:
+            parser.error(f"--subjects {given.subjects}: ACDC's five classes need at least 40 for five folds")
         print(prepare(given.folder, given.subjects, given.steps, given.small))
     else:
         print(measure(given.study, given.facts, given.plan, given.wall))

@@ -45,6 +45,39 @@ rule classify_subjects:
         "../scripts/classify_subjects.py"
 
 
+rule classify_fractions:
+    """The same with fractions of the labels, where evaluation.fractions asks for them."""
+    input:
+        features="results/{study}/features/{cohort}/{arm}.npz",
+        splits="results/{study}/cohorts/{cohort}/splits.csv",
+        gate="results/{study}/cohorts/{cohort}/leakage.json",
+        manifest=lambda wildcards: PLAN.image_labels(wildcards.cohort),
+    output:
+        predictions=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+        facts=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.json", non_empty=True),
+    log:
+        "results/{study}/logs/classify_fractions/{cohort}.{arm}.{classifier}.log",
+    benchmark:
+        "results/{study}/benchmarks/classify_fractions/{cohort}.{arm}.{classifier}.tsv"
+    wildcard_constraints:
+        arm="|".join(PLAN.arms),
+        classifier="|".join(PLAN.classifiers),
+    retries: 2
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=growing(800),
+        attempt=attempt,
+    params:
+        options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
+        fractions=PLAN.fractions,
+        inner_folds=PLAN.config["evaluation"]["inner_folds"],
+        seed=PLAN.seed,
+        digest=lambda wildcards: code_digest("classify_fractions", PLAN.classifier_module(wildcards.classifier)),
+    script:
+        "../scripts/classify_fractions.py"
+
+
 rule predict_majority:
     """Control: the most frequent class of the training folds, whatever the images show."""
     input:

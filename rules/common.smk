@@ -39,7 +39,7 @@ def plan_study(study_config):
     try:
         plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
         if workflow.is_main_process:  # and not each of the jobs, which read this file again
-            supervise(workflow, JobScheduler, plan.study, WorkflowError)
+            supervise(workflow, JobScheduler, plan.study)
             for sentence in (*plan.changes(), *failures.sentences(plan)):
                 print(f"[sixgig] {sentence}", file=sys.stderr)
         return plan

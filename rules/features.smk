@@ -54,6 +54,7 @@ if PLAN.pretrained_arms:
             attempt=attempt,
             mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
+            kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             cohort_options=lambda wildcards: PLAN.training_options(wildcards.cohort),
             scope=PLAN.config["scope"],
@@ -111,7 +112,7 @@ rule encode_images:
     benchmark:
         "results/{study}/benchmarks/encode_images/{cohort}.{arm}.tsv"
     wildcard_constraints:
-        arm="|".join(PLAN.image_arms),
+        arm="|".join(PLAN.image_arms) or "(?!)",  # no arm at all; an empty constraint would be none
     retries: 2
     conda:
         "../envs/main.yaml"
@@ -121,6 +122,8 @@ rule encode_images:
         mem_mb=growing(2500),
         attempt=attempt,
     params:
+        kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
+        random_weights=lambda wildcards: PLAN.is_random(wildcards.arm),
         options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
         image=PLAN.config["image"],
         device=PLAN.config["device"],
@@ -131,6 +134,42 @@ rule encode_images:
         digest=lambda wildcards: code_digest("encode_images", PLAN.arm_module(wildcards.arm)),
     script:
         "../scripts/encode_images.py"
+
+
+if PLAN.plain_arms:
+
+    rule compute_features:
+        """Compute or read an arm's features without a network."""
+        input:
+            images="results/{study}/cohorts/{cohort}/images.npy",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
+            files=lambda wildcards: PLAN.users_files(wildcards.cohort, wildcards.arm),
+        output:
+            features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
+            sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),
+            image_features=ensure("results/{study}/features/{cohort}/{arm}.images.npy", non_empty=True),
+        log:
+            "results/{study}/logs/compute_features/{cohort}.{arm}.log",
+        benchmark:
+            "results/{study}/benchmarks/compute_features/{cohort}.{arm}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.plain_arms),
+        retries: 2
+        conda:
+            "../envs/main.yaml"
+        threads: 4
+        resources:
+            mem_mb=growing(1000),
+            attempt=attempt,
+        params:
+            kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
+            options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
+            labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
+            key_table=lambda wildcards: PLAN.key_table_for(wildcards.cohort, wildcards.arm),
+            digest=lambda wildcards: code_digest("compute_features", PLAN.arm_module(wildcards.arm)),
+        script:
+            "../scripts/compute_features.py"
 
 
 if PLAN.feature_arms:
@@ -159,7 +198,10 @@ if PLAN.feature_arms:
             mem_mb=growing(2000),
             attempt=attempt,
         params:
+            kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
             options=lambda wildcards: PLAN.arm_options(wildcards.arm),
+            source=lambda wildcards: PLAN.source_arm(wildcards.arm),
+            of_volumes=lambda wildcards: PLAN.source_of_volumes(wildcards.cohort, wildcards.arm),
             scope=PLAN.config["scope"],
             seed=PLAN.seed,
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),

@@ -70,6 +70,7 @@ rule write_report:
         trainings=PLAN.trainings("json"),
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
+        searches=PLAN.predictions("json"),
     output:
         report=report(
             ensure("results/{study}/report.html", non_empty=True),

@@ -52,6 +52,44 @@ rule score_predictions:
         "../scripts/score_predictions.py"
 
 
+rule score_fractions:
+    """Estimates and intervals of every method with fractions of the labels, where evaluation.fractions asks for them."""
+    input:
+        predictions=PLAN.fraction_predictions("csv"),
+        facts=PLAN.fraction_predictions("json"),
+        summary="results/{study}/summary.csv",
+        splits=PLAN.cohort_files("splits.csv"),
+        gates=PLAN.cohort_files("leakage.json"),
+    output:
+        fractions=report(
+            ensure("results/{study}/fractions.csv", non_empty=True),
+            caption="../report/captions/fraction_table.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/score_fractions.log",
+    benchmark:
+        "results/{study}/benchmarks/score_fractions.tsv"
+    retries: 2
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(1500),
+        attempt=attempt,
+    params:
+        fractions=PLAN.fractions,
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
+        cohorts=PLAN.cohorts,
+        methods=PLAN.fraction_keys,
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        seed=PLAN.seed,
+        digest=code_digest("score_fractions"),
+    script:
+        "../scripts/score_fractions.py"
+
+
 rule compare_methods:
     """Nadeau-Bengio tests with Holm's correction, and Bayesian tests, between the methods of each cohort."""
     input:

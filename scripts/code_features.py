@@ -12,7 +12,10 @@ from sixgig.tables.roles import pretraining_subjects
 
 def main(
     arm: str,
+    kind: str,
     options: Mapping[str, Any],
+    source: str,
+    of_volumes: bool,
     image_features: Path,
     manifest: Path,
     splits: Path,
@@ -25,7 +28,8 @@ def main(
 ) -> None:
     """Compute an arm's features from the image features of another arm."""
     learn_from = set(pretraining_subjects(SPLITS.read(splits), scope))
-    transform_cohort(arm, options, image_features, manifest, learn_from, features, seed, labels_of, cohort, gate)
+    read = (image_features, manifest, learn_from, features, seed, labels_of, cohort, gate, of_volumes)
+    transform_cohort(arm, kind, options, source, *read)
 
 
 if __name__ == "__main__":
@@ -34,7 +38,10 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             arm=snakemake.wildcards.arm,
+            kind=snakemake.params.kind,
             options=snakemake.params.options,
+            source=snakemake.params.source,
+            of_volumes=snakemake.params.of_volumes,
             image_features=Path(snakemake.input.image_features),
             manifest=Path(snakemake.input.manifest),
             splits=Path(snakemake.input.splits),

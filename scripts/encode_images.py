@@ -24,6 +24,8 @@ if __name__ == "__main__":
             EncodeJob(
                 cohort=snakemake.wildcards.cohort,
                 arm=snakemake.wildcards.arm,
+                kind=snakemake.params.kind,
+                random_weights=snakemake.params.random_weights,
                 options=snakemake.params.options,
                 weights=Path(snakemake.input.weights),
                 images=Path(snakemake.input.images),

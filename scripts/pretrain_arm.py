@@ -29,6 +29,7 @@ if __name__ == "__main__":
                 study=snakemake.wildcards.study,
                 cohort=snakemake.wildcards.cohort,
                 arm=snakemake.wildcards.arm,
+                kind=snakemake.params.kind,
                 options=snakemake.params.options,
                 cohort_options=snakemake.params.cohort_options,
                 scope=snakemake.params.scope,

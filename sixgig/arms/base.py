@@ -14,20 +14,26 @@ from sixgig.weights.storage import read_provenance
 if TYPE_CHECKING:
     from torch import nn
 
+    from sixgig.arms.plain_job import PlainJob
     from sixgig.arms.pretrain_job import PretrainJob
 
 
 class Arm(ABC):
-    """What the workflow asks about every arm. Subclass :class:`ImageArm` or :class:`FeatureArm`.
+    """What the workflow asks about every kind of arm.
 
-    Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``.
+    Subclass :class:`ImageArm`, :class:`FeatureArm` or :class:`PlainArm`.
+
+    Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``. A study may
+    hold many arms of one kind, each with a name and options of its own; a class is told both. Messages may name the
+    stanza of the kind, ``arms.<kind>``: the arm's name replaces it (:mod:`sixgig.arms.naming`).
 
     Attributes:
-        name: Name in the config, in file names and tables; the name of the arm's folder.
+        name: The kind: the name of the class's folder.
         learns: Whether the arm is trained on the pretraining subjects.
         hardware: ``gpu`` (uses a GPU when there is one) or ``cpu``.
         seed_batch_size: Batch size the arm starts with when the config names none.
-        stands_for: For a control, the arm whose stanza in the study file it shares.
+        image_features: Whether it writes features of every image (or volume), which other arms can read.
+        has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
     """
@@ -36,17 +42,19 @@ class Arm(ABC):
     learns: ClassVar[bool] = False
     hardware: ClassVar[str] = "gpu"
     seed_batch_size: ClassVar[int] = 16
-    stands_for: ClassVar[str | None] = None
+    image_features: ClassVar[bool] = False
+    has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
-        """Refuse a study that this arm cannot be part of, as far as a schema cannot tell.
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
+        """Refuse a study that an arm of this kind cannot be part of, as far as a schema cannot tell.
 
         Messages that grow long go into a module ``checks`` of the arm's folder, on which no result depends.
 
         Args:
             config: The study file, with defaults; it has a stanza for this arm.
+            name: The arm's name, under which its stanza stands.
 
         Raises:
             ConfigError: Options contradict each other or the cohorts.
@@ -78,6 +86,11 @@ class Arm(ABC):
             cohort_options: The cohort's stanza.
         """
         return dict(options)
+
+    @classmethod
+    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm, with this stanza, writes features of every image (or volume), which other arms can read."""
+        return cls.image_features
 
     @classmethod
     def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
@@ -130,6 +143,8 @@ class ImageArm(Arm):
     """An arm whose features of an image depend on that image and on weights alone."""
 
     channels_last: ClassVar[bool] = False
+    image_features = True
+    has_random_control = True
 
     @abstractmethod
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
@@ -141,6 +156,15 @@ class ImageArm(Arm):
             options: The arm's stanza in the config.
             seed: The study's seed.
         """
+
+    def load_random(
+        self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int
+    ) -> Encoder | VolumeEncoder:
+        """Build the network with random weights, for the control of its family; see :meth:`load`.
+
+        Of the weights file only architecture and normalisation are read.
+        """
+        return random_encoder(weights, image_size, seed)
 
     @abstractmethod
     def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
@@ -181,6 +205,7 @@ class PretrainedArm(ImageArm):
     """
 
     learns = True
+    has_random_control = False
     process_modules: ClassVar[tuple[str, ...]] = ()
 
     def load(self, weights: Path, image_size: int, options: Mapping[str, Any], seed: int) -> Encoder | VolumeEncoder:
@@ -202,13 +227,13 @@ class PretrainedArm(ImageArm):
 
 
 class FeatureArm(Arm):
-    """An arm that computes its image features from those of another arm.
+    """An arm that computes its image features from those of another arm, which its option ``source`` names.
 
     Attributes:
-        source_arm: The arm whose image features it reads.
+        default_source: The kind of which it reads the first arm, when it names none.
     """
 
-    source_arm: ClassVar[str]
+    default_source: ClassVar[str]
     hardware: ClassVar[str] = "cpu"
 
     @abstractmethod
@@ -225,6 +250,79 @@ class FeatureArm(Arm):
 
         Returns:
             Features float32 [n_images, d'], and facts about what was learned, for the sidecar.
+        """
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Features that an arm computed without a network.
+
+    Attributes:
+        rows: float32 [n_images, d], row i of the manifest; or [n_subjects, d] with ``of_subjects``.
+        facts: What the sidecar tells about them, all JSON. ``backbone`` is what tables call their origin; it may not
+            be the name of an arm.
+        of_subjects: str [n_subjects], the subjects of the rows; None when rows are images.
+    """
+
+    rows: Any
+    facts: Mapping[str, Any]
+    of_subjects: Any = None
+
+
+class PlainArm(Arm):
+    """An arm without a network: it computes features from images, or reads them from files of the user's.
+
+    It has no control with random weights. ``work.py`` beside it has ``seconds(options, amount)`` and
+    ``length(options, amount)``.
+    """
+
+    hardware: ClassVar[str] = "cpu"
+    image_features = True
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
+        """Refuse a stanza that does not fit the study.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file, such as ``arms.NAME``.
+            config: The study file, with defaults.
+
+        Raises:
+            ConfigError: It does not fit.
+        """
+        return  # most arms have nothing to add
+
+    @classmethod
+    def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files while the study is planned, as far as that takes no time.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: A file is not what the stanza says.
+        """
+        return  # most arms read none
+
+    @classmethod
+    def files_of(cls, options: Mapping[str, Any]) -> list[str]:
+        """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
+        return []
+
+    @classmethod
+    def reads_key_table(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm has to know whom a pseudonym stands for."""
+        return False
+
+    @abstractmethod
+    def compute(self, job: PlainJob) -> Computed:
+        """Compute or read the features of a cohort.
+
+        Raises:
+            SixgigError: They cannot be; the reason becomes the arm's status.
         """
 
 
@@ -257,3 +355,19 @@ def pretrained_encoder(weights: Path, image_size: int) -> Encoder:
     config = facts["data_config"]
     network = load_backbone(weights, image_size)
     return Encoder(network, tuple(config["mean"]), tuple(config["std"]), facts["model"], facts)
+
+
+def random_encoder(weights: Path, image_size: int, seed: int) -> Encoder:
+    """Build the network of a weights file with random weights, and with the normalisation of the file.
+
+    Args:
+        weights: File written by the weights stage.
+        image_size: Side of the square images in pixels.
+        seed: Seed of the weights.
+    """
+    from sixgig.weights.loading import random_backbone
+
+    provenance = read_provenance(weights)
+    config, model = provenance["data_config"], provenance["model"]
+    facts = {"name": "random", "sha256": "", "source": f"random initialisation, seed {seed}", "model": model}
+    return Encoder(random_backbone(model, image_size, seed), tuple(config["mean"]), tuple(config["std"]), model, facts)

@@ -15,7 +15,8 @@ class Job:
     Attributes:
         rule: Name of the rule.
         cohort: Name of the cohort.
-        arm: Name in the registry of arms.
+        arm: Name of the arm in the study.
+        kind: Its kind, a name in the registry of arms; the same as its name when empty.
         options: The arm's stanza in the config.
         weights: File of the weights that the job begins with.
         images: images.npy of the cohort.
@@ -45,7 +46,13 @@ class Job:
     seed: int
     threads: int
     digest: str
+    kind: str = ""
     gate: Path | None = None
+
+    @property
+    def kind_name(self) -> str:
+        """The arm's name in the registry of arms."""
+        return self.kind or self.arm
 
     @property
     def series(self) -> Path:

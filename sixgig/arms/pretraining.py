@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.arms.base import PretrainedArm, Trained
+from sixgig.arms.naming import naming
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.registry import get_arm
 from sixgig.errors import CohortFailedError, EnvironmentMissingError, GpuError, SixgigError
@@ -21,7 +22,7 @@ from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter
 from sixgig.runtime.outcomes import require_cohort
 from sixgig.tables.training import SEEN, TRAINING
-from sixgig.weights.loading import TIMM
+from sixgig.weights.positions import TIMM
 from sixgig.weights.storage import read_provenance, write_weights
 
 _LOG = logging.getLogger(__name__)
@@ -45,13 +46,14 @@ def pretrain_cohort(job: PretrainJob, weights: Path, curve: Path, pictures: Path
         EnvironmentMissingError: The arm's environment is missing, and the study file says to stop then.
         PassingError: What stopped the training may pass by itself; its checkpoints stay.
     """
-    arm = cast("PretrainedArm", get_arm(job.arm)())
+    arm = cast("PretrainedArm", get_arm(job.kind_name)())
     base = read_provenance(job.weights)
     status = ""
     with CostMeter("pretrain") as meter:
         try:
             require_cohort(job.cohort, job.gate)
-            trained = arm.pretrain(job)
+            with naming(job.kind_name, job.arm):
+                trained = arm.pretrain(job)
         except (GpuError, EnvironmentMissingError):
             raise
         except (SixgigError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""The arms: ways of turning images into features. Every folder beside this module that holds an ``arm.py`` is one."""
+"""The kinds of arms, ways of turning images into features: every folder here that holds an ``arm.py``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from sixgig.arms.base import Arm
 
 FOLDER = Path(__file__).parent
-_CONTROL = "control_"
+CONTROL = "control_"
+#: Home of the controls with random weights; there is one for each family of networks.
+RANDOM = "control_random_networks"
+#: What the names of these controls begin with; the family follows.
+RANDOM_PREFIX = f"{CONTROL}random_"
 
 
 @dataclass(frozen=True)
 class Look:
-    """How report and figures show an arm, and when: its ``look.yaml``. No result depends on it.
+    """How report and figures show the arms of a kind, and when: its ``look.yaml``. No result depends on it.
 
     Attributes:
         order: Place among the arms in tables and figures; controls follow after all others.
@@ -30,7 +34,9 @@ class Look:
         colour: The same in every figure, as #RRGGBB.
         pictures: Whether training leaves pictures of masked, filled-in and original patches, for a figure.
         reference: Whether verdicts compare the best arm with this one too.
-        words: What a control does, for the sentence "no arm is shown to be better than ...".
+        words: What a control does, for the sentence "no arm is shown to be better than ..."; it may name its
+            ``{network}``.
+        network: The network of a control with random weights.
         hours: The least and the most hours that the user expects of it on the study of the laptop.
     """
 
@@ -41,12 +47,13 @@ class Look:
     pictures: bool = False
     reference: bool = False
     words: str = ""
+    network: str = ""
     hours: Sequence[float] = ()
 
 
 @cache
 def looks() -> dict[str, Look]:
-    """Return the looks by name in display order, controls last.
+    """Return the looks of kinds and controls by name in display order, controls last.
 
     A folder without an ``arm.py`` is the name under which tables list a classifier that sees no features.
     """
@@ -56,34 +63,34 @@ def looks() -> dict[str, Look]:
 
 
 def look_names() -> tuple[str, ...]:
-    """Return every name in the arm column of tables, in display order."""
+    """Return the names of kinds and controls, in display order."""
     return tuple(looks())
 
 
 @cache
 def arm_names() -> tuple[str, ...]:
-    """Return the arms in display order, controls with features last."""
+    """Return the kinds of arms in display order."""
     known = homes(FOLDER, "arm.py")
     return tuple(name for name in looks() if name in known)
 
 
 def is_control(name: str) -> bool:
     """Whether an arm is a control, which no verdict may name as the best."""
-    return name.startswith(_CONTROL)
+    return name.startswith(CONTROL)
 
 
 def control_key(name: str) -> str:
     """Return the key under ``controls`` of the study file that switches a control on."""
-    return name.removeprefix(_CONTROL)
+    return name.removeprefix(CONTROL)
 
 
 def get_arm(name: str) -> type[Arm]:
-    """Return the class of an arm.
+    """Return the class of a kind of arms.
 
     Raises:
-        ConfigError: There is no such arm.
+        ConfigError: There is no such kind.
     """
     if not (FOLDER / name / "arm.py").is_file():
-        raise ConfigError(f"arms.{name}", "there is no such arm", f"choose from {', '.join(arm_names())}")
+        raise ConfigError(f"arms.{name}", "there is no such kind of arm", f"choose from {', '.join(arm_names())}")
     arm: type[Arm] = import_module(f"sixgig.arms.{name}.arm").ARM
     return arm

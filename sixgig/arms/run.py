@@ -17,8 +17,9 @@ from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.fitting import fitting_batch
 from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
+from sixgig.arms.naming import naming
 from sixgig.arms.network_input import describe_input
-from sixgig.arms.pooling import pool_samples
+from sixgig.arms.pooling import check_pooling, pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
@@ -52,6 +53,7 @@ class EncodeJob(Job):
         labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
         image_filter: How the images were resized, for the sidecar.
         image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
+        random_weights: Whether the arm is a control, whose network keeps its random weights.
     """
 
     rule: ClassVar[str] = "encode_images"
@@ -59,6 +61,7 @@ class EncodeJob(Job):
     labels_of: str = "subject"
     image_filter: str = "bicubic"
     image_crop: float | None = None
+    random_weights: bool = False
 
     @property
     def label(self) -> str:
@@ -85,7 +88,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     import torch
 
     torch.set_num_threads(max(1, job.threads))
-    arm = cast("ImageArm", get_arm(job.arm)())
+    arm = cast("ImageArm", get_arm(job.kind_name)())
     asked = int(job.options["batch_size"])
     device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
     facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
@@ -98,13 +101,17 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         try:
             require_cohort(job.cohort, job.gate)
             table = _table(job)
+            check_pooling(table, job.options["pooling"], job.labels_of)
             if earlier is not None:
                 rows, facts = earlier
             else:
-                encoder = arm.load(job.weights, images.shape[1], job.options, job.seed)
+                load = arm.load_random if job.random_weights else arm.load
+                with naming(job.kind_name, job.arm):
+                    encoder = load(job.weights, images.shape[1], job.options, job.seed)
                 facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
                 facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
-                rows = _encode(job, arm, encoder, images, table, device, inputs, facts)
+                with naming(job.kind_name, job.arm):
+                    rows = _encode(job, arm, encoder, images, table, device, inputs, facts)
             pooled, subject_ids, image_ids = pool_samples(rows, table, job.options["pooling"], job.labels_of)
         except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
@@ -112,15 +119,18 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     with atomic_path(image_features, rows.nbytes) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
     write_features(features, pooled, subject_ids, image_ids)
-    _write_sidecar(features, arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
+    _write_sidecar(features, job.arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
     if not facts.get("status") and not facts["fallbacks"]:  # what went wrong is tried again
         kept.write(image_features, facts)
 
 
 def _table(job: EncodeJob) -> pd.DataFrame:
     """Return what each row of the features belongs to: the manifest, or its first row of every volume."""
-    manifest = MANIFEST.read(job.manifest)
-    return manifest if job.volumes is None else manifest.drop_duplicates("volume_id").reset_index(drop=True)
+    return _rows_of(MANIFEST.read(job.manifest), volumes=job.volumes is not None)
+
+
+def _rows_of(manifest: pd.DataFrame, *, volumes: bool) -> pd.DataFrame:
+    return manifest.drop_duplicates("volume_id").reset_index(drop=True) if volumes else manifest
 
 
 def _inputs(job: EncodeJob) -> dict[str, Any]:
@@ -217,7 +227,9 @@ def _down_the_ladder(
 
 def transform_cohort(
     arm_name: str,
+    kind: str,
     options: Mapping[str, Any],
+    source: str,
     source_features: Path,
     manifest: Path,
     learn_from: set[str],
@@ -226,12 +238,15 @@ def transform_cohort(
     labels_of: str = "subject",
     cohort: str = "",
     gate: Path | None = None,
+    of_volumes: bool = False,
 ) -> None:
     """Compute a cohort's features with a :class:`FeatureArm`.
 
     Args:
-        arm_name: Registry name.
+        arm_name: Name of the arm in the study.
+        kind: Its kind.
         options: The arm's stanza in the config.
+        source: Name of the arm whose features it computes from.
         source_features: Image features (.npy) of the arm's source arm; no rows when that arm failed.
         manifest: manifest.csv of the cohort.
         learn_from: Subjects the arm may learn from.
@@ -240,26 +255,29 @@ def transform_cohort(
         labels_of: What has a class and is a row of the features: ``subject`` or ``image``.
         cohort: Name of the cohort.
         gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
+        of_volumes: Whether the source arm has a feature of every volume, and not of every image.
     """
-    arm = cast("FeatureArm", get_arm(arm_name)())
+    arm = cast("FeatureArm", get_arm(kind)())
     facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
-    facts |= {"device": "cpu", "device_name": "CPU", "backbone": arm.source_arm, "weights": {}}
-    table = MANIFEST.read(manifest)
+    facts |= {"device": "cpu", "device_name": "CPU", "backbone": source, "source_arm": source, "weights": {}}
+    table = _rows_of(MANIFEST.read(manifest), volumes=of_volumes)
     with CostMeter("encode") as meter:
         try:
             require_cohort(cohort, gate)
+            check_pooling(table, options["pooling"], labels_of)
             rows = np.load(source_features)
             if len(rows) == 0 and len(table) > 0:
-                raise SixgigError(arm.source_arm, "failed, and this arm needs its features", "see that arm's reason")
+                raise SixgigError(source, "failed, and this arm needs its features", "see that arm's reason")
             may_learn = table["subject_id"].isin(learn_from).to_numpy(dtype=bool)
-            coded, learned = arm.transform(rows, may_learn, options, seed)
+            with naming(kind, arm_name):
+                coded, learned = arm.transform(rows, may_learn, options, seed)
             facts["learned"] = dict(learned)
             pooled, subject_ids, image_ids = pool_samples(coded, table, options["pooling"], labels_of)
         except (SixgigError, np.linalg.LinAlgError) as error:
             _, pooled, subject_ids, image_ids = _failed(arm_name, error, facts)
     facts["cost"] = _cost(meter, len(table), facts)
     write_features(features, pooled, subject_ids, image_ids)
-    _write_sidecar(features, arm, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), facts)
+    _write_sidecar(features, arm_name, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), facts)
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
@@ -287,7 +305,7 @@ def _cost(meter: CostMeter, n_images: int, facts: Mapping[str, Any]) -> dict[str
 
 def _write_sidecar(
     features: Path,
-    arm: ImageArm | FeatureArm,
+    arm: str,
     asked: int,
     n_images: int,
     pooled: np.ndarray,
@@ -305,7 +323,7 @@ def _write_sidecar(
         "gpu": {},
         **{name: value for name, value in facts.items() if name != "cost"},
         **facts["cost"],
-        "arm": arm.name,
+        "arm": arm,
         "fallbacks": fallbacks,
         "status": status,
         "batch_size_asked": asked,

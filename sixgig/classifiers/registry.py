@@ -36,14 +36,14 @@ class Look:
         title: Name for people, in English.
         titles: The same in other languages, by the language's name.
         marker: Marker in figures, as matplotlib names it.
-        line: Line style in figures, likewise.
+        line: Line style in figures, likewise; dashes of one's own are an offset and lengths.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
     """
 
     order: float
     title: str
     marker: str
-    line: str
+    line: str | tuple[float, tuple[float, ...]]
     titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
 
@@ -51,8 +51,13 @@ class Look:
 @cache
 def looks() -> dict[str, Look]:
     """Return the looks of all classifiers by name, in display order."""
-    found = {name: Look(**read_yaml(FOLDER / name / "look.yaml")) for name in homes(FOLDER, "classifier.py")}
+    found = {name: _look(read_yaml(FOLDER / name / "look.yaml")) for name in homes(FOLDER, "classifier.py")}
     return dict(sorted(found.items(), key=lambda entry: (entry[1].order, entry[0])))
+
+
+def _look(entries: Mapping[str, Any]) -> Look:
+    line = entries["line"]
+    return Look(**{**entries, "line": line if isinstance(line, str) else (line[0], tuple(line[1]))})
 
 
 def classifier_names() -> tuple[str, ...]:

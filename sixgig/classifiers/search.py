@@ -21,21 +21,44 @@ _PREFIX = "classifier__"
 
 
 @dataclass(frozen=True)
+class Effect:
+    """Candidates that came to something else than was asked for, by the classifier's ``in_effect``.
+
+    Attributes:
+        asked: Values asked for and changed somewhere, by parameter, ascending.
+        used: What they came to, in the inner folds and in the last fit, by parameter, ascending.
+        n_features: Numbers of features that the classifier was given there, ascending.
+        candidates: Candidates in the grid.
+        compared: Candidates that differ from all earlier ones in at least one inner fold; the others were dropped.
+        reason: Why, in the classifier's words.
+    """
+
+    asked: dict[str, list[Any]]
+    used: dict[str, list[Any]]
+    n_features: list[int]
+    candidates: int
+    compared: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Search:
     """What the inner search found.
 
     Attributes:
-        parameters: The chosen candidate, without the ``classifier__`` prefix.
+        parameters: The chosen candidate, without the ``classifier__`` prefix, as it is in effect on all of X.
         score: Its mean balanced accuracy over the inner folds; NaN when there was nothing to choose.
         pipeline: The pipeline with these parameters, fitted to the whole training fold.
         inner_folds: Inner folds that were made; fewer than asked for where subjects with samples of several classes
             cannot be dealt into as many.
+        effect: What the candidates came to where that is less than was asked for; None where nothing was changed.
     """
 
     parameters: dict[str, Any]
     score: float
     pipeline: Pipeline
     inner_folds: int
+    effect: Effect | None = None
 
 
 def search(
@@ -70,16 +93,21 @@ def search(
     candidates = _candidates(grid)
     chosen: dict[str, Any] = candidates[0] if candidates else {}
     score, made = float("nan"), inner_folds
+    lengths: list[int] = []
     if len(candidates) > 1:
         folds = GroupedFolds(inner_folds, seed)
-        scores = inner_scores(pipeline, grid, X, y, folds, groups)
+        found = [_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y, groups)]
+        scores, lengths = np.array([each for each, _ in found]), [length for _, length in found]
+        # Candidates that came to the same in every inner fold have the same mean: the first of them stands for all.
         means, made = scores.mean(axis=0), len(scores)
         best = int(means.argmax())
         chosen, score = candidates[best], float(means[best])
     takes = has_groups(groups) and has_fit_parameter(pipeline[-1], "groups")
     known = {f"{_PREFIX}groups": groups} if takes else {}
     fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y, **known)
-    return Search(chosen, score, fitted, made)
+    last = int(getattr(fitted[-1], "n_features_in_", X.shape[1]))
+    effect = _effect(fitted[-1], candidates, lengths, last)
+    return Search(_in_effect(fitted[-1], chosen, last), score, fitted, made, effect)
 
 
 def inner_scores(
@@ -104,7 +132,31 @@ def inner_scores(
         ValueError: A grid key belongs to another step.
     """
     candidates = _candidates(grid)
-    return np.array([_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y, groups)])
+    return np.array([_fold_scores(pipeline, candidates, X, y, *fold)[0] for fold in folds.split(X, y, groups)])
+
+
+def _in_effect(classifier: Any, candidate: dict[str, Any], n_features: int) -> dict[str, Any]:
+    """Return what a candidate comes to, where the classifier has a say in it."""
+    known = getattr(classifier, "in_effect", None)
+    return dict(known(candidate, n_features)) if known else dict(candidate)
+
+
+def _effect(classifier: Any, candidates: Sequence[dict[str, Any]], lengths: list[int], last: int) -> Effect | None:
+    """Return what became of candidates on features of these lengths, of the inner folds and of the last fit."""
+    asked: dict[str, set[Any]] = {}
+    used: dict[str, set[Any]] = {}
+    for candidate in candidates:
+        for length in {*lengths, last}:
+            found = _in_effect(classifier, candidate, length)
+            for name in (name for name, value in candidate.items() if found[name] != value):
+                asked.setdefault(name, set()).add(candidate[name])
+                used.setdefault(name, set()).add(found[name])
+    if not asked:
+        return None
+    came_to = [[_in_effect(classifier, candidate, length) for length in lengths or [last]] for candidate in candidates]
+    compared = sum(each not in came_to[:index] for index, each in enumerate(came_to))
+    values, changed = ({name: sorted(each) for name, each in found.items()} for found in (asked, used))
+    return Effect(values, changed, sorted({*lengths, last}), len(candidates), compared, classifier.effect_reason)
 
 
 def _candidates(grid: Grid) -> list[dict[str, Any]]:
@@ -125,8 +177,8 @@ def _fold_scores(
     y: NDArray[Any],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
-) -> list[float]:
-    """Return the balanced accuracy of every candidate on one inner fold."""
+) -> tuple[list[float], int]:
+    """Return the balanced accuracy of every candidate on one inner fold, and the number of features it was given."""
     first = clone(pipeline[:-1])
     X_train = first.fit_transform(X[train], y[train]) if len(first) else X[train]
     X_test = first.transform(X[test]) if len(first) else X[test]
@@ -137,4 +189,4 @@ def _fold_scores(
         predicted = [
             clone(classifier).set_params(**candidate).fit(X_train, y[train]).predict(X_test) for candidate in candidates
         ]
-    return [float(balanced_accuracy_score(y[test], each)) for each in predicted]
+    return [float(balanced_accuracy_score(y[test], each)) for each in predicted], int(X_train.shape[1])

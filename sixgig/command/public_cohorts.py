@@ -9,7 +9,7 @@ from sixgig.cohorts.registry import open_adapter
 from sixgig.command.findings import Findings, Public, cohort_name
 from sixgig.command.propose import GIVE_LABELS, guess, label_options
 from sixgig.errors import ConfigError
-from sixgig.plan.config import load_schema
+from sixgig.plan.schema import load_schema
 from sixgig.sources.recipes import BY_HAND, check_recipe, download_of
 
 

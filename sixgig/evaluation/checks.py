@@ -47,6 +47,36 @@ def check_folds(
     except CohortError as error:
         reason = f"is {folds}, and in cohort {cohort} {error.place} {error.reason}"
         raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
+    if not (labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn)):
+        sizes = Counter(str(record.classes) for record in drawn)
+        learning = pretraining_numbers(sizes, folds, fraction, hold_out)
+        _check_fractions({name: sizes[name] - learning[name] for name in sizes}, evaluation, cohort)
+
+
+def _check_fractions(sizes: Mapping[str, int], evaluation: Mapping[str, Any], cohort: str) -> None:
+    """Refuse a fraction of the labels with which a class has fewer training subjects than there are inner folds.
+
+    Where subjects have images of several classes, only their splits say so: the job then tells it as its outcome.
+    """
+    from sixgig.evaluation.labelled import smallest_fraction, too_few_of
+
+    folds, inner = evaluation["folds"], evaluation["inner_folds"]
+    for share in sorted(evaluation.get("fractions", ())):
+        found = too_few_of(sizes, folds, share, inner) if share < 1 else None
+        if found is not None:
+            least = smallest_fraction(min(sizes.values()), folds, inner)
+            raise _too_small(share, found.label, found.left, inner, cohort, least)
+
+
+def _too_small(share: float, label: str, left: int, inner: int, cohort: str, least: float | None) -> ConfigError:
+    steps = ["set evaluation.inner_folds lower", "use a larger cohort"]
+    steps.insert(0, "leave it out" if least is None else f"use at least {least:g}")
+    return ConfigError(
+        "config key evaluation.fractions",
+        f"holds {share:g}, which leaves {left} subjects of class {label!r} of cohort {cohort} to train on in a fold; "
+        f"{inner} inner folds need {inner}",
+        ", or ".join(steps),
+    )
 
 
 def _check_subject_classes(records: Sequence[Record], fraction: float, cohort: str) -> None:
@@ -81,7 +111,12 @@ def _deal_once(records: Sequence[Record], folds: int, fraction: float) -> None:
 
 
 def check_given_splits(
-    records: Sequence[Record], path: Path, evaluation: Mapping[str, Any], stanza: Mapping[str, Any]
+    records: Sequence[Record],
+    path: Path,
+    evaluation: Mapping[str, Any],
+    stanza: Mapping[str, Any],
+    cohort: str,
+    seed: int,
 ) -> None:
     """Check a splits file of the user's against the subjects.
 
@@ -90,17 +125,26 @@ def check_given_splits(
         path: The file.
         evaluation: The section ``evaluation`` of the study file.
         stanza: The cohort's stanza.
+        cohort: Name of the cohort, for the message.
+        seed: The study's seed, which says who has a label when few have one.
 
     Raises:
+        ConfigError: A fraction of the labels leaves a class with fewer training subjects than there are inner folds.
         SixgigError: See :func:`sixgig.evaluation.splits.read_own_splits`.
     """
     import pandas as pd
 
+    from sixgig.evaluation.labelled import too_few_in
     from sixgig.evaluation.splits import read_own_splits
 
     manifest = pd.DataFrame(list(_rows(records)), columns=["subject_id", "label"])
     settings = {name: evaluation[name] for name in ("folds", "repeats")}
-    read_own_splits(path, manifest, labels_of=labels_of(stanza), **settings)
+    splits = read_own_splits(path, manifest, labels_of=labels_of(stanza), **settings)
+    inner = evaluation["inner_folds"]
+    for share in sorted(evaluation.get("fractions", ())):
+        found = too_few_in(splits, share, seed, inner, labels_of(stanza)) if share < 1 else None
+        if found is not None:
+            raise _too_small(share, found.label, found.left, inner, cohort, None)
 
 
 def _rows(records: Sequence[Record]) -> Iterator[tuple[str, str | None]]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
+from sixgig.evaluation.effects import effects_of, plain, sentence, summed
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_left_out
@@ -114,9 +115,13 @@ def _write(
 ) -> None:
     PREDICTIONS.write(found[0], predictions)
     PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
-    facts = {
+    facts: dict[str, Any] = {
         "cost": meter.cost().as_dict(),
-        "chosen": found[1].to_dict(orient="records"),
-        "chosen_for_test": held_out[1].to_dict(orient="records"),
+        "chosen": plain(found[1]).to_dict(orient="records"),
+        "chosen_for_test": plain(held_out[1]).to_dict(orient="records"),
     }
+    effect = summed([*effects_of(found[1]), *effects_of(held_out[1])])
+    if effect is not None:
+        facts["effect"] = effect
+        _LOG.warning("%s: %s", predictions.stem, sentence(effect))
     write_json(predictions.with_suffix(".json"), facts | ({"status": status} if status else {}))

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sixgig.classifiers.registry import build_classifier, check_options
-from sixgig.classifiers.search import search
+from sixgig.classifiers.search import Effect, search
 from sixgig.errors import ClassifierError
+from sixgig.evaluation.effects import EFFECT_COLUMN
+from sixgig.evaluation.labelled import labelled_subjects
 from sixgig.evaluation.samples import Samples, evaluation_samples, sample_rows
 from sixgig.runtime.attempts import fewer
 from sixgig.runtime.progress import Progress
@@ -45,6 +47,7 @@ class _Result:
     parameters: dict[str, Any]
     inner_score: float
     inner_folds: int
+    effect: Effect | None
 
 
 def cross_validate(
@@ -60,6 +63,7 @@ def cross_validate(
     threads: int = 1,
     place: object = "features",
     label: str | None = None,
+    fraction: float = 1.0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict every evaluation subject in every repeat by a classifier that has not seen it.
 
@@ -82,10 +86,13 @@ def cross_validate(
         threads: Folds evaluated at a time.
         place: Where the features come from (their file), for error messages.
         label: What the progress bar says; None shows none.
+        fraction: Share of the training subjects of every fold that have labels; see
+            :mod:`sixgig.evaluation.labelled`. Each class then needs a subject for every inner fold.
 
     Returns:
         Predictions (``tables.PREDICTIONS``, ordered by repeat and subject) and one row per outer fold with the chosen
-        parameters as JSON and their inner balanced accuracy (:data:`CHOICE_COLUMNS`).
+        parameters as JSON and their inner balanced accuracy (:data:`CHOICE_COLUMNS`); with ``EFFECT_COLUMN`` where
+        the classifier could not use what was asked for.
 
     Raises:
         ClassifierError: The features do not fit the splits, are not finite, or a training fold lacks a class.
@@ -95,7 +102,7 @@ def cross_validate(
     samples = evaluation_samples(splits, images, place)
     X = sample_rows(features, names, samples, place)
     folds = [
-        _fold(splits, samples, int(repeat), int(fold), inner_folds)
+        _fold(splits, samples, int(repeat), int(fold), inner_folds, fraction, seed)
         for repeat, fold in sorted(_evaluation(splits)[["repeat", "fold"]].drop_duplicates().itertuples(index=False))
     ]
     tasks = (delayed(_run_fold)(X, samples, fold, classifier, checked, seed) for fold in folds)
@@ -153,18 +160,36 @@ def _evaluation(splits: pd.DataFrame) -> pd.DataFrame:
     return splits[splits["role"] == "evaluation"]
 
 
-def _fold(splits: pd.DataFrame, samples: Samples, repeat: int, fold: int, inner_folds: int) -> _Fold:
+def _fold(
+    splits: pd.DataFrame,
+    samples: Samples,
+    repeat: int,
+    fold: int,
+    inner_folds: int,
+    fraction: float = 1.0,
+    seed: int = 0,
+) -> _Fold:
     """Return the rows of one outer fold, with as many inner folds as its smallest class allows."""
     subjects, labels = samples.subjects, samples.labels
     rows = _evaluation(splits)
     rows = rows[rows["repeat"] == repeat]
     in_test = (rows["fold"] == fold).to_numpy(dtype=bool)
     names = rows["subject_id"].to_numpy(dtype=str)
-    train = np.flatnonzero(np.isin(subjects, names[~in_test]))
+    known = names[~in_test]
+    if fraction < 1:
+        known = labelled_subjects(known, rows["label"].to_numpy(dtype=str)[~in_test], fraction, seed, repeat, fold)
+    train = np.flatnonzero(np.isin(subjects, known))
     test = np.flatnonzero(np.isin(subjects, names[in_test]))
     # Images of one subject stay together, so it is the subjects that hold a class that can be dealt.
     counts = {str(name): len(np.unique(subjects[train][labels[train] == name])) for name in np.unique(labels)}
     smallest = min(counts, key=lambda name: counts[name])
+    if fraction < 1 and counts[smallest] < inner_folds:
+        raise ClassifierError(
+            f"fraction {fraction:g}, repeat {repeat}, fold {fold}",
+            f"class {smallest!r} has {counts[smallest]} labelled subjects to train on, and {inner_folds} inner folds "
+            f"need {inner_folds}",
+            "leave this fraction out of evaluation.fractions, or make it or the cohort larger",
+        )
     if counts[smallest] < 2:
         raise ClassifierError(
             f"repeat {repeat}, fold {fold}",
@@ -192,7 +217,7 @@ def _run_fold(
             f"cannot be fitted: {error}",
             "check the options of the classifier in the study file, and the range of the arm's features",
         ) from error
-    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds)
+    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds, found.effect)
 
 
 def _fold_predictions(samples: Samples, fold: _Fold, result: _Result) -> pd.DataFrame:
@@ -223,4 +248,7 @@ def _choices(folds: Sequence[_Fold], results: Sequence[_Result]) -> pd.DataFrame
         )
         for fold, result in zip(folds, results, strict=True)
     ]
-    return pd.DataFrame(rows, columns=CHOICE_COLUMNS)
+    choices = pd.DataFrame(rows, columns=CHOICE_COLUMNS)
+    if any(result.effect for result in results):
+        choices[EFFECT_COLUMN] = [result.effect for result in results]
+    return choices

@@ -20,8 +20,8 @@ class Kind:
         order: Place in the report; figures with a lower number come first.
         reads: Tables that it shows, relative to the study's folder; predictions and what training left need no mention.
         over_cohorts: Whether one figure is drawn over all cohorts, and not one for each of them.
-        needs: When it is drawn: ``results`` (always), ``training`` (when an arm was trained), or ``pictures`` (when an
-            arm that was trained leaves pictures).
+        needs: When it is drawn: ``results`` (always), ``training`` (when an arm was trained), ``pictures`` (when an arm
+            that was trained leaves pictures), or ``fractions`` (when the study has label-fraction curves).
     """
 
     name: str

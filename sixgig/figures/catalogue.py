@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from sixgig.errors import SixgigError
 from sixgig.figures.base import Kind
 from sixgig.runtime.atomic import atomic_path
-from sixgig.words.language import speaking, tr
+from sixgig.words.language import tr
+from sixgig.words.showing import showing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,15 +53,16 @@ def _is_kind(target: ast.expr) -> bool:
 KINDS = find_kinds(Path(__file__).parent)
 
 
-def kinds_of(over_cohorts: bool, trained: bool = True, pictures: bool = True) -> list[Kind]:
+def kinds_of(over_cohorts: bool, trained: bool = True, pictures: bool = True, fractions: bool = False) -> list[Kind]:
     """Return the kinds of figure that a study has.
 
     Args:
         over_cohorts: Whether those over all cohorts together are asked for, or those of one cohort.
         trained: Whether the study has an arm that is trained.
         pictures: Whether it has one that leaves pictures of what it learned.
+        fractions: Whether it has label-fraction curves.
     """
-    there = {"results": True, "training": trained, "pictures": pictures}
+    there = {"results": True, "training": trained, "pictures": pictures, "fractions": fractions}
     return [kind for kind in KINDS.values() if kind.over_cohorts == over_cohorts and there[kind.needs]]
 
 
@@ -135,10 +137,10 @@ def draw_figure(study: Study, name: str, cohort: str | None = None) -> Figure:
         SixgigError: There is no such kind of figure, or no such cohort.
         TableError: A table that it needs is missing or damaged.
     """
-    known = {kind.name: kind for kind in kinds_of(over_cohorts=cohort is None)}
+    known = {kind.name: kind for kind in kinds_of(over_cohorts=cohort is None, fractions=True)}
     if name not in known:
         raise SixgigError(f"figure {name!r}", "there is no such figure", f"use one of {', '.join(known)}")
     draw = importlib.import_module(module_of(known[name])).draw
-    with speaking(study.language):
+    with showing(study):
         figure: Figure = draw(study) if cohort is None else draw(study, cohort)
     return figure

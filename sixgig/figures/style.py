@@ -43,7 +43,7 @@ def marker(classifier: str) -> str:
     return look.marker if look else "^"
 
 
-def line_style(classifier: str) -> str:
+def line_style(classifier: str) -> str | tuple[float, tuple[float, ...]]:
     """The classifier's line style, the same in every figure."""
     look = classifiers.looks().get(classifier)
     return look.line if look else "-."

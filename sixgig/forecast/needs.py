@@ -21,6 +21,7 @@ _TABLES = {
     "compare_cohorts": ("omnibus", "ranks"),
     "explain_variance": ("factors",),
     "weigh_budget": ("budget",),
+    "score_fractions": ("fractions",),
 }
 
 
@@ -44,7 +45,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     for cohort in plan.cohorts:
         yield from _cohort(cohort)
         for job, needed in _arms(plan, cohort):
-            if job.rule in ("encode_images", "code_features"):
+            if job.rule in ("encode_images", "code_features", "compute_features"):
                 features.add(job)
             if job.rule in ("classify_subjects", "predict_majority"):
                 predictions.add(job)
@@ -59,6 +60,10 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
+    curves = {JobKey("classify_fractions", ".".join(key)) for key in plan.fraction_keys}
+    if plan.has_fractions:
+        yield JobKey("score_fractions"), {score, *curves}
+        tables.add(JobKey("score_fractions"))
     drawn = set()
     for cohort in plan.cohorts:
         drawn.add(JobKey("draw_figures", cohort))
@@ -75,7 +80,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}
     yield (
         JobKey("hash_outputs"),
-        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *features, *gates, *checked},
+        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *curves, *features, *gates, *checked},
     )
 
 
@@ -109,10 +114,20 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
             yield checked, {trained}
             needed = {gate, trained, checked}
         yield JobKey("encode_images", f"{cohort}.{arm}"), needed
+    for arm in plan.plain_arms:
+        yield JobKey("compute_features", f"{cohort}.{arm}"), {gate}
     for arm in plan.feature_arms:
-        yield JobKey("code_features", f"{cohort}.{arm}"), {JobKey("encode_images", f"{cohort}.{plan.source_arm(arm)}")}
+        source = plan.source_arm(arm)
+        rule = "compute_features" if source in plan.plain_arms else "encode_images"
+        yield JobKey("code_features", f"{cohort}.{arm}"), {JobKey(rule, f"{cohort}.{source}")}
+    rules = {**dict.fromkeys(plan.feature_arms, "code_features"), **dict.fromkeys(plan.plain_arms, "compute_features")}
     for arm in plan.arms:
-        rule = "code_features" if arm in plan.feature_arms else "encode_images"
+        rule = rules.get(arm, "encode_images")
         for classifier in plan.classifiers:
             job = JobKey("classify_subjects", f"{cohort}.{arm}.{classifier}")
             yield job, {gate, JobKey(rule, f"{cohort}.{arm}")}
+            if plan.has_fractions:
+                yield (
+                    JobKey("classify_fractions", f"{cohort}.{arm}.{classifier}"),
+                    {gate, JobKey(rule, f"{cohort}.{arm}")},
+                )

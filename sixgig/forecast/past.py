@@ -155,7 +155,7 @@ def _with_sidecar(folder: Path, job: JobKey, measured: Measured | None) -> Measu
     if job.rule == "pretrain_arm":
         facts = _json(folder / "pretraining" / cohort / f"{arm}.json").get("pretraining", {})
         cost = facts.get("cost", {})
-    elif job.rule in ("encode_images", "code_features"):
+    elif job.rule in ("encode_images", "code_features", "compute_features"):
         facts = cost = _json(folder / "features" / cohort / f"{arm}.json")
     else:
         return measured

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-from sixgig.arms.registry import looks
+from sixgig.arms.looks import looks_of
 from sixgig.classifiers.registry import looks as classifier_looks
 from sixgig.errors import PlaceError, SixgigError
 from sixgig.forecast.answer import START, Answer, Problem
@@ -70,7 +70,7 @@ def make_plan(
     if missing is not None and not device:
         reason = " ".join(f"{missing.place} {missing.reason}".split())
         trouble.insert(0, Problem(START, reason, missing.next_step))
-    titles = {name: look.title for name, look in looks().items()}
+    titles = {name: look.title for name, look in looks_of(plan.config).items()}
     titles |= {name: look.title for name, look in classifier_looks().items()}
     gathered = overview(jobs, costs, titles)
     return Answer(

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sixgig.arms.registry import get_arm
 from sixgig.errors import ArmError
 from sixgig.forecast.amounts import CohortAmount, cohort_amount
 from sixgig.forecast.base import JobCost
@@ -44,7 +43,7 @@ _MIB = 2**20
 #: Threads that rules ask for, by rule; all others ask for one.
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
-    "score_predictions": 4,
+    "compute_features": 4, "score_predictions": 4, "score_fractions": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
 ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images")
@@ -142,7 +141,7 @@ class Stages:
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         network = self.network(options["weights"])
         dtype = self._dtype(options)
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         try:
             work: Work = module.training(options, found.amount, network, dtype)  # type: ignore[union-attr]
         except (AttributeError, ArmError):  # an arm that tells nothing, or that will say what does not fit
@@ -153,7 +152,7 @@ class Stages:
         """Return the cost of encoding a cohort."""
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         network, dtype = self.network(options["weights"]), self._dtype(options)
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         work: Work | None = None
         if module is not None and hasattr(module, "encoding"):
             with suppress(ArmError):  # the arm will say what does not fit
@@ -177,7 +176,7 @@ class Stages:
         """Return the cost of computing features from another arm's."""
         found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
         amount, features = found.amount, self.features(self.plan.source_arm(arm))
-        module = work_of(get_arm(arm).__module__)
+        module = work_of(self.plan.arm_module(arm))
         learning = round(amount.images * amount.pretraining)
         seconds = module.coding_seconds(options, amount.images, learning, features) if module else 10.0
         seconds += self._compiling(module, cohort == self.plan.cohorts[0])
@@ -186,12 +185,39 @@ class Stages:
             "code_features", 1.4 + seconds, rss_mb=315 + held, disk_mb=amount.images * 4 * 100 / _MIB, basis=found.basis
         )
 
+    def compute(self, cohort: str, arm: str) -> JobCost:
+        """Return the cost of features that need no network."""
+        found, options = self.amounts[cohort], self.plan.arm_options(arm, cohort)
+        module, threads = work_of(self.plan.arm_module(arm)), self.threads("compute_features")
+        assert module is not None
+        written = found.amount.images * module.length(options, found.amount) * 4 / _MIB
+        return self._job(
+            "compute_features", 0.8 + module.seconds(options, found.amount) / threads, rss_mb=210.0 + 3 * written,
+            disk_mb=2 * written, basis=found.basis,
+        )  # fmt: skip
+
     def classify(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of a nested search."""
+        seconds, held = self._searching(cohort, arm, classifier)
+        module = work_of(self.plan.classifier_module(classifier))
+        first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
+        seconds += self._compiling(module, first)
+        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
+
+    def classify_fractions(self, cohort: str, arm: str, classifier: str) -> JobCost:
+        """Return the cost of the nested searches with fractions of the labels."""
+        parts = [self._searching(cohort, arm, classifier, share) for share in self.plan.fractions]
+        seconds, held = sum(part[0] for part in parts), max((part[1] for part in parts), default=0.0)
+        return self._job(
+            "classify_fractions", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis
+        )
+
+    def _searching(self, cohort: str, arm: str, classifier: str, share: float = 1.0) -> tuple[float, float]:
+        """Return seconds and MiB of a nested search with a share of the labels."""
         found, evaluation = self.amounts[cohort], self.plan.config["evaluation"]
         amount = found.amount
         rows = amount.images if self.plan.labels_of(cohort) == "image" else amount.subjects
-        samples = max(10, round(rows * (1 - self.plan.pretraining_fraction)))
+        samples = max(10, round(share * rows * (1 - self.plan.pretraining_fraction)))
         features, folds = self.features(arm), int(evaluation["folds"]) * int(evaluation["repeats"])
         module = work_of(self.plan.classifier_module(classifier))
         seconds, held = 5.0, 50.0
@@ -199,17 +225,21 @@ class Stages:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
             seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
             held = module.memory_mb(samples, features)
-            first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
-            seconds += self._compiling(module, first)
-        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=found.basis)
+        return seconds, held
 
     def score(self) -> JobCost:
         """Return the cost of metrics and their intervals."""
+        return self._scoring("score_predictions", 1)
+
+    def score_fractions(self) -> JobCost:
+        """Return the same for the fractions of the labels."""
+        return self._scoring("score_fractions", len(self.plan.fractions))
+
+    def _scoring(self, rule: str, times: int) -> JobCost:
         samples = int(self.plan.config["evaluation"]["bootstrap_samples"])
         subjects = sum(found.amount.subjects for found in self.amounts.values()) * len(self.plan.methods)
-        threads = self.threads("score_predictions")
-        seconds = 1.5 + (samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)) / threads
-        return self._job("score_predictions", seconds, rss_mb=212.0)
+        each = samples * subjects / 100 * BOOTSTRAP + 0.1 * len(self.plan.method_keys)
+        return self._job(rule, 1.5 + times * each / self.threads(rule), rss_mb=212.0)
 
     def hashes(self, written_mb: float) -> JobCost:
         """Return the cost of reading everything that was written, for its sha256."""
@@ -223,7 +253,12 @@ class Stages:
         """Return the length of an arm's features."""
         options = self.plan.arm_options(arm)
         if arm in self.plan.feature_arms:
-            return int(options.get("atoms", 256))
+            atoms = options.get("atoms", 256)
+            return int(atoms) if isinstance(atoms, int) else 256  # as many as the data allow: at most 256
+        if arm in self.plan.plain_arms:
+            module = work_of(self.plan.arm_module(arm))
+            assert module is not None
+            return max(module.length(options, found.amount) for found in self.amounts.values())
         found = self.network(options["weights"]).features
         return 2 * found if options.get("token") == "cls_mean" else found
 
@@ -245,8 +280,9 @@ class Stages:
         return amount.volumes * voxels * amount.channels * 2 / _MIB if amount.volume_size else 0.0
 
     def _is_there(self, source: Mapping[str, Any]) -> bool:
-        package = source.get("wheel", {}).get("package", "")
-        return bool(package) and any(Path("results/downloads").glob(f"*{package.replace('-', '_')}*"))
+        wheels = source.get("wheels") or [source["wheel"]] if "wheel" in source or "wheels" in source else []
+        names = [str(wheel["package"]).replace("-", "_") for wheel in wheels]
+        return bool(names) and all(any(Path("results/downloads").glob(f"*{name}*")) for name in names)
 
     def _dtype(self, options: Mapping[str, Any]) -> str:
         if not self.cuda:

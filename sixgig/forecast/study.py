@@ -78,6 +78,8 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     for cohort in plan.cohorts:
         for arm in plan.image_arms:
             yield JobKey("encode_images", f"{cohort}.{arm}"), stages.encode(cohort, arm)
+        for arm in plan.plain_arms:
+            yield JobKey("compute_features", f"{cohort}.{arm}"), stages.compute(cohort, arm)
         for arm in plan.feature_arms:
             yield JobKey("code_features", f"{cohort}.{arm}"), stages.code(cohort, arm)
         for arm in plan.arms:
@@ -85,6 +87,11 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
                 name = f"{cohort}.{arm}.{classifier}"
                 yield JobKey("classify_subjects", name), stages.classify(cohort, arm, classifier)
     yield JobKey("score_predictions"), stages.score()
+    for cohort, arm, classifier in plan.fraction_keys:
+        name = f"{cohort}.{arm}.{classifier}"
+        yield JobKey("classify_fractions", name), stages.classify_fractions(cohort, arm, classifier)
+    if plan.has_fractions:
+        yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
         "collect_costs", "compare_methods", "compare_subjects", "compare_cohorts", "explain_variance", "weigh_budget",
     ):  # fmt: skip

@@ -19,6 +19,7 @@ import numpy as np
 from sixgig.errors import ArmError
 from sixgig.mim.geometry import by
 from sixgig.mim.settings import STANZA
+from sixgig.mim.standardising import Scores
 
 #: How a crop uses the modalities of a volume: all as channels, or one of them (drawn at random in training).
 CHANNELS, SEPARATE = "channels", "separate"
@@ -123,6 +124,7 @@ class VolumeCrops(Source):
         seed: Of the order of volumes, positions, modalities and flips.
         modalities: ``channels`` (c = M) or ``separate`` (c = 1, a random modality for each crop).
         flips: Axes (0 depth, 1 rows, 2 columns) along which a crop is mirrored with probability one half.
+        z_scores: Whether voxels become z-scores, see :mod:`sixgig.mim.standardising`.
 
     Raises:
         ArmError: The crop is larger than a volume, ``modalities`` is unknown, there are no rows, or an axis to flip
@@ -138,20 +140,24 @@ class VolumeCrops(Source):
         seed: int,
         modalities: str = CHANNELS,
         flips: Sequence[int] = (),
+        z_scores: bool = False,
     ) -> None:
         check_volumes(volumes, crop, modalities)
         super().__init__(volumes, rows, crop, crop_channels(volumes, modalities), seed, flips)
         self._modalities = modalities
+        self._scores = Scores(volumes) if z_scores else None
 
     def identity(self) -> dict[str, Any]:
         """Return what decides which items are drawn, as plain values."""
-        return {**super().identity(), "modalities": self._modalities}
+        own = {"modalities": self._modalities} | ({"z_scores": True} if self._scores else {})
+        return {**super().identity(), **own}
 
     def _read(self, row: int, generator: np.random.Generator) -> np.ndarray:
         size = self._array.shape[1:4]
         position = [int(generator.integers(whole - part + 1)) for whole, part in zip(size, self.crop, strict=True)]
         chosen = int(generator.integers(self._array.shape[4])) if self._modalities == SEPARATE else None
-        return read_crop(self._array, row, position, self.crop, chosen)
+        crop = read_crop(self._array, row, position, self.crop, chosen)
+        return crop if self._scores is None else self._scores.of(row, crop, chosen)
 
 
 class ImageRows(Source):

@@ -13,6 +13,7 @@ from sixgig.gpu.ladder import Rung
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels, read_crop, release, sliding_positions
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
+from sixgig.mim.standardising import Scores
 from sixgig.training.reading import read_ahead
 
 TOKENS = ("mean", "cls")
@@ -55,7 +56,8 @@ def encode_volumes(
         encoder: Trained, or not.
         modalities: ``channels`` (all at once) or ``separate`` (each by itself, features concatenated in order).
         token: ``mean`` or ``cls``; a network without class token has only ``mean``.
-        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead.
+        volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead. An encoder
+            with a ``reference`` shape gets them as z-scores.
         rung: Crops at a time, and the device.
         dtype: ``float32``, or the type of mixed precision on a GPU.
         kept: Where features are kept.
@@ -80,7 +82,7 @@ def encode_volumes(
             f"and the network takes {geometry.channels}",
             "encode the cohort that the network was trained on, with the same modalities",
         )
-    plan = _Plan(volumes, geometry.crop, modalities)
+    plan = _Plan(volumes, geometry.crop, modalities, z_scores=encoder.shape.reference)
     pool = _Pool(plan)
     device, mixed = rung.device, rung.device == "cuda" and dtype != "float32"
     encoder = encoder.to(device).eval()
@@ -112,8 +114,9 @@ def _not_finite(row: int, volume: np.ndarray, dtype: str, names: Sequence[str]) 
 class _Plan:
     """Which crops of which volumes are encoded, numbered: volumes outermost, then modalities, then positions."""
 
-    def __init__(self, volumes: np.ndarray, crop: tuple[int, ...], modalities: str) -> None:
+    def __init__(self, volumes: np.ndarray, crop: tuple[int, ...], modalities: str, z_scores: bool) -> None:
         self._volumes, self._crop = volumes, crop
+        self._scores = Scores(volumes) if z_scores else None
         self._positions = sliding_positions(volumes.shape[1:4], crop)
         self._modalities: list[int | None] = list(range(volumes.shape[4])) if modalities == SEPARATE else [None]
         self.groups, self.crops = len(self._modalities), len(self._positions)
@@ -140,7 +143,9 @@ class _Plan:
         for crop, number in zip(crops, numbers, strict=True):
             row, place = divmod(number, self.per_volume)
             group, position = divmod(place, self.crops)
-            crop[...] = read_crop(self._volumes, row, self._positions[position], self._crop, self._modalities[group])
+            modality = self._modalities[group]
+            read = read_crop(self._volumes, row, self._positions[position], self._crop, modality)
+            crop[...] = read if self._scores is None else self._scores.of(row, read, modality)
         release(self._volumes)
         return crops
 

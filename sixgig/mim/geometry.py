@@ -99,6 +99,8 @@ class Shape:
         class_token: Whether a class token goes before the patches.
         register_tokens: Register tokens after the class token.
         prefix_positions: Whether class and register tokens have positions of their own, as in most of timm's ViTs.
+        reference: Whether it is the published network (MIM-Med3D): LayerNorms with an epsilon of 1e-5 (not 1e-6), the
+            last one of the encoder not in pretraining, and no class or register tokens in the decoder.
         decoder_width: Width of a token in the decoder.
         decoder_depth: Blocks of the decoder.
         decoder_heads: Attention heads of a decoder block.
@@ -117,6 +119,7 @@ class Shape:
     decoder_depth: int = 8
     decoder_heads: int = 8
     decoder_mlp_width: int = 2048
+    reference: bool = False
 
     @property
     def prefix_tokens(self) -> int:

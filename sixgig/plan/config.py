@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
-from sixgig.arms.base import FeatureArm
-from sixgig.arms.registry import arm_names, control_key, get_arm, is_control
+from sixgig.arms.base import FeatureArm, PlainArm
+from sixgig.arms.instances import (
+    OLD_KEY,
+    Instance,
+    check_kinds,
+    control_name,
+    default_source,
+    instances,
+    model_of,
+)
+from sixgig.arms.looks import check_looks
+from sixgig.arms.naming import naming
+from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
-from sixgig.plan.schema import load_schema
+from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
 from sixgig.weights.catalogue import resolve_encoders
+from sixgig.weights.entries import check_entry
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -34,10 +47,12 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
     Raises:
         ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
     """
-    schema = load_schema() if schema is None else schema
     completed = copy.deepcopy(dict(config))
     if "weights" in completed:
         completed["weights"] = resolve_encoders(completed["weights"])
+    check_kinds(completed)
+    _rename_old(completed)
+    schema = study_schema(completed) if schema is None else schema
     fill(completed, schema, schema)
     validate(completed, schema)
     _check_references(completed)
@@ -47,11 +62,7 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
 
 def wanted_arms(config: Mapping[str, Any]) -> list[str]:
     """Return the arms and the controls with features that a study asks for, in display order."""
-    return [
-        name
-        for name in arm_names()
-        if (config["controls"][control_key(name)] if is_control(name) else name in config["arms"])
-    ]
+    return list(instances(config))
 
 
 def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -64,14 +75,62 @@ def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _needed(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield the key of an arm that needs another, the other, and what for."""
-    for name in wanted_arms(config):
-        arm = get_arm(name)
-        if issubclass(arm, FeatureArm):
-            yield f"arms.{name}", arm.source_arm, f"needs the features of {arm.source_arm}"
-        if arm.stands_for:
-            yield f"controls.{control_key(name)}", arm.stands_for, f"needs {arm.stands_for}, whose options it shares"
+def source_of(config: Mapping[str, Any], arm: Instance) -> str:
+    """Return the arm whose image features a feature arm reads.
+
+    Raises:
+        ConfigError: It names none, and there is none of the kind that it would read then.
+    """
+    found = arm.arm
+    assert issubclass(found, FeatureArm)
+    source = arm.options.get("source") or default_source(config, found.default_source)
+    if source is None:
+        raise ConfigError(
+            f"config key arms.{arm.name}",
+            f"needs the features of another arm, and no arm is of kind {found.default_source}",
+            f"name another arm: `arms.{arm.name}.source`; or add {found.default_source} to `arms`, or remove this arm",
+        )
+    return str(source)
+
+
+def _rename_old(config: dict[str, Any]) -> None:
+    """Take the old name of the key for random controls."""
+    controls, key = config.get("controls"), control_key(RANDOM)
+    if not isinstance(controls, dict) or not isinstance(controls.get(OLD_KEY), bool):
+        return
+    if key in controls:
+        reason = f"is the old name of controls.{key}, which is there too"
+        raise ConfigError(f"config key controls.{OLD_KEY}", reason, "remove it")
+    config["controls"] = {key if name == OLD_KEY else name: value for name, value in controls.items()}
+
+
+def _check_sources(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
+    readable = [name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None]
+    for arm in found.values():
+        if issubclass(arm.arm, FeatureArm) and (source := source_of(config, arm)) not in readable:
+            reason = "has no features of images" if source in found else "is not among the arms"
+            close = difflib.get_close_matches(source, readable, n=1)
+            raise ConfigError(
+                f"config key arms.{arm.name}.source",
+                f"{source} {reason}",
+                f"{f'did you mean `{close[0]}`? ' if close else ''}Arms with features of images: {', '.join(readable)}",
+            )
+
+
+def _check_random(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
+    """Refuse a network without a control because every arm with one of its family trains it."""
+    if not config["controls"][control_key(RANDOM)]:
+        return
+    for arm in found.values():
+        model = model_of(arm, config)
+        if model and control_name(model) not in found:
+            weights = arm.options["weights"]
+            raise ConfigError(
+                f"config key controls.{control_key(RANDOM)}",
+                f"the random control of {arm.name} has the options of an arm that uses such a network as it is, and no "
+                "arm does",
+                f"add an arm with weights {weights} of a kind that does not learn, or set it to false",
+            )
 
 
 def _check_references(config: Mapping[str, Any]) -> None:
@@ -82,16 +141,15 @@ def _check_references(config: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"config key arms.{name}.weights",
                 f"there are no weights {asked!r}",
-                f"use one of {', '.join(weights)}, or add {asked} under `weights`",
+                f"use one of {', '.join(weights)}, or add {asked} under `weights`"
+                if weights
+                else f"add {asked} under `weights`",
             )
-    for key, other, reason in _needed(config):
-        if other not in arms:
-            raise ConfigError(
-                f"config key {key}",
-                f"{reason}, and {other} is not among the arms",
-                f"add {other} to `arms`, or {'set it to false' if key.startswith('controls') else 'remove this arm'}",
-            )
-    learning = [name for name in arms if get_arm(name).learns]
+    found = instances(config)
+    _check_sources(config, found)
+    _check_random(config, found)
+    check_looks(config)
+    learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
         raise ConfigError(
             "config key evaluation.pretraining_fraction",
@@ -99,7 +157,11 @@ def _check_references(config: Mapping[str, Any]) -> None:
             f"raise it, or remove {' and '.join(learning)}",
         )
     for name in arms:
-        get_arm(name).check(config)
+        arm = found[name].arm
+        with naming(found[name].kind, name):
+            arm.check(config, name)
+            if issubclass(arm, PlainArm):
+                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""
@@ -111,12 +173,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"use {size // patch * patch or patch} or {(size // patch + 1) * patch}",
             )
     for name, entry in weights.items():
-        if "wheel" in entry["source"] and "member" not in entry:
-            raise ConfigError(
-                f"config key weights.{name}.member",
-                "is missing",
-                "name the file inside the wheel that holds the weights",
-            )
+        check_entry(f"config key weights.{name}", entry)
     for name, cohort in config["cohorts"].items():
         adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
         check_recipe(cohort, f"cohorts.{name}")

@@ -48,6 +48,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     with suppress(ModuleNotFoundError):
         check_weights(plan.config["weights"])
         check_networks(plan.config)
+    check_own_files(plan)
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
@@ -72,9 +73,9 @@ def check_card() -> None:
 def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
-    from sixgig.weights.build import require_pinned
     from sixgig.weights.loading import check_model
     from sixgig.weights.model_names import is_surely_known
+    from sixgig.weights.obtaining import require_pinned
 
     digests = KnownDigests()
     for name, entry in weights.items():
@@ -95,6 +96,20 @@ def check_weights(weights: Mapping[str, Any]) -> None:
         except WeightsError as error:
             place = f"config key {key}.source.file.sha256"
             raise WeightsError(place, f"{error.place} {error.reason}", error.next_step) from None
+    digests.save()
+
+
+def check_own_files(plan: Plan) -> None:
+    """Look at the files of the user's that arms without a network read.
+
+    Raises:
+        SixgigError: One is not what the study file says; the place is its key.
+    """
+    from sixgig.runtime.known_digests import KnownDigests
+
+    digests = KnownDigests()
+    for name in plan.plain_arms:
+        plan.check_own_files(name, digests.sha256)
     digests.save()
 
 
@@ -181,7 +196,9 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return
     try:
-        check_given_splits(records, Path(given[0]), evaluation, stanza)
+        check_given_splits(records, Path(given[0]), evaluation, stanza, name, plan.seed)
+    except ConfigError:
+        raise
     except SixgigError as error:
         place = f"config key cohorts.{name}.splits_file"
         raise type(error)(place, f"{error.place}: {error.reason}", error.next_step) from None

@@ -37,7 +37,7 @@ class Failure:
 
 
 def failures(plan: Plan) -> list[Failure]:
-    """Return what has failed so far: cohorts, arms on the others, classifiers; in the order of the study file."""
+    """Return what has failed so far: cohorts, arms on the others, classifiers, fractions; in the study file's order."""
     cohorts = {name: found for name in plan.cohorts if (found := failed_cohort(plan, name)) is not None}
     arms = (
         found
@@ -45,7 +45,8 @@ def failures(plan: Plan) -> list[Failure]:
         if cohort not in cohorts and (found := _failed_arm(plan, cohort, arm)) is not None
     )
     methods = (found for key in plan.method_keys if (found := _failed_method(plan, *key)) is not None)
-    return [*cohorts.values(), *arms, *methods]
+    curves = (found for key in plan.fraction_keys for found in _failed_fractions(plan, *key))
+    return [*cohorts.values(), *arms, *methods, *curves]
 
 
 def fallbacks(plan: Plan) -> list[str]:
@@ -111,6 +112,15 @@ def _failed_method(plan: Plan, cohort: str, arm: str, classifier: str) -> Failur
     status = failed_status(_read(Path(f"{stem}.json")))
     what = f"classifier {classifier} of arm {arm} on {cohort}"
     return Failure(what, status[len(FAILED) :], f"{stem}.csv") if status else None
+
+
+def _failed_fractions(plan: Plan, cohort: str, arm: str, classifier: str) -> Iterator[Failure]:
+    stem = f"results/{plan.study}/fractions/{cohort}/{arm}.{classifier}"
+    for own in _read(Path(f"{stem}.json")).get("fractions", []):
+        status = failed_status(own)
+        if status:
+            what = f"classifier {classifier} of arm {arm} on {cohort} with {own.get('fraction', 0):g} of the labels"
+            yield Failure(what, status[len(FAILED) :], f"{stem}.csv")
 
 
 def _status(plan: Plan, cohort: str, arm: str) -> str:

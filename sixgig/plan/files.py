@@ -9,7 +9,7 @@ from typing import Any
 from sixgig.cohorts.registry import check_source, load_adapter
 from sixgig.errors import ConfigError
 from sixgig.plan.paths import closed_problem, named_paths, path_problem
-from sixgig.plan.schema import load_schema
+from sixgig.plan.schema import study_schema
 from sixgig.plan.study_file import Study
 from sixgig.runtime.paths import user_path
 
@@ -27,7 +27,7 @@ def check_files(config: Mapping[str, Any], study: Study) -> None:
     from sixgig.cohorts.options import read_options
 
     problems: dict[str, tuple[str, str]] = {}
-    schema = load_schema()
+    schema = study_schema(config)
     for key, text in named_paths(config, schema, schema):
         problem = path_problem(text, study.folder)
         if problem is not None:

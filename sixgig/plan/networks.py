@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sixgig.arms.registry import get_arm
+from sixgig.arms.instances import instances
 from sixgig.errors import WeightsError
 
 #: How names of networks begin whose description is on the model hub.
@@ -23,15 +23,16 @@ def check_networks(config: Mapping[str, Any]) -> None:
     Raises:
         SixgigError: An arm cannot use its network; names the arm's key and the nearest that fits.
     """
-    for name, options in config["arms"].items():
-        if "weights" not in options:
+    for name, found in instances(config).items():
+        options = found.options
+        if "weights" not in options or found.stands_for:
             continue
         model = config["weights"][options["weights"]]["model"]
         if model.startswith(HUB):
             continue
         place = f"config key arms.{name}"
         try:
-            get_arm(name).check_network(options, model, int(config["image"]["size"]), place)
+            found.arm.check_network(options, model, int(config["image"]["size"]), place)
         except WeightsError as error:
             if error.place.startswith(place):
                 raise

@@ -32,8 +32,13 @@ def hashed_files(plan: Plan) -> list[str]:
         *(file for suffix in _TRAINING for file in plan.trainings(suffix)),
         *plan.features("npz"),
         *plan.features("json"),
-        *(f"{root}/features/{cohort}/{arm}.images.npy" for cohort in plan.cohorts for arm in plan.image_arms),
+        *(
+            f"{root}/features/{cohort}/{arm}.images.npy"
+            for cohort in plan.cohorts
+            for arm in (*plan.image_arms, *plan.plain_arms)
+        ),
         *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix)),
+        *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),
         *(file for suffix in FORMATS for file in plan.figures(suffix)),
         *(name.replace("{study}", plan.study) for name in plan.tables()),

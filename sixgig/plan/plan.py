@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.base import FeatureArm, PretrainedArm
-from sixgig.arms.registry import get_arm, looks
+from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
+from sixgig.arms.instances import Instance, instances
+from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
-from sixgig.plan.config import complete, methods_of, wanted_arms
+from sixgig.plan.config import complete, methods_of, source_of
 from sixgig.plan.files import check_files
 from sixgig.plan.inputs import CohortInput
 from sixgig.plan.study_file import Study
@@ -24,7 +26,7 @@ from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.runtime.paths import user_path
 from sixgig.runtime.recorded_hashes import OUTPUTS
 from sixgig.tables.levels import labels_of, metrics_of
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
@@ -51,10 +53,13 @@ class Plan:
         self.config = complete(config)
         self.study: str = self.config["study"]
         self.cohorts: list[str] = list(self.config["cohorts"])
-        self.arms: list[str] = wanted_arms(self.config)
-        self.image_arms = [name for name in self.arms if not issubclass(get_arm(name), FeatureArm)]
-        self.feature_arms = [name for name in self.arms if name not in self.image_arms]
-        self.pretrained_arms = [name for name in self.arms if issubclass(get_arm(name), PretrainedArm)]
+        #: The arms and the controls with features, by name in the order of tables.
+        self.instances: dict[str, Instance] = instances(self.config)
+        self.arms: list[str] = list(self.instances)
+        self.feature_arms = self._arms_of(FeatureArm)
+        self.plain_arms = self._arms_of(PlainArm)
+        self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
+        self.pretrained_arms = self._arms_of(PretrainedArm)
         self.classifiers: list[str] = list(self.config["classifiers"])
         #: The files of every cohort, by its name.
         self.inputs = {
@@ -97,19 +102,46 @@ class Plan:
         return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
 
     @property
+    def fractions(self) -> list[float]:
+        """Shares of the training subjects that have labels, below 1, smallest first; none without a curve."""
+        return sorted(float(share) for share in self.config["evaluation"].get("fractions", ()) if share < 1)
+
+    @property
+    def fraction_keys(self) -> list[tuple[str, str, str]]:
+        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
+        if not self.has_fractions:
+            return []
+        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in self.config["evaluation"]
+
+    @property
     def seed(self) -> int:
         """The study's seed."""
         return int(self.config["seed"])
 
+    def arm_class(self, arm: str) -> type[Arm]:
+        """Return the class of an arm."""
+        return self.instances[arm].arm
+
+    def is_random(self, arm: str) -> bool:
+        """Whether an arm is a control whose network has random weights."""
+        return self.instances[arm].stands_for is not None
+
     def arm_options(self, arm: str, cohort: str | None = None) -> dict[str, Any]:
-        """Return an arm's stanza, as it applies to one cohort; a control has that of the arm it stands for."""
-        found = get_arm(arm)
-        options = dict(self.config["arms"][found.stands_for or arm])
+        """Return what decides an arm's results in its stanza, as it applies to one cohort.
+
+        A control has the options of the arm that it stands for.
+        """
+        found, options = self.arm_class(arm), dict(self.instances[arm].options)
         return options if cohort is None else found.options_for(options, cohort, self.config["cohorts"][cohort])
 
     def volumes_file(self, cohort: str, arm: str) -> list[str]:
         """Return the volumes that an arm trains on and encodes; none for arms that see images."""
-        takes = get_arm(arm).takes_volumes(self.arm_options(arm, cohort))
+        takes = self.arm_class(arm).takes_volumes(self.arm_options(arm, cohort))
         return [f"results/{self.study}/cohorts/{cohort}/volumes.npy"] if takes else []
 
     def learned_file(self, cohort: str, arm: str) -> str:
@@ -120,11 +152,48 @@ class Plan:
         """Return the file that says that a trained arm has seen what it may see; none for other arms."""
         return [f"results/{self.study}/pretraining/{cohort}/{arm}.gate.json"] if arm in self.pretrained_arms else []
 
+    def arm_kind(self, arm: str) -> str:
+        """Return the kind of an arm, which is the name of its folder."""
+        return self.instances[arm].kind
+
+    def users_files(self, cohort: str, arm: str) -> list[str]:
+        """Return the user's files that an arm without a network reads for a cohort; none for most."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
+
+    def check_own_files(self, arm: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files that an arm without a network reads.
+
+        Args:
+            arm: The arm.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: One is not what the study file says; the place is a key of it.
+        """
+        found, key = self.arm_class(arm), f"arms.{arm}"
+        assert issubclass(found, PlainArm)
+        try:
+            found.check_files(self.arm_options(arm), key, sha256)
+        except ConfigError:
+            raise
+        except SixgigError as error:
+            raise ConfigError(f"config key {key}", f"{error.place}: {error.reason}", error.next_step) from None
+
+    def key_table_for(self, cohort: str, arm: str) -> str:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else nothing."""
+        found = self.arm_class(arm)
+        assert issubclass(found, PlainArm)
+        return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
+
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
-        found = get_arm(arm)
-        assert issubclass(found, FeatureArm)
-        return found.source_arm
+        return source_of(self.config, self.instances[arm])
+
+    def source_of_volumes(self, cohort: str, arm: str) -> bool:
+        """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
+        return bool(self.volumes_file(cohort, self.source_arm(arm)))
 
     def weights_file(self, arm: str) -> str:
         """Return the file of the weights stage that an image arm encodes with or begins its training with."""
@@ -142,8 +211,9 @@ class Plan:
 
     def environment_check(self, arm: str) -> list[str]:
         """Return the file that says what an arm's own environment can do; none for most arms."""
-        environment = get_arm(arm).environment
-        needed = environment and get_arm(arm).needs_environment(self.arm_options(arm))
+        found = self.arm_class(arm)
+        environment = found.environment
+        needed = environment and found.needs_environment(self.arm_options(arm))
         return [f"results/{self.study}/{environment}.json"] if needed else []
 
     def environment_python(self, arm: str) -> list[str]:
@@ -159,7 +229,7 @@ class Plan:
 
     def environment_module(self, environment: str) -> str:
         """Return the ``__main__`` that runs in an environment."""
-        arm = get_arm(self._arms_in(environment)[0])
+        arm = self.arm_class(self._arms_in(environment)[0])
         assert issubclass(arm, PretrainedArm)
         return arm.process_modules[0]
 
@@ -228,7 +298,7 @@ class Plan:
     @property
     def pretraining_fraction(self) -> float:
         """Share of labelled subjects that are set aside for arms that learn; none when no arm does."""
-        learns = any(get_arm(name).learns for name in self.arms)
+        learns = any(self.arm_class(name).learns for name in self.arms)
         return float(self.config["evaluation"]["pretraining_fraction"]) if learns else 0.0
 
     def simulated(self, cohort: str) -> bool:
@@ -247,10 +317,11 @@ class Plan:
         if stage == "features":
             return self.features("npz")
         if stage == "classify":
-            return self.predictions("csv")
+            return self.predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
@@ -276,9 +347,13 @@ class Plan:
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
 
+    def fraction_predictions(self, suffix: str) -> list[str]:
+        """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""
+        return [f"results/{self.study}/fractions/{own}/{arm}.{name}.{suffix}" for own, arm, name in self.fraction_keys]
+
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures)
+        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
 
     @property
     def leaves_pictures(self) -> bool:
@@ -312,18 +387,18 @@ class Plan:
 
     def tables(self) -> list[str]:
         """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        of_cohorts = [f"{cohort}.{name}" for cohort in self.cohorts for name in exports.COHORT_TABLES]
-        names = [*exports.STUDY_TABLES, *of_cohorts]
+        own = exports.cohort_tables(self.has_fractions)
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
         return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def training_modules(self, arm: str) -> list[str]:
         """Return the modules that train an arm."""
-        found = get_arm(arm)
+        found = self.arm_class(arm)
         return [self.arm_module(arm), *(found.process_modules if issubclass(found, PretrainedArm) else ())]
 
     def arm_module(self, arm: str) -> str:
         """Return the module of an arm's class."""
-        return get_arm(arm).__module__
+        return self.arm_class(arm).__module__
 
     def classifier_module(self, classifier: str) -> str:
         """Return the module that builds a classifier."""
@@ -336,20 +411,24 @@ class Plan:
     @property
     def pictured_arms(self) -> list[str]:
         """The trained arms that leave pictures of what they filled in."""
-        return [arm for arm in self.pretrained_arms if looks()[arm].pictures]
+        return [arm for arm in self.pretrained_arms if looks()[self.instances[arm].kind].pictures]
 
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
 
+    def _arms_of(self, kind: type[Arm]) -> list[str]:
+        return [name for name in self.arms if issubclass(self.arm_class(name), kind)]
+
     def _arms_in(self, environment: str) -> list[str]:
-        return [arm for arm in self.arms if get_arm(arm).environment == environment and self.environment_check(arm)]
+        own = [arm for arm in self.arms if self.arm_class(arm).environment == environment]
+        return [arm for arm in own if self.environment_check(arm)]
 
     def _find_environments(self, conda: bool) -> dict[str, Interpreter]:
         """The interpreters of the environments that arms need; the first arm's setting counts."""
         found: dict[str, Interpreter] = {}
         for arm in self.arms:
-            environment = get_arm(arm).environment
+            environment = self.arm_class(arm).environment
             if environment is None or not self.environment_check(arm):
                 continue
             options = self.arm_options(arm)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.errors import ConfigError, SixgigError
-from sixgig.plan.schema import load_schema
+from sixgig.plan.schema import study_schema
 from sixgig.plan.spelling import as_meant
 from sixgig.plan.yaml_lines import KeyPath, Written, read_file, read_text
 from sixgig.runtime.schema import resolve
@@ -61,7 +61,7 @@ class Study:
             yield
         except SixgigError as error:
             name = error.place.removeprefix(_KEY)
-            if name == error.place and not _is_key(name.split("."), load_schema()):
+            if name == error.place and not _is_key(name.split("."), study_schema(self.config)):
                 raise
             located: SixgigError = type(error)(self.where(f"{_KEY}{name}"), error.reason, error.next_step)
             raise located from error.__cause__
@@ -101,7 +101,7 @@ def read_study(files: Sequence[Path], entries: Sequence[str] = (), given: Mappin
         places = dict.fromkeys(written.lines, f"--config {key}")
         _merge(study, texts, written, places)
     with study.locating():
-        study.config = as_meant(study.config, load_schema(), texts)
+        study.config = as_meant(study.config, study_schema(study.config), texts)
     return study
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sixgig.runtime.atomic import write_text
 from sixgig.tables.formulas import FORMULA
-from sixgig.words.language import speaking
+from sixgig.words.showing import showing
 
 if TYPE_CHECKING:
     from sixgig.reporting.views import Cell, TableView
@@ -27,6 +27,8 @@ COHORT_TABLES = {
     "pairs": ("sixgig.reporting.comparisons", "pairs"),
     "tests": ("sixgig.reporting.comparisons", "tests"),
 }
+#: Further tables of each cohort of a study with label-fraction curves.
+FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
 #: Tables of the study: their file name, and module and function of the view.
 STUDY_TABLES = {
     "results": ("sixgig.reporting.results", "overview"),
@@ -39,7 +41,7 @@ STUDY_TABLES = {
     "arms": ("sixgig.reporting.results", "arms"),
 }
 #: Modules that make the tables.
-MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *STUDY_TABLES.values())})
+MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *FRACTION_TABLES.values(), *STUDY_TABLES.values())})
 #: File types of every table.
 SUFFIXES = ("csv", "tex", "md")
 _LATEX = {
@@ -61,12 +63,17 @@ _LATEX = {
 }
 
 
+def cohort_tables(fractions: bool) -> dict[str, tuple[str, str]]:
+    """Return the tables of each cohort of a study, with or without label-fraction curves."""
+    return COHORT_TABLES | (FRACTION_TABLES if fractions else {})
+
+
 def table_views(study: Study) -> Iterator[tuple[str, TableView]]:
     """Yield the name and the view of every table that is exported."""
     for name, (module, view) in STUDY_TABLES.items():
         yield name, getattr(importlib.import_module(module), view)(study)
     for cohort in study.cohorts:
-        for name, (module, view) in COHORT_TABLES.items():
+        for name, (module, view) in cohort_tables(study.has_fractions).items():
             yield f"{cohort}.{name}", getattr(importlib.import_module(module), view)(study, cohort)
 
 
@@ -80,7 +87,7 @@ def write_tables(study: Study, folder: Path) -> None:
     Raises:
         TableError: A table of the study is missing or damaged.
     """
-    with speaking(study.language):
+    with showing(study):
         views = list(table_views(study))
     for name, view in views:
         write_text(folder / f"{name}.csv", to_csv(view))

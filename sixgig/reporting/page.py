@@ -12,13 +12,27 @@ from markupsafe import Markup
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
-from sixgig.reporting import budget, card, cohorts, comparisons, over_cohorts, results, training, verdict
+from sixgig.reporting import (
+    budget,
+    card,
+    cohorts,
+    comparisons,
+    dictionaries,
+    fractions,
+    over_cohorts,
+    results,
+    searches,
+    training,
+    verdict,
+)
 from sixgig.reporting.network_input import network_input
+from sixgig.reporting.own_features import own_features
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
 from sixgig.words import numbers
-from sixgig.words.language import current, speaking, tr
+from sixgig.words.language import current, tr
+from sixgig.words.showing import showing
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 #: Template, style and script of the report.
@@ -41,7 +55,7 @@ def write_report(study: Study, output: Path) -> None:
 
 def render(study: Study) -> str:
     """The page's HTML; see :func:`write_report`."""
-    with speaking(study.language):
+    with showing(study):
         return _render(study)
 
 
@@ -56,7 +70,7 @@ def _render(study: Study) -> str:
     environment.globals["tr"] = tr
     trained = any(study.training.arms(cohort) for cohort in study.cohorts)
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
-    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures)
+    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     figures = {
         cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
@@ -84,12 +98,18 @@ def _render(study: Study) -> str:
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
         pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
         tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
+        fraction_sentences=fractions.sentences(study),
+        fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
+        own_features=own_features(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
+        dictionaries=dictionaries.dictionaries(study),
+        dictionary_notes=dictionaries.notes(study),
+        search_notes=searches.notes(study),
         costs=results.costs(study),
         card=card.card(study),
         courses=card.courses(study),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
-from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.words import numbers
 from sixgig.words.language import tr
@@ -22,7 +22,7 @@ def _estimate_cell(row: object, strong: bool = False) -> Cell:
 def overview(study: Study) -> TableView:
     """The study's metric for every method (rows) on every cohort (columns), the highest of a cohort in bold."""
     by_cohort = {cohort: study.estimates(cohort) for cohort in study.cohorts}
-    methods = sorted({method for rows in by_cohort.values() for method in rows}, key=method_order)
+    methods = sorted({method for rows in by_cohort.values() for method in rows}, key=study.order)
     table = TableView(
         "results-table",
         tr(
@@ -65,7 +65,7 @@ def held_out(study: Study) -> TableView:
         own = rows[rows["cohort"] == cohort]
         by_method = {(str(row["arm"]), str(row["classifier"]), row["metric"]): row for _, row in own.iterrows()}
         methods = {Method(arm, classifier) for arm, classifier, _ in by_method}
-        for method in sorted(methods, key=method_order):
+        for method in sorted(methods, key=study.order):
             found = [by_method.get((*method, name)) for name in names]
             cells = [Cell(numbers.MISSING, numeric=True) if row is None else _estimate_cell(row) for row in found]
             n_subjects = views.number(own["n_subjects"].iloc[0], numbers.count)

@@ -19,6 +19,7 @@ from sixgig.redaction import redacted
 from sixgig.reporting.tracked_card import track_card
 from sixgig.reporting.tracked_files import keep_files
 from sixgig.reporting.tracked_trainings import track_training
+from sixgig.results.fractions import curves
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.tracking.record import Record
 from sixgig.tracking.store import (
@@ -167,6 +168,10 @@ def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, floa
         metrics[str(row["metric"])] = float(row["estimate"])
         metrics[f"{row['metric']}.ci_low"] = float(row["ci_low"])
         metrics[f"{row['metric']}.ci_high"] = float(row["ci_high"])
+    if study.has_fractions:
+        for point in curves(study, cohort).get(method, []):
+            name = f"{study.metric}.labels_{point.fraction:g}"
+            metrics |= {name: point.estimate, f"{name}.ci_low": point.low, f"{name}.ci_high": point.high}
     for _, row in rows(study.costs).iterrows():
         stage = str(row["stage"])
         if stage.startswith("classify:") and stage != f"classify:{method.classifier}":

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sixgig.arms.registry import is_control, looks
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.intervals import guessing
-from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.results.study import Method, Study, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.showing import look_of
 from sixgig.words.titles import arm_title, lower_case, method_title, metric_title
 
 
@@ -64,9 +64,9 @@ def judge(study: Study, cohort: str) -> Verdict:
     level, headline = _below_control(study, cohort, ranked, list(done)) or _headline(best, findings)
     sentences = [_best_sentence(study, cohort, best, done[best])]
     rivals = others[:1]
-    if rivals and not _is_reference(rivals[0]):
-        rivals += [method for method in others[1:] if _is_reference(method)][:1]
-    sentences += [_compare(study, cohort, best, method) for method in [*rivals, *_controls(done)]]
+    if rivals and not _is_reference(study, rivals[0]):
+        rivals += [method for method in others[1:] if _is_reference(study, method)][:1]
+    sentences += [_compare(study, cohort, best, method) for method in [*rivals, *_controls(study, done)]]
     return Verdict(cohort, level, headline, sentences + _trouble(rows))
 
 
@@ -95,23 +95,26 @@ def finding(study: Study, cohort: str, a: Method, b: Method) -> str:
     return ahead if subjects is not None and subjects["verdict"] == ahead else "not testable"
 
 
-def _controls(done: dict[Method, pd.Series]) -> list[Method]:
+def _controls(study: Study, done: dict[Method, pd.Series]) -> list[Method]:
     """The best method of every control, where they exist."""
     found: dict[str, Method] = {}
     for method in sorted(done, key=lambda m: -float(done[m]["estimate"])):
         if method.is_control:
             found.setdefault(method.arm, method)
-    return sorted(found.values(), key=method_order)
+    return sorted(found.values(), key=study.order)
 
 
-def _is_reference(method: Method) -> bool:
-    """Whether the arm is one that every verdict compares the best one with."""
-    return method.arm in looks() and looks()[method.arm].reference
+def _is_reference(study: Study, method: Method) -> bool:
+    """Whether the arm is one that every verdict compares the best one with: the first of a kind that is a reference."""
+    return method.arm in study.looks and study.looks[method.arm].reference
 
 
 def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
     """Level and headline when the best method is not found better than a control; None when it is."""
-    for control, name in ((arm, tr(look.words)) for arm, look in looks().items() if is_control(arm)):
+    controls = dict.fromkeys(method.arm for method in sorted(done, key=study.order) if method.is_control)
+    for control in controls:
+        look = look_of(control)
+        name = tr(look.words, network=look.network) if look else arm_title(control)
         floors = [method for method in done if method.arm == control]
         beaten = [all(finding(study, cohort, method, floor) == "a better" for floor in floors) for method in ranked]
         if not any(beaten):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 
-from sixgig.arms.registry import is_control, look_names
+from sixgig.arms.looks import looks_of
+from sixgig.arms.registry import Look, is_control
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import SixgigError
 from sixgig.evaluation.levels import at_level
@@ -22,6 +24,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.levels import labels_of, metrics_of
@@ -31,14 +34,10 @@ from sixgig.tables.scores import METRICS, SUMMARY
 if TYPE_CHECKING:
     import numpy as np
 
-#: Arms and controls in the order in which every table and figure lists them; unknown ones follow by name.
-ARM_ORDER = look_names()
 #: Classifiers in display order; unknown ones follow by name.
 CLASSIFIER_ORDER = classifier_names()
 #: The metric of verdicts and figures when the study file names no other.
 MAIN_METRIC = "balanced_accuracy"
-
-_LAST_ARM = sum(not is_control(arm) for arm in ARM_ORDER) - 1
 
 
 class Method(NamedTuple):
@@ -58,15 +57,22 @@ class Method(NamedTuple):
         return alone(self.classifier) is None
 
 
-def method_order(method: Method) -> tuple[float, str, int, str]:
-    """Sort key that puts methods in display order."""
+def method_order(method: Method, arms: Sequence[str] | None = None) -> tuple[float, str, int, str]:
+    """Sort key that puts methods in display order.
+
+    Args:
+        method: The method.
+        arms: The arms and controls of the study in display order; the kinds when None. Unknown ones follow by name.
+    """
+    known = tuple(looks_of({})) if arms is None else tuple(arms)
 
     def place(name: str, names: tuple[str, ...]) -> int:
         return names.index(name) if name in names else len(names)
 
+    last = sum(not is_control(arm) for arm in known) - 1
     return (
         # An unknown arm stands before the controls, which always come last.
-        place(method.arm, ARM_ORDER) if method.arm in ARM_ORDER or method.is_control else _LAST_ARM + 0.5,
+        place(method.arm, known) if method.arm in known or method.is_control else last + 0.5,
         method.arm,
         place(method.classifier, CLASSIFIER_ORDER),
         method.classifier,
@@ -125,6 +131,19 @@ class Study:
         """The study's title, for people."""
         return str(self.config.get("title") or self.name)
 
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """How its arms and controls are shown, by name in display order."""
+        return looks_of(self.config, self.info.get("arms") or ())
+
+    def order(self, method: Method) -> tuple[float, str, int, str]:
+        """Sort key that puts methods in display order."""
+        return method_order(method, self._arm_order)
+
+    @cached_property
+    def _arm_order(self) -> tuple[str, ...]:
+        return tuple(self.looks)
+
     @property
     def scope(self) -> str:
         """``inductive`` or ``transductive``."""
@@ -175,6 +194,16 @@ class Study:
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
         return read_table(SUMMARY, self.folder / "test_summary.csv")
 
+    @property
+    def has_fractions(self) -> bool:
+        """Whether the study has label-fraction curves."""
+        return "fractions" in (self.config.get("evaluation") or {})
+
+    @cached_property
+    def fractions(self) -> pd.DataFrame:
+        """``fractions.csv``: the same with fractions of the labels, for studies with ``evaluation.fractions``."""
+        return read_table(FRACTIONS, self.folder / "fractions.csv")
+
     @cached_property
     def costs(self) -> pd.DataFrame:
         """``costs.csv``: what each stage took."""
@@ -191,7 +220,7 @@ class Study:
         found = {
             Method(str(arm), str(classifier)) for arm, classifier in zip(rows["arm"], rows["classifier"], strict=True)
         }
-        return sorted(found, key=method_order)
+        return sorted(found, key=self.order)
 
     def metric_names(self) -> list[str]:
         """Metric names, in the order of the summary."""
@@ -272,8 +301,9 @@ class Study:
     @cached_property
     def training(self) -> Training:
         """What arms left while they learned."""
-        arms = sorted(self.config.get("arms") or (), key=lambda arm: method_order(Method(arm, "")))
-        return Training(self.folder / "pretraining", arms)
+        arms = sorted(self.config.get("arms") or (), key=lambda arm: self.order(Method(arm, "")))
+        pictured = [arm for arm in arms if arm in self.looks and self.looks[arm].pictures]
+        return Training(self.folder / "pretraining", arms, pictured)
 
     # ---- files of one cohort
 
@@ -331,6 +361,11 @@ class Study:
         """``features/<cohort>/<arm>.json``; None for an arm that computes no features (majority class)."""
         path = self.folder / "features" / cohort / f"{arm}.json"
         return read_object(path) if path.exists() else None
+
+    def method_facts(self, cohort: str, method: Method) -> dict[str, Any]:
+        """``predictions/<cohort>/<arm>.<classifier>.json``; empty when there is none."""
+        path = self.folder / "predictions" / cohort / f"{method.arm}.{method.classifier}.json"
+        return read_object(path) if path.exists() else {}
 
     def predictions(self, cohort: str, method: Method) -> pd.DataFrame | None:
         """Out-of-fold predictions of one method, of what metrics count; None when its arm failed and it made none."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sixgig.arms.registry import looks
 from sixgig.results.files import read_object, read_table
 from sixgig.tables.training import TRAINING
 
@@ -21,10 +20,11 @@ class Training:
     Args:
         folder: The ``pretraining`` folder.
         arms: The study's arms in display order. What lies there of other arms is left alone.
+        pictured: Those that leave pictures.
     """
 
-    def __init__(self, folder: Path, arms: Sequence[str]) -> None:
-        self._folder, self._arms = folder, arms
+    def __init__(self, folder: Path, arms: Sequence[str], pictured: Sequence[str] = ()) -> None:
+        self._folder, self._arms, self._pictured = folder, arms, pictured
 
     def arms(self, cohort: str) -> list[str]:
         """Arms that were trained on one cohort, failed ones included, in display order."""
@@ -54,4 +54,4 @@ class Training:
 
     def pictured_arms(self, cohort: str) -> list[str]:
         """The arms that :meth:`leaves_pictures` is about, in display order."""
-        return [arm for arm in self.arms(cohort) if arm in looks() and looks()[arm].pictures]
+        return [arm for arm in self.arms(cohort) if arm in self._pictured]

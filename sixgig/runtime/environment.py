@@ -28,6 +28,7 @@ def describe_study(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "config": redacted_values(shareable(config)),
+        "arms": list(config.get("arms") or ()),  # in display order, which JSON with sorted keys loses
         "seed": config["seed"],
         "sixgig": __version__,
         "versions": study_versions(),

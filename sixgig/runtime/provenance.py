@@ -23,6 +23,7 @@ _WITHOUT_RESULT = frozenset(
     f"sixgig.{name}"
     for name in (
         "arms.following",
+        "arms.naming",
         "arms.registry",
         "classifiers.registry",
         "cohorts.registry",

@@ -27,14 +27,15 @@ _SNAKEMAKE = "snakemake.logging"
 _LAST_SECONDS = GRACE_SECONDS + 10.0
 
 
-def supervise(workflow: Any, scheduler: Any, study: str, fault: type[Exception]) -> None:
+def supervise(workflow: Any, scheduler: Any, study: str) -> None:
     """Make this process the owner of a study while Snakemake executes it; a dry run and a report own nothing.
+
+    When the study has a living owner, that is said, and the process ends with code 1.
 
     Args:
         workflow: Snakemake's workflow, as a Snakefile has it, in the main process.
         scheduler: Snakemake's class of schedulers, which takes SIGTERM for itself and then waits for running jobs.
         study: Name of the study.
-        fault: What to raise when there is another owner; Snakemake shows its text.
     """
     execute, prepare = workflow.execute, workflow._prepare_dag
 
@@ -42,7 +43,7 @@ def supervise(workflow: Any, scheduler: Any, study: str, fault: type[Exception])
     def execute_as_owner(*arguments: Any, **named: Any) -> Any:
         if not named["executor_plugin"].common_settings.dryrun_exec:
             ownership = Ownership(study, Path.cwd(), tell)
-            with _owning(ownership, scheduler, study, fault):
+            with _owning(ownership, scheduler, study):
                 workflow._prepare_dag = _noting_locks(workflow, prepare, ownership)
                 return _going_on(workflow, execute, *arguments, **named)
         return _going_on(workflow, execute, *arguments, **named)
@@ -75,7 +76,7 @@ def _noting_locks(workflow: Any, prepare: Callable[..., Any], ownership: Ownersh
 
 
 @contextmanager
-def _owning(ownership: Ownership, scheduler: Any, study: str, fault: type[Exception]) -> Iterator[None]:
+def _owning(ownership: Ownership, scheduler: Any, study: str) -> Iterator[None]:
     stop = _Stop(ownership, study)
     finished = False
     with _signals(stop, scheduler):
@@ -83,7 +84,7 @@ def _owning(ownership: Ownership, scheduler: Any, study: str, fault: type[Except
             try:
                 ownership.take()
             except SixgigError as error:
-                raise fault(str(error)) from None
+                sys.exit(f"[sixgig] {error}")  # Snakemake would print a traceback below a WorkflowError
             yield
             finished = True
         finally:

@@ -12,6 +12,8 @@ PACKAGES = (
 )  # fmt: skip
 #: Those that compute features: another version of one may give other numbers.
 ENCODING_PACKAGES = ("torch", "torchvision", "timm")
+#: Those that compute features without a network.
+_PLAIN_PACKAGES = ("numpy", "scipy", "scikit-image", "pandas")
 
 #: Those that read and resample files.
 _READING_PACKAGES = ("numpy", "pillow", "nibabel", "pydicom", "simpleitk")
@@ -28,6 +30,11 @@ def package_version(package: str) -> str:
 def encoding_versions() -> dict[str, str]:
     """Return the versions of the packages that compute features."""
     return {name: package_version(name) for name in ENCODING_PACKAGES}
+
+
+def plain_versions() -> dict[str, str]:
+    """Return the versions of the packages that compute features without a network."""
+    return {name: package_version(name) for name in _PLAIN_PACKAGES}
 
 
 def reading_versions() -> dict[str, str]:

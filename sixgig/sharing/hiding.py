@@ -10,7 +10,7 @@ from typing import Any
 
 from sixgig.errors import SixgigError
 from sixgig.plan.paths import named_paths
-from sixgig.plan.schema import load_schema
+from sixgig.plan.schema import study_schema
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.sharing.names import Names, table_of
 
@@ -75,7 +75,7 @@ def _without_places(value: Any, name: PurePosixPath) -> Any:
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a study file without the paths that it names."""
-    schema = load_schema()
+    schema = study_schema(config)
     paths = {text for _, text in named_paths(config, schema, schema)}
 
     def replaced(value: Any) -> Any:

@@ -45,7 +45,7 @@ def weigh_budget(
     """Add to every method's estimate what it took, and mark the Pareto fronts of the arms of each cohort.
 
     A method is charged with the arm's own stages and its classifier, not with the work that all arms share. An arm that
-    transforms another arm's features (its sidecar names that arm as backbone) is charged with those, too. Controls
+    transforms another arm's features (its sidecar names that arm) is charged with those, too. Controls
     are on no front: the majority class would always be the cheapest. There is no front of GPU memory unless every arm
     of the cohort ran on the GPU, since a CPU shows 0.
 
@@ -68,12 +68,19 @@ def weigh_budget(
         features = sidecar.get("n_features")
         row: dict[str, Any] = dict(zip(("cohort", "arm", "classifier"), key, strict=True)) | {"metric": metric}
         row |= {str(name): value for name, value in known.get(key, {}).items()}
-        row |= method_costs(costs, *key, source_arm=sidecar.get("backbone"))
+        row |= method_costs(costs, *key, source_arm=_source_arm(sidecar))
         rows.append(row | {"n_features": features or None, "status": method["status"]})
     table = pd.DataFrame(rows, columns=BUDGET.column_names).astype({f"front_{name}": "string" for name in COSTS})
     for _, own in table.groupby("cohort", sort=False):
         _mark_fronts(table, own, METRICS[metric].higher_is_better)
     return BUDGET.check(table, f"budget by {metric}")
+
+
+def _source_arm(sidecar: Mapping[str, Any]) -> str | None:
+    """Return the arm whose features an arm transforms; older sidecars name it as the backbone, without weights."""
+    old = sidecar.get("backbone") if sidecar.get("weights") == {} else None
+    found = sidecar.get("source_arm", old)
+    return str(found) if found else None
 
 
 def method_costs(

@@ -13,8 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.arms.base import PretrainedArm
-from sixgig.arms.registry import get_arm
+from sixgig.arms.instances import instances
+from sixgig.classifiers.registry import alone
 from sixgig.errors import SixgigError
+from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
 from sixgig.figures.catalogue import FORMATS, KINDS, figure_list, kinds_of
 from sixgig.plan.config import methods_of, wanted_arms
@@ -31,6 +33,7 @@ from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
+from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
@@ -117,10 +120,12 @@ class Recomputed:
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
         yield "costs.csv", COSTS, self._costs, "what the jobs say of themselves"
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
+        if study.has_fractions:
+            yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
 
     def _costs(self) -> pd.DataFrame:
         folder, config = self._study.folder, self._study.config
-        trained = [arm for arm in wanted_arms(config) if issubclass(get_arm(arm), PretrainedArm)]
+        trained = [name for name, arm in instances(config).items() if issubclass(arm.arm, PretrainedArm)]
         trainings: dict[tuple[str, ...], Path] = {
             (c, arm): folder / "pretraining" / c / f"{arm}.json" for c in config["cohorts"] for arm in trained
         }
@@ -128,6 +133,22 @@ class Recomputed:
             (c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)
         }
         return collect_costs(cohorts, trainings, self._sidecars, self._predictions("json"))
+
+    def _fractions(self) -> pd.DataFrame:
+        folder, config = self._study.folder, self._study.config
+        keys = [key for key in self.keys if alone(key[2]) is None]
+        stems = {key: folder / "fractions" / key[0] / f"{key[1]}.{key[2]}" for key in keys}
+        files = FractionFiles(
+            {key: stem.with_name(f"{stem.name}.csv") for key, stem in stems.items()},
+            {key: stem.with_name(f"{stem.name}.json") for key, stem in stems.items()},
+            {(c,): self._study.cohort_folder(c) / "splits.csv" for c in config["cohorts"]},
+            {(c,): self._study.cohort_folder(c) / "leakage.json" for c in config["cohorts"]},
+        )
+        shares = [float(share) for share in self._settings["fractions"] if share < 1]
+        samples = int(self._settings["bootstrap_samples"])
+        return score_fractions(
+            files, self._study.summary, shares, self._positives, samples, self._seed, self._threads, self._metrics_of
+        )
 
     def _budget(self) -> pd.DataFrame:
         found = {key: read_json(path) for key, path in self._sidecars.items()}
@@ -183,7 +204,7 @@ def check_figures(study: Study) -> Iterator[Finding]:
     folder = study.folder / "figures"
     infos = figure_list(folder, kinds_of(over_cohorts=True))
     for cohort in study.cohorts:
-        infos += figure_list(folder, kinds_of(False, trained, pictures), cohort)
+        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions), cohort)
     problems = 0
     without_images = any(study.images(cohort) is None for cohort in study.cohorts)
     left_out = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sixgig.arms.registry import get_arm
+from sixgig.arms.instances import instances
 from sixgig.errors import SixgigError
 from sixgig.evaluation.leakage import check_leakage
 from sixgig.evaluation.learned import check_training
@@ -85,9 +85,9 @@ def check_gate(study: Study, cohort: str) -> Iterator[Finding]:
 
 
 def _takes_volumes(study: Study, cohort: str, arm: str) -> bool:
-    found = get_arm(arm)
-    options = dict(study.config["arms"][found.stands_for or arm])
-    return bool(found.takes_volumes(found.options_for(options, cohort, study.config["cohorts"][cohort])))
+    found = instances(study.config)[arm]
+    options = found.arm.options_for(found.options, cohort, study.config["cohorts"][cohort])
+    return bool(found.arm.takes_volumes(options))
 
 
 def _as_recorded(found: dict[str, Any], record: Callable[[], dict[str, Any]], what: str, place: str) -> Finding:

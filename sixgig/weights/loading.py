@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
+from sixgig.weights.positions import BICUBIC, DINOV2, OFFSET, TIMM, resample_positions
 from sixgig.weights.storage import read_provenance, read_weights
+from sixgig.weights.timm_filter import filter_of
 from sixgig.weights.tokens import patch_side
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-#: How a grid of position embeddings is brought to another size (``position_resampling`` in the provenance).
-BICUBIC = "bicubic"  # bicubic without antialiasing, as DINOv2 was trained and exported
-TIMM = "timm"  # what timm does for the model: bicubic with antialiasing
 
 
 def load_backbone(weights_path: Path, image_size: int, device: str = "cpu") -> nn.Module:
@@ -145,7 +141,7 @@ def load_state(network: nn.Module, state: dict[str, Tensor], position_resampling
     Args:
         network: The network from :func:`create_network`.
         state: Tensors under timm's names, with position embeddings at their native grid.
-        position_resampling: :data:`BICUBIC` or :data:`TIMM`.
+        position_resampling: A rule of :mod:`sixgig.weights.positions`.
         place: The weights file, for the error message.
 
     Raises:
@@ -179,41 +175,9 @@ def _fit_positions(network: nn.Module, state: dict[str, Tensor], method: str) ->
     target = network.state_dict()
     if all(name not in state or state[name].shape == tensor.shape for name, tensor in target.items()):
         return state
-    if method == BICUBIC and "pos_embed" in state and "pos_embed" in target:
+    if method in (BICUBIC, DINOV2) and "pos_embed" in state and "pos_embed" in target:
         prefix = 0 if getattr(network, "no_embed_class", False) else int(getattr(network, "num_prefix_tokens", 1))
         rows, columns = getattr(network, "patch_embed").grid_size  # noqa: B009 (nn.Module has no such attribute to mypy)
-        return state | {"pos_embed": resample_positions(state["pos_embed"], (rows, columns), prefix)}
-    own = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    if own is None:
-        return state
-    try:
-        fitted: dict[str, Tensor] = own(dict(state), network)
-    except (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
-        return state  # timm cannot make sense of it: the strict check says which tensors do not fit
-    return fitted
-
-
-def resample_positions(positions: Tensor, grid: tuple[int, int], prefix_tokens: int) -> Tensor:
-    """Resample position embeddings bicubically (coefficient -0.75, half-pixel centres) without antialiasing.
-
-    This is what DINOv2 (Oquab et al. 2024, arXiv 2304.07193) does for another image size, addressed by output size as
-    in its ONNX export. timm's own resampling antialiases and gives other tokens.
-
-    Args:
-        positions: [1, prefix_tokens + side * side, width].
-        grid: Rows and columns of patches wanted.
-        prefix_tokens: Tokens without a place in the grid (class, registers), kept as they are.
-
-    Returns:
-        [1, prefix_tokens + rows * columns, width].
-    """
-    import torch
-    from torch.nn import functional
-
-    prefix, patches = positions[:, :prefix_tokens], positions[:, prefix_tokens:]
-    side = math.isqrt(patches.shape[1])
-    if side * side != patches.shape[1]:
-        return positions  # not a square grid: left to the strict check
-    image = patches.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    image = functional.interpolate(image, size=grid, mode="bicubic", align_corners=False, antialias=False)
-    return torch.cat([prefix, image.permute(0, 2, 3, 1).flatten(1, 2).to(positions.dtype)], dim=1)
+        offset = OFFSET if method == DINOV2 else None
+        return state | {"pos_embed": resample_positions(state["pos_embed"], (rows, columns), prefix, offset)}
+    return filter_of(network)(state) or state  # else the strict check says which tensors do not fit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,20 @@ _METADATA_KEY = "sixgig"
 _REBUILD = "delete it and run snakemake again with the target `weights`"
 
 
-def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> dict[str, Any]:
+def write_weights(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], further: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write a weights file and its provenance (``path`` with the suffix ``.json``), each atomically.
 
     Args:
         path: The ``.safetensors`` file.
         tensors: State dict under timm's names.
         metadata: What :func:`sixgig.weights.build.build_weights` says about the tensors; must be JSON.
+        further: What only the provenance says, and the weights file itself does not.
 
     Returns:
-        The provenance: ``metadata`` with ``sha256`` of the file, ``tensors`` and ``parameters`` (counts).
+        The provenance: ``metadata`` and ``further`` with ``sha256`` of the file, and counts: ``tensors`` and
+        ``parameters``.
     """
     from safetensors.torch import save_file
 
@@ -38,7 +43,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
         save_file(packed, partial, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
         partial.chmod(mode)  # save_file makes a file that only its owner can read
         digest = file_sha256(partial)
-    provenance = metadata | {
+    provenance = {**metadata, **(further or {})} | {
         "sha256": digest,
         "tensors": len(packed),
         "parameters": sum(tensor.numel() for tensor in packed.values() if tensor.is_floating_point()),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sixgig.arms import registry as arms
 from sixgig.arms.registry import control_key, is_control
 from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method
 from sixgig.words.language import current, tr
+from sixgig.words.showing import look_of
 
 #: For arms of older studies that are not here any more: the two Okabe-Ito colours that no arm has.
 _OTHER_COLOURS = ("#56B4E9", "#B8AE14")
@@ -20,7 +20,7 @@ def arm_title(arm: str) -> str:
 
 def short_arm_title(arm: str) -> str:
     """The arm's name for narrow places in a figure."""
-    look = arms.looks().get(arm)
+    look = look_of(arm)
     return look.titles.get(current(), look.title) if look else control_key(arm).replace("_", " ")
 
 
@@ -60,5 +60,5 @@ def short_method_title(method: Method) -> str:
 
 def arm_colour(arm: str) -> str:
     """The arm's colour, the same in every figure and table."""
-    look = arms.looks().get(arm)
+    look = look_of(arm)
     return look.colour if look else _OTHER_COLOURS[sum(arm.encode()) % len(_OTHER_COLOURS)]

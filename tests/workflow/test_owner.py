@@ -15,12 +15,11 @@ from sixgig.runtime.running import running_jobs
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from snakemake.exceptions import WorkflowError
 from snakemake.scheduling.job_scheduler import JobScheduler
 from sixgig.runtime.supervision import supervise
 
 if workflow.is_main_process:
-    supervise(workflow, JobScheduler, "s", WorkflowError)
+    supervise(workflow, JobScheduler, "s")
 
 rule all:
     input: expand("results/s/out/{{n}}.txt", n=range(2))
@@ -121,6 +120,8 @@ def test_a_living_owner_is_named_and_a_dry_run_disturbs_nobody(started, tmp_path
     assert code == 1
     assert f"study s: is being run by process {started.process.pid} on " in output
     assert f"kill {started.process.pid}), then run again" in output
+    assert "Traceback" not in output
+    assert "supervision.py" not in output
     assert again(tmp_path, "-n")[0] == 0
     assert len(running_jobs(tmp_path / "results/s")) == 2
     started.kill("group")

@@ -29,7 +29,7 @@ def tiny_config(weights: Path) -> dict[str, Any]:
     def entry(model):
         path = weights / f"{model}.safetensors"
         file = {"path": str(path), "sha256": file_sha256(path)}
-        return {"source": {"file": file}, "converter": "timm", "model": model}
+        return {"source": {"file": file}, "converter": "timm", "model": model, "mean": [0.5] * 3, "std": [0.5] * 3}
 
     def phantom(kind, shape, spacing, subjects):
         size = {"kind": kind, "subjects": subjects, "shape": shape, "spacing": spacing, "seed": 3}

@@ -28,11 +28,11 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
     process_modules = ("sixgig.contrastive.__main__",)
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Raise a ConfigError when batches do not fit the partitions of a cohort of volumes."""
         from sixgig.arms.vit_contrastive.checks import check
 
-        check(config)
+        check(config, name)
 
     @classmethod
     def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:

@@ -58,7 +58,8 @@ def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
         streamed=2.0 * width * network.kept * (steps * images * (1 + 2 * trained) + measured),
         share=_SHARE,
         host_seconds=(_START if elsewhere else 1.0) + _AUGMENT * (amount.image_size / 224) ** 2 * drawn,
-        host_mb=(_PROCESS_MB + 2 * weights if elsewhere else 0.0) + weights,
+        # Beside a card the host holds the weights and, while a checkpoint is written, Adam's moments and a copy.
+        host_mb=(_PROCESS_MB + 2 * weights if elsewhere else 0.0) + (weights if width == 4 else 4 * weights),
         state_mb=state,
         item_mb=item,
         batch=micro,

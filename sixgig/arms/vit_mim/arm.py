@@ -27,11 +27,11 @@ class MaskedViT(TokenFeatures, PretrainedArm):
     seed_batch_size = 4
 
     @classmethod
-    def check(cls, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Raise a ConfigError when crops do not fit patches or volumes."""
         from sixgig.arms.vit_mim.checks import check
 
-        check(config, cls.options_for)
+        check(config, name, cls.options_for)
 
     @classmethod
     def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
@@ -63,7 +63,12 @@ class MaskedViT(TokenFeatures, PretrainedArm):
         """Build the trained network, for images or for crops of volumes."""
         facts = training_facts(weights)
         if facts["mode"] == "slices":
-            return pretrained_encoder(weights, image_size)
+            encoder = pretrained_encoder(weights, image_size)
+            if facts.get("reference"):
+                from sixgig.mim.network import publish_norms
+
+                publish_norms(encoder.network)
+            return encoder
         from sixgig.arms.vit_mim.pretraining import volume_encoding
 
         provenance = read_provenance(weights)

@@ -10,17 +10,18 @@ from sixgig.errors import ConfigError
 _PLACE = "config key arms.vit_mim"
 
 
-def check(config: Mapping[str, Any], options_for: Callable[..., Mapping[str, Any]]) -> None:
+def check(config: Mapping[str, Any], arm: str, options_for: Callable[..., Mapping[str, Any]]) -> None:
     """Refuse options that contradict each other, and crops that fit no volume.
 
     Args:
         config: The complete study file.
+        arm: The arm's name.
         options_for: Returns the stanza as it applies to one cohort.
 
     Raises:
         ConfigError: Names the key.
     """
-    options = config["arms"]["vit_mim"]
+    options = config["arms"][arm]
     unknown = sorted(set(options["per_cohort"]) - set(config["cohorts"]))
     if unknown:
         names = ", ".join(config["cohorts"])

@@ -95,6 +95,7 @@ def _sizes(
     sizes: dict[str, Any] = {name: getattr(network, name) for name in ("width", "depth", "heads", "mlp_width")}
     if options["init"] == "scratch":
         sizes |= {name: int(value) for name, value in options["encoder"].items()}
+    sizes["reference"] = bool(options.get("reference", False))
     if options["mode"] == "volume":
         channels = 1 if options["modalities"] == "separate" else amount.channels
         geometry = Geometry(tuple(options["crop"]), tuple(options["patch"]), channels)

@@ -1,26 +1,31 @@
-"""ViT + sparse coding: sparse codes of vit_pure's features over a dictionary learned on pretraining subjects."""
+"""ViT + sparse coding: sparse codes of another arm's features over a dictionary learned on pretraining subjects."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sixgig.arms.base import FeatureArm
+from sixgig.arms.vit_sparse.atoms import judged, number_of_atoms, random_atoms_error
 from sixgig.errors import ArmError
+
+_LOG = logging.getLogger(__name__)
 
 
 class SparseViT(FeatureArm):
     """Dictionary learning (Mairal et al. 2009, online) and orthogonal matching pursuit (Pati et al. 1993).
 
     Features are centred by the mean of the pretraining images and scaled to unit length, so that codes compare
-    directions. The dictionary has unit-norm atoms.
+    directions. The dictionary has unit-norm atoms. Beside its reconstruction error stands that of as many random
+    learning images as atoms: what is reached without learning.
     """
 
     name = "vit_sparse"
     learns = True
-    source_arm = "vit_pure"
+    default_source = "vit_pure"
     seed_batch_size = 32
 
     def transform(
@@ -35,8 +40,9 @@ class SparseViT(FeatureArm):
 
         from sixgig.sparse_coding.omp import batch_omp
 
-        atoms, nonzeros = int(options["atoms"]), int(options["nonzeros"])
+        nonzeros = int(options["nonzeros"])
         learning = np.asarray(features[may_learn], dtype=np.float64)
+        atoms = number_of_atoms(options["atoms"], len(learning), nonzeros)
         if len(learning) < atoms:
             raise ArmError(
                 "arms.vit_sparse.atoms",
@@ -64,13 +70,18 @@ class SparseViT(FeatureArm):
         unit = _unit_rows(np.asarray(features, dtype=np.float64) - mean)
         codes = batch_omp(dictionary, unit, nonzeros)
         error = np.linalg.norm(unit - codes @ dictionary, axis=1)
-        return codes.astype(np.float32), {
+        learned: dict[str, Any] = {
             "atoms": atoms,
             "nonzeros": nonzeros,
             "learning_images": len(learning),
             "relative_error_learning": float(error[may_learn].mean()),
             "relative_error_others": float(error[~may_learn].mean()) if (~may_learn).any() else None,
+            "relative_error_random_atoms": random_atoms_error(unit_learning, unit[~may_learn], atoms, nonzeros, seed),
         }
+        learned |= judged(learned)
+        for remark in learned["remarks"]:
+            _LOG.warning("%s", remark)
+        return codes.astype(np.float32), learned
 
 
 def _unit_rows(rows: np.ndarray) -> np.ndarray:

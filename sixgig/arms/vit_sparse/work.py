@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sixgig.arms.vit_sparse.atoms import DRAWS, number_of_atoms
+
 #: Seconds on a core of the reference machine: of an image in a pass of learning, per atom; of coding, per image, atom
 #: and non-zero.
 _LEARN, _CODE = 5.0e-7, 1.5e-8
@@ -21,6 +23,9 @@ def coding_seconds(options: Mapping[str, Any], images: int, learning: int, featu
         learning: Images that are learned from.
         features: Length of a feature.
     """
-    atoms, nonzeros = int(options["atoms"]), int(options["nonzeros"])
+    nonzeros = int(options["nonzeros"])
+    atoms = number_of_atoms(options["atoms"], learning, nonzeros)
     learn = int(options["epochs"]) * learning * atoms * _LEARN * features / 384
-    return learn + images * atoms * nonzeros * _CODE * 10
+    # Random atoms code the images that are not learned from once for each draw.
+    coded = images + DRAWS * max(images - learning, 0)
+    return learn + coded * atoms * nonzeros * _CODE * 10

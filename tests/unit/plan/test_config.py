@@ -114,6 +114,11 @@ def change(config, path, value):
             r"acdc_phantom.slices: takes 3 slices of a volume \(of at most 10\), .* of its 4 partitions"
             r"(.|\n)*slices.count to 4 or more, or set cohorts.acdc_phantom.partitions to 3, or .*loss to g_r",
         ),
+        (
+            "arms.vit_contrastive.reference_regions",
+            True,
+            r"reference_regions: is about the local stage, and local_steps is 0(.|\n)*local_steps above 0",
+        ),
         ("cohorts.acdc_phantom.slices", {"every": 4}, r"takes every 4th slice(.|\n)*partitions to 3"),
         ("cohorts.brats_phantom.slices", {"count": 2}, r"takes 2 slices(.|\n)*count to 4 or more"),
         ("arms.vit_mim.mode", "volume", r"is volume, and cohort elpv has no volumes(.|\n)*auto or slices"),
@@ -156,24 +161,46 @@ def test_mistakes_name_the_key_and_the_way_out(config, path, value, message):
         complete(config)
 
 
-@pytest.mark.parametrize("missing", ["study", "cohorts", "weights", "arms"])
+def test_only_arms_without_a_network_need_no_weights(config):
+    del config["weights"]
+    with pytest.raises(ConfigError, match=r"baseline_cnn.weights: there are no weights .*\n.*add efficientnet_lite0"):
+        complete(config)
+    config["arms"], config["controls"] = {"handcrafted": {}}, {"random_vit": False}
+    assert complete(config)["weights"] == {}
+
+
+@pytest.mark.parametrize("missing", ["study", "cohorts", "arms"])
 def test_missing_keys_are_named(config, missing):
     del config[missing]
     with pytest.raises(ConfigError, match=f"'{missing}' is a required property"):
         complete(config)
 
 
-def test_vit_sparse_and_the_random_control_need_vit_pure(config):
+def test_the_published_batch_is_made_for_four_partitions_alone(config):
+    config["arms"]["vit_contrastive"]["reference_batching"] = True
+    complete(copy.deepcopy(config))
+    config["cohorts"]["acdc_phantom"] |= {"partitions": 2, "slices": {"count": 4}}
+    message = (
+        r"reference_batching: gives the published batch for 4 partitions only, and cohort acdc_phantom has 2"
+        r"(.|\n)*set cohorts.acdc_phantom.partitions to 4, or reference_batching to false"
+    )
+    with pytest.raises(ConfigError, match=message):
+        complete(copy.deepcopy(config))
+    config["arms"]["vit_contrastive"]["loss"] = "g_d_minus"  # which has no published batch of its own
+    complete(config)
+
+
+def test_vit_sparse_and_the_random_control_need_an_arm_that_is_not_trained(config):
     del config["arms"]["vit_pure"]
     with pytest.raises(
         ConfigError,
-        match=re.escape("arms.vit_sparse: needs the features of vit_pure"),
+        match=re.escape("arms.vit_sparse: needs the features of another arm, and no arm is of kind vit_pure"),
     ):
         complete(config)
     del config["arms"]["vit_sparse"]
-    with pytest.raises(ConfigError, match=re.escape("controls.random_vit")):
+    with pytest.raises(ConfigError, match=re.escape("controls.random_networks: the random control of vit_contrastive")):
         complete(config)
-    config["controls"]["random_vit"] = False
+    config["controls"]["random_networks"] = False
     assert "baseline_cnn" in complete(config)["arms"]
 
 

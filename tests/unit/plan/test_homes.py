@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.arms.registry import arm_names, control_key, get_arm, is_control
+from sixgig.arms.registry import arm_names, control_key, get_arm, is_control, look_names
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.cohorts.registry import adapter_names
 
@@ -18,6 +18,8 @@ CODE = [
 ] + [ROOT / "Snakefile"]
 #: Rooms that belong to one arm: its method, in parts that another Python runs, or that are tested without the arm.
 ROOMS = {"vit_mim": "sixgig/mim", "vit_contrastive": "sixgig/contrastive"}
+#: Arms whose name is a word of the house: here only what imports or looks up the arm counts.
+WORDS = ("features",)
 #: Examples in docstrings: names of jobs and runs.
 EXAMPLE = re.compile(r"``[^`]*``")
 
@@ -43,10 +45,20 @@ def quoting(name, package):
 @pytest.mark.parametrize("name", arm_names())
 def test_an_arm_is_named_in_its_folder_alone(name):
     arms = {other: get_arm(other) for other in arm_names()}
-    related = [other for other, arm in arms.items() if name in (getattr(arm, "source_arm", None), arm.stands_for)]
+    related = [other for other, arm in arms.items() if name == getattr(arm, "default_source", None)]
     own = [f"sixgig/arms/{arm}" for arm in (name, *related)] + [ROOMS.get(name, f"sixgig/arms/{name}")]
-    words = [name, control_key(name)] if is_control(name) else [name]
-    assert naming(words, own) == []
+    if name in WORDS:
+        pattern = re.compile(rf"arms[./]{name}\b|get_arm\([\"']{name}|kind: {name}\b")
+        assert [path for path in CODE if pattern.search(path.read_text()) and path.parent.name != name] == []
+        return
+    assert naming([name], own) == []
+
+
+@pytest.mark.parametrize("name", [name for name in look_names() if is_control(name)])
+def test_a_control_is_named_in_its_folder_alone(name):
+    registry = "sixgig/arms/registry.py"  # which knows that there is one for each family of networks
+    classifiers = f"sixgig/classifiers/{control_key(name)}"
+    assert set(naming([name], [f"sixgig/arms/{name}", classifiers])) <= {registry, "rules/classify.smk", "config/schema.yaml"}
 
 
 @pytest.mark.parametrize("name", [name for name in classifier_names() if not alone(name)])

@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 from sixgig.errors import ConfigError, EnvironmentMissingError
 from sixgig.evaluation.metrics import METRICS
 from sixgig.plan.plan import Plan
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 from sixgig.words.language import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,12 +24,13 @@ def config():
 
 def test_default_study(config):
     plan = Plan(config)
-    assert plan.image_arms == ["baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "control_random_vit"]
+    arms = ["baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim"]
+    assert plan.image_arms == [*arms, "control_random_efficientnet", "control_random_vit"]
     assert plan.feature_arms == ["vit_sparse"]
     assert plan.pretrained_arms == ["vit_contrastive", "vit_mim"]
-    assert len(plan.methods) == 6 * 2 + 1
+    assert len(plan.methods) == 7 * 2 + 1
     assert ("control_majority_class", "majority_class") in plan.methods
-    assert len(plan.targets("classify")) == 3 * 13
+    assert len(plan.targets("classify")) == 3 * 15
     assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/mlflow.json"]
     assert "results/default/statistics/omnibus.csv" in plan.targets("statistics")
     assert "results/default/figures/critical_difference.png" in plan.figures("png")
@@ -145,7 +146,7 @@ def test_files_are_in_the_order_of_their_keys(config):
         file.removeprefix("results/default/features") for file in plan.features("npz")
     ]
     assert len(plan.trainings("json")) == len(plan.trained_keys) == 6
-    assert len(plan.figure_inputs("elpv")) == 13 + 3 * 2 + 1
+    assert len(plan.figure_inputs("elpv")) == 15 + 3 * 2 + 1
 
 
 def test_converters_are_those_of_the_package():
@@ -173,7 +174,7 @@ def test_every_missing_file_is_listed_at_once(config, tmp_path):
     config["cohorts"]["acdc_phantom"]["source"] = {"path": str(tmp_path / "acdc")}
     config["weights"]["efficientnet_lite0"] = {
         "source": {"file": {"path": str(tmp_path / "w.pth"), "sha256": "0" * 64}}, "converter": "timm",
-        "model": "resnet50",
+        "model": "resnet50.a1_in1k",
     }  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         Plan(config)

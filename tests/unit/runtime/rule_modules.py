@@ -7,14 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from sixgig.arms.base import FeatureArm, PretrainedArm
+from sixgig.arms.base import FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.registry import arm_names, get_arm
 from sixgig.classifiers.registry import alone, classifier_module, classifier_names
 from sixgig.cohorts.registry import adapter_names, load_adapter
 from sixgig.figures.catalogue import KINDS, module_of
 from sixgig.reporting import exports
 from sixgig.runtime.provenance import PACKAGE, this_source
-from sixgig.weights.build import CONVERTERS
+from sixgig.weights.entries import CONVERTERS
 
 FILE = Path(__file__).with_name("rule_modules.yaml")
 SCRIPTS = PACKAGE.parent / "scripts"
@@ -27,16 +27,20 @@ def entries():
         "prepare_cohort": {name: (load_adapter(name).__module__,) for name in adapter_names()},
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
+        "classify_fractions": {},
         "predict_majority": {},
         "pretrain_arm": {},
         "encode_images": {},
         "code_features": {},
+        "compute_features": {},
     }
     for name in classifier_names():
-        by_kind["predict_majority" if alone(name) else "classify_subjects"][name] = (classifier_module(name),)
+        for rule in ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions"):
+            by_kind[rule][name] = (classifier_module(name),)
     for name in arm_names():
         arm = get_arm(name)
         rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
+        rule = "compute_features" if issubclass(arm, PlainArm) else rule
         by_kind[rule][name] = (arm.__module__,)
         if issubclass(arm, PretrainedArm):
             by_kind["pretrain_arm"][name] = (arm.__module__, *arm.process_modules)

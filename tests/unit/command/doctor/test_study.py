@@ -130,12 +130,17 @@ def test_weights_are_there_or_to_be_fetched(opened, tmp_path):
     weights = STUDY["weights"] | {
         "cached": {"source": {"hub": {}}, "converter": "timm", "model": "resnet18.a1_in1k"},
         "untagged": {"source": {"hub": {}}, "converter": "timm", "model": "vit_tiny_patch16_224"},
-        "wheel": {"source": {"wheel": wheel}, "converter": "timm", "model": "resnet18", "member": "x"},
+        "wheel": {"source": {"wheel": wheel}, "converter": "timm", "model": "resnet18.tv_in1k", "member": "x"},
+        "parts": {
+            "source": {"wheels": [{**wheel, "member": "x"}, {**wheel, "member": "y"}]},
+            "model": "resnet18.tv_in1k",
+        },
+        "other": {"source": {"hub": {"repository": "hf-hub:some/thing", "revision": "v1"}}, "model": "resnet50"},
         "built": {"source": {"hub": {}}, "converter": "timm", "model": "resnet34"},
     }
     found, _ = opened(weights=weights)
-    for name in ("resnet18.a1_in1k", "vit_tiny_patch16_224.augreg_in21k"):
-        folder = tmp_path / f"hub/models--timm--{name}/snapshots/abc"
+    for name in ("timm--resnet18.a1_in1k", "timm--vit_tiny_patch16_224.augreg_in21k", "some--thing"):
+        folder = tmp_path / f"hub/models--{name}/snapshots/abc"
         folder.mkdir(parents=True)
         (folder / "model.safetensors").touch()
     (tmp_path / "results/x/weights").mkdir(parents=True)
@@ -143,13 +148,13 @@ def test_weights_are_there_or_to_be_fetched(opened, tmp_path):
     told, from_hub = network.check_weights(found.plan, tmp_path / "hub")
     assert [finding.text.partition(": ")[2] for finding in told] == [
         "to be fetched from the hub", "in the hub's cache", "in the hub's cache", "wheel, to be fetched by pip",
-        "converted",
+        "wheels, to be fetched by pip", "in the hub's cache", "converted",
     ]  # fmt: skip
     assert from_hub
     (tmp_path / "results/downloads").mkdir()
     (tmp_path / "results/downloads/some_package-1.2-py3-none-any.whl").touch()
     told, _ = network.check_weights(found.plan, tmp_path / "hub")
-    assert told[3].text.endswith("wheel, there")
+    assert [told[index].text.partition(": ")[2] for index in (3, 4)] == ["wheel, there", "wheels, there"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Controls: the networks of the study with random weights, one for every family of networks."""

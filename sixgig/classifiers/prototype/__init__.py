@@ -1,0 +1,1 @@
+"""Nearest class mean of centred unit vectors."""

@@ -1,0 +1,85 @@
+"""How many labelled subjects a method needs: a sentence per cohort, and a table of estimates at every fraction."""
+
+from __future__ import annotations
+
+from sixgig.reporting import views
+from sixgig.reporting.views import Cell, TableView
+from sixgig.results.fractions import Point, curves, first_reaching, level_of, reaching
+from sixgig.results.study import Study
+from sixgig.words import numbers
+from sixgig.words.language import tr
+from sixgig.words.titles import method_title, metric_title, metric_words
+
+
+def sentences(study: Study) -> list[str]:
+    """Say for every cohort which arm reaches a level with fewest labelled subjects, where the intervals show it."""
+    return [_answer(study, cohort) for cohort in study.cohorts] if study.has_fractions else []
+
+
+def _answer(study: Study, cohort: str) -> str:
+    found = reaching(curves(study, cohort))
+    if found is None:
+        return tr("On {cohort} fewer than two arms have an estimate, so none needs fewest labels.", cohort=cohort)
+    point = found.point
+    facts = {
+        "cohort": cohort,
+        "metric": metric_words(study.metric),
+        "level": _level(found.level),
+        "number": numbers.count(point.n_labelled),
+        "share": numbers.percent(point.fraction),
+    }
+    if found.method is not None:
+        return tr(
+            "On {cohort} {method} reaches a {metric} of {level} with fewest labelled subjects: {number} ({share} of a "
+            "training fold), where its 95% interval is {interval} and those of all other arms end below {level}.",
+            method=method_title(found.method),
+            interval=numbers.interval(point.low, point.high),
+            **facts,
+        )
+    if point.fraction == 1:
+        return tr(
+            "On {cohort} no arm reaches a {metric} of {level} with fewer than all {number} labelled subjects.", **facts
+        )
+    return tr(
+        "On {cohort} it is not shown which arm reaches a {metric} of {level} with fewest labelled subjects: the first "
+        "estimate does with {number} ({share} of a training fold), where the intervals of {open} of {arms} arms and "
+        "controls do not lie below that level, or none lies above it.",
+        open=found.n_open,
+        arms=found.n_arms,
+        **facts,
+    )
+
+
+def estimates(study: Study, cohort: str) -> TableView:
+    """Every method (rows) of one cohort at every fraction (columns), and with how many labels it reaches the level."""
+    found = curves(study, cohort)
+    level = level_of(found)
+    points = next(iter(found.values()), [])
+    caption = tr(
+        "{cohort}: {metric} with 95% bootstrap interval, by the labelled subjects of a training fold. Every method is "
+        "trained on the same subjects of a fold, those of a smaller share are among those of a larger one, and the "
+        "test folds are the same. All labels: the ordinary run.",
+        cohort=cohort,
+        metric=metric_title(study.metric),
+    )
+    columns = [f"{numbers.count(point.n_labelled)} ({numbers.percent(point.fraction)})" for point in points]
+    view = TableView(f"fractions-{cohort}", caption, [tr("Method"), *columns])
+    if level is not None:
+        view.columns.append(tr("Labels to reach {level}", level=_level(level)))
+    for method, own in found.items():
+        cells = [views.method(method), *(_cell(point) for point in own)]
+        if level is not None:
+            first = first_reaching(own, level)
+            cells.append(views.number(None if first is None else first.n_labelled, numbers.count))
+        view.rows.append(cells)
+    return view
+
+
+def _cell(point: Point) -> Cell:
+    if point.failed:
+        return Cell(tr("failed"), float("-inf"), numeric=True)
+    return Cell(numbers.with_interval(point.estimate, point.low, point.high), point.estimate, numeric=True)
+
+
+def _level(level: float) -> str:
+    return numbers.localised(f"{level:.2f}")
