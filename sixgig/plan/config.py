@@ -49,11 +49,11 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
         ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
     """
     completed = copy.deepcopy(dict(config))
+    if "weights" in completed:
+        completed["weights"] = resolve_encoders(completed["weights"])
     check_kinds(completed)
     _rename_old(completed)
     schema = study_schema(completed) if schema is None else schema
-    if "weights" in completed:
-        completed["weights"] = resolve_encoders(completed["weights"])
     fill(completed, schema, schema)
     validate(completed, schema)
     _check_references(completed)
