@@ -48,6 +48,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     with suppress(ModuleNotFoundError):
         check_weights(plan.config["weights"])
         check_networks(plan.config)
+    check_own_files(plan)
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
@@ -80,7 +81,7 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     for name, entry in weights.items():
         key = f"weights.{name}"
         if not is_surely_known(entry["model"]):
-            check_model(entry["model"], f"config key {key}.model")
+            check_model(entry["model"], f"config key {key}.model", entry.get("options"))
         file = entry["source"].get("file")
         if file is None:
             continue
@@ -95,6 +96,20 @@ def check_weights(weights: Mapping[str, Any]) -> None:
         except WeightsError as error:
             place = f"config key {key}.source.file.sha256"
             raise WeightsError(place, f"{error.place} {error.reason}", error.next_step) from None
+    digests.save()
+
+
+def check_own_files(plan: Plan) -> None:
+    """Look at the files of the user's that arms without a network read.
+
+    Raises:
+        SixgigError: One is not what the study file says; the place is its key.
+    """
+    from sixgig.runtime.known_digests import KnownDigests
+
+    digests = KnownDigests()
+    for name in plan.plain_arms:
+        plan.check_own_files(name, digests.sha256)
     digests.save()
 
 

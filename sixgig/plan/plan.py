@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
 from sixgig.classifiers.registry import classifier_module
 from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -161,12 +162,30 @@ class Plan:
         assert issubclass(found, PlainArm)
         return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
 
-    def key_tables(self, cohort: str, arm: str) -> list[str]:
-        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else none."""
+    def check_own_files(self, arm: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files that an arm without a network reads.
+
+        Args:
+            arm: The arm.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: One is not what the study file says; the place is a key of it.
+        """
+        found, key = self.arm_class(arm), f"arms.{arm}"
+        assert issubclass(found, PlainArm)
+        try:
+            found.check_files(self.arm_options(arm), key, sha256)
+        except ConfigError:
+            raise
+        except SixgigError as error:
+            raise ConfigError(f"config key {key}", f"{error.place}: {error.reason}", error.next_step) from None
+
+    def key_table_for(self, cohort: str, arm: str) -> str:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else nothing."""
         found = self.arm_class(arm)
         assert issubclass(found, PlainArm)
-        table = self.key_table(cohort)
-        return [table] if table and found.reads_key_table(self.arm_options(arm, cohort)) else []
+        return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""

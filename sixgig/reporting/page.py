@@ -26,6 +26,7 @@ from sixgig.reporting import (
     verdict,
 )
 from sixgig.reporting.network_input import network_input
+from sixgig.reporting.own_features import own_features
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import write_text
 from sixgig.version import __version__
@@ -98,10 +99,11 @@ def _render(study: Study) -> str:
         pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
         tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
         fraction_sentences=fractions.sentences(study),
-        fraction_tables=[fractions.table(study, name) for name in study.cohorts] if study.has_fractions else [],
+        fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
+        own_features=own_features(study),
         training=training.training(study),
         training_notes=training.notes(study),
         reconstruction=training.reconstruction(study),
