@@ -38,6 +38,7 @@ class Look:
         marker: Marker in figures, as matplotlib names it.
         line: Line style in figures, likewise; dashes of one's own are an offset and lengths.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
+        bags: Whether it is given the images of a subject, and not one vector of features.
     """
 
     order: float
@@ -46,6 +47,7 @@ class Look:
     line: str | tuple[float, tuple[float, ...]]
     titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
+    bags: bool = False
 
 
 @cache

@@ -23,7 +23,7 @@ KIND = Kind(
         "Each panel is one arm, with all other methods in grey. Every method is trained on the same labelled subjects "
         "and tested on the same folds. The axis is logarithmic: labelled subjects of a training fold, and their share. "
         "Bands are 95% bootstrap intervals over subjects; which subjects were labelled varies between folds and "
-        "repeats. The dashed line is the level that half of the arms reach with all labels."
+        "repeats. The dashed line is the level that at least half of the arms reach with all labels."
     ),
     order=65,
     reads=("fractions.csv",),
@@ -78,6 +78,7 @@ def draw(study: Study, cohort: str) -> Figure:
         for place, axes in enumerate(panels[: len(arms)]):
             if place + n_columns >= len(arms):  # nothing below it
                 axes.tick_params(labelbottom=True)
+            axes.tick_params(labelsize=8)
         if level is not None:
             panels[0].annotate(
                 numbers.localised(f"{level:.2f}"), (0.03, level), xycoords=("axes fraction", "data"), va="bottom",
@@ -121,8 +122,7 @@ def _x_axis(axes: Axes, points: list[Point]) -> None:
         right = at if shown else right
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(places, labels[::-1], fontsize=8)
-    axes.tick_params(axis="y", labelsize=8)
+    axes.set_xticks(places, labels[::-1])
 
 
 def _legend(figure: Figure, known: dict[Method, list[Point]]) -> None:

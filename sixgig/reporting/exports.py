@@ -28,7 +28,7 @@ COHORT_TABLES = {
     "tests": ("sixgig.reporting.comparisons", "tests"),
 }
 #: Further tables of each cohort of a study with label-fraction curves.
-FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "table")}
+FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
 #: Tables of the study: their file name, and module and function of the view.
 STUDY_TABLES = {
     "results": ("sixgig.reporting.results", "overview"),

@@ -50,7 +50,7 @@ def _answer(study: Study, cohort: str) -> str:
     )
 
 
-def table(study: Study, cohort: str) -> TableView:
+def estimates(study: Study, cohort: str) -> TableView:
     """Every method (rows) of one cohort at every fraction (columns), and with how many labels it reaches the level."""
     found = curves(study, cohort)
     level = level_of(found)

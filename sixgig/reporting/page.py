@@ -99,7 +99,7 @@ def _render(study: Study) -> str:
         pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
         tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
         fraction_sentences=fractions.sentences(study),
-        fraction_tables=[fractions.table(study, name) for name in study.cohorts] if study.has_fractions else [],
+        fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),

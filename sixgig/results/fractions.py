@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.results.study import Method, Study, is_failed
 
 #: Arms among which the question is asked which needs fewest labels.
 _LEAST_ARMS = 2
@@ -43,7 +43,7 @@ class Reaching(NamedTuple):
     """Which arm reaches a level with fewest labelled subjects.
 
     Attributes:
-        level: The level of the study's metric: half of the arms reach it with all labels.
+        level: The level of the study's metric: at least half of the arms reach it with all labels.
         point: Where the first estimate reaches it.
         method: The method that does there; None where more than one arm does, or where the intervals do not show it.
         n_open: Arms whose interval there does not lie below the level.
@@ -65,7 +65,7 @@ def curves(study: Study, cohort: str) -> dict[Method, list[Point]]:
     for row in rows.sort_values("fraction", kind="stable").itertuples():
         numbers = (_number(row.fraction), _number(row.n_labelled), *map(_number, (row.estimate, row.ci_low, row.ci_high)))
         found.setdefault(Method(str(row.arm), str(row.classifier)), []).append(Point(*numbers, str(row.status)))
-    return {method: found[method] for method in sorted(found, key=method_order)}
+    return {method: found[method] for method in sorted(found, key=study.order)}
 
 
 def _number(value: object) -> float:
@@ -73,7 +73,7 @@ def _number(value: object) -> float:
 
 
 def level_of(found: dict[Method, list[Point]]) -> float | None:
-    """Return a level to ask about: what half of the arms reach with all labels, rounded down to two decimals.
+    """Return a level to ask about: what at least half of the arms reach with all labels, rounded down to two decimals.
 
     An arm counts with its best classifier; controls do not count. None where fewer than two arms have an estimate.
     """
@@ -84,8 +84,8 @@ def level_of(found: dict[Method, list[Point]]) -> float | None:
             best[method.arm] = max(estimate, best.get(method.arm, -math.inf))
     if len(best) < _LEAST_ARMS:
         return None
-    # The upper median: at least half of the arms are at it or above it, and not all unless they are equal.
-    return math.floor(sorted(best.values())[len(best) // 2] * 100 + _SAME) / 100
+    # The lower median: at least half of the arms are at it or above it, and at least two.
+    return math.floor(sorted(best.values())[(len(best) - 1) // 2] * 100 + _SAME) / 100
 
 
 def first_reaching(points: list[Point], level: float) -> Point | None:

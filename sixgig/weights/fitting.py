@@ -97,7 +97,8 @@ def fit(
     prefixes = [prefix] if prefix is not None else _prefixes(tensors, len([name for name in wanted if _trains(name)]))
     if prefix and not any(name.startswith(prefix) for name in tensors):
         raise no_such_prefix(place, prefix, _beginnings(tensors))
-    tried, complete = [], {}
+    tried: list[Attempt] = []
+    complete: dict[str, Attempt] = {}
     for beginning in prefixes:
         for layout in (*layouts, TIMMS_FILTER):
             found = attempt(tensors, beginning, layout, network)
@@ -142,14 +143,15 @@ def _prefixes(tensors: Iterable[str], size: int) -> list[str]:
 
 def _choose(complete: list[Attempt], place: str) -> Attempt:
     """Return the attempt that is meant among those that fill the network."""
-    ranked = sorted(complete, key=lambda found: (_rank(found.prefix), -len(found.prefix)))
-    best = [found for found in ranked if _rank(found.prefix) == _rank(ranked[0].prefix)]
+    ranked = sorted(complete, key=lambda found: (rank(found.prefix), -len(found.prefix)))
+    best = [found for found in ranked if rank(found.prefix) == rank(ranked[0].prefix)]
     if any(not (found.used <= best[0].used or best[0].used <= found.used) for found in best[1:]):
-        raise ambiguous(place, best)
+        raise ambiguous(place, sorted(best, key=lambda found: found.prefix))
     return best[0]
 
 
-def _rank(prefix: str) -> int:
+def rank(prefix: str) -> int:
+    """Return how usual it is to mean the part of a checkpoint behind a prefix: the least is meant."""
     parts = prefix.split(".")
     return min((_RANKS[part] for part in parts if part in _RANKS), default=1)
 

@@ -102,7 +102,8 @@ def test_undefined_metric_survives(tmp_path):
 
 def test_results_page_documents_every_column():
     page = (Path(__file__).resolve().parents[3] / "results/README.md").read_text()
-    headings = {"predictions": "predictions/<cohort>/<arm>.<classifier>.csv", "training.csv": "pretraining/<cohort>/<arm>.csv"}
+    headings = {"training.csv": "pretraining/<cohort>/<arm>.csv"}
+    headings["predictions"] = "predictions/<cohort>/<arm>.<classifier>.csv"
     headings["fraction predictions"] = "fractions/<cohort>/<arm>.<classifier>.csv"
     headings["pseudonyms"] = "pseudonyms/<study>.<cohort>.csv"
     for table in all_tables():
