@@ -22,6 +22,7 @@ from sixgig.arms.naming import naming
 from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
+from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
@@ -68,7 +69,8 @@ def wanted_arms(config: Mapping[str, Any]) -> list[str]:
 
 def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the pairs of arm and classifier that a study asks for, in the order of tables."""
-    pairs = [(arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"]]
+    every = ((arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"])
+    pairs = [pair for pair in every if fits(config, *pair)]
     for classifier in classifier_names():
         arm = alone(classifier)
         if arm and config["controls"][control_key(arm)]:
@@ -151,6 +153,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     found = instances(config)
     _check_sources(config, found)
     _check_random(config, found)
+    check_bags(config, found)
     check_looks(config)
     learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
