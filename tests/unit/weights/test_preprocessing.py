@@ -35,7 +35,7 @@ def test_the_entry_counts_more_than_anything_else():
     assert found == {**own, "size": 160}
 
 
-@pytest.mark.parametrize("model", ["resnet50", "monai:SwinUNETR"])
+@pytest.mark.parametrize("model", ["resnet50", "vit_base_patch16_224"])
 def test_a_bare_architecture_has_to_say_mean_and_std(model):
     """ImageNet's used to be assumed in silence."""
     with pytest.raises(ConfigError, match=f"weights.x: lacks mean and std: {model} names a network") as caught:
