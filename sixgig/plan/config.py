@@ -104,7 +104,9 @@ def _rename_old(config: dict[str, Any]) -> None:
 
 
 def _check_sources(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
-    readable = [name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None]
+    readable = [
+        name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None
+    ]
     for arm in found.values():
         if issubclass(arm.arm, FeatureArm) and (source := source_of(config, arm)) not in readable:
             reason = "has no features of images" if source in found else "is not among the arms"

@@ -115,7 +115,12 @@ class Attention:
 
 
 def train(
-    stack: Stack, classes: Indices, n_classes: int, setting: Setting, held_out: tuple[Stack, Indices] | None, epochs: int
+    stack: Stack,
+    classes: Indices,
+    n_classes: int,
+    setting: Setting,
+    held_out: tuple[Stack, Indices] | None,
+    epochs: int,
 ) -> tuple[Attention, int]:
     """Train on bags and return the network after the last epoch, and the epoch of the smallest validation loss.
 
