@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,8 @@ from sixgig.forecast.rates import Machine
 from sixgig.forecast.works import image_work, work_of
 from sixgig.gpu.work import CONTEXT_MB, Amount, NetworkSize, Work
 from sixgig.runtime.places import PACKAGE
+from sixgig.weights.monai_networks import is_monai
+from sixgig.weights.monai_sizes import volume_network_size
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -252,7 +255,10 @@ class Stages:
 
     def network(self, weights: str) -> NetworkSize:
         """Return how large the network of an entry of ``weights`` is at the study's images."""
-        return network_size(self.plan.config["weights"][weights]["model"], int(self.plan.config["image"]["size"]))
+        entry = self.plan.config["weights"][weights]
+        if is_monai(entry["model"]):
+            return volume_network_size(entry["model"], json.dumps(entry.get("options") or {}))
+        return network_size(entry["model"], int(self.plan.config["image"]["size"]))
 
     def features(self, arm: str) -> int:
         """Return the length of an arm's features."""

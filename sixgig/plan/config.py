@@ -26,7 +26,9 @@ from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
+from sixgig.weights.catalogue import resolve_encoders
 from sixgig.weights.entries import check_entry
+from sixgig.weights.monai_networks import is_monai
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -48,6 +50,8 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
         ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
     """
     completed = copy.deepcopy(dict(config))
+    if "weights" in completed:
+        completed["weights"] = resolve_encoders(completed["weights"])
     check_kinds(completed)
     _rename_old(completed)
     schema = study_schema(completed) if schema is None else schema
@@ -160,6 +164,13 @@ def _check_references(config: Mapping[str, Any]) -> None:
         )
     for name in arms:
         arm = found[name].arm
+        model = model_of(found[name], config)
+        if is_monai(model) and arm.library != "monai":
+            raise ConfigError(
+                f"config key arms.{name}.weights",
+                f"{model} is a network for volumes, and this arm reads images",
+                "use weights of a network of timm, or an arm for volumes",
+            )
         with naming(found[name].kind, name):
             arm.check(config, name)
             if issubclass(arm, PlainArm):

@@ -82,7 +82,7 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     for name, entry in weights.items():
         key = f"weights.{name}"
         if not is_surely_known(entry["model"]):
-            check_model(entry["model"], f"config key {key}.model")
+            check_model(entry["model"], f"config key {key}.model", entry.get("options"))
         file = entry["source"].get("file")
         if file is None:
             continue
