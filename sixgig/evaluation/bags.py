@@ -68,7 +68,7 @@ def classify_bags(
             try:
                 bags, names = bags_of(features, table)
                 _check(bags, image_features)
-                known = (np.arange(len(bags))[:, None], names, SPLITS.read(splits), classifier, options)
+                known = (np.arange(float(len(bags)))[:, None], names, SPLITS.read(splits), classifier, options)
                 search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "place": image_features}
                 found = cross_validate(*known, **search, threads=threads, label=predictions.stem, bags=bags)
                 attention = attention_of(bags, table)
