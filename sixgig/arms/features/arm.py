@@ -149,7 +149,8 @@ def _pseudonyms(job: PlainJob, unit: str) -> tuple[Any, dict[str, str] | None]:
     if unit == "image":  # their names were made anew: the table has to have those of manifest.csv
         return str, {}
     known = PSEUDONYMS.read(job.key_table)
-    names = known[known["kind"] == "subject"].set_index("pseudonym")["name"].astype(str).to_dict()
+    known = known[known["kind"] == "subject"]
+    names = dict(zip(known["pseudonym"].astype(str), known["name"].astype(str), strict=True))
     return Pseudonyms(job.key_table).subject, names
 
 

@@ -149,7 +149,7 @@ class _Wrong:
             value = float(values[row, column])
             what = "is missing or not a number (NaN)" if math.isnan(value) else "is infinite"
             what = f"is {value:g}, too large for float32" if math.isfinite(value) else what
-            names = [columns[place] for place in np.flatnonzero(bad.any(axis=0))]
+            names = [columns[int(place)] for place in np.flatnonzero(bad.any(axis=0))]
             raise ArmError(
                 self._path,
                 f"the value in {places[row]}, column {columns[column]} {what}; {int(bad.sum())} such values in "
