@@ -41,10 +41,15 @@ class Bags:
         features: Features of images, [n_images, n_features]; may be mapped from a file.
         images: Rows of every part: for each subject, and for each of its frames in order, the rows of its images.
         n_frames: Frames of every subject.
+
+    Attributes:
+        attended: By repeat and fold, the numbers of the bags that were held out there, [n], and the weights of their
+            images, one bag after the other, [n_images]; filled while they are predicted.
     """
 
     def __init__(self, features: NDArray[np.floating], images: Sequence[Indices], n_frames: int = 1) -> None:
         self.features, self.images, self.n_frames = features, list(images), n_frames
+        self.attended: dict[tuple[int, int], tuple[Indices, NDArray[np.float64]]] = {}
 
     def __len__(self) -> int:
         return len(self.images) // self.n_frames

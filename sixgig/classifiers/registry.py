@@ -72,6 +72,11 @@ def alone(name: str) -> str | None:
     return looks()[name].alone if name in looks() else None
 
 
+def takes_bags(name: str) -> bool:
+    """Return whether a classifier is given the images of a subject, and not one vector of features."""
+    return name in looks() and looks()[name].bags
+
+
 def classifier_module(name: str) -> str:
     """Return the module whose ``build(options, seed)`` makes the pipeline and the grid of a classifier.
 

@@ -205,7 +205,8 @@ class Stages:
         module = work_of(self.plan.classifier_module(classifier))
         first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
         seconds += self._compiling(module, first)
-        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
+        rule = self.plan.classify_rule(classifier)
+        return self._job(rule, 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
 
     def classify_fractions(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of the nested searches with fractions of the labels."""
@@ -226,8 +227,12 @@ class Stages:
         seconds, held = 5.0, 50.0
         if module is not None:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
-            seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
-            held = module.memory_mb(samples, features)
+            bags = {}
+            if classifier in self.plan.bag_classifiers:
+                of_volumes = self.plan.volumes_file(cohort, arm)
+                bags["images"] = (amount.volumes if of_volumes else amount.images) / max(1, amount.subjects)
+            seconds = module.seconds(options, samples, features, folds, inner, amount.classes, **bags)
+            held = module.memory_mb(samples, features, **bags)
         return seconds, held
 
     def score(self) -> JobCost:

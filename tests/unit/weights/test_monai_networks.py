@@ -135,8 +135,8 @@ def test_the_encoder_of_a_whole_network_gives_the_librarys_own_features(tmp_path
         found, wanted = features_of(model, network, CROPS), holder["features"](CROPS)
     assert wanted.std(dim=0).max() > 1e-5  # the two crops do not look alike to it
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)
-    left = [key.removeprefix("module.").removeprefix("student.backbone.") for key in provenance["loaded"]["left_out"]]
-    left = [key.removeprefix("model.").removeprefix("state_dict.") for key in left]
+    begun = {"plain": "", "state_dict of module": "state_dict.module.", "deep": "model.student.backbone."}[container]
+    left = [key.removeprefix(begun) for key in provenance["loaded"]["left_out"]]
     unused = [key for key in left if "norm_cross_attn" not in key]
     assert all(key.startswith(HEADS[name]) for key in unused)
     assert bool(unused) == bool(HEADS[name])
@@ -243,6 +243,20 @@ def test_positions_of_another_size_are_refused():
     network = build_network("monai:ViT", VIT | {"img_size": [48, 32, 32]})
     with pytest.raises(WeightsError, match=r"position_embeddings is \[1, 8, 24\](.|\n)*options.img_size"):
         fill(build_network("monai:ViT", VIT).state_dict(), network, "monai:ViT", "it")
+
+
+def test_of_a_teacher_and_a_student_the_teacher_is_read():
+    network, student = build_network("monai:ResNet", RESNET), build_network("monai:ResNet", RESNET, seed=3)
+    file = {f"student.{name}": value for name, value in student.state_dict().items()}
+    file |= {f"teacher.{name}": value for name, value in network.state_dict().items()}
+    state, left = fill(file, network, "monai:ResNet", "it")
+    assert torch.equal(state["conv1.weight"], network.state_dict()["conv1.weight"])
+    assert len(left) == len(state)
+    asked = fill(file, network, "monai:ResNet", "it", prefix="student.")[0]
+    assert torch.equal(asked["conv1.weight"], student.state_dict()["conv1.weight"])
+    file = {name.replace("student", "a").replace("teacher", "b"): value for name, value in file.items()}
+    with pytest.raises(WeightsError, match=r"several parts of it hold the network: `a.`, `b.`\n.*prefix: a\."):
+        fill(file, network, "monai:ResNet", "it")
 
 
 def test_a_class_token_is_not_left_over():
