@@ -145,7 +145,6 @@ if PLAN.plain_arms:
             manifest="results/{study}/cohorts/{cohort}/manifest.csv",
             gate="results/{study}/cohorts/{cohort}/leakage.json",
             files=lambda wildcards: PLAN.users_files(wildcards.cohort, wildcards.arm),
-            key_table=lambda wildcards: PLAN.key_tables(wildcards.cohort, wildcards.arm),
         output:
             features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
             sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),
@@ -167,6 +166,7 @@ if PLAN.plain_arms:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
             options=lambda wildcards: PLAN.arm_options(wildcards.arm, wildcards.cohort),
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
+            key_table=lambda wildcards: PLAN.key_table_for(wildcards.cohort, wildcards.arm),
             digest=lambda wildcards: code_digest("compute_features", PLAN.arm_module(wildcards.arm)),
         script:
             "../scripts/compute_features.py"

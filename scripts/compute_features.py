@@ -27,7 +27,7 @@ if __name__ == "__main__":
                 manifest=Path(snakemake.input.manifest),
                 gate=Path(snakemake.input.gate),
                 files=tuple(map(Path, snakemake.input.files)),
-                key_table=Path(snakemake.input.key_table[0]) if snakemake.input.key_table else None,
+                key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
                 labels_of=snakemake.params.labels_of,
                 threads=snakemake.threads,
             ),

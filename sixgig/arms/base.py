@@ -36,6 +36,7 @@ class Arm(ABC):
         has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
+        library: Whose networks it takes: ``timm``, or ``monai`` for 3D ones.
     """
 
     name: ClassVar[str]
@@ -45,6 +46,7 @@ class Arm(ABC):
     image_features: ClassVar[bool] = False
     has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
+    library: ClassVar[str] = "timm"
 
     @classmethod
     def check(cls, config: Mapping[str, Any], name: str) -> None:
@@ -88,6 +90,11 @@ class Arm(ABC):
         return dict(options)
 
     @classmethod
+    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the arm, with this stanza, writes features of every image (or volume), which other arms can read."""
+        return cls.image_features
+
+    @classmethod
     def takes_volumes(cls, options: Mapping[str, Any]) -> bool:
         """Whether the arm reads a cohort's volumes, by its stanza for that cohort; else it reads images."""
         return False
@@ -127,11 +134,14 @@ class VolumeEncoder:
             and the volumes' names to features float32 [n_volumes, d].
         backbone: Name of the architecture.
         weights: Name, sha256 and source of the weights, for the sidecar.
+        describe: Compares, for the shape of the volumes, what the network was made for and what it is given, as
+            :func:`sixgig.arms.network_input.describe_input` does; None where that function says it.
     """
 
     encode: Callable[..., Any]
     backbone: str
     weights: Mapping[str, Any]
+    describe: Callable[[tuple[int, ...]], dict[str, Any]] | None = None
 
 
 class ImageArm(Arm):
@@ -272,6 +282,7 @@ class PlainArm(Arm):
     """
 
     hardware: ClassVar[str] = "cpu"
+    image_features = True
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
@@ -288,6 +299,20 @@ class PlainArm(Arm):
         return  # most arms have nothing to add
 
     @classmethod
+    def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files while the study is planned, as far as that takes no time.
+
+        Args:
+            options: The arm's stanza.
+            key: Its place in the study file.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: A file is not what the stanza says.
+        """
+        return  # most arms read none
+
+    @classmethod
     def files_of(cls, options: Mapping[str, Any]) -> list[str]:
         """Return the user's files that the arm reads for a cohort, by its stanza for that cohort."""
         return []
@@ -296,11 +321,6 @@ class PlainArm(Arm):
     def reads_key_table(cls, options: Mapping[str, Any]) -> bool:
         """Whether the arm has to know whom a pseudonym stands for."""
         return False
-
-    @classmethod
-    def has_image_features(cls, options: Mapping[str, Any]) -> bool:
-        """Whether features are of images, by the stanza for a cohort; those of subjects have no image rows."""
-        return True
 
     @abstractmethod
     def compute(self, job: PlainJob) -> Computed:

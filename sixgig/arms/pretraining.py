@@ -22,7 +22,7 @@ from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter
 from sixgig.runtime.outcomes import require_cohort
 from sixgig.tables.training import SEEN, TRAINING
-from sixgig.weights.loading import TIMM
+from sixgig.weights.positions import TIMM
 from sixgig.weights.storage import read_provenance, write_weights
 
 _LOG = logging.getLogger(__name__)

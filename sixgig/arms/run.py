@@ -19,7 +19,7 @@ from sixgig.arms.job import Job
 from sixgig.arms.kept import KeptFeatures
 from sixgig.arms.naming import naming
 from sixgig.arms.network_input import describe_input
-from sixgig.arms.pooling import pool_samples
+from sixgig.arms.pooling import check_pooling, pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
@@ -101,6 +101,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         try:
             require_cohort(job.cohort, job.gate)
             table = _table(job)
+            check_pooling(table, job.options["pooling"], job.labels_of)
             if earlier is not None:
                 rows, facts = earlier
             else:
@@ -158,7 +159,11 @@ def _encode(
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
-        facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
+        facts["input"] = (
+            describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
+            if encoder.describe is None
+            else encoder.describe(volumes.shape)
+        )
         names = list(table["volume_id"])
 
         def work_on_volumes(
@@ -263,6 +268,7 @@ def transform_cohort(
     with CostMeter("encode") as meter:
         try:
             require_cohort(cohort, gate)
+            check_pooling(table, options["pooling"], labels_of)
             rows = np.load(source_features)
             if len(rows) == 0 and len(table) > 0:
                 raise SixgigError(source, "failed, and this arm needs its features", "see that arm's reason")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from sixgig.cohorts.checks import did_you_mean
@@ -17,6 +18,7 @@ _DELIMITERS = ",;\t|"
 _TOLD = re.compile(r'\s*"?sep=(.)"?[ ,;]*(\r\n|\r|\n)', re.IGNORECASE)
 #: The header is looked for in this many lines: above it there may be a title.
 _ABOVE = 30
+_EMPTY = "write a header and one row for each subject or image"
 
 
 class MissingColumnError(CohortError):
@@ -57,11 +59,18 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     Raises:
         CohortError: The file cannot be read, is empty, lacks a column, names one twice, or has a row that is too long.
     """
-    table = _table(path, required)
-    if not table:
-        raise CohortError(path, "is empty", "write a header and one row for each subject or image")
-    place = _header(table, required)
-    header = table[place][1]
+    header, found = open_table(path, required)
+    rows = []
+    for number, cells in found:
+        padded = [*cells, *[""] * (len(header) - len(cells))]
+        row = Row((name, cell) for name, cell in zip(header, padded, strict=False) if name)
+        row.number = number
+        rows.append(row)
+    return rows
+
+
+def _require(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
+    """Refuse a header that lacks a column, or names one twice."""
     lacking = [name for name in required if name not in header]
     if lacking:
         missing = MissingColumnError(
@@ -75,32 +84,53 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     twice = sorted({name for name in required if header.count(name) > 1})
     if twice:
         raise CohortError(path, f"has the column {twice[0]} twice", "rename one of the two")
-    rows = []
-    for number, cells in table[place + 1 :]:
-        if any(cells[len(header) :]):
-            raise CohortError(
-                path,
-                f"row {number} has {len(cells)} cells, and the header {len(header)}",
-                "put text that holds the delimiter, and numbers with a decimal comma, between double quotes",
-            )
-        padded = [*cells, *[""] * (len(header) - len(cells))]
-        row = Row((name, cell) for name, cell in zip(header, padded, strict=False) if name)
-        row.number = number
-        rows.append(row)
-    return rows
 
 
-def _table(path: Path, required: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """Return the rows that are not blank, each with its number in a spreadsheet."""
+def _checked(path: Path, number: int, cells: list[str], header: Sequence[str]) -> list[str]:
+    """Return a row's cells; refuse more than the header has."""
+    if any(cells[len(header) :]):
+        raise CohortError(
+            path,
+            f"row {number} has {len(cells)} cells, and the header {len(header)}",
+            "put text that holds the delimiter, and numbers with a decimal comma, between double quotes",
+        )
+    return cells
+
+
+def open_table(path: Path, required: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Begin to read a CSV file of many columns, as :func:`read_rows` reads it; rows come one by one.
+
+    Returns:
+        The header, and the rows below it that are not blank: number as a spreadsheet shows it, and cells.
+
+    Raises:
+        CohortError: As :func:`read_rows`; a mistake in a row is found when the row is reached.
+    """
+    rows = _rows(path, required)
+    first = list(islice(rows, _ABOVE))
+    if not first:
+        raise CohortError(path, "is empty", _EMPTY)
+    place = _header(first, required)
+    header = first[place][1]
+    _require(path, header, required)
+    return header, (
+        (number, _checked(path, number, cells, header)) for number, cells in chain(first[place + 1 :], rows)
+    )
+
+
+def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, each with its number in a spreadsheet."""
     text = read_text(path)
     told = _TOLD.match(text)
     delimiter = told[1] if told else _delimiter(text, required)
     lines = io.StringIO(text[told.end() :] if told else text, newline="")
     try:
-        rows = [[clean(cell) for cell in cells] for cells in csv.reader(lines, delimiter=delimiter, strict=True)]
+        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), start=1):
+            found = [clean(cell) for cell in cells]
+            if any(found):
+                yield number, found
     except (csv.Error, TypeError, ValueError) as error:
         raise CohortError(path, f"is not a CSV file: {error}", "save it again as CSV, UTF-8") from error
-    return [(number, cells) for number, cells in enumerate(rows, start=1) if any(cells)]
 
 
 def _delimiter(text: str, required: Sequence[str]) -> str:

@@ -176,14 +176,14 @@ def compare_ids(
         raise CohortError(
             path,
             f"names no subject of the cohort: it has {absent[0]} ..., and the cohort {sorted(names)[0]} ..."
-            f"{_spoilt(absent)}",
+            f"{spoilt(absent)}",
             "write the subjects as the cohort's folders name them",
         )
     if len(absent) > max_unmatched * len(ids):
         raise CohortError(
             path,
             f"of its {len(ids)} subjects {len(absent)} are not in the cohort ({shown}), and {max_unmatched:.0%} are "
-            f"allowed{_spoilt(absent)}",
+            f"allowed{spoilt(absent)}",
             "correct these ids, remove their rows, or allow a larger share by `labels: {max_unmatched: ...}`",
         )
     if absent:
@@ -211,16 +211,25 @@ def _id_key(name: str) -> str:
     return _ZEROS.sub("", re.sub(r"[_-]+", "-", re.sub(r"\s+", "", name)).removeprefix("sub-"))
 
 
-def _refuse_near(path: Path, absent: Sequence[str], unnamed: Sequence[str]) -> None:
+def near_names(absent: Sequence[str], unnamed: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the pairs of names that are one but for the writing, and what tells them apart.
+
+    Args:
+        absent: Names of a table that the cohort does not have.
+        unnamed: Names of the cohort that the table does not have.
+    """
     there: dict[str, list[str]] = defaultdict(list)
     for name in unnamed:
         there[_id_key(name)].append(name)
-    near = [(name, there[_id_key(name)][0]) for name in absent if _id_key(name) in there]
+    pairs = [(name, there[_id_key(name)][0]) for name in absent if _id_key(name) in there]
+    return [(name, other, _difference(name, other)) for name, other in pairs]
+
+
+def _refuse_near(path: Path, absent: Sequence[str], unnamed: Sequence[str]) -> None:
+    near = near_names(absent, unnamed)
     if not near:
         return
-    shown = "; ".join(
-        f"{name!r} there, {other!r} in the cohort: {_difference(name, other)}" for name, other in near[:_SHOWN]
-    )
+    shown = "; ".join(f"{name!r} there, {other!r} in the cohort: {why}" for name, other, why in near[:_SHOWN])
     more = f"; and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
     raise CohortError(
         path,
@@ -245,7 +254,7 @@ def _difference(one: str, other: str) -> str:
     return "they differ by leading zeros" if _ZEROS.sub("", forms[0]) == _ZEROS.sub("", forms[1]) else "they look alike"
 
 
-def _spoilt(names: Sequence[str]) -> str:
+def spoilt(names: Sequence[str]) -> str:
     """Say when ids look like what a spreadsheet makes of them."""
     date = next((name for name in names if _DATE.fullmatch(name)), None)
     power = next((name for name in names if _POWER.fullmatch(name)), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sixgig.command.bundle import add_bundle
 from sixgig.command.compare import add_compare
+from sixgig.command.encoders import add_encoders
 from sixgig.command.verify import add_verify
 from sixgig.runtime.places import WORKFLOW
 from sixgig.version import __version__
@@ -38,6 +39,7 @@ def command_parser() -> argparse.ArgumentParser:
         add_verify,
         add_compare,
         add_bundle,
+        add_encoders,
         _add_snakefile,
     ):
         add(commands)

@@ -15,6 +15,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Union
 import numpy as np
 
 from sixgig.contrastive.pairs import Terms
+from sixgig.contrastive.regions import REGION_SIDE, REGION_VECTOR
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import NotFiniteError, TrainingError
 
@@ -194,7 +195,10 @@ class Backend(ABC):
 
     @abstractmethod
     def _embed(self, images: np.ndarray, stage: str) -> np.ndarray:
-        """Return the embeddings [n, 128] or, local, [n, patches, 64]; nothing is kept for a gradient."""
+        """Return the embeddings [n, 128] or, local, [n, patches, 64] ([n, regions, 128] with ``reference_regions``).
+
+        Nothing is kept for a gradient.
+        """
 
     @abstractmethod
     def _loss_gradient(self, embeddings: np.ndarray, target: Target) -> tuple[float, np.ndarray]:
@@ -243,16 +247,23 @@ class Backend(ABC):
             yield slice(start, min(start + size, n_images))
 
 
-def initial_heads(feature_width: int, token_width: int, seed: int) -> dict[str, np.ndarray]:
+def initial_heads(
+    feature_width: int, token_width: int, seed: int, reference_regions: bool = False
+) -> dict[str, np.ndarray]:
     """Draw the projection heads, equal in every backend and on every machine.
 
     g1 (``global_head``) maps a feature to 1024, ReLU, 128, as in Chaitanya et al. 2020; g2 (``local_head``) a patch
     token to 256, ReLU, 64. No biases. Glorot uniform (Glorot and Bengio 2010).
 
+    With ``reference_regions``, g2 keeps the width of a token in both of its layers, and a third layer maps the 9 tokens
+    of a region, flattened, to 128, as in the published code. (Its batch norm after the first layer is left out: with
+    it, an image's gradient would depend on how a batch is cut into micro-batches.)
+
     Args:
         feature_width: Width of a feature.
         token_width: Width of a token.
         seed: The study's seed.
+        reference_regions: Whether the local stage is as published.
 
     Returns:
         float32 [out, in] by name.
@@ -264,6 +275,9 @@ def initial_heads(feature_width: int, token_width: int, seed: int) -> dict[str, 
         "local_head.0.weight": (_HIDDEN_LOCAL, token_width),
         "local_head.1.weight": (_EMBEDDING_LOCAL, _HIDDEN_LOCAL),
     }
+    if reference_regions:
+        shapes["local_head.0.weight"] = shapes["local_head.1.weight"] = (token_width, token_width)
+        shapes["local_head.2.weight"] = (REGION_VECTOR, REGION_SIDE**2 * token_width)
     heads = {}
     for name, shape in shapes.items():
         limit = np.sqrt(6.0 / sum(shape))
@@ -271,8 +285,14 @@ def initial_heads(feature_width: int, token_width: int, seed: int) -> dict[str, 
     return heads
 
 
-def trains(name: str, stage: str) -> bool:
-    """Whether an array that is not frozen is trained in a stage: all but the other stage's projection head."""
+def trains(name: str, stage: str, reference_regions: bool = False) -> bool:
+    """Whether an array that is not frozen is trained in a stage: all but the other stage's projection head.
+
+    With ``reference_regions``, the local stage trains its head alone: the published code trains its decoder and g2 on
+    an encoder that stays as it is, and a ViT has no decoder.
+    """
+    if reference_regions and stage == LOCAL:
+        return name.startswith(f"{LOCAL}_head.")
     return not name.startswith(f"{LOCAL if stage == GLOBAL else GLOBAL}_head.")
 
 

@@ -53,8 +53,11 @@ def global_terms(loss: str, volumes: int, partitions: int, reference_batching: b
       (aug_i, aug_j), in both directions; negatives are the images of other partitions; weight 1 / (4 B).
     - ``g_d`` with ``reference_batching``: the published batching, its defect included. The last group of 4 S slots
       stays all zero, and quads are read as a ring: for each slot p with p % (2 S) < S the quad is slots
-      (p, p + S, p + 2 S, p + 3 S) modulo 4 B, so that half of the quads join slices of unrelated groups.
-      The other losses have no such variant.
+      (p, p + S, p + 2 S, p + 3 S) modulo 4 B, so that half of the quads join slices of unrelated groups. This is the
+      published batch for S = 4 alone: for 3 and 6 partitions that code makes batches of 4 B + 5 and 5 B + 4 slots.
+      The other losses have no such variant. The published G^{D-} steps through its batch by 4 whatever S is when it
+      leaves out the images of an anchor's own partition, so it equals ``g_d_minus`` for S = 4 alone; the published G^R
+      is commented out.
 
     Args:
         loss: ``g_r``, ``g_d_minus`` or ``g_d``.

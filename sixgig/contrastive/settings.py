@@ -39,6 +39,7 @@ class Settings(NamedTuple):
         evidence_images: Most evaluation images that the evidence is measured on.
         evidence_batches: Batches that the held-out loss is measured on.
         checkpoint_seconds: Time between two checkpoints.
+        reference_regions: The local stage as published: its table of regions, its heads, and only these trained.
     """
 
     loss: str
@@ -64,6 +65,7 @@ class Settings(NamedTuple):
     evidence_images: int = 200
     evidence_batches: int = 4
     checkpoint_seconds: float = 60.0
+    reference_regions: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], place: str = "settings") -> Settings:

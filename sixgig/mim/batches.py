@@ -62,7 +62,7 @@ def micro_batches(
         end = min(n, begin + micro)
         crops, _ = source.draw(step, n, begin, end)
         seeds = item_seeds(settings.seed, _MASKS, range(step * n + begin, step * n + end))
-        masks = random_masks(end - begin, geometry.tokens, settings.mask_ratio, seeds)
+        masks = random_masks(end - begin, geometry.tokens, settings.mask_ratio, seeds, settings.reference)
         tensors = (torch.from_numpy(crops), *masks)
         x, visible, masked = (tensor.pin_memory() if pin else tensor for tensor in tensors)
         return MicroBatch(x, visible, masked, (end - begin) / n, end == n)

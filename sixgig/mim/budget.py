@@ -186,7 +186,7 @@ def predict(geometry: Geometry, shape: Shape, settings: Settings) -> Prediction:
     geometry.check()
     shape.check()
     compute, micro_batch = COMPUTE_BYTES[settings.precision], settings.micro_batch
-    masked = masked_count(geometry.tokens, settings.mask_ratio)
+    masked = masked_count(geometry.tokens, settings.mask_ratio, settings.reference)
     visible = geometry.tokens - masked
     stacks = _stacks(geometry, shape, settings.objective, visible)
     parameters, linear = _parameters(geometry, shape, stacks)
@@ -230,7 +230,7 @@ def _stacks(geometry: Geometry, shape: Shape, objective: str, visible: int) -> l
         return [encoder]
     decoder = _Stack(
         shape.decoder_depth,
-        shape.prefix_tokens + geometry.tokens,
+        geometry.tokens + (0 if shape.reference else shape.prefix_tokens),
         shape.decoder_width,
         shape.decoder_heads,
         shape.decoder_mlp_width,
@@ -247,7 +247,7 @@ def _parameters(geometry: Geometry, shape: Shape, stacks: list[_Stack]) -> tuple
     own_positions = shape.prefix_tokens if shape.prefix_positions else 0
     # Class and register tokens, positions, the mask token, and the LayerNorm after each stack.
     other = (shape.prefix_tokens + own_positions + geometry.tokens) * shape.width + last
-    other += sum(2 * stack.width for stack in stacks)
+    other += sum(2 * stack.width for stack in (stacks[1:] if shape.reference else stacks))
     if len(stacks) > 1:
         bridge = (shape.width + 1) * last
         linear, other = linear + bridge, other + geometry.tokens * last

@@ -66,7 +66,9 @@ def fixed_items(source: Source, geometry: Geometry, settings: Settings, begin: i
     """
     crops, rows = source.draw(0, end, begin, end)
     seeds = item_seeds(settings.seed, _MASKS, range(begin, end))
-    return Items(crops, *random_masks(end - begin, geometry.tokens, settings.mask_ratio, seeds), rows)
+    return Items(
+        crops, *random_masks(end - begin, geometry.tokens, settings.mask_ratio, seeds, settings.reference), rows
+    )
 
 
 def measure(network: Network, source: Source, settings: Settings) -> dict[str, float]:
@@ -112,7 +114,7 @@ def reconstruction_errors(
     geometry = network.encoder.geometry
     x, visible, masked = _on_device(network, items, masks)
     with torch.no_grad():
-        patches = patchify(x, geometry)
+        patches = patchify(network.encoder.target(x), geometry)
         target, seen = select(patches, masked), select(patches, visible)
         errors = {"network": _error(network(x, visible, masked).predicted, target)}
         # The values of a patch are ordered (channel, *voxel).
@@ -141,18 +143,20 @@ def pictures(network: Network, items: np.ndarray | Tensor, masks: tuple[Tensor, 
 
     Args:
         network: On any device.
-        items: Voxels in [0, 1], [n, c, *crop].
+        items: Voxels in [0, 1], or z-scores, [n, c, *crop].
         masks: Visible int64 [n, v] and masked int64 [n, m] tokens.
         fill: Value of masked voxels in the masked input.
 
     Returns:
-        Slices with the top of the head, or the base of the heart, at the top of the two vertical planes.
+        Slices with the top of the head, or the base of the heart, at the top of the two vertical planes. Their values
+        are those that the network predicts: with a ``reference`` shape, z-scores.
     """
     geometry = network.encoder.geometry
     x, visible, masked = _on_device(network, items, masks)
-    patches = patchify(x, geometry)
+    shown_as = network.encoder.target(x)
+    patches = patchify(shown_as, geometry)
     hidden = patches.scatter(1, masked[..., None].expand(-1, -1, patches.shape[-1]), fill)
-    shown = (x, unpatchify(hidden, geometry), reconstruct(network, x, visible, masked))
+    shown = (shown_as, unpatchify(hidden, geometry), reconstruct(network, x, visible, masked))
     return Pictures(*(_planes(voxels.cpu().numpy()) for voxels in shown))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sixgig.errors import ArmError
+from sixgig.training.sliding import by
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,6 +99,8 @@ class Shape:
         class_token: Whether a class token goes before the patches.
         register_tokens: Register tokens after the class token.
         prefix_positions: Whether class and register tokens have positions of their own, as in most of timm's ViTs.
+        reference: Whether it is the published network (MIM-Med3D): LayerNorms with an epsilon of 1e-5 (not 1e-6), the
+            last one of the encoder not in pretraining, and no class or register tokens in the decoder.
         decoder_width: Width of a token in the decoder.
         decoder_depth: Blocks of the decoder.
         decoder_heads: Attention heads of a decoder block.
@@ -117,6 +119,7 @@ class Shape:
     decoder_depth: int = 8
     decoder_heads: int = 8
     decoder_mlp_width: int = 2048
+    reference: bool = False
 
     @property
     def prefix_tokens(self) -> int:
@@ -188,8 +191,3 @@ def unpatchify(patches: Tensor, geometry: Geometry) -> Tensor:
     parts = patches.reshape(n, *geometry.grid, geometry.channels, *geometry.patch)
     pairs = [axis for index in range(dimensions) for axis in (1 + index, 2 + dimensions + index)]
     return parts.permute(0, 1 + dimensions, *pairs).reshape(n, geometry.channels, *geometry.crop)
-
-
-def by(sizes: Sequence[int]) -> str:
-    """Return sizes in words: ``8 x 16 x 16``."""
-    return " x ".join(str(size) for size in sizes)

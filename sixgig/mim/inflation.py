@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sixgig.errors import ArmError
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.network import TokenEncoder
-from sixgig.weights.loading import resample_positions
+from sixgig.weights.positions import resample_positions
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer

@@ -12,8 +12,13 @@ if TYPE_CHECKING:  # the memory prediction needs masked_count alone, in processe
     from torch import Generator, Tensor
 
 
-def masked_count(tokens: int, ratio: float) -> int:
+def masked_count(tokens: int, ratio: float, truncated: bool = False) -> int:
     """Return how many of ``tokens`` are masked: the ratio rounded half up, at least one masked and one visible.
+
+    Args:
+        tokens: Tokens of an item.
+        ratio: Share to mask.
+        truncated: Round down instead, as the published code does.
 
     Raises:
         ArmError: The ratio is not between 0 and 1, or there is only one token.
@@ -22,7 +27,8 @@ def masked_count(tokens: int, ratio: float) -> int:
         raise ArmError("arms.vit_mim.mask_ratio", f"{ratio} is not between 0 and 1", "choose for example 0.75")
     if tokens < 2:
         raise ArmError("arms.vit_mim.patch", f"{tokens} token cannot be split", "choose a smaller patch")
-    return min(max(math.floor(tokens * ratio + 0.5), 1), tokens - 1)
+    wanted = int(tokens * ratio) if truncated else math.floor(tokens * ratio + 0.5)
+    return min(max(wanted, 1), tokens - 1)
 
 
 def random_order(n: int, tokens: int, seeds: Generator | Sequence[int]) -> Tensor:
@@ -48,7 +54,9 @@ def random_order(n: int, tokens: int, seeds: Generator | Sequence[int]) -> Tenso
     return keys.argsort(dim=1, stable=True)
 
 
-def random_masks(n: int, tokens: int, ratio: float, generator: Generator | Sequence[int]) -> tuple[Tensor, Tensor]:
+def random_masks(
+    n: int, tokens: int, ratio: float, generator: Generator | Sequence[int], truncated: bool = False
+) -> tuple[Tensor, Tensor]:
     """Split the tokens of n items at random into visible and masked ones.
 
     Args:
@@ -56,6 +64,7 @@ def random_masks(n: int, tokens: int, ratio: float, generator: Generator | Seque
         tokens: Tokens of an item.
         ratio: Share of tokens to mask; see :func:`masked_count`.
         generator: A CPU generator, which is advanced; or one seed per item.
+        truncated: See :func:`masked_count`.
 
     Returns:
         Indices of visible tokens, int64 [n, tokens - m], and of masked ones, int64 [n, m], both ascending in a row and
@@ -64,7 +73,7 @@ def random_masks(n: int, tokens: int, ratio: float, generator: Generator | Seque
     Raises:
         ArmError: The ratio or the number of tokens allows no mask.
     """
-    masked = masked_count(tokens, ratio)
+    masked = masked_count(tokens, ratio, truncated)
     order = random_order(n, tokens, generator)
     # Attention does not care about the order of tokens; ascending rows make gathering and debugging simpler.
     return order[:, masked:].sort(dim=1).values, order[:, :masked].sort(dim=1).values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from timm.models.vision_transformer import Block
@@ -13,9 +14,12 @@ from torch.utils.checkpoint import checkpoint
 from sixgig.errors import ArmError
 from sixgig.mim.geometry import Geometry, Shape, patchify, unpatchify
 from sixgig.mim.positions import sine_cosine
+from sixgig.mim.standardising import standardised_images
 
 #: As in timm's vision transformers, so that their weights give equal tokens.
 NORM_EPS = 1e-6
+#: PyTorch's own, which the published code has.
+REFERENCE_EPS = 1e-5
 #: First value of LayerScale for networks of up to 18 blocks (Touvron et al. 2021, CaiT, arXiv 2103.17239).
 LAYER_SCALE = 0.1
 
@@ -35,8 +39,9 @@ class Output(NamedTuple):
 class TokenEncoder(nn.Module):
     """A pre-norm ViT (Dosovitskiy et al. 2021) over the patches of crops with two or three spatial dimensions.
 
-    The last LayerNorm is applied in pretraining and in encoding alike: features are what the objective trained. (The
-    published MIM-Med3D leaves it out of pretraining, so that its features pass a LayerNorm that was never trained.)
+    The last LayerNorm is applied in pretraining and in encoding alike: features are what the objective trained. The
+    published MIM-Med3D leaves it out of pretraining, so that its features pass a LayerNorm that was never trained; so
+    does a ``reference`` shape.
 
     Args:
         geometry: Crop, patch and channels.
@@ -62,8 +67,9 @@ class TokenEncoder(nn.Module):
         with_positions = geometry.tokens + (shape.prefix_tokens if shape.prefix_positions else 0)
         self.positions = nn.Parameter(torch.zeros(1, with_positions, shape.width))
         scale = LAYER_SCALE if shape.layer_scale else None
-        self.blocks = _blocks(shape.width, shape.depth, shape.heads, shape.mlp_width, scale)
-        self.norm = nn.LayerNorm(shape.width, eps=NORM_EPS)
+        self.blocks = _blocks(shape.width, shape.depth, shape.heads, shape.mlp_width, scale, _eps(shape))
+        self.norm = nn.LayerNorm(shape.width, eps=_eps(shape))
+        self.norm.requires_grad_(not shape.reference)
 
     @property
     def prefix_tokens(self) -> int:
@@ -74,7 +80,7 @@ class TokenEncoder(nn.Module):
         """Encode crops.
 
         Args:
-            x: Voxels in [0, 1], [n, channels, *crop].
+            x: Voxels in [0, 1] (z-scores for volumes of a ``reference`` shape), [n, channels, *crop].
             visible: Indices of the only tokens that enter the network, int64 [n, v]; all of them when None.
 
         Returns:
@@ -98,15 +104,27 @@ class TokenEncoder(nn.Module):
         positions = self.positions[:, self.positions.shape[1] - self.geometry.tokens :]
         return positions if index is None else select(positions.expand(len(index), -1, -1), index)
 
-    def encode(self, tokens: Tensor) -> Tensor:
-        """Run embedded tokens with positions [n, k, width] through blocks and norm: [n, prefix + k, width]."""
+    def encode(self, tokens: Tensor, pretraining: bool = False) -> Tensor:
+        """Run embedded tokens with positions [n, k, width] through blocks and norm: [n, prefix + k, width].
+
+        Args:
+            tokens: As above.
+            pretraining: Whether an objective trains on them: a ``reference`` shape then leaves the norm out.
+        """
         if self.prefix is not None:
             prefix: Tensor = self.prefix
             if self.shape.prefix_positions:
                 prefix = prefix + self.positions[:, : self.shape.prefix_tokens]
             tokens = torch.cat([prefix.expand(len(tokens), -1, -1), tokens], dim=1)
-        encoded: Tensor = self.norm(_run(self.blocks, tokens, self.checkpointing))
-        return encoded
+        encoded: Tensor = _run(self.blocks, tokens, self.checkpointing)
+        return encoded if pretraining and self.shape.reference else self.norm(encoded)
+
+    def target(self, x: Tensor) -> Tensor:
+        """Return the values that are to be predicted, of the shape of x.
+
+        They are x itself; with a ``reference`` shape, images become z-scores (volumes are, when they are read).
+        """
+        return standardised_images(x) if self.shape.reference and self.geometry.dimensions == 2 else x
 
 
 class MaskedAutoencoder(nn.Module):
@@ -125,9 +143,9 @@ class MaskedAutoencoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, shape.decoder_width))
         self.decoder_positions = nn.Parameter(torch.zeros(1, geometry.tokens, shape.decoder_width))
         self.decoder_blocks = _blocks(
-            shape.decoder_width, shape.decoder_depth, shape.decoder_heads, shape.decoder_mlp_width, None
+            shape.decoder_width, shape.decoder_depth, shape.decoder_heads, shape.decoder_mlp_width, None, _eps(shape)
         )
-        self.decoder_norm = nn.LayerNorm(shape.decoder_width, eps=NORM_EPS)
+        self.decoder_norm = nn.LayerNorm(shape.decoder_width, eps=_eps(shape))
         self.head = nn.Linear(shape.decoder_width, geometry.patch_values)
 
     def forward(self, x: Tensor, visible: Tensor, masked: Tensor) -> Output:
@@ -140,10 +158,12 @@ class MaskedAutoencoder(nn.Module):
         """
         encoder, n = self.encoder, len(x)
         visible, masked = visible.to(x.device), masked.to(x.device)
-        seen, target = _split(x, visible, masked, encoder.geometry)
-        encoded = encoder.encode(encoder.embed(seen) + encoder.patch_positions(visible))
+        seen, target = _split(x, visible, masked, encoder)
+        encoded = encoder.encode(encoder.embed(seen) + encoder.patch_positions(visible), pretraining=True)
+        if encoder.shape.reference:
+            encoded = encoded[:, encoder.prefix_tokens :]
         decoded = self.to_decoder(encoded)
-        prefix, known = decoded[:, : encoder.prefix_tokens], decoded[:, encoder.prefix_tokens :]
+        prefix, known = decoded[:, : -visible.shape[1]], decoded[:, -visible.shape[1] :]
         positions = self.decoder_positions.expand(n, -1, -1)
         known = known + select(positions, visible)
         hidden = self.mask_token + select(positions, masked)
@@ -166,10 +186,10 @@ class SimMim(nn.Module):
         """Predict the masked patches of crops; arguments as in :meth:`MaskedAutoencoder.forward`."""
         encoder = self.encoder
         visible, masked = visible.to(x.device), masked.to(x.device)
-        seen, target = _split(x, visible, masked, encoder.geometry)
+        seen, target = _split(x, visible, masked, encoder)
         known = encoder.embed(seen) + encoder.patch_positions(visible)
         hidden = self.mask_token + encoder.patch_positions(masked)
-        encoded = encoder.encode(torch.cat([known, hidden], dim=1))
+        encoded = encoder.encode(torch.cat([known, hidden], dim=1), pretraining=True)
         predicted = self.head(encoded[:, -masked.shape[1] :])
         return Output(masked_loss(predicted, target), predicted)
 
@@ -226,11 +246,18 @@ def set_gradient_checkpointing(network: nn.Module, on: bool) -> None:
             module.checkpointing = on
 
 
+def publish_norms(network: nn.Module) -> None:
+    """Give every LayerNorm of a network the epsilon of the published code, such as of timm's network after training."""
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = REFERENCE_EPS
+
+
 def reconstruct(network: MaskedAutoencoder | SimMim, x: Tensor, visible: Tensor, masked: Tensor) -> Tensor:
-    """Return the crops [n, channels, *crop], float32, with the masked patches replaced by predictions; no gradients."""
+    """Return the target [n, channels, *crop], float32, with masked patches replaced by predictions; no gradients."""
     with torch.no_grad():
         predicted = network(x, visible, masked).predicted
-        patches = patchify(x, network.encoder.geometry).float()
+        patches = patchify(network.encoder.target(x), network.encoder.geometry).float()
         index = masked.to(x.device)[..., None].expand(-1, -1, patches.shape[-1])
         return unpatchify(patches.scatter(1, index, predicted.float()), network.encoder.geometry)
 
@@ -245,17 +272,24 @@ def select(tokens: Tensor, index: Tensor) -> Tensor:
     return tokens.gather(1, index.to(tokens.device)[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
-def _split(x: Tensor, visible: Tensor, masked: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+def _split(x: Tensor, visible: Tensor, masked: Tensor, encoder: TokenEncoder) -> tuple[Tensor, Tensor]:
     """Return the patches to see and those to predict; the whole crop's patches are freed before the network runs."""
-    patches = patchify(x, geometry)
-    return select(patches, visible), select(patches, masked)
+    patches = patchify(x, encoder.geometry)
+    target = encoder.target(x)
+    wanted = patches if target is x else patchify(target, encoder.geometry)
+    return select(patches, visible), select(wanted, masked)
 
 
-def _blocks(width: int, depth: int, heads: int, mlp_width: int, layer_scale: float | None) -> nn.ModuleList:
+def _eps(shape: Shape) -> float:
+    return REFERENCE_EPS if shape.reference else NORM_EPS
+
+
+def _blocks(width: int, depth: int, heads: int, mlp_width: int, layer_scale: float | None, eps: float) -> nn.ModuleList:
     # timm rounds width x ratio down: half a unit more survives any rounding of the quotient.
     ratio = (mlp_width + 0.5) / width
+    own: dict[str, Any] = {} if eps == NORM_EPS else {"norm_layer": partial(nn.LayerNorm, eps=eps)}
     return nn.ModuleList(
-        Block(width, heads, mlp_ratio=ratio, qkv_bias=True, init_values=layer_scale) for _ in range(depth)
+        Block(width, heads, mlp_ratio=ratio, qkv_bias=True, init_values=layer_scale, **own) for _ in range(depth)
     )
 
 

@@ -36,6 +36,7 @@ class Settings:
         precision: ``float32``, ``float16`` or ``bfloat16``; a CPU computes in float32 whatever it says.
         checkpoint_seconds: Time between two checkpoints; 0 for one after every step.
         evaluation_items: Crops or images of evaluation subjects on which reconstruction is measured.
+        reference: Whether masks are counted as in the published code: rounded down.
 
     Raises:
         ArmError: A value is out of its range; the key is named.
@@ -58,6 +59,7 @@ class Settings:
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
     evaluation_items: int = 64
+    reference: bool = False
 
     def __post_init__(self) -> None:
         for name, (rule, wanted) in _RULES.items():

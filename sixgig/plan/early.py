@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.bags import check_bag_sizes
 from sixgig.plan.failures import failed_cohort
 from sixgig.plan.networks import check_networks
 from sixgig.plan.places import check_places
@@ -48,6 +49,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     with suppress(ModuleNotFoundError):
         check_weights(plan.config["weights"])
         check_networks(plan.config)
+    check_own_files(plan)
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
@@ -80,7 +82,7 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     for name, entry in weights.items():
         key = f"weights.{name}"
         if not is_surely_known(entry["model"]):
-            check_model(entry["model"], f"config key {key}.model")
+            check_model(entry["model"], f"config key {key}.model", entry.get("options"))
         file = entry["source"].get("file")
         if file is None:
             continue
@@ -95,6 +97,20 @@ def check_weights(weights: Mapping[str, Any]) -> None:
         except WeightsError as error:
             place = f"config key {key}.source.file.sha256"
             raise WeightsError(place, f"{error.place} {error.reason}", error.next_step) from None
+    digests.save()
+
+
+def check_own_files(plan: Plan) -> None:
+    """Look at the files of the user's that arms without a network read.
+
+    Raises:
+        SixgigError: One is not what the study file says; the place is its key.
+    """
+    from sixgig.runtime.known_digests import KnownDigests
+
+    digests = KnownDigests()
+    for name in plan.plain_arms:
+        plan.check_own_files(name, digests.sha256)
     digests.save()
 
 
@@ -115,6 +131,10 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
+    check_bag_sizes(
+        config, records, name, files.adapter.dimensions == 3,
+        {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms},
+    )  # fmt: skip
     _check_splits(plan, records, name, stanza)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
-from sixgig.classifiers.registry import classifier_module
+from sixgig.classifiers.registry import alone, classifier_module, takes_bags
 from sixgig.cohorts.registry import load_adapter
+from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -60,6 +61,8 @@ class Plan:
         self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
         self.pretrained_arms = self._arms_of(PretrainedArm)
         self.classifiers: list[str] = list(self.config["classifiers"])
+        self.bag_classifiers = [name for name in self.classifiers if takes_bags(name)]
+        self.vector_classifiers = [name for name in self.classifiers if not takes_bags(name)]
         #: The files of every cohort, by its name.
         self.inputs = {
             name: CohortInput(
@@ -107,10 +110,27 @@ class Plan:
 
     @property
     def fraction_keys(self) -> list[tuple[str, str, str]]:
-        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
+        """Cohort, arm and classifier of every label-fraction curve: of classifiers that read vectors of features."""
         if not self.has_fractions:
             return []
-        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.vector_classifiers]
+
+    @property
+    def has_majority(self) -> bool:
+        """Whether the control that sees no features is asked for."""
+        return any(alone(classifier) for _, classifier in self.methods)
+
+    def classifiers_of(self, arm: str) -> list[str]:
+        """Return the classifiers that are fitted to an arm's features."""
+        return [name for name in self.classifiers if (arm, name) in self.methods]
+
+    def classify_rule(self, classifier: str) -> str:
+        """Return the rule that fits a classifier."""
+        return "classify_bags" if classifier in self.bag_classifiers else "classify_subjects"
+
+    def classifier_options(self, classifier: str) -> dict[str, Any]:
+        """Return what decides a classifier's results in its stanza."""
+        return {key: value for key, value in self.config["classifiers"][classifier].items() if key != "arms"}
 
     @property
     def has_fractions(self) -> bool:
@@ -161,12 +181,30 @@ class Plan:
         assert issubclass(found, PlainArm)
         return [str(user_path(path)) for path in found.files_of(self.arm_options(arm, cohort))]
 
-    def key_tables(self, cohort: str, arm: str) -> list[str]:
-        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else none."""
+    def check_own_files(self, arm: str, sha256: Callable[[Path], str]) -> None:
+        """Look at the user's files that an arm without a network reads.
+
+        Args:
+            arm: The arm.
+            sha256: Returns that of a file.
+
+        Raises:
+            SixgigError: One is not what the study file says; the place is a key of it.
+        """
+        found, key = self.arm_class(arm), f"arms.{arm}"
+        assert issubclass(found, PlainArm)
+        try:
+            found.check_files(self.arm_options(arm), key, sha256)
+        except ConfigError:
+            raise
+        except SixgigError as error:
+            raise ConfigError(f"config key {key}", f"{error.place}: {error.reason}", error.next_step) from None
+
+    def key_table_for(self, cohort: str, arm: str) -> str:
+        """Return the table of a cohort's pseudonyms, where an arm without a network has to know them; else nothing."""
         found = self.arm_class(arm)
         assert issubclass(found, PlainArm)
-        table = self.key_table(cohort)
-        return [table] if table and found.reads_key_table(self.arm_options(arm, cohort)) else []
+        return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
 
     def source_arm(self, arm: str) -> str:
         """Return the arm whose image features a feature arm reads."""
@@ -327,6 +365,12 @@ class Plan:
         """Return what every method leaves under a suffix, on one cohort or on all; see :attr:`method_keys`."""
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
+
+    def attention(self) -> list[str]:
+        """Return what classifiers of bags say of the images that they looked at."""
+        root = f"results/{self.study}/predictions"
+        keys = [key for key in self.method_keys if key[2] in self.bag_classifiers]
+        return [f"{root}/{cohort}/{arm}.{name}.attention.csv" for cohort, arm, name in keys]
 
     def fraction_predictions(self, suffix: str) -> list[str]:
         """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""

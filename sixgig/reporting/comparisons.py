@@ -16,14 +16,25 @@ _FOUND = ("a better", "b better")
 MOST_PAIRS = 80
 
 
-def pairs(study: Study, cohort: str, brief: bool = False) -> TableView:
-    """Every tested pair of one cohort, smallest corrected p first.
+def pairs(study: Study, cohort: str) -> TableView:
+    """Every tested pair of one cohort, smallest corrected p first."""
+    return _pairs(study, cohort, brief=False)
 
-    Args:
-        study: The study.
-        cohort: The cohort.
-        brief: Whether to show, of more than :data:`MOST_PAIRS`, those of the method that scored highest alone.
+
+def tests(study: Study, cohort: str) -> TableView:
+    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
+
+    Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
     """
+    return _tests(study, cohort, brief=False)
+
+
+def brief(study: Study, cohort: str) -> tuple[TableView, TableView]:
+    """Return pairs and tests for the page: of more than :data:`MOST_PAIRS` only those of the method that leads."""
+    return _pairs(study, cohort, brief=True), _tests(study, cohort, brief=True)
+
+
+def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
     rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
     table = TableView(
         f"pairs-{cohort}",
@@ -71,16 +82,7 @@ def pairs(study: Study, cohort: str, brief: bool = False) -> TableView:
     return table
 
 
-def tests(study: Study, cohort: str, brief: bool = False) -> TableView:
-    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
-
-    Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
-
-    Args:
-        study: The study.
-        cohort: The cohort.
-        brief: That of :func:`pairs`.
-    """
+def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
     subjects = study.mcnemar[study.mcnemar["cohort"] == cohort]
     binary = bool((study.delong["cohort"] == cohort).any())
     view = TableView(

@@ -92,6 +92,7 @@ def reconstruction(study: Study) -> TableView:
             before, after = found["before"], found["after"]
             values = (before["network"], *(after[n] for n in ("network", "mean_of_visible", "nearest_visible_patch")))
             mode = f"{facts.get('mode')}, {facts.get('loss')}, {facts.get('init')}"
+            mode += tr(", as published: z-scores") if facts.get("reference") else ""
             cells = [views.number(value, numbers.score, strong=place == 1) for place, value in enumerate(values)]
             table.rows.append([Cell(cohort), views.arm(arm), Cell(mode), *cells])
     return table

@@ -16,7 +16,7 @@ from sixgig.errors import WeightsError
 from sixgig.runtime.atomic import read_json
 from sixgig.weights.entries import repository_of
 from sixgig.weights.hub_records import Record
-from sixgig.weights.obtaining import Obtained
+from sixgig.weights.obtained import Obtained
 
 if TYPE_CHECKING:
     from torch import Tensor

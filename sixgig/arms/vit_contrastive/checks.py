@@ -11,11 +11,19 @@ from sixgig.errors import ConfigError
 
 #: Slices of a volume that nobody has more of.
 _DEEPEST = 1024
+#: Partitions of a volume whose published batch ``reference_batching`` makes; for others that code makes other batches.
+_PUBLISHED_PARTITIONS = 4
 
 
 def check(config: Mapping[str, Any], arm: str) -> None:
     """Refuse batches that partitions of volumes do not divide; see :meth:`sixgig.arms.base.Arm.check`."""
     options = config["arms"][arm]
+    if options["reference_regions"] and not options["local_steps"]:
+        raise ConfigError(
+            "config key arms.vit_contrastive.reference_regions",
+            "is about the local stage, and local_steps is 0",
+            "set local_steps above 0, or leave reference_regions out",
+        )
     if options["loss"] == "g_r":
         return
     size = options["batch_size"]
@@ -23,6 +31,12 @@ def check(config: Mapping[str, Any], arm: str) -> None:
         if open_adapter(cohort, f"cohorts.{name}").dimensions == 2:
             continue
         parts = cohort["partitions"]
+        if options["reference_batching"] and options["loss"] == "g_d" and parts != _PUBLISHED_PARTITIONS:
+            raise ConfigError(
+                "config key arms.vit_contrastive.reference_batching",
+                f"gives the published batch for {_PUBLISHED_PARTITIONS} partitions only, and cohort {name} has {parts}",
+                f"set cohorts.{name}.partitions to {_PUBLISHED_PARTITIONS}, or reference_batching to false",
+            )
         if size % parts:
             raise ConfigError(
                 "config key arms.vit_contrastive.batch_size",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from sixgig.arms.base import Trained
 from sixgig.arms.vit_contrastive.backends import Training, train_here, train_in_tensorflow1
+from sixgig.contrastive.regions import PUBLISHED_GRID, shared_patches
 from sixgig.contrastive.sampling import Pool, check_pool, choose_loss
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import SKIPPED, ArmError, EnvironmentMissingError
@@ -108,8 +109,28 @@ def _prepare(job: PretrainJob, arrays: Mapping[str, np.ndarray], architecture: M
     }
     settings = Settings.from_dict({name: options[name] for name in Settings._fields if name in options} | own, _STANZA)
     check_pool(pretraining, loss, settings.batch_size, partitions, settings.reference_batching)
-    notes = [note] if note else []
+    notes = [*([note] if note else []), *_local_notes(settings, architecture["grid"])]
     return Training(job, dict(arrays), dict(architecture), pretraining, evaluation, settings, notes)
+
+
+def _local_notes(settings: Settings, grid: Sequence[int]) -> list[str]:
+    """Return what is to be known of the local stage, in words."""
+    if not settings.local_steps:
+        return []
+    shared = shared_patches(grid, settings.reference_regions)
+    notes = []
+    if min(grid) < PUBLISHED_GRID:
+        notes.append(
+            f"the local loss is on a grid of {grid[0]} x {grid[1]} patches, the published one on {PUBLISHED_GRID} x "
+            f"{PUBLISHED_GRID}: here a negative shares {shared:.1f} of 9 patches with its anchor on average, which "
+            "pushes apart what is the same; a larger image.size makes the grid larger"
+        )
+    if settings.reference_regions:
+        notes.append(
+            "reference_regions: the local stage trains its heads alone, as published (a ViT has no decoder), so the "
+            "features are those of the global stage"
+        )
+    return notes
 
 
 def _numbers(names: pd.Series) -> dict[str, int]:

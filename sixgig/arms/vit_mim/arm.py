@@ -63,7 +63,12 @@ class MaskedViT(TokenFeatures, PretrainedArm):
         """Build the trained network, for images or for crops of volumes."""
         facts = training_facts(weights)
         if facts["mode"] == "slices":
-            return pretrained_encoder(weights, image_size)
+            encoder = pretrained_encoder(weights, image_size)
+            if facts.get("reference"):
+                from sixgig.mim.network import publish_norms
+
+                publish_norms(encoder.network)
+            return encoder
         from sixgig.arms.vit_mim.pretraining import volume_encoding
 
         provenance = read_provenance(weights)

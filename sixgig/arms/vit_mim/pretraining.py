@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _CPU_BUDGET_MB = 1200.0
 #: Evaluation items that the report shows.
 _PICTURES = 3
+#: Z-scores that pictures show as black and as white.
+_SHOWN_SCORES = (-1.5, 3.5)
 
 
 def pretrain(job: PretrainJob) -> Trained:
@@ -67,13 +69,16 @@ def pretrain(job: PretrainJob) -> Trained:
     device = choose_device(job.device, options["precision"], job.memory_limit_mb)
     settings = Settings.from_stanza(options, precision=device.dtype, seed=job.seed, threads=job.threads)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
+    reference = bool(options["reference"])
     notes = [] if volumes is not None else [f"{job.cohort}: trained on slices (images of {images.shape[1]} px)"]
+    if reference:
+        notes.append("trained as published (reference): reconstruction errors are of z-scores, not of voxels in 0 to 1")
     if options["mode"] == "volume" and volumes is None:
         raise ArmError(f"{STANZA}.mode", "is volume, and the cohort has no volumes", "set it to auto or slices")
     folder = job.checkpoint_folder(
         settings=dataclasses.replace(settings, micro_batch_size=0, threads=1, gradient_checkpointing=False).as_dict(),
         geometry=list(geometry),
-        first={name: options[name] for name in ("init", "encoder", "decoder", "modalities", "flips")},
+        first={name: options[name] for name in ("init", "encoder", "decoder", "modalities", "flips", "reference")},
         init_file=_init_digest(options),
         device=device.kind,
         torch=torch.__version__,
@@ -90,7 +95,7 @@ def pretrain(job: PretrainJob) -> Trained:
     facts |= {"batch_size_used": settings.batch_size, "micro_batch_size_used": used.micro_batch}
     facts |= {"predicted": _prediction(used, geometry, shape)}
     facts |= {"mode": "slices" if volumes is None else "volume", "init": options["init"], "settings": used.as_dict()}
-    facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder)}
+    facts |= {"modalities": options["modalities"], "encoder": _describe(trained.encoder), "reference": reference}
     history = facts.pop("history")
     state = trained.encoder.state_dict() if volumes is not None else timm_state(trained.encoder)
     shown = _pictures(trained, measure_on, settings)
@@ -138,7 +143,8 @@ def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int
     flat = load_backbone(job.weights, image_size)
     source = source_of(flat, mean, std)
     decoder: dict[str, Any] = {f"decoder_{name}": int(value) for name, value in options["decoder"].items()}
-    shape = dataclasses.replace(shape_of(flat), **decoder)
+    reference = bool(options["reference"])
+    shape = dataclasses.replace(shape_of(flat), **decoder, reference=reference)
     if volumes is None:
         geometry = Geometry((image_size, image_size), source.patch, 3)
     else:
@@ -148,12 +154,17 @@ def _first_network(job: PretrainJob, volumes: np.ndarray | None, image_size: int
         shape = dataclasses.replace(shape, class_token=False, register_tokens=0, prefix_positions=False)
         if channels != 3:
             mean, std = [float(statistics.fmean(mean))] * channels, [float(statistics.fmean(std))] * channels
+        if reference:  # voxels are z-scores already
+            mean, std = [0.0] * channels, [1.0] * channels
     if options["init"] == "scratch":
         sizes: dict[str, Any] = {name: int(value) for name, value in options["encoder"].items()}
         shape = dataclasses.replace(shape, **sizes)
     network = build_network(options["objective"], geometry, shape, mean, std, job.seed)
     if options["init"] == "inflate":
-        _load(network.encoder, inflated_state(flat.state_dict(), source, geometry, shape), job.weights)
+        inflated = inflated_state(flat.state_dict(), source, geometry, shape)
+        if reference and volumes is not None:
+            inflated |= {"mean": torch.tensor(mean), "std": torch.tensor(std)}
+        _load(network.encoder, inflated, job.weights)
     elif options["init"] == "file":
         _load(network.encoder, _from_file(options), options["init_file"]["path"])
     return network
@@ -168,7 +179,17 @@ def _from_file(options: Mapping[str, Any]) -> dict[str, Any]:
             f"{path} has sha256 {found}, not {options['init_file']['sha256']}",
             "name the right file, or correct the sha256",
         )
-    state, _ = read_weights(path)
+    state, provenance = read_weights(path)
+    described = (provenance.get("pretraining") or {}).get("encoder") or {}
+    trained = bool((described.get("shape") or {}).get("reference", False))
+    if trained != bool(options["reference"]):
+        was = "with" if trained else "without"
+        raise ArmError(
+            f"{STANZA}.reference",
+            f"is {str(options['reference']).lower()}, and {path} was trained {was} it: its voxels, its norms and its "
+            "masks are others",
+            f"set it to {str(trained).lower()}, or name another file",
+        )
     return dict(state)
 
 
@@ -191,7 +212,7 @@ def _source(
         return ImageRows(images, rows.index.to_numpy(), seed=job.seed, flips=flips)
     numbers = {name: number for number, name in enumerate(job.volume_names())}
     wanted = sorted({numbers[str(name)] for name in rows["volume_id"]})
-    crops = {"modalities": str(job.options["modalities"]), "flips": flips}
+    crops = {"modalities": str(job.options["modalities"]), "flips": flips, "z_scores": bool(job.options["reference"])}
     return VolumeCrops(volumes, wanted, geometry.crop, seed=job.seed, **crops)  # type: ignore[arg-type]
 
 
@@ -242,9 +263,10 @@ def _describe(encoder: TokenEncoder) -> dict[str, Any]:
 
 def _pictures(network: Network, source: Source, settings: Settings) -> dict[str, np.ndarray]:
     items = fixed_items(source, network.encoder.geometry, settings, 0, _PICTURES)
-    shown = pictures(network, items.crops, (items.visible, items.masked))
+    low, high = _SHOWN_SCORES if settings.reference else (0.0, 1.0)
+    shown = pictures(network, items.crops, (items.visible, items.masked), fill=(low + high) / 2)
     return {
-        f"{name}_{plane}": np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        f"{name}_{plane}": np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8)
         for name, planes in shown._asdict().items()
         for plane, values in enumerate(planes)
     }

@@ -22,7 +22,7 @@ from sixgig.contrastive.backend import (
     stage_of,
     trains,
 )
-from sixgig.contrastive.pytorch.losses import global_loss, local_loss
+from sixgig.contrastive.pytorch.losses import global_loss, local_loss, reference_local_loss, region_vectors
 from sixgig.contrastive.settings import Settings
 from sixgig.errors import TrainingError
 
@@ -82,7 +82,8 @@ class TorchBackend(Backend):
 
     def _draw_heads(self, width: int) -> dict[str, Tensor]:
         both = self._settings.token == "cls_mean" and self._prefix > 0
-        heads = initial_heads(2 * width if both else width, width, self._settings.seed)
+        settings = self._settings
+        heads = initial_heads(2 * width if both else width, width, settings.seed, settings.reference_regions)
         return {name: torch.from_numpy(value).to(self.device).requires_grad_() for name, value in heads.items()}
 
     def _trained(self) -> dict[str, Tensor]:
@@ -90,10 +91,13 @@ class TorchBackend(Backend):
         network = {name: value for name, value in self._network.named_parameters() if value.requires_grad}
         return {**network, **self._heads}
 
+    def _trains(self, name: str, stage: str) -> bool:
+        return trains(name, stage, self._settings.reference_regions)
+
     def start_stage(self, stage: str) -> None:
         """Begin ``global`` or ``local`` training with a new optimiser and the present weights."""
         self._stage = stage
-        parameters = [value for name, value in self._trained().items() if trains(name, stage)]
+        parameters = [value for name, value in self._trained().items() if self._trains(name, stage)]
         # The learning rate comes with each step.
         self._adam = torch.optim.Adam(parameters, lr=0.0, betas=(ADAM["beta1"], ADAM["beta2"]), eps=ADAM["epsilon"])
         self._clear()
@@ -147,13 +151,20 @@ class TorchBackend(Backend):
         with self._autocast:
             tokens = self._tokens(images)
             inputs = self._pooled(tokens) if stage == GLOBAL else tokens[:, self._prefix :]
+            reference = stage != GLOBAL and self._settings.reference_regions
+            if reference:  # the network below stays as it is
+                inputs = inputs.detach()
             hidden = functional.linear(inputs, self._heads[f"{stage}_head.0.weight"]).relu()
-            return functional.linear(hidden, self._heads[f"{stage}_head.1.weight"]).float()
+            projected = functional.linear(hidden, self._heads[f"{stage}_head.1.weight"])
+            if reference:
+                projected = region_vectors(projected, self._grid, self._heads["local_head.2.weight"])
+            return projected.float()
 
     def _loss(self, embeddings: Tensor, target: Target) -> Tensor:
         temperature = self._settings.temperature
         if isinstance(target, LocalTarget):
-            return local_loss(embeddings, self._grid, temperature)
+            loss_of = reference_local_loss if self._settings.reference_regions else local_loss
+            return loss_of(embeddings, self._grid, temperature)
         return global_loss(embeddings, target.anchors, target.positives, target.negatives, target.weight, temperature)
 
     @torch.no_grad()

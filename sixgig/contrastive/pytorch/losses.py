@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sixgig.contrastive.regions import local_terms
+from sixgig.contrastive.regions import local_terms, reference_terms
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero vector finite
 _EXCLUDED = -1e9  # far below any similarity over temperature; finite, so that its gradient is zero and not NaN
@@ -64,6 +64,37 @@ def local_loss(maps: Tensor, grid: Sequence[int], temperature: float) -> Tensor:
         similarity = both @ both.transpose(1, 2) / temperature
         pairs = similarity.gather(2, positives[None, :, None].expand(len(both), -1, 1))[..., 0]
         against = _log_sum_of_negatives(similarity, torch.as_tensor(terms.negatives, device=maps.device))
+        return functional.softplus(against - pairs).mean()
+
+
+def region_vectors(maps: Tensor, grid: Sequence[int], layer: Tensor) -> Tensor:
+    """Return the vectors [n, R, 128] of the published regions of maps [n, rows x columns, c].
+
+    Args:
+        maps: Projected patch tokens.
+        grid: Rows and columns of patches, at least 8 x 8.
+        layer: [128, 9 c], applied to the 9 tokens of a region, flattened row by row.
+    """
+    cells = torch.as_tensor(reference_terms(grid).cells, device=maps.device).long()
+    return functional.linear(maps[:, cells].flatten(start_dim=2), layer)
+
+
+def reference_local_loss(vectors: Tensor, grid: Sequence[int], temperature: float) -> Tensor:
+    """Return the local loss of the published code: the mean pair loss over images, 13 regions and both directions.
+
+    Args:
+        vectors: [2 B, R, 128] of :func:`region_vectors`; image b is b (view 1) and B + b (view 2).
+        grid: Rows and columns of patches.
+        temperature: t > 0.
+    """
+    terms = reference_terms(grid)
+    anchors = torch.as_tensor(terms.anchors, device=vectors.device).long()
+    positives = torch.as_tensor(terms.positives, device=vectors.device).long()
+    with torch.autocast(vectors.device.type, enabled=False):
+        both = torch.cat(_unit_vectors(vectors).chunk(2), dim=1)
+        similarity = both[:, anchors] @ both.transpose(1, 2) / temperature
+        pairs = similarity.gather(2, positives[None, :, None].expand(len(both), -1, 1))[..., 0]
+        against = _log_sum_of_negatives(similarity, torch.as_tensor(terms.negatives, device=vectors.device))
         return functional.softplus(against - pairs).mean()
 
 

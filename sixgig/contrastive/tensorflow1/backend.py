@@ -24,7 +24,7 @@ from sixgig.contrastive.backend import (
 from sixgig.contrastive.settings import Settings
 from sixgig.contrastive.tensorflow1.environment import session_config
 from sixgig.contrastive.tensorflow1.framework import tf
-from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
+from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss, reference_local_loss, region_vectors
 from sixgig.contrastive.tensorflow1.vit import Vit, token_features
 from sixgig.errors import TrainingError
 from sixgig.runtime.faults import MemoryShortError
@@ -36,8 +36,8 @@ class _Stage:
     """The part of the graph that one stage needs besides the ViT.
 
     Attributes:
-        embedding: [n, 128], or [n, patches, 64] for the local stage. It may be fed, to get the loss of embeddings that
-            were computed before.
+        embedding: [n, 128], or [n, patches, 64] for the local stage ([n, regions, 128] with the published regions). It
+            may be fed, to get the loss of embeddings that were computed before.
         loss: Scalar.
         at_embedding: Gradient of the loss at the embeddings, of the same shape.
         seed: What is pulled back through the network: ``at_embedding`` times the loss scale, or what is fed.
@@ -116,7 +116,8 @@ class TensorFlowBackend(Backend):
         self._vit = Vit(architecture, self.dtype, settings.frozen_blocks)
         prefix = self._vit.prefix_tokens
         both = settings.token == "cls_mean" and prefix > 0
-        self._heads = initial_heads(2 * width if both else width, width, settings.seed)
+        reference = settings.reference_regions
+        self._heads = initial_heads(2 * width if both else width, width, settings.seed, reference)
         heads = OrderedDict(
             (name, tf.Variable(lambda value=value: tf.zeros(value.shape), name=name, use_resource=True))
             for name, value in self._heads.items()
@@ -146,8 +147,11 @@ class TensorFlowBackend(Backend):
         self._stages[GLOBAL] = _Stage(embedding, loss, self._scale_input, sums, own, adam)
         if settings.local_steps:
             embedding = _project(tokens[:, prefix:], heads, LOCAL)
-            loss = local_loss(embedding, architecture["grid"], settings.temperature)
-            own = OrderedDict((name, value) for name, value in trained.items() if trains(name, LOCAL))
+            grid = architecture["grid"]
+            if reference:
+                embedding = region_vectors(embedding, grid, heads["local_head.2.weight"])
+            loss = (reference_local_loss if reference else local_loss)(embedding, grid, settings.temperature)
+            own = OrderedDict((name, value) for name, value in trained.items() if trains(name, LOCAL, reference))
             self._stages[LOCAL] = _Stage(embedding, loss, self._scale_input, sums, own, adam)
         self._current = self._stages[GLOBAL]  # whose gradients are in the sums
         self._forget = tf.variables_initializer(adam.variables())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from sixgig.contrastive.regions import local_terms
+from sixgig.contrastive.regions import local_terms, reference_terms
 from sixgig.contrastive.tensorflow1.framework import tf
 
 _SMALLEST_SQUARE = 1e-12  # keeps the cosine of an all-zero vector finite
@@ -57,6 +57,35 @@ def local_loss(maps: Any, grid: Sequence[int], temperature: float) -> Any:
     view_1, view_2 = tf.split(_unit_vectors(regions), 2, axis=0)
     both = tf.concat([view_1, view_2], axis=1)
     similarity = tf.matmul(both, both, transpose_b=True) / temperature
+    pairs = tf.linalg.diag_part(tf.gather(similarity, terms.positives, axis=2))
+    negatives = tf.broadcast_to(tf.constant(terms.negatives)[None], tf.shape(similarity))
+    return tf.reduce_mean(tf.nn.softplus(_log_sum_of_negatives(similarity, negatives) - pairs))
+
+
+def region_vectors(maps: Any, grid: Sequence[int], layer: Any) -> Any:
+    """Return the vectors [n, R, 128] of the published regions of maps [n, rows x columns, c].
+
+    Args:
+        maps: Projected patch tokens.
+        grid: Rows and columns of patches, at least 8 x 8.
+        layer: [128, 9 c], applied to the 9 tokens of a region, flattened row by row.
+    """
+    cells = reference_terms(grid).cells
+    flat = tf.reshape(tf.gather(maps, cells.ravel(), axis=1), [-1, cells.shape[1] * maps.shape[-1].value])
+    return tf.reshape(tf.matmul(flat, layer, transpose_b=True), [-1, len(cells), layer.shape[0].value])
+
+
+def reference_local_loss(vectors: Any, grid: Sequence[int], temperature: float) -> Any:
+    """Return the local loss of the published code: the mean pair loss over images, 13 regions and both directions.
+
+    Args:
+        vectors: [2 B, R, 128] of :func:`region_vectors`; image b is b (view 1) and B + b (view 2).
+        grid: Rows and columns of patches.
+        temperature: t > 0.
+    """
+    terms = reference_terms(grid)
+    both = tf.concat(tf.split(_unit_vectors(vectors), 2, axis=0), axis=1)
+    similarity = tf.matmul(tf.gather(both, terms.anchors, axis=1), both, transpose_b=True) / temperature
     pairs = tf.linalg.diag_part(tf.gather(similarity, terms.positives, axis=2))
     negatives = tf.broadcast_to(tf.constant(terms.negatives)[None], tf.shape(similarity))
     return tf.reduce_mean(tf.nn.softplus(_log_sum_of_negatives(similarity, negatives) - pairs))

@@ -30,6 +30,7 @@ from sixgig.weights.build import build_weights
 from sixgig.weights.tokens import token_features
 
 SIZE = 32
+RANDOM = {"kind": "vit_pure", "random_weights": True}
 
 
 @pytest.fixture(scope="module")
@@ -113,19 +114,24 @@ def test_registry_holds_arms_with_complete_metadata():
         assert re.fullmatch("#[0-9A-F]{6}", look.colour)
         assert issubclass(arm, ImageArm | FeatureArm | PlainArm)
         assert arm.hardware in ("gpu", "cpu")
-    assert arm_names()[-1] == "control_random_vit"  # controls come last
     assert [*looks()][: len(arm_names())] == [*arm_names()]
     assert len({look.colour for look in looks().values()}) == len(looks())
-    with pytest.raises(ConfigError, match="there is no such arm"):
+    with pytest.raises(ConfigError, match="there is no such kind of arm"):
         get_arm("vit_future")
 
 
 @pytest.mark.parametrize(
-    ("arm", "network", "width"),
-    [("baseline_cnn", "cnn", 256), ("vit_pure", "vit", 64), ("control_random_vit", "vit", 64)],
+    ("arm", "network", "width", "own"),
+    [
+        ("baseline_cnn", "cnn", 256, {}),
+        ("vit_pure", "vit", 64, {}),
+        ("dino", "vit", 64, {"kind": "vit_pure"}),
+        ("control_random_vit", "vit", 64, {"kind": "vit_pure", "random_weights": True}),
+    ],
 )
-def test_image_arms_write_features_and_sidecar(cohort, tmp_path, weights, arm, network, width):
-    features, subjects, sidecar = run(job(cohort, arm, weights[network]), tmp_path)
+def test_image_arms_write_features_and_sidecar(cohort, tmp_path, weights, arm, network, width, own):
+    features, subjects, sidecar = run(job(cohort, arm, weights[network], **own), tmp_path)
+    assert sidecar["arm"] == arm
     assert features.shape == (5, width)
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
@@ -183,9 +189,9 @@ def test_features_are_those_of_the_network_one_image_at_a_time(cohort, tmp_path,
 
 def test_control_differs_from_the_pretrained_vit_and_follows_the_seed(cohort, tmp_path, weights):
     pure = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)[0]
-    one = run(job(cohort, "control_random_vit", weights["vit"], seed=1), tmp_path)[0]
-    same = run(job(cohort, "control_random_vit", weights["vit"], seed=1), tmp_path)[0]
-    other = run(job(cohort, "control_random_vit", weights["vit"], seed=2), tmp_path)[0]
+    one = run(job(cohort, "control_random_vit", weights["vit"], seed=1, **RANDOM), tmp_path)[0]
+    same = run(job(cohort, "control_random_vit", weights["vit"], seed=1, **RANDOM), tmp_path)[0]
+    other = run(job(cohort, "control_random_vit", weights["vit"], seed=2, **RANDOM), tmp_path)[0]
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 1e-3
     assert np.abs(one - pure).max() > 1e-3
@@ -621,16 +627,18 @@ def test_sparse_arm_through_files(cohort, tmp_path):
     rows = np.random.default_rng(0).normal(size=(10, 12)).astype(np.float32)
     np.save(tmp_path / "source.npy", rows)
     options = SPARSE | {"atoms": 4, "nonzeros": 2}
-    arguments = ("vit_sparse", options, tmp_path / "source.npy", cohort / "manifest.csv")
+    arguments = ("codes", "vit_sparse", options, "dino", tmp_path / "source.npy", cohort / "manifest.csv")
     transform_cohort(*arguments, {"s0", "s1", "s2"}, tmp_path / "arm.npz", 0)
     features, _ = read_features(tmp_path / "arm.npz")
     assert features.shape == (5, 4)
-    assert json.loads((tmp_path / "arm.json").read_text())["learned"]["learning_images"] == 6
+    sidecar = json.loads((tmp_path / "arm.json").read_text())
+    assert sidecar["learned"]["learning_images"] == 6
+    assert (sidecar["arm"], sidecar["backbone"], sidecar["source_arm"]) == ("codes", "dino", "dino")
     transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
     status = json.loads((tmp_path / "arm.json").read_text())["status"]
-    assert status == "failed: arms.vit_sparse.atoms: 4 atoms cannot be learned from 2 images of pretraining subjects"
+    assert status == "failed: arms.codes.atoms: 4 atoms cannot be learned from 2 images of pretraining subjects"
     np.save(tmp_path / "source.npy", np.zeros((0, 0), np.float32))
     transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
     assert (
-        "vit_pure: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
+        "dino: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
     )

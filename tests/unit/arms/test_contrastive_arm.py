@@ -25,6 +25,7 @@ from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.weights.export import export_vit
 from sixgig.weights.loading import load_backbone
 from sixgig.weights.storage import write_weights
+from tests.unit.contrastive.tiny_contrastive import SETTINGS
 
 CONFIG = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
@@ -108,6 +109,22 @@ def test_cohort_without_volumes_gets_simclr_and_says_so(make):
     assert trained.facts["loss"] == "g_r"
     assert trained.facts["evidence"]["measure"] == "view"
     assert "the loss is g_r" in trained.facts["notes"][0]
+
+
+def test_small_grids_of_the_local_loss_are_told():
+    settings = SETTINGS._replace(local_steps=1)
+    (note,) = contrastive._local_notes(settings, (8, 8))
+    assert note.startswith(
+        "the local loss is on a grid of 8 x 8 patches, the published one on 12 x 12: here a negative"
+    )
+    assert "shares 2.3 of 9 patches" in note
+    assert contrastive._local_notes(settings, (12, 12)) == []
+    assert contrastive._local_notes(settings._replace(local_steps=0), (8, 8)) == []
+    (other,) = contrastive._local_notes(settings._replace(reference_regions=True), (12, 12))
+    assert other == (
+        "reference_regions: the local stage trains its heads alone, as published (a ViT has no decoder), so the "
+        "features are those of the global stage"
+    )
 
 
 @pytest.mark.parametrize(

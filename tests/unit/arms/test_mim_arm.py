@@ -166,6 +166,59 @@ def test_an_encoder_of_another_training_is_a_beginning(make, tmp_path):
         mim._first_network(smaller, np.load(again.volumes, mmap_mode="r"), 32)
 
 
+def test_trained_as_published_it_says_so_and_encodes_z_scores(make, tmp_path):
+    job = make(reference=True)
+    facts = train(job, tmp_path)
+    assert (facts["status"], facts["reference"], facts["settings"]["reference"]) == ("ok", True, True)
+    assert facts["encoder"]["shape"]["reference"] is True
+    assert (facts["encoder"]["mean"], facts["encoder"]["std"]) == ([0.0, 0.0], [1.0, 1.0])
+    assert any("trained as published" in note for note in facts["notes"])
+    encoder = mim.load_volume_encoder(tmp_path / "out.safetensors", facts["encoder"])
+    assert {module.eps for module in encoder.modules() if isinstance(module, torch.nn.LayerNorm)} == {1e-5}
+    features, _, sidecar = encode(job, tmp_path)
+    assert features.shape == (6, 2 * 192)
+    assert sidecar["status"] == "ok"
+    plain = train(make(), tmp_path)
+    assert (plain["reference"], plain["settings"]["reference"], plain["encoder"]["shape"]["reference"]) == (False,) * 3
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_an_encoder_trained_the_other_way_is_no_beginning(make, tmp_path, reference):
+    train(make(reference=reference), tmp_path)
+    file = {"path": str(tmp_path / "out.safetensors"), "sha256": file_sha256(tmp_path / "out.safetensors")}
+    volumes = np.load(tmp_path / "volumes.npy", mmap_mode="r")
+    same = mim._first_network(make(init="file", init_file=file, reference=reference), volumes, 32)
+    assert same.encoder.shape.reference is reference
+    was, now = ("with", "false") if reference else ("without", "true")
+    message = rf"arms.vit_mim.reference: is {now}, and .* was trained {was} it(.|\n)*set it to {str(reference).lower()}"
+    with pytest.raises(ArmError, match=message):
+        mim._first_network(make(init="file", init_file=file, reference=not reference), volumes, 32)
+
+
+def test_checkpoints_of_a_published_training_are_its_own(make, monkeypatch):
+    folders = []
+
+    def stop(self, **key):
+        folders.append(key)
+        raise ArmError("stop", "here", "now")
+
+    monkeypatch.setattr(PretrainJob, "checkpoint_folder", stop)
+    for reference in (False, True):
+        with pytest.raises(ArmError, match="stop"):
+            mim.pretrain(make(reference=reference))
+    assert [key["first"]["reference"] for key in folders] == [False, True]
+    assert [key["settings"]["reference"] for key in folders] == [False, True]
+
+
+def test_slices_trained_as_published_are_encoded_with_the_same_norms(make, tmp_path):
+    job = make(volumes=False, reference=True)
+    facts = train(job, tmp_path)
+    assert (facts["mode"], facts["status"]) == ("slices", "ok")
+    loaded = MaskedViT().load(tmp_path / "out.safetensors", 32, job.options, 1)
+    assert {module.eps for module in loaded.network.modules() if isinstance(module, torch.nn.LayerNorm)} == {1e-5}
+    assert encode(job, tmp_path)[2]["status"] == "ok"
+
+
 def test_equal_trainings_give_equal_weights(make, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

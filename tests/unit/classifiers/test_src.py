@@ -107,10 +107,10 @@ def test_zero_and_duplicate_training_vectors_do_no_harm():
 
 def test_sci_is_one_for_a_pure_code_and_zero_for_an_even_one():
     model = SRC(n_nonzero=2, calibration_folds=0).fit(np.eye(3, 4), ["a", "b", "c"])
-    assert model.sci([[0.0, 5.0, 0.0]])[0] == pytest.approx(1.0)
+    assert model.sci([[0.0, 5.0, 0.0, 0.0]])[0] == pytest.approx(1.0)
     # Shares 1/2, 1/2, 0 of three classes: (3 * 1/2 - 1) / 2.
-    assert model.sci([[1.0, 1.0, 0.0]])[0] == pytest.approx(0.25)
-    assert model.set_params(n_nonzero=3).sci([[1.0, 1.0, 1.0]])[0] == pytest.approx(0.0)
+    assert model.sci([[1.0, 1.0, 0.0, 0.0]])[0] == pytest.approx(0.25)
+    assert model.set_params(n_nonzero=3).sci([[1.0, 1.0, 1.0, 0.0]])[0] == pytest.approx(0.0)
 
 
 def test_the_size_of_a_vector_does_not_matter():

@@ -32,6 +32,7 @@ CASES = {
     "g_r of both tokens, frozen": ("layer_scale", "g_r", {"token": "cls_mean", "frozen_blocks": 1}),
     "local": ("plain", "local", {"local_steps": 2}),
     "local, frozen, layer scale": ("layer_scale", "local", {"local_steps": 2, "frozen_blocks": 1}),
+    "local, published regions": ("layer_scale", "local", {"local_steps": 2, "reference_regions": True}),
 }
 MICRO_BATCHES = (0, 3)
 INDICES = ("anchors", "positives", "negatives")
@@ -252,6 +253,18 @@ def test_only_the_projection_head_of_the_stage_is_trained(tensorflow):
     heads = {case: {name for name in gradients_in(tensorflow[case, 0]) if "head" in name} for case in CASES}
     assert heads["g_d"] == {"gradient global_head.0.weight", "gradient global_head.1.weight"}
     assert heads["local"] == {"gradient local_head.0.weight", "gradient local_head.1.weight"}
+
+
+def test_with_the_published_regions_only_the_local_heads_are_trained(tensorflow):
+    case = "local, published regions"
+    before = export_vit(network_of("layer_scale"), (0.5,) * 3, (0.5,) * 3)[0]
+    wanted = {
+        f"gradient local_head.{layer}.weight": shape for layer, shape in enumerate([(32, 32), (32, 32), (128, 288)])
+    }
+    for found, gradients in ((tensorflow[case, "trained"], tensorflow[case, 0]), (trained(case, 3), computed(case, 0))):
+        assert {name: value.shape for name, value in gradients_in(gradients).items()} == wanted
+        assert all(np.array_equal(found[name], before[name]) for name in before)
+        assert found["steps"][-1] < found["steps"][0]
 
 
 @pytest.mark.parametrize("case", ["g_d", "local, frozen, layer scale"])

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from sixgig.contrastive.pairs import global_terms
-from sixgig.contrastive.pytorch.losses import global_loss, local_loss
+from sixgig.contrastive.pytorch.losses import global_loss, local_loss, reference_local_loss, region_vectors
 from sixgig.errors import TrainingError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -28,7 +28,12 @@ GLOBAL_CASES = {
     "g_d, temperature 0.5": ("g_d", 2, 3, False, 0.5),
 }
 # name: images, grid, channels, temperature
-LOCAL_CASES = {"local": (2, (7, 8), 2, 0.1), "local, temperature 0.5": (1, (9, 7), 3, 0.5)}
+LOCAL_CASES = {
+    "local": (2, (7, 8), 2, 0.1),
+    "local, temperature 0.5": (1, (9, 7), 3, 0.5),
+    "local, published": (2, (8, 9), 2, 0.1),
+    "local, published, 12 x 12": (1, (12, 12), 1, 0.1),
+}
 VIEWS = {"g_r": 2, "g_d_minus": 3, "g_d": 4}
 
 
@@ -112,7 +117,51 @@ def numpy_local(images, grid, temperature, maps):
     return total / (images * 13 * 2)
 
 
+def numpy_published_local(images, grid, temperature, maps, layer):
+    """The local loss of the published code, float64, with its table of negatives as it stands there.
+
+    The table is written in the published terms: h = int(im / 2), q = int(im / 4), t = int(3 im / 4), e = im, with im
+    the side of the feature map less 4, first along rows and then along columns.
+    """
+    table = {
+        "00": "0h qq qh h0 hq", "0h": "00 0e qq qt hh", "0e": "0h qh qt ht he", "h0": "00 qq hh e0 tq",
+        "hh": "qq qt tq tt h0", "he": "0e hh ee qt tt", "e0": "h0 hq eh tq th", "eh": "hh e0 ee tq tt",
+        "ee": "ht he eh tt th", "qq": "00 0h h0 hh qt", "qt": "0h 0e qq hh he", "tq": "h0 hh e0 eh tt",
+        "tt": "hh he eh ee tq",
+    }  # fmt: skip
+    rows, columns = grid
+    at = [{"0": 0, "q": int(im / 4), "h": int(im / 2), "t": int(3 * im / 4), "e": im} for im in (rows - 4, columns - 4)]
+    maps = maps.reshape(2, images, rows, columns, -1)
+
+    def region(view, image, name):
+        top, left = at[0][name[0]], at[1][name[1]]
+        return layer @ maps[view, image, top : top + 3, left : left + 3].ravel()
+
+    def exponential(a, b):
+        return math.exp(a @ b / math.sqrt(a @ a) / math.sqrt(b @ b) / temperature)
+
+    total = 0.0
+    for image in range(images):
+        for name, others in table.items():
+            for view in range(2):
+                anchor = region(view, image, name)
+                positive = exponential(anchor, region(1 - view, image, name))
+                negatives = sum(
+                    exponential(anchor, region(v, image, other)) for v in range(2) for other in others.split()
+                )
+                total -= math.log(positive / (positive + negatives))
+    return total / 13 / (2 * images)
+
+
+def region_layer(name):
+    """The layer from the 9 patches of a region to a vector; of 4 numbers here, and of 128 in the arm."""
+    return np.random.RandomState(5).normal(size=(4, 9 * LOCAL_CASES[name][2])).astype(np.float32)
+
+
 def numpy_loss(name, z):
+    if "published" in name and name in LOCAL_CASES:
+        images, grid, _, temperature = LOCAL_CASES[name]
+        return numpy_published_local(images, grid, temperature, z, region_layer(name).astype(float))
     if name in LOCAL_CASES:
         images, grid, _, temperature = LOCAL_CASES[name]
         return numpy_local(images, grid, temperature, z)
@@ -137,7 +186,7 @@ import json, sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 from sixgig.contrastive.pairs import global_terms
-from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss
+from sixgig.contrastive.tensorflow1.losses import global_loss, local_loss, reference_local_loss, region_vectors
 
 given, cases, found = np.load(sys.argv[1]), json.loads(sys.argv[2]), {}
 tf.disable_eager_execution()
@@ -152,7 +201,10 @@ half = global_loss(tf.cast(z, tf.float16), anchors, positives, negatives, weight
 maps = {}
 for name, (images, grid, channels, t) in cases["local"].items():
     here = tf.placeholder(tf.float32, [None, grid[0] * grid[1], channels])
-    value = local_loss(here, grid, t)
+    if "published" in name:
+        value = reference_local_loss(region_vectors(here, grid, tf.constant(given[name + ":layer"])), grid, t)
+    else:
+        value = local_loss(here, grid, t)
     maps[name] = (here, value, tf.gradients(value, here)[0])
 with tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)) as session:
     for name, (kind, volumes, partitions, published, t) in cases["global"].items():
@@ -183,6 +235,7 @@ def tensorflow_results(tensorflow1, tmp_path_factory):
     folder = tmp_path_factory.mktemp("losses")
     given = {name: projections(name) for name in (*GLOBAL_CASES, *LOCAL_CASES)}
     given.update({name: np.array(case[-1], np.float32) for name, case in EXTREME_CASES.items()})
+    given.update({f"{name}:layer": region_layer(name) for name in LOCAL_CASES if "published" in name})
     np.savez(folder / "given.npz", **given)
     cases = {"global": {**GLOBAL_CASES, **{k: case[:-1] for k, case in EXTREME_CASES.items()}}, "local": LOCAL_CASES}
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONNOUSERSITE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -194,10 +247,12 @@ def tensorflow_results(tensorflow1, tmp_path_factory):
     return found
 
 
-def torch_results(case, z):
+def torch_results(case, z, layer=None):
     """Loss and gradient of one case in PyTorch."""
     z = torch.tensor(z, requires_grad=True)
-    if isinstance(case[1], tuple):
+    if layer is not None:
+        loss = reference_local_loss(region_vectors(z, case[1], torch.tensor(layer)), case[1], case[3])
+    elif isinstance(case[1], tuple):
         _, grid, _, temperature = case
         loss = local_loss(z, grid, temperature)
     else:
@@ -216,7 +271,8 @@ def test_both_backends_equal_the_formulas(name, tensorflow_results):
     z = projections(name)
     loss = numpy_loss(name, z.astype(np.float64))
     gradient = finite_differences(name, z.astype(np.float64))
-    torch_loss, torch_gradient = torch_results({**GLOBAL_CASES, **LOCAL_CASES}[name], z)
+    layer = region_layer(name) if name in LOCAL_CASES and "published" in name else None
+    torch_loss, torch_gradient = torch_results({**GLOBAL_CASES, **LOCAL_CASES}[name], z, layer)
     tensorflow_loss, tensorflow_gradient = tensorflow_results[name + ":loss"], tensorflow_results[name + ":gradient"]
     assert loss > 0.1
     assert np.abs(gradient).max() > 1e-3

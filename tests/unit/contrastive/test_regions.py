@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixgig.contrastive.regions import local_regions, local_terms
+from sixgig.contrastive.regions import local_regions, local_terms, reference_terms, shared_patches
 from sixgig.errors import TrainingError
 
 
@@ -54,3 +54,41 @@ def test_small_grids_are_refused(grid):
     message = f"at least 7 x 7 patches .* this backbone has {grid[0]} x {grid[1]}\n.*set local_steps to 0"
     with pytest.raises(TrainingError, match=message):
         local_regions(grid)
+
+
+def test_published_regions_of_its_12_x_12_grid_by_hand():
+    # The span is 8: corners at 0, 4 and 8, and at 2 and 6; cell = 12 x row + column.
+    terms = reference_terms((12, 12))
+    assert terms.cells[:13, 0].tolist() == [0, 4, 8, 48, 52, 56, 96, 100, 104, 26, 30, 74, 78]
+    # Four more corners are negatives only: (2, 4), (4, 2), (4, 6) and (6, 4).
+    assert terms.cells[13:, 0].tolist() == [28, 50, 54, 76]
+    assert terms.cells[0].tolist() == [0, 1, 2, 12, 13, 14, 24, 25, 26]
+    assert terms.cells.max() == 10 * 12 + 10  # the last row and column belong to no region
+    assert terms.anchors.tolist() == [*range(13), *range(17, 30)]
+    assert terms.positives.tolist() == [*range(17, 30), *range(13)]
+    assert terms.negatives.shape == (26, 34)
+    # Of the corner (0, 0): (0, 4), (2, 2), (2, 4), (4, 0) and (4, 2), in both views.
+    assert np.flatnonzero(terms.negatives[0]).tolist() == [1, 3, 9, 13, 14, 18, 20, 26, 30, 31]
+    assert (terms.negatives.sum(axis=1) == 10).all()
+    assert np.array_equal(terms.negatives[:13], terms.negatives[13:])
+
+
+def test_published_regions_need_8_x_8_patches():
+    assert len({tuple(cells) for cells in reference_terms((8, 9)).cells}) == 17
+    with pytest.raises(TrainingError, match=r"published table of regions needs a grid of at least 8 x 8 .* has 7 x 12"):
+        reference_terms((7, 12))
+
+
+def test_negatives_share_patches_with_their_anchor_on_small_grids():
+    # Counted pair by pair, by the overlap of two 3 x 3 squares.
+    positions, negatives = local_regions((8, 8))
+    overlaps = [
+        max(0, 3 - abs(one[0] - other[0])) * max(0, 3 - abs(one[1] - other[1]))
+        for one, nearest in zip(positions, negatives, strict=True)
+        for other in positions[nearest]
+    ]
+    assert shared_patches((8, 8)) == pytest.approx(np.mean(overlaps))
+    assert round(shared_patches((8, 8)), 1) == 2.3
+    assert round(shared_patches((12, 12)), 2) == 0.28
+    assert round(shared_patches((8, 8), reference=True), 1) == 3.4
+    assert shared_patches((16, 16)) == shared_patches((16, 16), reference=True) == 0

@@ -37,6 +37,7 @@ def test_settings_survive_json():
     assert again == settings
     assert settings.as_dict() == {
         **VALUES, "evidence_images": 200, "evidence_batches": 4, "checkpoint_seconds": 60.0,
+        "reference_regions": False,
     }  # fmt: skip
 
 

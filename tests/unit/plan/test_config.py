@@ -114,6 +114,11 @@ def change(config, path, value):
             r"acdc_phantom.slices: takes 3 slices of a volume \(of at most 10\), .* of its 4 partitions"
             r"(.|\n)*slices.count to 4 or more, or set cohorts.acdc_phantom.partitions to 3, or .*loss to g_r",
         ),
+        (
+            "arms.vit_contrastive.reference_regions",
+            True,
+            r"reference_regions: is about the local stage, and local_steps is 0(.|\n)*local_steps above 0",
+        ),
         ("cohorts.acdc_phantom.slices", {"every": 4}, r"takes every 4th slice(.|\n)*partitions to 3"),
         ("cohorts.brats_phantom.slices", {"count": 2}, r"takes 2 slices(.|\n)*count to 4 or more"),
         ("arms.vit_mim.mode", "volume", r"is volume, and cohort elpv has no volumes(.|\n)*auto or slices"),
@@ -158,9 +163,7 @@ def test_mistakes_name_the_key_and_the_way_out(config, path, value, message):
 
 def test_only_arms_without_a_network_need_no_weights(config):
     del config["weights"]
-    with pytest.raises(
-        ConfigError, match=r"baseline_cnn.weights: there are no weights .*\n.*add efficientnet_lite0"
-    ):
+    with pytest.raises(ConfigError, match=r"baseline_cnn.weights: there are no weights .*\n.*add efficientnet_lite0"):
         complete(config)
     config["arms"], config["controls"] = {"handcrafted": {}}, {"random_vit": False}
     assert complete(config)["weights"] == {}
@@ -171,6 +174,20 @@ def test_missing_keys_are_named(config, missing):
     del config[missing]
     with pytest.raises(ConfigError, match=f"'{missing}' is a required property"):
         complete(config)
+
+
+def test_the_published_batch_is_made_for_four_partitions_alone(config):
+    config["arms"]["vit_contrastive"]["reference_batching"] = True
+    complete(copy.deepcopy(config))
+    config["cohorts"]["acdc_phantom"] |= {"partitions": 2, "slices": {"count": 4}}
+    message = (
+        r"reference_batching: gives the published batch for 4 partitions only, and cohort acdc_phantom has 2"
+        r"(.|\n)*set cohorts.acdc_phantom.partitions to 4, or reference_batching to false"
+    )
+    with pytest.raises(ConfigError, match=message):
+        complete(copy.deepcopy(config))
+    config["arms"]["vit_contrastive"]["loss"] = "g_d_minus"  # which has no published batch of its own
+    complete(config)
 
 
 def test_vit_sparse_and_the_random_control_need_an_arm_that_is_not_trained(config):

@@ -18,6 +18,8 @@ CODE = [
 ] + [ROOT / "Snakefile"]
 #: Rooms that belong to one arm: its method, in parts that another Python runs, or that are tested without the arm.
 ROOMS = {"vit_mim": "sixgig/mim", "vit_contrastive": "sixgig/contrastive"}
+#: Arms whose name is a word of the house: here only what imports or looks up the arm counts.
+WORDS = ("features",)
 #: Examples in docstrings: names of jobs and runs.
 EXAMPLE = re.compile(r"``[^`]*``")
 
@@ -45,6 +47,10 @@ def test_an_arm_is_named_in_its_folder_alone(name):
     arms = {other: get_arm(other) for other in arm_names()}
     related = [other for other, arm in arms.items() if name == getattr(arm, "default_source", None)]
     own = [f"sixgig/arms/{arm}" for arm in (name, *related)] + [ROOMS.get(name, f"sixgig/arms/{name}")]
+    if name in WORDS:
+        pattern = re.compile(rf"arms[./]{name}\b|get_arm\([\"']{name}|kind: {name}\b")
+        assert [path for path in CODE if pattern.search(path.read_text()) and path.parent.name != name] == []
+        return
     assert naming([name], own) == []
 
 

@@ -39,18 +39,18 @@ def test_networks_that_fit_are_taken(arm, model, token):
 @pytest.mark.parametrize(
     ("arm", "model", "options", "message"),
     [
-        ("vit_pure", "swin_tiny_patch4_window7_224", {}, r"arms.vit_pure.token: is cls, and swin.*\n.*use token: mean"),
+        ("vit_pure", "swin_tiny_patch4_window7_224", {}, r"vit_pure.token: is cls, and swin.*\n.*use token: mean"),
         ("vit_pure", "samvit_base_patch16", {}, r"token: is cls, .* 49 positions and 256 channels.*\n.*token: mean"),
-        ("vit_pure", "vit_base_patch16_siglip_224", {"token": "cls_mean"}, r"is cls_mean, .* 49 tokens.*no class token"),
+        ("vit_pure", "vit_base_patch16_siglip_224", {"token": "cls_mean"}, r"is cls_mean, .* 49 tokens.*no class"),
         ("vit_pure", "coat_tiny", {"size": 64}, r"arms.vit_pure.weights: coat_tiny gives a list.*\n.*token: pooled"),
         ("vit_pure", "pit_ti_224", {"token": "mean"}, r"arms.vit_pure.token: is mean, and pit_ti_224 gives no patches"),
         ("vit_pure", "gcvit_xxtiny", {}, r"arms.vit_pure.weights: timm model gcvit_xxtiny does not take .*\n.*to 96"),
         ("baseline_cnn", "gcvit_xxtiny", {}, r"arms.baseline_cnn.weights: .* does not take RGB images of 112 px"),
         ("baseline_cnn", "monai:SwinUNETR", {}, r"baseline_cnn.weights: .*a network for volumes.*\n.*encodes volumes"),
-        ("vit_contrastive", "resnet18", {}, r"arms.vit_contrastive.weights: the arm cannot train resnet18: .*\n.*choose"),
+        ("vit_contrastive", "resnet18", {}, r"vit_contrastive.weights: the arm cannot train resnet18: .*\n.*choose"),
         ("vit_contrastive", "vit_small_patch16_dinov3", {}, r"cannot train vit_small_patch16_dinov3: .* is a Eva"),
         ("vit_contrastive", "vit_base_patch16_clip_224", {}, r"cannot train .*normalisation before the first block"),
-        ("vit_mim", "swin_tiny_patch4_window7_224", {}, r"arms.vit_mim.weights: the arm cannot train .*SwinTransformer"),
+        ("vit_mim", "swin_tiny_patch4_window7_224", {}, r"vit_mim.weights: the arm cannot train .*SwinTransformer"),
         ("vit_mim", "vit_base_patch16_siglip_224", {}, r"cannot train .*attn_pool"),
     ],
 )  # fmt: skip

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from sixgig.figures.catalogue import draw_figure, kinds_of
+from sixgig.figures.catalogue import draw_figure, kinds_of, write_figures
 from sixgig.figures.panels import Panels
 from sixgig.figures.style import new_figure, style
 from sixgig.reporting import comparisons, verdict
+from sixgig.reporting.page import write_report
 from sixgig.results.study import Study
+from tests.unit.reporting.test_report_in_chromium import browser, on_a_telephone, open_page
 from tests.unit.reporting.wide_study import TWO, write_wide_study
+
+__all__ = ["browser"]  # a fixture
 
 COHORT = TWO[0]
 DRAWN = [
@@ -26,6 +32,19 @@ DRAWN = [
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return Study(write_wide_study(tmp_path_factory.mktemp("results") / "fake"))
+
+
+@pytest.fixture(scope="module")
+def report(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page, with its figures; two cohorts of the study are on it."""
+    figures = study.folder / "figures"
+    write_figures(study, [figures / f"{kind.name}.svg" for kind in kinds_of(over_cohorts=True)])
+    for cohort in study.cohorts:
+        kinds = kinds_of(over_cohorts=False, fractions=True)
+        write_figures(study, [figures / cohort / f"{kind.name}.svg" for kind in kinds], cohort)
+    output = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(study, output)
+    return output
 
 
 def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
@@ -85,6 +104,16 @@ def test_no_two_labels_of_a_figure_overlap_and_all_are_on_it(study, name, cohort
     assert width <= 1180  # the page's width: wider figures are shown smaller, with smaller letters
 
 
+def test_the_page_fits_a_telephone_and_a_laptop(browser, report, tmp_path):
+    width, needs = on_a_telephone(browser, report, tmp_path)
+    assert 350 < width <= 390
+    assert needs <= width
+    dom, console = open_page(browser, report, 1280, tmp_path / "profile")
+    assert console == []
+    assert re.search(r'<html[^>]* data-overflow="0"', dom)
+    assert "<h2>How many labelled subjects are needed</h2>" in dom
+
+
 def test_the_check_of_labels_can_fail(monkeypatch):
     figure = new_figure(4, 3)
     figure.text(0.4, 0.5, "one label", rotation=40)
@@ -106,14 +135,14 @@ def test_many_arms_stand_in_blocks():
 def test_the_page_shows_the_pairs_of_the_best_method_and_the_file_has_all(study):
     everything = comparisons.pairs(study, COHORT)
     assert len(everything.rows) == 210
-    shown = comparisons.pairs(study, COHORT, brief=True)
+    shown, tests = comparisons.brief(study, COHORT)
     best = verdict.judge(study, COHORT).headline.split("No clear winner: ")[1].split(" scored highest")[0]
     assert len(shown.rows) == 20
     assert all(best in (row[0].text, row[1].text) for row in shown.rows)
     assert shown.caption.endswith(
         f"Shown are the pairs of {best}, which scored highest; all 210 are in tables/{COHORT}.pairs.csv."
     )
-    assert len(comparisons.tests(study, COHORT, brief=True).rows) == 20
+    assert len(tests.rows) == 20
     assert len(comparisons.tests(study, COHORT).rows) == 210
 
 

@@ -8,7 +8,7 @@ import torch
 
 from sixgig.errors import WeightsError
 from sixgig.weights import dinov2_onnx, efficientnet_lite0
-from sixgig.weights.loading import resample_positions
+from sixgig.weights.positions import resample_positions
 
 
 def make_graph(width=4, leave_out=()):
