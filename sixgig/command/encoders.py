@@ -190,7 +190,7 @@ def _table(found: Mapping[str, CatalogueEncoder], gigabytes: float, wide: bool) 
     )
     shown = columns if wide else columns[:-2]
     for title, options in shown:
-        table.add_column(title, **options)  # type: ignore[arg-type]
+        table.add_column(title, **options)
     for name, encoder in found.items():
         batch = encoder.batch_within(gigabytes * _GB)
         cells = (

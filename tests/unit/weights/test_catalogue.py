@@ -13,6 +13,8 @@ from sixgig.errors import ConfigError
 from sixgig.gpu.work import ALLOCATOR_MB, encoding_memory
 from sixgig.plan.config import complete
 from sixgig.weights.catalogue import BATCH, CATALOGUE, find_encoder, read_catalogue, resolve_encoders
+from sixgig.weights.entries import SINGLE_FILE, check_entry
+from sixgig.weights.layout_names import LAYOUT_NAMES
 from sixgig.weights.loading import create_network
 from sixgig.weights.sizes import network_size
 
@@ -59,6 +61,21 @@ def test_parameters_and_memory_are_those_that_are_counted(name):
     assert encoder.parameters == pytest.approx(counted, rel=0.01)
     fixed, each = encoding_memory(network_size(model, encoder.size), encoder.size, "bfloat16")
     assert encoder.vram_mb == pytest.approx(fixed + BATCH * each + ALLOCATOR_MB, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_layout_whose_test_covers_it_exists(name):
+    assert ENCODERS[name].covered_by in {*LAYOUT_NAMES, *SINGLE_FILE, "monai", "none"}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_every_entry_is_one_that_a_study_may_hold(name):
+    entry = {"encoder": name}
+    if "source" not in ENCODERS[name].weights:
+        entry["source"] = {"file": {"path": "x", "sha256": "0" * 64}}
+    found = complete(study(entry))["weights"]["dinov2_vits14"]
+    assert found["model"] == ENCODERS[name].weights["model"]
+    assert check_entry("weights.w", found)[0] == found["model"]
 
 
 @pytest.mark.parametrize("name", OWN)
