@@ -36,6 +36,7 @@ class Arm(ABC):
         has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
+        library: Whose networks it takes: ``timm``, or ``monai`` for 3D ones.
     """
 
     name: ClassVar[str]
@@ -45,6 +46,7 @@ class Arm(ABC):
     image_features: ClassVar[bool] = False
     has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
+    library: ClassVar[str] = "timm"
 
     @classmethod
     def check(cls, config: Mapping[str, Any], name: str) -> None:
@@ -132,11 +134,14 @@ class VolumeEncoder:
             and the volumes' names to features float32 [n_volumes, d].
         backbone: Name of the architecture.
         weights: Name, sha256 and source of the weights, for the sidecar.
+        describe: Compares, for the shape of the volumes, what the network was made for and what it is given, as
+            :func:`sixgig.arms.network_input.describe_input` does; None where that function says it.
     """
 
     encode: Callable[..., Any]
     backbone: str
     weights: Mapping[str, Any]
+    describe: Callable[[tuple[int, ...]], dict[str, Any]] | None = None
 
 
 class ImageArm(Arm):

@@ -12,7 +12,7 @@ _TITLES = {
 }  # fmt: skip
 #: Names of plain ViTs and of ResNets that do not say so at their beginning.
 _SAME = {"deit": "vit", "wide": "resnet", "seresnet": "resnet"}
-_FAMILY = re.compile(r"(?:tf_)?([a-z]+?)(?:v\d+)?(?=[\d_.-]|$)")
+_FAMILY = re.compile(r"(?:tf_|test_)?([a-z]+?)(?:v\d+)?(?=[\d_.-]|$)")
 _MONAI = "monai:"
 
 
@@ -25,7 +25,7 @@ def family_of(model: str) -> str:
     """
     if model.startswith(_MONAI):
         return "monai_" + re.sub(r"[^a-z0-9_]", "", model.removeprefix(_MONAI).lower())
-    name = model.lower()
+    name = model.rpartition("/")[2].lower()  # after the owner of a repository
     found = _FAMILY.match(name)
     word = found[1] if found else re.sub(r"[^a-z0-9]+", "_", name).strip("_")
     return _SAME.get(word, word)

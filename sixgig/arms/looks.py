@@ -42,7 +42,7 @@ def looks_of(config: Mapping[str, Any], names: Sequence[str] = ()) -> dict[str, 
         own = given.get(name) or (look.colour if first and look.colour.upper() not in given.values() else None)
         look = replace(look, colour=own or colours.next(), reference=look.reference and first)
         found[name] = (look.order, place, look)
-    controls = _random(config) or {control_name("vit"): random_look("vit")}
+    controls = _random(config, names) or {control_name("vit"): random_look("vit")}
     for place, (name, look) in enumerate(controls.items()):
         colour = look.colour if place == 0 else colours.next(grey=True)
         found[name] = (look.order, place, replace(look, colour=colour))
@@ -72,11 +72,11 @@ def random_look(family: str, model: str = "") -> Look:
     return replace(look, title=look.title.format(network=title), titles=titles, network=network)
 
 
-def _random(config: Mapping[str, Any]) -> dict[str, Look]:
+def _random(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Look]:
     """Return the looks of the random controls that a study can have, by name."""
     weights, found = config.get("weights") or {}, dict[str, Look]()
     stanzas = config.get("arms") or {}
-    for name in arms_in_order(config):
+    for name in arms_in_order(config, names):
         entry = weights.get(stanzas[name].get("weights") if isinstance(stanzas[name], Mapping) else None) or {}
         model = str(entry.get("model", ""))
         if model:

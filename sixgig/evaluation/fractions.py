@@ -11,6 +11,7 @@ import pandas as pd
 
 from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate
+from sixgig.evaluation.effects import effects_of, plain, sentence, summed
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_left_out
@@ -78,7 +79,11 @@ def classify_fractions(
                     _LOG.exception("%s failed", label)
                     say_failed(own["status"])
                 else:
-                    own["chosen"] = chosen.to_dict(orient="records")
+                    own["chosen"] = plain(chosen).to_dict(orient="records")
+                    effect = summed(effects_of(chosen))
+                    if effect is not None:
+                        own["effect"] = effect
+                        _LOG.warning("%s: %s", label, sentence(effect))
                     found.insert(0, "fraction", fraction)
                     parts.append(found)
                 facts.append(own)

@@ -22,11 +22,13 @@ from sixgig.arms.naming import naming
 from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
+from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
 from sixgig.weights.catalogue import resolve_encoders
 from sixgig.weights.entries import check_entry
+from sixgig.weights.monai_networks import is_monai
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -67,7 +69,8 @@ def wanted_arms(config: Mapping[str, Any]) -> list[str]:
 
 def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the pairs of arm and classifier that a study asks for, in the order of tables."""
-    pairs = [(arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"]]
+    every = ((arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"])
+    pairs = [pair for pair in every if fits(config, *pair)]
     for classifier in classifier_names():
         arm = alone(classifier)
         if arm and config["controls"][control_key(arm)]:
@@ -105,7 +108,9 @@ def _rename_old(config: dict[str, Any]) -> None:
 
 
 def _check_sources(config: Mapping[str, Any], found: Mapping[str, Instance]) -> None:
-    readable = [name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None]
+    readable = [
+        name for name, arm in found.items() if arm.arm.has_image_features(arm.options) and arm.stands_for is None
+    ]
     for arm in found.values():
         if issubclass(arm.arm, FeatureArm) and (source := source_of(config, arm)) not in readable:
             reason = "has no features of images" if source in found else "is not among the arms"
@@ -148,6 +153,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     found = instances(config)
     _check_sources(config, found)
     _check_random(config, found)
+    check_bags(config, found)
     check_looks(config)
     learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
@@ -158,6 +164,13 @@ def _check_references(config: Mapping[str, Any]) -> None:
         )
     for name in arms:
         arm = found[name].arm
+        model = model_of(found[name], config)
+        if is_monai(model) and arm.library != "monai":
+            raise ConfigError(
+                f"config key arms.{name}.weights",
+                f"{model} is a network for volumes, and this arm reads images",
+                "use weights of a network of timm, or an arm for volumes",
+            )
         with naming(found[name].kind, name):
             arm.check(config, name)
             if issubclass(arm, PlainArm):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from sixgig.results.study import Method, Study, is_failed, method_order
+from sixgig.results.study import Method, Study, is_failed
 
 #: Arms among which the question is asked which needs fewest labels.
 _LEAST_ARMS = 2
@@ -65,7 +65,7 @@ def curves(study: Study, cohort: str) -> dict[Method, list[Point]]:
     for row in rows.sort_values("fraction", kind="stable").itertuples():
         numbers = (_number(row.fraction), _number(row.n_labelled), *map(_number, (row.estimate, row.ci_low, row.ci_high)))
         found.setdefault(Method(str(row.arm), str(row.classifier)), []).append(Point(*numbers, str(row.status)))
-    return {method: found[method] for method in sorted(found, key=method_order)}
+    return {method: found[method] for method in sorted(found, key=study.order)}
 
 
 def _number(value: object) -> float:

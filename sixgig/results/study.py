@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-
 from sixgig.arms.looks import looks_of
 from sixgig.arms.registry import Look, is_control
 from sixgig.classifiers.registry import alone, classifier_names
@@ -19,15 +18,15 @@ from sixgig.evaluation.levels import at_level
 from sixgig.results.files import RUN_AGAIN, existing, read_object, read_table
 from sixgig.results.pairs import Pairs
 from sixgig.results.training import Training
-from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.fractions import FRACTIONS
+from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
-from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
 

@@ -28,6 +28,7 @@ from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
 
 COHORTS = ("brats_phantom", "acdc_phantom")
+RANDOM = ("control_random_efficientnet", "control_random_vit")
 
 
 def test_scripts_open_what_their_rules_declare_and_nothing_else(finished):
@@ -81,7 +82,7 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
         assert images.shape == (len(manifest), 32, 32, 3)
         SPLITS.read(folder / "splits.csv")
         QUARANTINE.read(folder / "quarantine.csv")
-        for arm in ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "vit_sparse", "control_random_vit"):
+        for arm in ("baseline_cnn", "vit_pure", "vit_contrastive", "vit_mim", "vit_sparse", *RANDOM):
             with np.load(root / "features" / cohort / f"{arm}.npz") as archive:
                 assert len(archive["features"]) == manifest["subject_id"].nunique()
             assert json.loads((root / "features" / cohort / f"{arm}.json").read_text())["status"] == "ok"
@@ -102,14 +103,14 @@ def test_every_promised_file_is_there_and_has_its_format(finished):
     assert (root / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert COSTS.read(root / "costs.csv")["stage"].nunique() == 6
     for table in (PAIRWISE, BAYESIAN, MCNEMAR):
-        assert len(table.read(root / "statistics" / table.name)) == 2 * 78  # 13 methods, 78 pairs a cohort
+        assert len(table.read(root / "statistics" / table.name)) == 2 * 105  # 15 methods, 105 pairs a cohort
     assert set(DELONG.read(root / "statistics/delong.csv")["cohort"]) == {"brats_phantom"}  # the one of two classes
     assert OMNIBUS.read(root / "statistics/omnibus.csv")["status"].tolist() == ["not enough cohorts: 2 of at least 5"]
-    assert len(RANKS.read(root / "statistics/ranks.csv")) == 13
+    assert len(RANKS.read(root / "statistics/ranks.csv")) == 15
     assert len(FACTORS.read(root / "statistics/factors.csv")) == 2 * 3
     budget = BUDGET.read(root / "statistics/budget.csv")
-    assert len(budget) == 2 * 13
-    assert (budget["n_features"] > 0).sum() == 2 * 12  # all but the majority class
+    assert len(budget) == 2 * 15
+    assert (budget["n_features"] > 0).sum() == 2 * 14  # all but the majority class
     for figure in (name for name, kind in KINDS.items() if kind.over_cohorts):
         assert (root / "figures" / f"{figure}.svg").stat().st_size > 1000
     assert (root / "mlflow.db").exists()

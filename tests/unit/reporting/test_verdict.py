@@ -14,6 +14,7 @@ from sixgig.runtime.atomic import write_json
 from sixgig.tables.pairs import MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import SUMMARY
+from sixgig.words.showing import showing
 
 BEST = {"baseline_cnn": 0.70, "vit_pure": 0.80, "control_random_vit": 0.60, "control_majority_class": 0.50}
 
@@ -264,3 +265,43 @@ def test_only_testable_pairs_are_counted_as_comparisons(tmp_path):
     constant = {("vit_pure", "control_majority_class"): (20, 0, 0.001)}
     found = verdict.judge(make(tmp_path, better=CONTROLS, p_value=0.01, constant=constant), "c")
     assert "p = 0.010 before correction for 5 comparisons" in found.sentences[1]
+
+
+def named(folder, arms, weights, estimates, better):
+    """A study whose arms have names of their own."""
+    study = make(folder, estimates=estimates, better=better)
+    config = {"study": "s", "evaluation": {"alpha": 0.05}, "arms": arms, "weights": weights}
+    write_json(folder / "study.json", {"config": config, "arms": list(arms)})
+    return Study(study.folder)
+
+
+OWN = {
+    "rad": {"kind": "baseline_cnn", "weights": "r", "title": "RadImageNet"}, "dino": {"kind": "vit_pure", "weights": "v"},
+    "mae": {"kind": "vit_pure", "weights": "v"},
+}  # fmt: skip
+NETWORKS = {"r": {"model": "resnet50.a1_in1k"}, "v": {"model": "vit_small_patch14_dinov2"}}
+SCORES = {
+    "rad": 0.8, "mae": 0.75, "dino": 0.7, "control_random_resnet": 0.5, "control_random_vit": 0.6,
+    "control_majority_class": 0.4,
+}  # fmt: skip
+
+
+def test_the_verdict_says_which_random_network_was_not_beaten(tmp_path):
+    better = tuple(("rad", arm) for arm in SCORES if arm not in ("rad", "control_random_resnet"))
+    study = named(tmp_path, OWN, NETWORKS, SCORES, better)
+    with showing(study):
+        found = verdict.judge(study, "c")
+    assert found.headline == ("No arm is shown to be better than the same resnet50 with random weights.")
+    assert found.sentences[0].startswith("RadImageNet + SVM has the highest balanced accuracy")
+    assert "Pure ViT mae + SVM" in found.sentences[1]
+    assert "Pure ViT dino + SVM" in found.sentences[2]  # the first of the kind that is the reference
+    assert [
+        title in text for title, text in zip(("Random ResNet", "Random ViT"), found.sentences[3:5], strict=True)
+    ] == [True] * 2
+
+
+def test_every_random_network_has_to_be_beaten(tmp_path):
+    better = tuple(("rad", arm) for arm in SCORES if arm != "rad")
+    study = named(tmp_path, OWN, NETWORKS, SCORES, better)
+    with showing(study):
+        assert verdict.judge(study, "c").headline == "RadImageNet + SVM is better than every other arm."
