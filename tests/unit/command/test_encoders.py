@@ -53,7 +53,7 @@ def test_the_table_says_what_is_not_confirmed(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.strip().startswith("medsam ")]
     assert row.split() == [
-        "medsam", "2D", "med.", "1024", "89.7", str(ENCODERS["medsam"].vram_mb), "16", "?", "?", "timm", "vit_pure",
+        "medsam", "2D", "med.", "1024", "89.7", str(ENCODERS["medsam"].vram_mb), "4", "?", "?", "timm", "vit_pure",
     ]  # fmt: skip
     assert any("?: not confirmed" in line for line in lines)
 
