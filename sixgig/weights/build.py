@@ -95,14 +95,17 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         "converter": converter,
         "source": {kind: origin},
         "source_sha256": source_sha256,
-        "position_resampling": resampling,
     }
+    further: dict[str, Any] = {"loaded": loaded} if loaded else {}
     if is_monai(model):
         metadata |= {"data_config": volume_config(model, options), "options": dict(options or {})}
     else:
-        metadata["data_config"] = data_config_of(place, spec, network, configs)
-    metadata |= {"gelu": gelu} if gelu else {}
-    further = {"positions": RULE_WORDS[resampling], **({"loaded": loaded} if loaded else {})}
+        metadata |= {
+            "data_config": data_config_of(place, spec, network, configs),
+            "position_resampling": resampling,
+            **({"gelu": gelu} if gelu else {}),
+        }
+        further["positions"] = RULE_WORDS[resampling]
     return write_weights(output, state, metadata, further)
 
 
