@@ -66,7 +66,7 @@ def prepare(folder: Path, subjects: int, steps_fraction: float, small: bool) -> 
         study["weights"]["resnet50"]["model"] = "resnet10t.c3_in1k"
         study["weights"]["vit_base"]["model"] = "vit_tiny_patch16_224.augreg_in21k"
     for name, entry in study["weights"].items():
-        entry["source"] = {"file": _random_weights(folder / f"{name}.safetensors", entry["model"])}
+        entry["source"] = {"file": random_weights(folder / f"{name}.safetensors", entry["model"])}
     for name, options in study["arms"].items():
         whole = laptop_steps(name)
         if whole:
@@ -87,7 +87,8 @@ def laptop_steps(arm: str) -> int:
     return int(study["arms"][arm].get(STEPS, 0))
 
 
-def _random_weights(path: Path, model: str) -> dict[str, str]:
+def random_weights(path: Path, model: str) -> dict[str, str]:
+    """Write random weights of a timm model, and return ``path`` and ``sha256`` for a study file."""
     import timm
     import torch
     from safetensors.torch import save_file

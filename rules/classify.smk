@@ -29,7 +29,7 @@ rule classify_subjects:
         "results/{study}/benchmarks/classify_subjects/{cohort}.{arm}.{classifier}.tsv"
     wildcard_constraints:
         arm="|".join(PLAN.arms),
-        classifier="|".join(PLAN.classifiers),
+        classifier="|".join(PLAN.vector_classifiers) or "(?!)",
     retries: 2
     conda:
         "../envs/main.yaml"
@@ -43,6 +43,78 @@ rule classify_subjects:
         digest=lambda wildcards: code_digest("classify_subjects", PLAN.classifier_module(wildcards.classifier)),
     script:
         "../scripts/classify_subjects.py"
+
+
+if PLAN.bag_classifiers:
+
+    rule classify_bags:
+        """The same of a classifier that takes the features of a subject's images, and says what it looked at."""
+        input:
+            image_features="results/{study}/features/{cohort}/{arm}.images.npy",
+            sidecar="results/{study}/features/{cohort}/{arm}.json",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            splits="results/{study}/cohorts/{cohort}/splits.csv",
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
+        output:
+            predictions=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+            test=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.test.csv", non_empty=True),
+            facts=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.json", non_empty=True),
+            attention=ensure("results/{study}/predictions/{cohort}/{arm}.{classifier}.attention.csv", non_empty=True),
+        log:
+            "results/{study}/logs/classify_bags/{cohort}.{arm}.{classifier}.log",
+        benchmark:
+            "results/{study}/benchmarks/classify_bags/{cohort}.{arm}.{classifier}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.arms),
+            classifier="|".join(PLAN.bag_classifiers),
+        retries: 2
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=growing(1200),
+            attempt=attempt,
+        params:
+            options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
+            inner_folds=PLAN.config["evaluation"]["inner_folds"],
+            of_volumes=lambda wildcards: bool(PLAN.volumes_file(wildcards.cohort, wildcards.arm)),
+            seed=PLAN.seed,
+            digest=lambda wildcards: code_digest("classify_bags", PLAN.classifier_module(wildcards.classifier)),
+        script:
+            "../scripts/classify_bags.py"
+
+    rule classify_bag_fractions:
+        """The same with fractions of the labels, where evaluation.fractions asks for them."""
+        input:
+            image_features="results/{study}/features/{cohort}/{arm}.images.npy",
+            sidecar="results/{study}/features/{cohort}/{arm}.json",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            splits="results/{study}/cohorts/{cohort}/splits.csv",
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
+        output:
+            predictions=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+            facts=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.json", non_empty=True),
+        log:
+            "results/{study}/logs/classify_bag_fractions/{cohort}.{arm}.{classifier}.log",
+        benchmark:
+            "results/{study}/benchmarks/classify_bag_fractions/{cohort}.{arm}.{classifier}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.arms),
+            classifier="|".join(PLAN.bag_classifiers),
+        retries: 2
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=growing(1200),
+            attempt=attempt,
+        params:
+            options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
+            fractions=PLAN.fractions,
+            inner_folds=PLAN.config["evaluation"]["inner_folds"],
+            of_volumes=lambda wildcards: bool(PLAN.volumes_file(wildcards.cohort, wildcards.arm)),
+            seed=PLAN.seed,
+            digest=lambda wildcards: code_digest("classify_bag_fractions", PLAN.classifier_module(wildcards.classifier)),
+        script:
+            "../scripts/classify_bag_fractions.py"
 
 
 rule classify_fractions:
@@ -61,7 +133,7 @@ rule classify_fractions:
         "results/{study}/benchmarks/classify_fractions/{cohort}.{arm}.{classifier}.tsv"
     wildcard_constraints:
         arm="|".join(PLAN.arms),
-        classifier="|".join(PLAN.classifiers),
+        classifier="|".join(PLAN.vector_classifiers) or "(?!)",
     retries: 2
     conda:
         "../envs/main.yaml"

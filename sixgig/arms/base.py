@@ -36,6 +36,7 @@ class Arm(ABC):
         has_random_control: Whether a control with random weights is made for the family of its network.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
+        library: Whose networks it takes: ``timm``, or ``monai`` for 3D ones.
     """
 
     name: ClassVar[str]
@@ -45,6 +46,7 @@ class Arm(ABC):
     image_features: ClassVar[bool] = False
     has_random_control: ClassVar[bool] = False
     environment: ClassVar[str | None] = None
+    library: ClassVar[str] = "timm"
 
     @classmethod
     def check(cls, config: Mapping[str, Any], name: str) -> None:
@@ -132,11 +134,14 @@ class VolumeEncoder:
             and the volumes' names to features float32 [n_volumes, d].
         backbone: Name of the architecture.
         weights: Name, sha256 and source of the weights, for the sidecar.
+        describe: Compares, for the shape of the volumes, what the network was made for and what it is given, as
+            :func:`sixgig.arms.network_input.describe_input` does; None where that function says it.
     """
 
     encode: Callable[..., Any]
     backbone: str
     weights: Mapping[str, Any]
+    describe: Callable[[tuple[int, ...]], dict[str, Any]] | None = None
 
 
 class ImageArm(Arm):
@@ -278,20 +283,6 @@ class PlainArm(Arm):
 
     hardware: ClassVar[str] = "cpu"
     image_features = True
-
-    @classmethod
-    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
-        """Refuse a stanza that does not fit the study.
-
-        Args:
-            options: The arm's stanza.
-            key: Its place in the study file, such as ``arms.NAME``.
-            config: The study file, with defaults.
-
-        Raises:
-            ConfigError: It does not fit.
-        """
-        return  # most arms have nothing to add
 
     @classmethod
     def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:

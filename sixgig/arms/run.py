@@ -159,7 +159,11 @@ def _encode(
     if isinstance(encoder, VolumeEncoder):
         assert job.volumes is not None
         volumes = np.load(job.volumes, mmap_mode="r")
-        facts["input"] = describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
+        facts["input"] = (
+            describe_input(data_config(job.weights), volumes.shape, job.image_filter, job.image_crop)
+            if encoder.describe is None
+            else encoder.describe(volumes.shape)
+        )
         names = list(table["volume_id"])
 
         def work_on_volumes(

@@ -38,6 +38,7 @@ class Look:
         marker: Marker in figures, as matplotlib names it.
         line: Line style in figures, likewise; dashes of one's own are an offset and lengths.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
+        bags: Whether it is given the images of a subject, and not one vector of features.
     """
 
     order: float
@@ -46,6 +47,7 @@ class Look:
     line: str | tuple[float, tuple[float, ...]]
     titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
+    bags: bool = False
 
 
 @cache
@@ -68,6 +70,11 @@ def classifier_names() -> tuple[str, ...]:
 def alone(name: str) -> str | None:
     """Return the name in the arm column of a classifier that sees no features; None for all others."""
     return looks()[name].alone if name in looks() else None
+
+
+def takes_bags(name: str) -> bool:
+    """Return whether a classifier is given the images of a subject, and not one vector of features."""
+    return name in looks() and looks()[name].bags
 
 
 def classifier_module(name: str) -> str:

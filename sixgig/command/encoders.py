@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ that the encoder was trained on; a smaller image.size takes less. "?" is what no
 _GB = 1024.0
 _DEFAULT_GB = 6.0
 _UNKNOWN = "not confirmed"
+#: Letters of a licence that the table shows.
+_LICENCE = 24
+#: Columns of a terminal that the whole table takes.
+_WIDE = 136
 
 
 def add_encoders(commands: Any) -> None:
@@ -84,12 +89,12 @@ def page(name: str, encoder: CatalogueEncoder, gigabytes: float) -> str:
         encoder: It.
         gigabytes: GPU memory to fit into.
     """
-    unit = "px" if encoder.dimensions == 2 else "voxels a side"
+    flat = encoder.dimensions == 2
     memory = "not known" if encoder.vram_mb is None else f"about {encoder.vram_mb} MiB at batch 16 in 16 bits"
     rows = {
         "what": f"{encoder.dimensions}D, {'medical' if encoder.medical else 'general'}",
         "model": encoder.weights.get("model", f"none: {encoder.not_loadable}"),
-        "trained at": f"{encoder.size} {unit}",
+        "trained at" if flat else "crop": f"{encoder.size} px" if flat else f"{encoder.size} voxels a side",
         "parameters": "not known" if encoder.parameters is None else f"{encoder.parameters / 1e6:.1f} million",
         "GPU memory": memory,
         f"in {gigabytes:g} GB": _fit_words(encoder, gigabytes),
@@ -117,7 +122,8 @@ def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
     token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 else ""
     if encoder.kinds[0] == "baseline_cnn":
         token = ""
-    return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}}}"]
+    more = "".join(f", {key}: {value}" for key, value in encoder.arm.items())
+    return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}{more}}}"]
 
 
 def _memory(asked: float | None) -> float:
@@ -155,46 +161,50 @@ def _print_table(found: Mapping[str, CatalogueEncoder], gigabytes: float) -> Non
     from rich.console import Console
 
     # A pipe has no width: what reads it wants whole lines.
-    console = Console(width=max(shutil.get_terminal_size((160, 24)).columns, 80))
-    console.print(_table(found, gigabytes))
+    width = shutil.get_terminal_size((160, 24)).columns
+    console = Console(width=max(width, 80))
+    console.print(_table(found, gigabytes, width >= _WIDE))
     console.print(
-        f"{len(found)} encoders. size: pixels, or voxels of a crop. MiB: on the GPU at batch 16. batch: the largest of 16, "
-        f"8, 4, 2, 1 that fits {gigabytes:g} GB at that size. test: the layout of state dicts whose test covers it. "
-        "?: not confirmed. `sixgig encoders NAME` shows one.",
+        f"{len(found)} encoders. size: pixels, or voxels of a crop. million: parameters. MiB: on the GPU at batch 16. "
+        f"batch: the largest of 16, 8, 4, 2, 1 that fits {gigabytes:g} GB at that size. test: the layout of names "
+        "whose test covers it. ?: not confirmed. `sixgig encoders NAME` shows one.",
         highlight=False,
     )
 
 
-def _table(found: Mapping[str, CatalogueEncoder], gigabytes: float) -> Table:
+def _table(found: Mapping[str, CatalogueEncoder], gigabytes: float, wide: bool) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title, options in (
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    columns = (
         ("encoder", {"no_wrap": True}),
-        ("", {}),
-        ("size", {"justify": "right"}),
-        ("10^6 par.", {"justify": "right"}),
-        ("MiB", {"justify": "right"}),
-        ("batch", {"justify": "right"}),
-        ("licence", {}),
-        ("gate", {}),
+        ("", {"no_wrap": True}),
+        ("size", {"justify": "right", "no_wrap": True}),
+        ("million", {"justify": "right", "no_wrap": True}),
+        ("MiB", {"justify": "right", "no_wrap": True}),
+        ("batch", {"justify": "right", "no_wrap": True}),
+        ("licence", {"no_wrap": True}),
+        ("gate", {"no_wrap": True}),
         ("test", {"no_wrap": True}),
         ("arm", {"no_wrap": True}),
-    ):
-        table.add_column(title, **options)  # type: ignore[arg-type]
+    )
+    shown = columns if wide else columns[:-2]
+    for title, options in shown:
+        table.add_column(title, **options)
     for name, encoder in found.items():
         batch = encoder.batch_within(gigabytes * _GB)
-        table.add_row(
+        cells = (
             name,
             f"{encoder.dimensions}D{' med.' if encoder.medical else ''}",
             str(encoder.size),
             "?" if encoder.parameters is None else f"{encoder.parameters / 1e6:.1f}",
             "?" if encoder.vram_mb is None else str(encoder.vram_mb),
             "?" if batch is None else str(batch) if batch else "none",
-            encoder.licence or "?",
+            textwrap.shorten(encoder.licence or "?", _LICENCE, placeholder="..."),
             encoder.gate or "?",
             encoder.covered_by,
             encoder.kinds[0] if encoder.weights else "cannot be built",
         )
+        table.add_row(*cells[: len(shown)])
     return table

@@ -74,7 +74,7 @@ def classify_features(
                 _LOG.exception("%s failed", predictions.stem)
                 say_failed(status)
                 found = held_out = (no_predictions(images is not None), pd.DataFrame())
-    _write(found, held_out, meter, predictions, status)
+    write_results(found, held_out, meter, predictions, status)
 
 
 def predict_majority(
@@ -98,21 +98,30 @@ def predict_majority(
         if failed_cohort("", gate):
             say_left_out("the cohort failed, see its own line")
             nothing_found = (no_predictions(images is not None), pd.DataFrame())
-            _write(nothing_found, nothing_found, meter, predictions)
+            write_results(nothing_found, nothing_found, meter, predictions)
             return
         known = (nothing, names.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
         found = cross_validate(*known, inner_folds=2, seed=seed, images=images, threads=1)
         held_out = predict_held_out(*known, inner_folds=2, seed=seed, images=images)
-    _write(found, held_out, meter, predictions)
+    write_results(found, held_out, meter, predictions)
 
 
-def _write(
+def write_results(
     found: tuple[pd.DataFrame, pd.DataFrame],
     held_out: tuple[pd.DataFrame, pd.DataFrame],
     meter: CostMeter,
     predictions: Path,
     status: str = "",
 ) -> None:
+    """Write predictions, those of test subjects, and a ``.json`` file of costs and choices.
+
+    Args:
+        found: What :func:`cross_validate` returned.
+        held_out: What :func:`predict_held_out` returned.
+        meter: What it cost.
+        predictions: Output .csv; the other files stand beside it.
+        status: How it failed; empty where it did not.
+    """
     PREDICTIONS.write(found[0], predictions)
     PREDICTIONS.write(held_out[0], predictions.with_suffix(".test.csv"))
     facts: dict[str, Any] = {

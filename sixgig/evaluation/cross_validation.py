@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from sixgig.runtime.attempts import fewer
 from sixgig.runtime.progress import Progress
 from sixgig.tables.predictions import PREDICTIONS, SCORE, no_predictions
 from sixgig.tables.roles import held_out_fold
+
+if TYPE_CHECKING:
+    from sixgig.classifiers.bags import Bags
 
 #: Columns of the second table that :func:`cross_validate` returns.
 CHOICE_COLUMNS = ["repeat", "fold", "parameters", "inner_score", "inner_folds", "n_train", "n_test"]
@@ -64,6 +67,7 @@ def cross_validate(
     place: object = "features",
     label: str | None = None,
     fraction: float = 1.0,
+    bags: Bags | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict every evaluation subject in every repeat by a classifier that has not seen it.
 
@@ -88,6 +92,8 @@ def cross_validate(
         label: What the progress bar says; None shows none.
         fraction: Share of the training subjects of every fold that have labels; see
             :mod:`sixgig.evaluation.labelled`. Each class then needs a subject for every inner fold.
+        bags: For a classifier that takes bags of images; the one feature of every row is then the number of its bag.
+            What it looked at in the images of held-out subjects is kept in :attr:`Bags.attended`.
 
     Returns:
         Predictions (``tables.PREDICTIONS``, ordered by repeat and subject) and one row per outer fold with the chosen
@@ -105,7 +111,7 @@ def cross_validate(
         _fold(splits, samples, int(repeat), int(fold), inner_folds, fraction, seed)
         for repeat, fold in sorted(_evaluation(splits)[["repeat", "fold"]].drop_duplicates().itertuples(index=False))
     ]
-    tasks = (delayed(_run_fold)(X, samples, fold, classifier, checked, seed) for fold in folds)
+    tasks = (delayed(_run_fold)(X, samples, fold, classifier, checked, seed, bags) for fold in folds)
     results: list[_Result] = []
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=1))
@@ -131,6 +137,7 @@ def predict_held_out(
     seed: int,
     images: pd.DataFrame | None = None,
     place: object = "features",
+    bags: Bags | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict the subjects with the role test, once, by a classifier fitted on all evaluation subjects.
 
@@ -151,7 +158,7 @@ def predict_held_out(
     X = sample_rows(features, names, samples, place)
     fold = _fold(one_fold, samples, 0, 0, inner_folds)
     with threadpool_limits(limits=1):
-        result = _run_fold(X, samples, fold, classifier, check_options(classifier, options), seed)
+        result = _run_fold(X, samples, fold, classifier, check_options(classifier, options), seed, bags)
     predictions = _fold_predictions(samples, fold, result)
     return PREDICTIONS.check(predictions, place), _choices([fold], [result])
 
@@ -200,10 +207,18 @@ def _fold(
 
 
 def _run_fold(
-    X: NDArray[np.float64], samples: Samples, fold: _Fold, classifier: str, options: Mapping[str, Any], seed: int
+    X: NDArray[np.float64],
+    samples: Samples,
+    fold: _Fold,
+    classifier: str,
+    options: Mapping[str, Any],
+    seed: int,
+    bags: Bags | None = None,
 ) -> _Result:
     state = int(np.random.SeedSequence([seed, fold.repeat, fold.fold]).generate_state(1)[0])
     pipeline, grid = build_classifier(classifier, options, seed=state)
+    if bags is not None:
+        pipeline.set_params(classifier__bags=bags)
     try:
         found = search(
             pipeline, grid, X[fold.train], samples.labels[fold.train],
@@ -211,6 +226,9 @@ def _run_fold(
         )  # fmt: skip
         scores = found.pipeline.predict_proba(X[fold.test])
         predicted = found.pipeline.predict(X[fold.test])
+        if bags is not None:
+            numbers = X[fold.test, 0].astype(np.intp)
+            bags.attended[fold.repeat, fold.fold] = (numbers, found.pipeline[-1].attention(X[fold.test]))
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise ClassifierError(
             f"{classifier}, repeat {fold.repeat}, fold {fold.fold}",
@@ -250,5 +268,5 @@ def _choices(folds: Sequence[_Fold], results: Sequence[_Result]) -> pd.DataFrame
     ]
     choices = pd.DataFrame(rows, columns=CHOICE_COLUMNS)
     if any(result.effect for result in results):
-        choices[EFFECT_COLUMN] = [result.effect for result in results]
+        choices[EFFECT_COLUMN] = pd.Series([result.effect for result in results], dtype=object)
     return choices

@@ -47,7 +47,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
         for job, needed in _arms(plan, cohort):
             if job.rule in ("encode_images", "code_features", "compute_features"):
                 features.add(job)
-            if job.rule in ("classify_subjects", "predict_majority"):
+            if job.rule in ("classify_subjects", "classify_bags", "predict_majority"):
                 predictions.add(job)
             yield job, needed
     score, costs = JobKey("score_predictions"), JobKey("collect_costs")
@@ -60,7 +60,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
-    curves = {JobKey("classify_fractions", ".".join(key)) for key in plan.fraction_keys}
+    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
     if plan.has_fractions:
         yield JobKey("score_fractions"), {score, *curves}
         tables.add(JobKey("score_fractions"))
@@ -100,7 +100,7 @@ def _cohort(cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
 
 def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
     gate = JobKey("check_leakage", cohort)
-    if len(plan.methods) > len(plan.arms) * len(plan.classifiers):
+    if plan.has_majority:
         yield JobKey("predict_majority", cohort), {gate}
     for arm in plan.image_arms:
         weights = JobKey("build_weights", plan.arm_options(arm)["weights"])
@@ -123,11 +123,11 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
     rules = {**dict.fromkeys(plan.feature_arms, "code_features"), **dict.fromkeys(plan.plain_arms, "compute_features")}
     for arm in plan.arms:
         rule = rules.get(arm, "encode_images")
-        for classifier in plan.classifiers:
-            job = JobKey("classify_subjects", f"{cohort}.{arm}.{classifier}")
+        for classifier in plan.classifiers_of(arm):
+            job = JobKey(plan.classify_rule(classifier), f"{cohort}.{arm}.{classifier}")
             yield job, {gate, JobKey(rule, f"{cohort}.{arm}")}
-            if plan.has_fractions:
+            if (cohort, arm, classifier) in plan.fraction_keys:
                 yield (
-                    JobKey("classify_fractions", f"{cohort}.{arm}.{classifier}"),
+                    JobKey(plan.fractions_rule(classifier), f"{cohort}.{arm}.{classifier}"),
                     {gate, JobKey(rule, f"{cohort}.{arm}")},
                 )

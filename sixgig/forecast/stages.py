@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,8 @@ from sixgig.forecast.rates import Machine
 from sixgig.forecast.works import image_work, work_of
 from sixgig.gpu.work import CONTEXT_MB, Amount, NetworkSize, Work
 from sixgig.runtime.places import PACKAGE
+from sixgig.weights.monai_networks import is_monai
+from sixgig.weights.monai_sizes import volume_network_size
 from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
@@ -202,14 +205,18 @@ class Stages:
         module = work_of(self.plan.classifier_module(classifier))
         first = (cohort, arm) == (self.plan.cohorts[0], self.plan.arms[0])
         seconds += self._compiling(module, first)
-        return self._job("classify_subjects", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
+        rule = self.plan.classify_rule(classifier)
+        return self._job(rule, 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
 
     def classify_fractions(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of the nested searches with fractions of the labels."""
         parts = [self._searching(cohort, arm, classifier, share) for share in self.plan.fractions]
         seconds, held = sum(part[0] for part in parts), max((part[1] for part in parts), default=0.0)
         return self._job(
-            "classify_fractions", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis
+            self.plan.fractions_rule(classifier),
+            0.8 + seconds,
+            rss_mb=SKLEARN_MB + held,
+            basis=self.amounts[cohort].basis,
         )
 
     def _searching(self, cohort: str, arm: str, classifier: str, share: float = 1.0) -> tuple[float, float]:
@@ -223,8 +230,12 @@ class Stages:
         seconds, held = 5.0, 50.0
         if module is not None:
             options, inner = self.plan.config["classifiers"][classifier], int(evaluation["inner_folds"])
-            seconds = module.seconds(options, samples, features, folds, inner, amount.classes)
-            held = module.memory_mb(samples, features)
+            bags = {}
+            if classifier in self.plan.bag_classifiers:
+                of_volumes = self.plan.volumes_file(cohort, arm)
+                bags["images"] = (amount.volumes if of_volumes else amount.images) / max(1, amount.subjects)
+            seconds = module.seconds(options, samples, features, folds, inner, amount.classes, **bags)
+            held = module.memory_mb(samples, features, **bags)
         return seconds, held
 
     def score(self) -> JobCost:
@@ -247,7 +258,10 @@ class Stages:
 
     def network(self, weights: str) -> NetworkSize:
         """Return how large the network of an entry of ``weights`` is at the study's images."""
-        return network_size(self.plan.config["weights"][weights]["model"], int(self.plan.config["image"]["size"]))
+        entry = self.plan.config["weights"][weights]
+        if is_monai(entry["model"]):
+            return volume_network_size(entry["model"], json.dumps(entry.get("options") or {}))
+        return network_size(entry["model"], int(self.plan.config["image"]["size"]))
 
     def features(self, arm: str) -> int:
         """Return the length of an arm's features."""

@@ -70,7 +70,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         yield JobKey("prepare_cohort", cohort), stages.prepare(cohort)
         yield JobKey("split_cohort", cohort), stages.small("split_cohort")
         yield JobKey("check_leakage", cohort), stages.leakage(cohort)
-        if len(plan.methods) > len(plan.arms) * len(plan.classifiers):
+        if plan.has_majority:
             yield JobKey("predict_majority", cohort), stages.small("predict_majority")
     for cohort, arm in plan.trained_keys:
         yield JobKey("pretrain_arm", f"{cohort}.{arm}"), stages.pretrain(cohort, arm)
@@ -83,13 +83,13 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         for arm in plan.feature_arms:
             yield JobKey("code_features", f"{cohort}.{arm}"), stages.code(cohort, arm)
         for arm in plan.arms:
-            for classifier in plan.classifiers:
+            for classifier in plan.classifiers_of(arm):
                 name = f"{cohort}.{arm}.{classifier}"
-                yield JobKey("classify_subjects", name), stages.classify(cohort, arm, classifier)
+                yield JobKey(plan.classify_rule(classifier), name), stages.classify(cohort, arm, classifier)
     yield JobKey("score_predictions"), stages.score()
     for cohort, arm, classifier in plan.fraction_keys:
         name = f"{cohort}.{arm}.{classifier}"
-        yield JobKey("classify_fractions", name), stages.classify_fractions(cohort, arm, classifier)
+        yield JobKey(plan.fractions_rule(classifier), name), stages.classify_fractions(cohort, arm, classifier)
     if plan.has_fractions:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (

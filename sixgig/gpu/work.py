@@ -34,6 +34,7 @@ class NetworkSize:
         prefix_tokens: Class and register tokens.
         patch: Side of its patches.
         layer_scale: Whether blocks scale their branches.
+        voxels: Voxels of the crop that operations and activations are counted for; 0 for networks of images.
     """
 
     parameters: float
@@ -51,6 +52,7 @@ class NetworkSize:
     prefix_tokens: int = 0
     patch: int = 0
     layer_scale: bool = False
+    voxels: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where training items come from: random crops of memory-mapped volumes, or whole images; and sliding crops.
+"""Where training items come from: random crops of memory-mapped volumes, or whole images.
 
 Every item is a pure function of (seed, position in the data), so any part of any batch can be read by itself,
 repeatedly and in any order: a resumed training sees what the killed one would have seen.
@@ -7,19 +7,16 @@ repeatedly and in any order: a resumed training sees what the killed one would h
 from __future__ import annotations
 
 import hashlib
-import math
-import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from sixgig.errors import ArmError
-from sixgig.mim.geometry import by
 from sixgig.mim.settings import STANZA
 from sixgig.mim.standardising import Scores
+from sixgig.training.sliding import by, read_crop, release
 
 #: How a crop uses the modalities of a volume: all as channels, or one of them (drawn at random in training).
 CHANNELS, SEPARATE = "channels", "separate"
@@ -212,71 +209,6 @@ def check_volumes(volumes: np.ndarray, crop: Sequence[int], modalities: str) -> 
 def crop_channels(volumes: np.ndarray, modalities: str) -> int:
     """Return the channels of a crop of ``volumes`` [n_volumes, D, H, W, M]: M, or 1 when they are separate."""
     return 1 if modalities == SEPARATE else int(volumes.shape[4])
-
-
-def read_crop(
-    volumes: np.ndarray, row: int, position: Sequence[int], crop: Sequence[int], modality: int | None
-) -> np.ndarray:
-    """Return one crop as a view: nothing is read before its values are used.
-
-    Args:
-        volumes: [n_volumes, D, H, W, M].
-        row: Volume.
-        position: First voxel along D, H and W.
-        crop: Voxels along D, H and W.
-        modality: The only one wanted, or None for all.
-
-    Returns:
-        [c, *crop] of the array's own type.
-    """
-    depth, height, width = (slice(first, first + size) for first, size in zip(position, crop, strict=True))
-    wanted = slice(None) if modality is None else slice(modality, modality + 1)
-    return np.moveaxis(volumes[row, depth, height, width, wanted], -1, 0)
-
-
-def sliding_positions(size: Sequence[int], crop: Sequence[int], overlap: float = 0.25) -> list[tuple[int, ...]]:
-    """Return the positions of crops that cover a volume, evenly spread, as few as the overlap allows.
-
-    Args:
-        size: Of the volume (or image) along each dimension.
-        crop: Of the crops.
-        overlap: Neighbours share at least this part of their extent (up to rounding), 0 <= overlap < 1.
-
-    Returns:
-        First voxels, in the order of the array. A volume of the crop's size has one position.
-
-    Raises:
-        ArmError: The crop is larger than the volume.
-    """
-    if any(part > whole for part, whole in zip(crop, size, strict=True)):
-        raise ArmError(
-            f"{STANZA}.crop", f"is {by(crop)}, larger than {by(size)}", "choose a smaller crop, or larger volumes"
-        )
-    return list(product(*(_axis_positions(whole, part, overlap) for whole, part in zip(size, crop, strict=True))))
-
-
-def _axis_positions(whole: int, part: int, overlap: float) -> list[int]:
-    stride = max(1, math.floor(part * (1 - overlap)))
-    gaps = math.ceil((whole - part) / stride)
-    return [round(index * (whole - part) / gaps) for index in range(gaps + 1)] if gaps else [0]
-
-
-def release(array: np.ndarray) -> None:
-    """Give back the memory in which a read-only memory map has been read so far.
-
-    The system keeps pages of a mapped file in the process as long as there is room, and counts them as the process's
-    own: after an epoch the whole cohort would be resident. They stay in the system's cache, so reading them again is
-    cheap.
-
-    Args:
-        array: Any array. Nothing happens unless it is a view of a file that is mapped for reading alone.
-    """
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    # A private writable map (mode "c") would lose its changes.
-    if isinstance(base, mmap.mmap) and not array.flags.writeable and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def item_seeds(seed: int, stream: int, positions: range) -> list[int]:

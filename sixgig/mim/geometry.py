@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sixgig.errors import ArmError
+from sixgig.training.sliding import by
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -191,8 +191,3 @@ def unpatchify(patches: Tensor, geometry: Geometry) -> Tensor:
     parts = patches.reshape(n, *geometry.grid, geometry.channels, *geometry.patch)
     pairs = [axis for index in range(dimensions) for axis in (1 + index, 2 + dimensions + index)]
     return parts.permute(0, 1 + dimensions, *pairs).reshape(n, geometry.channels, *geometry.crop)
-
-
-def by(sizes: Sequence[int]) -> str:
-    """Return sizes in words: ``8 x 16 x 16``."""
-    return " x ".join(str(size) for size in sizes)

@@ -22,11 +22,13 @@ from sixgig.arms.naming import naming
 from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
+from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
 from sixgig.weights.catalogue import resolve_encoders
 from sixgig.weights.entries import check_entry
+from sixgig.weights.monai_networks import is_monai
 
 #: Side of a patch by the name part of a timm ViT; other ViTs are checked by timm when the network is built.
 _PATCHES = {"patch8": 8, "patch14": 14, "patch16": 16, "patch32": 32}
@@ -48,11 +50,11 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None)
         ConfigError: A key is unknown, missing or of the wrong type, or two keys contradict each other.
     """
     completed = copy.deepcopy(dict(config))
+    if "weights" in completed:
+        completed["weights"] = resolve_encoders(completed["weights"])
     check_kinds(completed)
     _rename_old(completed)
     schema = study_schema(completed) if schema is None else schema
-    if "weights" in completed:
-        completed["weights"] = resolve_encoders(completed["weights"])
     fill(completed, schema, schema)
     validate(completed, schema)
     _check_references(completed)
@@ -67,7 +69,8 @@ def wanted_arms(config: Mapping[str, Any]) -> list[str]:
 
 def methods_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the pairs of arm and classifier that a study asks for, in the order of tables."""
-    pairs = [(arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"]]
+    every = ((arm, classifier) for arm in wanted_arms(config) for classifier in config["classifiers"])
+    pairs = [pair for pair in every if fits(config, *pair)]
     for classifier in classifier_names():
         arm = alone(classifier)
         if arm and config["controls"][control_key(arm)]:
@@ -150,6 +153,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     found = instances(config)
     _check_sources(config, found)
     _check_random(config, found)
+    check_bags(config, found)
     check_looks(config)
     learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
@@ -160,10 +164,16 @@ def _check_references(config: Mapping[str, Any]) -> None:
         )
     for name in arms:
         arm = found[name].arm
-        with naming(found[name].kind, name):
+        model = model_of(found[name], config)
+        if is_monai(model) and arm.library != "monai":
+            raise ConfigError(
+                f"config key arms.{name}.weights",
+                f"{model} is a network for volumes, and this arm reads images",
+                "use weights of a network of timm, or an arm for volumes",
+            )
+        # Messages of arms without a network name the arm, and the name of their kind may be any word.
+        with naming(name if issubclass(arm, PlainArm) else found[name].kind, name):
             arm.check(config, name)
-            if issubclass(arm, PlainArm):
-                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

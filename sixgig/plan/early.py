@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.bags import check_bag_sizes
 from sixgig.plan.failures import failed_cohort
 from sixgig.plan.networks import check_networks
 from sixgig.plan.places import check_places
@@ -81,7 +82,7 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     for name, entry in weights.items():
         key = f"weights.{name}"
         if not is_surely_known(entry["model"]):
-            check_model(entry["model"], f"config key {key}.model")
+            check_model(entry["model"], f"config key {key}.model", entry.get("options"))
         file = entry["source"].get("file")
         if file is None:
             continue
@@ -130,6 +131,10 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
+    check_bag_sizes(
+        config, records, name, files.adapter.dimensions == 3,
+        {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms},
+    )  # fmt: skip
     _check_splits(plan, records, name, stanza)
 
 

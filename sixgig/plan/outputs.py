@@ -38,6 +38,7 @@ def hashed_files(plan: Plan) -> list[str]:
             for arm in (*plan.image_arms, *plan.plain_arms)
         ),
         *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix)),
+        *plan.attention(),
         *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),
         *(file for suffix in FORMATS for file in plan.figures(suffix)),

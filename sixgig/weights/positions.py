@@ -40,8 +40,9 @@ def resample_positions(
 
     DINOv2 (Oquab et al. 2024, arXiv 2304.07193; ``interpolate_pos_encoding``) tells the interpolation not the size of
     the grid but the scale ``(cells + 0.1) / side``, which shifts the sampling points. Its ONNX export, as the
-    Hugging Face implementation, tells it the size. At 112 pixels tokens of ViT-S/14 differ by 3.9% of their largest
-    value between the two. timm antialiases, and gives other tokens again. At the native grid nothing is resampled.
+    Hugging Face implementation, tells it the size. Of two photographs at 112 pixels the tokens of ViT-S/14 differ
+    by 2.5% (norm of the difference over norm), the class token by 1.8%, single values by up to 7.9% of the largest.
+    timm antialiases, which is 8.0% from DINOv2's own rule. At the native grid nothing is resampled.
 
     Args:
         positions: [1, prefix_tokens + side * side, width].

@@ -11,14 +11,13 @@ from sixgig.gpu.work import Amount, NetworkSize, Work, transformer_flops
 from sixgig.mim.budget import predict
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.settings import Settings
+from sixgig.training.sliding import OVERLAP
 
 _MIB = 1024 * 1024
 #: Share of a forward pass's rate that training reaches on a processor.
 _SHARE = 0.8
 #: Bytes that AdamW and the clipping of the gradient move per parameter and step.
 _MOVED = 4 * 8
-#: How much neighbouring crops of a volume overlap; see sixgig.mim.crops.sliding_positions.
-_OVERLAP = 0.25
 
 
 def training(options: Mapping[str, Any], amount: Amount, network: NetworkSize, dtype: str) -> Work:
@@ -65,7 +64,7 @@ def encoding(options: Mapping[str, Any], amount: Amount, network: NetworkSize, d
         return None
     geometry, shape, settings = _sizes(options, amount, network, dtype)
     sides = zip(amount.volume_size, geometry.crop, strict=True)
-    crops = math.prod(1 + math.ceil((whole - part) / (part * (1 - _OVERLAP))) for whole, part in sides)
+    crops = math.prod(1 + math.ceil((whole - part) / (part * (1 - OVERLAP))) for whole, part in sides)
     if options["modalities"] == "separate":
         crops *= amount.channels
     tokens = geometry.tokens + shape.prefix_tokens

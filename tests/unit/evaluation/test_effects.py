@@ -7,6 +7,7 @@ import pandas as pd
 from sixgig.classifiers.search import Effect
 from sixgig.evaluation.classification import classify_features
 from sixgig.evaluation.effects import sentence, summed
+from sixgig.evaluation.fractions import classify_fractions
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.features import write_features
 
@@ -32,7 +33,7 @@ def test_folds_are_summed_up():
     assert summed([None, None]) is None
 
 
-def classify(tmp_path, n_components, n_nonzero, caplog):
+def write_cohort(tmp_path, n_components):
     generator = np.random.default_rng(0)
     classes = np.arange(48) % 2
     low = generator.normal(size=(48, n_components)) + classes[:, None]
@@ -42,6 +43,10 @@ def classify(tmp_path, n_components, n_nonzero, caplog):
     splits = pd.DataFrame(rows, columns=["subject_id", "label", "role", "repeat", "fold"])
     SPLITS.write(splits.astype({"repeat": "Int64", "fold": "Int64"}), tmp_path / "splits.csv")
     write_features(tmp_path / "arm.npz", features, names)
+
+
+def classify(tmp_path, n_components, n_nonzero, caplog):
+    write_cohort(tmp_path, n_components)
     options = {"pca": 1.0, "coding": ["omp"], "n_nonzero": n_nonzero}
     with caplog.at_level(logging.WARNING):
         classify_features(
@@ -63,3 +68,13 @@ def test_facts_say_nothing_where_every_candidate_is_used(tmp_path, caplog):
     facts = classify(tmp_path, 20, [5, 10, 15], caplog)
     assert "effect" not in facts
     assert "came to" not in caplog.text
+
+
+def test_fractions_say_so_too(tmp_path):
+    write_cohort(tmp_path, 3)
+    options = {"pca": 1.0, "coding": ["omp"], "n_nonzero": [2, 5]}
+    files = (tmp_path / "arm.npz", tmp_path / "splits.csv")
+    classify_fractions(*files, "src", options, [0.5], 2, 1, 1, tmp_path / "arm.src.csv")
+    (facts,) = json.loads((tmp_path / "arm.src.json").read_text())["fractions"]
+    assert facts["effect"]["parameters"] == {"n_nonzero": {"asked": [5], "used": [3]}}
+    assert all("effect" not in fold for fold in facts["chosen"])

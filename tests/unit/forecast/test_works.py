@@ -9,7 +9,7 @@ from sixgig.classifiers.registry import alone, check_options, classifier_names
 from sixgig.forecast.works import work_of
 from sixgig.gpu.work import Amount
 from sixgig.mim.budget import predict
-from sixgig.mim.crops import sliding_positions
+from sixgig.training.sliding import sliding_positions
 from sixgig.weights.sizes import network_size
 
 SMALL = network_size("vit_small_patch14_dinov2", 112)
@@ -113,3 +113,10 @@ def test_the_linear_probe_is_fitted_for_every_penalty_in_every_inner_fold():
     few = {"samples": 100, "features": 8, "folds": 5, "inner": 3, "classes": 2}
     one, three = (module.seconds(options | {"C": C}, **few) - module._LOAD for C in ([1], [1, 2, 3]))
     assert three / one == pytest.approx((3 * 3 + 4) / (3 + 4), rel=0.01)
+
+
+def test_attention_takes_longer_and_holds_more_with_more_images():
+    module, options = work_of("sixgig.classifiers.mil.classifier"), check_options("mil", {})
+    few = {"samples": 100, "features": 384, "folds": 5, "inner": 3, "classes": 2}
+    assert module.seconds(options, **few, images=10) < module.seconds(options, **few, images=100)
+    assert module.memory_mb(100, 384, images=10) < module.memory_mb(100, 384, images=100)

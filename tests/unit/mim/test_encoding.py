@@ -10,10 +10,10 @@ from torch import nn
 from sixgig.arms.encoding import PartialFeatures
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
-from sixgig.mim.crops import sliding_positions
 from sixgig.mim.encoding import encode_volumes
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.network import build_network
+from sixgig.training.sliding import sliding_positions
 from tests.unit.mim.tiny_mim import SHAPE, VOLUMES, no_report, volumes
 
 SINGLE = Geometry((8, 8, 8), (4, 4, 4), 1)
@@ -62,7 +62,7 @@ class Mean(nn.Module):
     """Stands in for an encoder: its only token is the mean of the voxels."""
 
     prefix_tokens = 0
-    shape = SimpleNamespace(class_token=False)
+    shape = SimpleNamespace(class_token=False, reference=False)
 
     def forward(self, x):
         return x.mean(dim=(1, 2, 3, 4))[:, None, None]

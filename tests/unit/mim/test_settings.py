@@ -41,7 +41,7 @@ def test_a_value_out_of_range_names_its_key_and_the_range(key, value):
 
 
 def test_every_setting_with_a_range_has_one():
-    assert {field.name for field in fields(Settings)} - set(_RULES) == {"gradient_checkpointing"}
+    assert {field.name for field in fields(Settings)} - set(_RULES) == {"gradient_checkpointing", "reference"}
 
 
 def test_the_minimum_rate_is_not_above_the_rate():

@@ -77,6 +77,13 @@ def test_a_right_study_is_planned(plan_of):
     assert plan.config["evaluation"]["folds"] == 4
 
 
+def test_attention_over_single_images_is_refused_while_planning(plan_of):
+    study = changed(("controls:", "classifiers: {svm: {}, mil: {}}\ncontrols:"))
+    said = r"study.yaml:16: .*classifiers.mil: on pics every subject has one image .*\n.*use svm, which sees the same"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(study)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

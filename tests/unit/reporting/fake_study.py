@@ -58,26 +58,43 @@ def status_of(cohort: str, arm: str) -> str:
 
 
 def write_fake_study(
-    folder: Path, scope: str = "inductive", cohorts: tuple[str, ...] = tuple(COHORTS), title: str | None = None
+    folder: Path,
+    scope: str = "inductive",
+    cohorts: tuple[str, ...] = tuple(COHORTS),
+    title: str | None = None,
+    skills: dict[str, dict[str, float | None]] = SKILL,
+    classifiers: tuple[str, ...] = ("svm", "src"),
+    arms: dict[str, Any] | None = None,
 ) -> Path:
-    """Write the study and return its folder."""
+    """Write the study and return its folder.
+
+    Args:
+        folder: Where it goes.
+        scope: Its scope.
+        cohorts: Some of ``COHORTS``.
+        title: Its title.
+        skills: How far apart the classes lie for each arm, per cohort; the order of the arms.
+        classifiers: The classifiers.
+        arms: The arms of its config; those of the default study when None.
+    """
     rng = np.random.default_rng(3)
     metrics, summary, costs, pairwise = [], [], [], []
     for cohort in cohorts:
         splits = _write_cohort(folder, cohort, rng)
         scores: dict[tuple[str, str], np.ndarray] = {}
-        for arm, skill in [*SKILL[cohort].items(), ("control_majority_class", 0.0)]:
+        for arm, skill in [*skills[cohort].items(), ("control_majority_class", 0.0)]:
             status = status_of(cohort, arm)
             if arm != "control_majority_class":
                 _write_sidecar(folder, cohort, arm, status)
                 costs.append(
                     (cohort, arm, "encode", 0.0 if skill is None else 40 + 25 * skill, 31.5, 0.0, 1410.0, 16, "cpu")
                 )
-            for classifier in ["majority_class"] if arm == "control_majority_class" else ["svm", "src"]:
+            own = ("majority_class",) if arm == "control_majority_class" else classifiers
+            for place, classifier in zip(range(len(own) - 1, -1, -1), own, strict=True):
                 if skill is None:
                     summary += [(cohort, arm, classifier, name, None, None, None, 48, status, None) for name in METRICS]
                     continue
-                predictions = _predict(splits, skill + (0.2 if classifier == "svm" else 0.0), arm, rng)
+                predictions = _predict(splits, skill + 0.2 * place, arm, rng)
                 path = folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
                 PREDICTIONS.write(predictions, path)
                 folds = _per(predictions, ["repeat", "fold"])
@@ -116,10 +133,12 @@ def write_fake_study(
     _table(SUMMARY, held_out, folder / "test_summary.csv")
     _table(COSTS, costs, folder / "costs.csv")
     _table(PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
-    _write_further_tests(folder, cohorts)
+    _write_further_tests(folder, cohorts, [*skills[cohorts[0]]], classifiers)
     write_over_cohorts(folder)
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     config["cohorts"] = {name: config["cohorts"][name] for name in cohorts}
+    if arms is not None:
+        config |= {"arms": arms, "classifiers": {name: {} for name in classifiers}}
     config |= {"study": "fake", "scope": scope, "title": title or "A fake study for the tests"}
     write_json(
         folder / "study.json",
@@ -185,12 +204,12 @@ def _measure(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _write_further_tests(folder: Path, cohorts: tuple[str, ...]) -> None:
+def _write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str], classifiers: tuple[str, ...]) -> None:
     """The other tests of pairs, computed by the package from the files written so far."""
     own = folder / "statistics"
     metrics = METRICS_TABLE.read(folder / "metrics.csv")
     BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
-    methods = [(arm, classifier) for arm in [*SKILL["elpv"]] for classifier in ("svm", "src")]
+    methods = [(arm, classifier) for arm in arms for classifier in classifiers]
     methods.append(("control_majority_class", "majority_class"))
     files = {
         (cohort, arm, classifier): folder / "predictions" / cohort / f"{arm}.{classifier}.csv"

@@ -9,7 +9,7 @@ import yaml
 
 from sixgig.arms.base import FeatureArm, PlainArm, PretrainedArm
 from sixgig.arms.registry import arm_names, get_arm
-from sixgig.classifiers.registry import alone, classifier_module, classifier_names
+from sixgig.classifiers.registry import alone, classifier_module, classifier_names, takes_bags
 from sixgig.cohorts.registry import adapter_names, load_adapter
 from sixgig.figures.catalogue import KINDS, module_of
 from sixgig.reporting import exports
@@ -27,6 +27,8 @@ def entries():
         "prepare_cohort": {name: (load_adapter(name).__module__,) for name in adapter_names()},
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
+        "classify_bags": {},
+        "classify_bag_fractions": {},
         "classify_fractions": {},
         "predict_majority": {},
         "pretrain_arm": {},
@@ -35,7 +37,8 @@ def entries():
         "compute_features": {},
     }
     for name in classifier_names():
-        for rule in ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions"):
+        of_vectors = ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions")
+        for rule in ("classify_bags", "classify_bag_fractions") if takes_bags(name) else of_vectors:
             by_kind[rule][name] = (classifier_module(name),)
     for name in arm_names():
         arm = get_arm(name)

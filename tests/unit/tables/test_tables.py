@@ -105,6 +105,7 @@ def test_results_page_documents_every_column():
     headings = {"training.csv": "pretraining/<cohort>/<arm>.csv"}
     headings["predictions"] = "predictions/<cohort>/<arm>.<classifier>.csv"
     headings["fraction predictions"] = "fractions/<cohort>/<arm>.<classifier>.csv"
+    headings["attention"] = "predictions/<cohort>/<arm>.<classifier>.attention.csv"
     headings["pseudonyms"] = "pseudonyms/<study>.<cohort>.csv"
     for table in all_tables():
         section = page.split(f"{headings.get(table.name, table.name)}`\n")[1].split("\n### ")[0]
