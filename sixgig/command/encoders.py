@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import GpuError
+from sixgig.plan.schema import load_schema
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,9 +120,8 @@ def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
     own = ["weights:", f"  {name}:", f"    encoder: {name}"]
     if "source" not in encoder.weights:
         own.append("    source: {file: {path: path/to/the/file, sha256: its sha256}}")
-    token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 else ""
-    if encoder.kinds[0] == "baseline_cnn":
-        token = ""
+    has_token = "token" in load_schema()["$defs"][f"arm_{encoder.kinds[0]}"]["properties"]
+    token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 and has_token else ""
     more = "".join(f", {key}: {value}" for key, value in encoder.arm.items())
     return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}{more}}}"]
 
