@@ -110,8 +110,8 @@ class Plan:
 
     @property
     def fraction_keys(self) -> list[tuple[str, str, str]]:
-        """Cohort, arm and classifier of every label-fraction curve: of methods that read vectors of features."""
-        return [key for key in self.method_keys if self.has_fractions and key[2] in self.vector_classifiers]
+        """Cohort, arm and classifier of every label-fraction curve: of methods that read features."""
+        return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
 
     @property
     def has_majority(self) -> bool:
