@@ -22,7 +22,7 @@ def main(
     gate: Path,
     of_volumes: bool,
 ) -> None:
-    """Nested cross-validation of one classifier of bags on an arm's features of images, with fractions of the labels."""
+    """Nested cross-validation of one classifier of bags with fractions of the labels."""
     read = (image_features, manifest, splits)
     how = (inner_folds, seed, threads, predictions, gate, of_volumes)
     classify_bag_fractions(*read, classifier, options, fractions, *how)

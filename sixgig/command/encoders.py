@@ -89,12 +89,12 @@ def page(name: str, encoder: CatalogueEncoder, gigabytes: float) -> str:
         encoder: It.
         gigabytes: GPU memory to fit into.
     """
-    unit = "px" if encoder.dimensions == 2 else "voxels a side"
+    flat = encoder.dimensions == 2
     memory = "not known" if encoder.vram_mb is None else f"about {encoder.vram_mb} MiB at batch 16 in 16 bits"
     rows = {
         "what": f"{encoder.dimensions}D, {'medical' if encoder.medical else 'general'}",
         "model": encoder.weights.get("model", f"none: {encoder.not_loadable}"),
-        "trained at": f"{encoder.size} {unit}",
+        "trained at" if flat else "crop": f"{encoder.size} px" if flat else f"{encoder.size} voxels a side",
         "parameters": "not known" if encoder.parameters is None else f"{encoder.parameters / 1e6:.1f} million",
         "GPU memory": memory,
         f"in {gigabytes:g} GB": _fit_words(encoder, gigabytes),
@@ -122,7 +122,8 @@ def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
     token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 else ""
     if encoder.kinds[0] == "baseline_cnn":
         token = ""
-    return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}}}"]
+    more = "".join(f", {key}: {value}" for key, value in encoder.arm.items())
+    return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}{more}}}"]
 
 
 def _memory(asked: float | None) -> float:
@@ -190,7 +191,7 @@ def _table(found: Mapping[str, CatalogueEncoder], gigabytes: float, wide: bool) 
     )
     shown = columns if wide else columns[:-2]
     for title, options in shown:
-        table.add_column(title, **options)  # type: ignore[arg-type]
+        table.add_column(title, **options)
     for name, encoder in found.items():
         batch = encoder.batch_within(gigabytes * _GB)
         cells = (

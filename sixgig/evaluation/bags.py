@@ -65,7 +65,7 @@ def classify_bags(
         else:
             try:
                 bags, names, table = read_bags(features, manifest, of_volumes, image_features)
-                known = (np.arange(len(bags))[:, None], names, SPLITS.read(splits), classifier, options)
+                known = (np.arange(float(len(bags)))[:, None], names, SPLITS.read(splits), classifier, options)
                 search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "place": image_features}
                 found = cross_validate(*known, **search, threads=threads, label=predictions.stem, bags=bags)
                 attention = attention_of(bags, table)

@@ -31,7 +31,7 @@ class CatalogueEncoder:
         title: Name for people.
         dimensions: 2 for images, 3 for volumes.
         medical: Whether it was trained on medical images.
-        size: Side in pixels of the images it was trained on, or of a crop in voxels.
+        size: Side in pixels of the images it was trained on; in 3D, in voxels of the crop that memory is counted for.
         kinds: Kinds of arm that take it.
         citation: Paper.
         covered_by: Layout of state dicts whose test covers it, or ``none``.
@@ -40,6 +40,7 @@ class CatalogueEncoder:
         licence: Of the weights.
         gate: ``open`` or ``registration``.
         token: What ``token`` of its arm should be, where it is not the default.
+        arm: What else its arm should have.
         parameters: Without head.
         vram_mb: GPU memory at a batch of :data:`BATCH` and its own size in 16 bits, in MiB, as estimated.
         download: Where a person gets it, when ``weights`` has no source.
@@ -58,6 +59,7 @@ class CatalogueEncoder:
     licence: str | None = None
     gate: str | None = None
     token: str | None = None
+    arm: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     vram_mb: int | None = None
     download: str | None = None

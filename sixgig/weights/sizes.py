@@ -115,21 +115,56 @@ def _counted(model: str, image_size: int) -> NetworkSize:
         if given and isinstance(given[0], torch.Tensor) and isinstance(made, torch.Tensor):
             widest, outputs = max(widest, given[0].numel() + made.numel()), outputs + made.numel()
 
-    for module in network.modules():
-        if not any(True for _ in module.children()):
-            module.register_forward_hook(look)
+    hooks = [
+        module.register_forward_hook(look) for module in network.modules() if not any(True for _ in module.children())
+    ]
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(image)
+    for hook in hooks:
+        hook.remove()
+    live = max(_LIVE * widest, _largest_between_layers(network, image))
     parameters = float(sum(tensor.numel() for tensor in network.parameters()))
     counted = counter.get_flop_counts()["Global"]
     flops = float(sum(counted.values()))
     convolved = sum(number for operation, number in counted.items() if "convolution" in str(operation))
     found = _blocks(network)
     if found or 2 * convolved < flops:  # most of its work is in products of matrices
-        return NetworkSize(
-            parameters, flops, _LIVE * widest, float(outputs), probed.features, "transformer", 1.0, **found
-        )
-    return _convolutional(parameters, flops, float(widest), float(outputs), probed.features)
+        return NetworkSize(parameters, flops, live, float(outputs), probed.features, "transformer", 1.0, **found)
+    return _convolutional(parameters, flops, live / _LIVE, float(outputs), probed.features)
+
+
+def _largest_between_layers(network: Any, image: Any) -> int:
+    """Return the numbers that the largest operation takes and makes, such as the position biases of SAM's attention.
+
+    Scores of an attention are among them only where queries have three axes (SAM): a card's own attention, which keeps
+    none, wants four. Parameters are not, nor other views of the same numbers.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+    from torch.overrides import TorchFunctionMode
+
+    largest = 0
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal largest
+            named = kwargs or {}
+            made = function(*args, **named)
+            if not isinstance(made, torch.Tensor):
+                return made
+            given = [one for one in (*args, *named.values()) if isinstance(one, torch.Tensor)]
+            storages = {one.untyped_storage()._cdata for one in given}
+            if made.untyped_storage()._cdata not in storages:
+                taken = sum(one.numel() for one in given if not isinstance(one, nn.Parameter))
+                if function is functional.scaled_dot_product_attention and given[0].ndim == 3:
+                    taken += 2 * given[0].shape[0] * given[0].shape[1] * given[1].shape[1]  # before softmax and after
+                largest = max(largest, taken + made.numel())
+            return made
+
+    with torch.no_grad(), Watch():
+        network(image)
+    return largest
 
 
 def _blocks(network: Any) -> dict[str, Any]:

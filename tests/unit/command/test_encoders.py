@@ -53,12 +53,14 @@ def test_the_table_says_what_is_not_confirmed(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.strip().startswith("medsam ")]
     assert row.split() == [
-        "medsam", "2D", "med.", "1024", "89.7", str(ENCODERS["medsam"].vram_mb), "16", "?", "?", "timm", "vit_pure",
+        "medsam", "2D", "med.", "1024", "89.7", str(ENCODERS["medsam"].vram_mb), "4", "?", "?", "timm", "vit_pure",
     ]  # fmt: skip
     assert any("?: not confirmed" in line for line in lines)
 
 
-@pytest.mark.parametrize("name", ["dinov2_vits14_wheel", "efficientnet_lite0_wheel"])
+@pytest.mark.parametrize(
+    "name", [name for name, encoder in ENCODERS.items() if encoder.dimensions == 2 and "source" in encoder.weights]
+)
 def test_the_lines_for_a_study_file_make_a_study(name, capsys):
     assert main(["encoders", name]) == 0
     shown = capsys.readouterr().out
@@ -68,8 +70,10 @@ def test_the_lines_for_a_study_file_make_a_study(name, capsys):
     assert lines["arms"][name]["kind"] == ENCODERS[name].kinds[0]
     study = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     study["weights"] |= lines["weights"]
-    study["arms"]["vit_pure"]["weights"] = name
-    assert complete(study)["weights"][name]["encoder"] == name
+    study["arms"] |= lines["arms"]
+    found = complete(study)
+    assert found["weights"][name] == ENCODERS[name].weights | found["weights"][name]
+    assert found["arms"][name].get("token", "") in (ENCODERS[name].token or "cls", "")
 
 
 def test_an_unknown_name_brings_the_nearest(capsys):

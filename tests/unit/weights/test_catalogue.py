@@ -1,6 +1,7 @@
 """The catalogue of encoders: complete, true to timm and to what is counted, and filled into a study by name."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,21 @@ import torch
 import yaml
 
 from sixgig.arms.registry import arm_names, get_arm
+from sixgig.arms.volume_network.work import encoding as volume_work
 from sixgig.errors import ConfigError
-from sixgig.gpu.work import ALLOCATOR_MB, encoding_memory
+from sixgig.gpu.work import ALLOCATOR_MB, Amount, encoding_memory
 from sixgig.plan.config import complete
 from sixgig.weights.catalogue import BATCH, CATALOGUE, find_encoder, read_catalogue, resolve_encoders
+from sixgig.weights.entries import SINGLE_FILE, check_entry
+from sixgig.weights.layout_names import LAYOUT_NAMES
 from sixgig.weights.loading import create_network
+from sixgig.weights.monai_sizes import volume_network_size
 from sixgig.weights.sizes import network_size
 
 ROOT = Path(__file__).resolve().parents[3]
 ENCODERS = read_catalogue()
 FLAT = [name for name, encoder in ENCODERS.items() if encoder.dimensions == 2 and encoder.weights]
+DEEP = [name for name, encoder in ENCODERS.items() if encoder.dimensions == 3 and encoder.weights]
 #: Facts about weights that timm itself distributes.
 OWN = [name for name in FLAT if ENCODERS[name].weights.get("source") == {"hub": {}}]
 
@@ -59,6 +65,32 @@ def test_parameters_and_memory_are_those_that_are_counted(name):
     assert encoder.parameters == pytest.approx(counted, rel=0.01)
     fixed, each = encoding_memory(network_size(model, encoder.size), encoder.size, "bfloat16")
     assert encoder.vram_mb == pytest.approx(fixed + BATCH * each + ALLOCATOR_MB, rel=0.01)
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_is_said_of_a_network_of_volumes_is_counted_too(name):
+    encoder = ENCODERS[name]
+    size = volume_network_size(encoder.weights["model"], json.dumps(encoder.weights["options"]))
+    assert encoder.parameters == pytest.approx(size.parameters, rel=0.01)
+    options = {"crop": [encoder.size] * 3, "batch_size": BATCH, "channels": "match"}
+    amount = Amount(subjects=1, images=1, volumes=1, volume_size=(encoder.size,) * 3)
+    work = volume_work(options, amount, size, "bfloat16")
+    assert encoder.vram_mb == pytest.approx(work.vram_mb(BATCH), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_layout_whose_test_covers_it_exists(name):
+    assert ENCODERS[name].covered_by in {*LAYOUT_NAMES, *SINGLE_FILE, "monai", "none"}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_every_entry_is_one_that_a_study_may_hold(name):
+    entry = {"encoder": name}
+    if "source" not in ENCODERS[name].weights:
+        entry["source"] = {"file": {"path": "x", "sha256": "0" * 64}}
+    found = complete(study(entry))["weights"]["dinov2_vits14"]
+    assert found["model"] == ENCODERS[name].weights["model"]
+    assert check_entry("weights.w", found)[0] == found["model"]
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -104,6 +136,17 @@ def test_an_encoder_by_name_is_the_whole_entry():
     wanted = complete(yaml.safe_load((ROOT / "config/config.yaml").read_text()))["weights"]["dinov2_vits14"]
     assert found == {"encoder": "dinov2_vits14_wheel", **wanted}
     assert complete(complete(given)) == complete(given)
+
+
+def test_networks_of_volumes_by_name():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config["cohorts"] = {"acdc_phantom": config["cohorts"]["acdc_phantom"]}
+    config["weights"] = {"ct": {"encoder": "ct_i3resnet152"}}
+    arm = {"kind": "volume_network", "weights": "ct", "crop": [16, 64, 64]}
+    config["arms"] = {"ct": arm | dict(ENCODERS["ct_i3resnet152"].arm)}
+    found = complete(config)["weights"]["ct"]
+    assert (found["encoder"], found["options"]["conv1_t_size"]) == ("ct_i3resnet152", [3, 7, 7])
+    assert len(found["source"]["wheels"]) == 3
 
 
 def test_keys_beside_the_name_win():

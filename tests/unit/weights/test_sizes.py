@@ -50,3 +50,11 @@ def test_any_other_network_is_counted_without_its_memory():
     assert size.parameters == sum(tensor.numel() for tensor in network.parameters())
     assert 1e6 < size.flops < 1e7
     assert size.features == network.num_features or size.features == network.head_hidden_size
+
+
+def test_position_biases_of_an_attention_count():
+    """SAM's attention at 1024 px holds 12 heads x 4096 x 4096 biases, and as many scores before and after softmax."""
+    size = network_size("samvit_base_patch16", 1024)
+    assert size.live == pytest.approx(3 * 12 * 4096**2, rel=0.05)
+    small = network_size("samvit_base_patch16", 224)  # 14 x 14 patches are one window: its layers are wider
+    assert small.live < size.live / 50
