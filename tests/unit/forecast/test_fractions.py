@@ -13,7 +13,7 @@ def test_curves_add_jobs_and_change_no_other(plan_of, machine):
     assert set(costs) == set(needs)
     further = set(costs) - set(before)
     assert {job.rule for job in further} == {"classify_fractions", "score_fractions"}
-    assert len(further) == 36 + 1
+    assert len(further) == 42 + 1
     assert {job: costs[job] for job in before if job.rule != "hash_outputs"} == {
         job: cost for job, cost in before.items() if job.rule != "hash_outputs"
     }
@@ -32,7 +32,7 @@ def test_plans_name_the_fractions_below_one_in_order(plan_of):
     assert "results/default/fractions.csv" in plan.targets("statistics")
     assert "results/default/tables/elpv.fractions.csv" in [name.replace("{study}", "default") for name in plan.tables()]
     assert plan.fraction_predictions("csv")[0].startswith("results/default/fractions/elpv/")
-    assert len(plan.fraction_keys) == 36
+    assert len(plan.fraction_keys) == 42
     assert "results/default/figures/elpv/fractions.svg" in plan.figures("svg")
     without = plan_of()
     assert (without.has_fractions, without.fractions, without.fraction_keys) == (False, [], [])
