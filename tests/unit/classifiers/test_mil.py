@@ -68,7 +68,10 @@ def test_frames_are_weighed_apart_and_stand_side_by_side():
 
 def test_one_step_of_training_is_that_of_adam_on_the_balanced_cross_entropy():
     rng = np.random.default_rng(0)
-    stack, classes = Stack(rng.normal(size=(6, 2)).astype(np.float32), np.array([0, 0, 1, 1, 2, 2]), 1), np.array([0, 1, 1])
+    stack, classes = (
+        Stack(rng.normal(size=(6, 2)).astype(np.float32), np.array([0, 0, 1, 1, 2, 2]), 1),
+        np.array([0, 1, 1]),
+    )
     network, _ = train(stack, classes, 2, SETTING, None, 1)
     # Nothing is known yet: logits are 0, scores one half. Classes weigh 3 / (2 x 1) and 3 / (2 x 2).
     means, worth = stack.rows.reshape(3, 2, 2).mean(axis=1), np.array([1.5, 0.75, 0.75])
@@ -126,7 +129,8 @@ def test_test_subjects_change_nothing_in_training():
     features[np.concatenate([bags.of(number) for number in range(30, 40)])] += 100
     changed = Bags(features, bags.images)
     scores = [
-        AttentionMIL(own, epochs=10, random_state=0).fit(X[:30], y[:30]).predict_proba(X[:30]) for own in (bags, changed)
+        AttentionMIL(own, epochs=10, random_state=0).fit(X[:30], y[:30]).predict_proba(X[:30])
+        for own in (bags, changed)
     ]
     assert np.array_equal(*scores)
 
@@ -148,7 +152,14 @@ def test_two_subjects_of_each_class_are_enough_and_one_trains_without_looking():
 
 
 def test_options_reach_the_grid():
-    options = {"width": [8, 2], "learning_rate": [0.1], "weight_decay": [0.001, 1], "gated": True, "pca": 5, "epochs": 9}
+    options = {
+        "width": [8, 2],
+        "learning_rate": [0.1],
+        "weight_decay": [0.001, 1],
+        "gated": True,
+        "pca": 5,
+        "epochs": 9,
+    }
     pipeline, grid = build_classifier("mil", options, seed=4)
     assert grid == [
         {"classifier__width": [2, 8], "classifier__learning_rate": [0.1], "classifier__weight_decay": [1, 0.001]}

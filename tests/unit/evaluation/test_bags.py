@@ -83,7 +83,10 @@ def test_an_arm_that_failed_leaves_tables_without_rows(cohort):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: np.where(np.arange(len(rows))[:, None] == 5, np.nan, rows), "1 of 54 images have features that are"),
+        (
+            lambda rows: np.where(np.arange(len(rows))[:, None] == 5, np.nan, rows),
+            "1 of 54 images have features that are",
+        ),
         (lambda rows: rows[:-1], "53 rows of features for 54 images"),
     ],
 )

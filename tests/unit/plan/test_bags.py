@@ -23,7 +23,9 @@ def config():
 
 
 def record(name, *frames):
-    return Record(Path("x"), name, "a", tuple(Item(f"{name}{number}", {}, frame) for number, frame in enumerate(frames)))
+    return Record(
+        Path("x"), name, "a", tuple(Item(f"{name}{number}", {}, frame) for number, frame in enumerate(frames))
+    )
 
 
 def test_an_arm_without_features_of_images_is_refused_and_the_others_are_named(config):
