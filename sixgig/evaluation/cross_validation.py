@@ -268,5 +268,5 @@ def _choices(folds: Sequence[_Fold], results: Sequence[_Result]) -> pd.DataFrame
     ]
     choices = pd.DataFrame(rows, columns=CHOICE_COLUMNS)
     if any(result.effect for result in results):
-        choices[EFFECT_COLUMN] = [result.effect for result in results]
+        choices[EFFECT_COLUMN] = pd.Series([result.effect for result in results], dtype=object)
     return choices

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate
-from sixgig.evaluation.effects import effects_of, plain, sentence, summed
+from sixgig.evaluation.effects import plain
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_left_out
@@ -59,35 +59,58 @@ def classify_fractions(
     """
     rows, names = read_features(features)
     images = None if manifest is None else MANIFEST.read(manifest)
-    parts: list[pd.DataFrame] = []
-    facts: list[dict[str, Any]] = []
-    with CostMeter(f"fractions:{classifier}") as meter:
-        if len(rows) == 0 or failed_cohort("", gate):
+    left_out = len(rows) == 0 or bool(failed_cohort("", gate))
+    curve = Curve(predictions, classifier, [] if left_out else fractions, images is not None)
+    with curve.meter:
+        if left_out:
             say_left_out("the arm or the cohort failed, see its own line")
         else:
             known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
-            for fraction in fractions:
-                label = f"{predictions.stem}, fraction {fraction:g}"
-                own: dict[str, Any] = {"fraction": fraction}
-                try:
-                    found, chosen = cross_validate(
-                        *known, inner_folds=inner_folds, seed=seed, images=images, threads=threads, place=features,
-                        label=label, fraction=fraction,
-                    )  # fmt: skip
-                except SixgigError as error:
-                    own["status"] = as_outcome(error)
-                    _LOG.exception("%s failed", label)
-                    say_failed(own["status"])
-                else:
-                    own["chosen"] = plain(chosen).to_dict(orient="records")
-                    effect = summed(effects_of(chosen))
-                    if effect is not None:
-                        own["effect"] = effect
-                        _LOG.warning("%s: %s", label, sentence(effect))
-                    found.insert(0, "fraction", fraction)
-                    parts.append(found)
-                facts.append(own)
-    nothing = no_predictions(images is not None)
-    nothing.insert(0, "fraction", [])
-    FRACTION_PREDICTIONS.write(pd.concat(parts, ignore_index=True) if parts else nothing, predictions)
-    write_json(predictions.with_suffix(".json"), {"cost": meter.cost().as_dict(), "fractions": facts})
+            curve.compute(*known, inner_folds=inner_folds, seed=seed, images=images, threads=threads, place=features)
+    curve.write()
+
+
+class Curve:
+    """Predictions of one method with every fraction, and what is said of them.
+
+    Args:
+        predictions: Output .csv.
+        classifier: Registry name.
+        fractions: Shares of the training subjects, below 1.
+        of_images: Whether images have classes of their own.
+    """
+
+    def __init__(self, predictions: Path, classifier: str, fractions: Sequence[float], of_images: bool = False) -> None:
+        self._output, self._fractions, self._of_images = predictions, fractions, of_images
+        self.meter = CostMeter(f"fractions:{classifier}")
+        self._parts: list[pd.DataFrame] = []
+        self._facts: list[dict[str, Any]] = []
+
+    def compute(self, *known: Any, **search: Any) -> None:
+        """Cross-validate with every fraction; the arguments are those of ``cross_validate``."""
+        for fraction in self._fractions:
+            label = f"{self._output.stem}, fraction {fraction:g}"
+            try:
+                found, chosen = cross_validate(*known, **search, label=label, fraction=fraction)
+            except SixgigError as error:
+                self.fail(error, [fraction])
+            else:
+                self._facts.append({"fraction": fraction, "chosen": plain(chosen).to_dict(orient="records")})
+                found.insert(0, "fraction", fraction)
+                self._parts.append(found)
+
+    def fail(self, error: SixgigError, fractions: Sequence[float] | None = None) -> None:
+        """Note that fractions cannot be computed, all of them when none is named."""
+        for fraction in self._fractions if fractions is None else fractions:
+            status = as_outcome(error)
+            _LOG.error("%s with fraction %g failed", self._output.stem, fraction, exc_info=error)
+            say_failed(status)
+            self._facts.append({"fraction": fraction, "status": status})
+
+    def write(self) -> None:
+        """Write the files."""
+        nothing = no_predictions(self._of_images)
+        nothing.insert(0, "fraction", [])
+        found = pd.concat(self._parts, ignore_index=True) if self._parts else nothing
+        FRACTION_PREDICTIONS.write(found, self._output)
+        write_json(self._output.with_suffix(".json"), {"cost": self.meter.cost().as_dict(), "fractions": self._facts})

@@ -8,6 +8,7 @@ from sixgig.evaluation.calibration import Reliability, reliability
 from sixgig.evaluation.classes import positive_class
 from sixgig.figures import style
 from sixgig.figures.base import Kind
+from sixgig.figures.panels import Panels
 from sixgig.results.study import Study, classifier_order
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
@@ -38,7 +39,7 @@ _TICKS = (0.0, 0.5, 1.0)
 
 
 def draw(study: Study, cohort: str) -> Figure:
-    """Draw one reliability curve per arm (columns of panels) and classifier (rows of panels).
+    """Draw one reliability curve per arm (columns of panels) and classifier (rows), in several rows for many arms.
 
     Args:
         study: The study.
@@ -60,8 +61,9 @@ def draw(study: Study, cohort: str) -> Figure:
 
     with style.style():
         side = 1.75
-        figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.2) * len(classifiers))
-        panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
+        grid = Panels.of(len(arms), len(classifiers))
+        figure = style.new_figure(max(4.5, 0.9 + side * grid.columns), 0.9 + (side + 0.2) * grid.rows)
+        panels = figure.subplots(grid.rows, grid.columns, squeeze=False, sharex=True, sharey=True)
         for axes in panels.flat:
             axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
             # Texts, not a formatter, which would run when the figure is saved and no language is chosen any more.
@@ -70,17 +72,19 @@ def draw(study: Study, cohort: str) -> Figure:
             axes.tick_params(labelsize=8)
             axes.grid()
         for method in methods:
-            axes = panels[classifiers.index(method.classifier), arms.index(method.arm)]
+            axes = panels[grid.place(arms.index(method.arm), classifiers.index(method.classifier))]
             frame = predictions[method]
             if frame is None:
                 axes.text(0.5, 0.5, tr("failed"), ha="center", va="center", color="#555555")
             else:
                 _panel(axes, reliability(frame, positive), titles.arm_colour(method.arm))
-        for column, arm in enumerate(arms):
-            panels[0, column].set_title(
+        grid.finish(panels)
+        for number, arm in enumerate(arms):
+            panels[grid.place(number, 0)].set_title(
                 titles.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
             )
-        for row, classifier in enumerate(classifiers):
+        for row in range(grid.rows):
+            classifier = classifiers[row % len(classifiers)]
             panels[row, 0].set_ylabel(titles.classifier_title(classifier) + "\n" + tr("observed share"), fontsize=9)
         if len(classes) == 2:
             shown = positive_class(classes, positive)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sixgig.figures import style
 from sixgig.figures.base import Kind
+from sixgig.figures.panels import Panels
 from sixgig.results.study import Study, classifier_order
 from sixgig.words import titles
 from sixgig.words.language import tr
@@ -45,7 +46,7 @@ def shares(predictions: pd.DataFrame, classes: list[str]) -> np.ndarray:
 
 
 def draw(study: Study, cohort: str) -> Figure:
-    """Draw one matrix per arm (columns of panels) and classifier (rows of panels).
+    """Draw one matrix per arm (columns of panels) and classifier (rows of panels); many arms take several rows.
 
     Args:
         study: The study.
@@ -66,10 +67,11 @@ def draw(study: Study, cohort: str) -> Figure:
 
     with style.style():
         side = 1.75 if len(classes) <= 3 else 2.15
-        figure = style.new_figure(max(4.5, 0.9 + side * len(arms)), 0.9 + (side + 0.25) * len(classifiers))
-        panels = figure.subplots(len(classifiers), len(arms), squeeze=False, sharex=True, sharey=True)
+        grid = Panels.of(len(arms), len(classifiers))
+        figure = style.new_figure(max(4.5, 0.9 + side * grid.columns), 0.9 + (side + 0.25) * grid.rows)
+        panels = figure.subplots(grid.rows, grid.columns, squeeze=False, sharex=True, sharey=True)
         for method in methods:
-            axes = panels[classifiers.index(method.classifier), arms.index(method.arm)]
+            axes = panels[grid.place(arms.index(method.arm), classifiers.index(method.classifier))]
             frame = predictions[method]
             values = shares(frame, classes) if frame is not None else np.full((len(classes),) * 2, np.nan)
             axes.imshow(values, vmin=0, vmax=1, cmap="Blues")
@@ -91,11 +93,13 @@ def draw(study: Study, cohort: str) -> Figure:
             axes.set_yticks(range(len(classes)), classes, fontsize=8)
             axes.spines[:].set_visible(False)
             axes.tick_params(length=0)
-        for column, arm in enumerate(arms):
-            panels[0, column].set_title(
+        grid.finish(panels)
+        for number, arm in enumerate(arms):
+            panels[grid.place(number, 0)].set_title(
                 titles.arm_title(arm).replace(tr(" (control)"), "\n" + tr(" (control)").strip()), fontsize=9
             )
-        for row, classifier in enumerate(classifiers):
+        for row in range(grid.rows):
+            classifier = classifiers[row % len(classifiers)]
             panels[row, 0].set_ylabel(titles.classifier_title(classifier) + "\n" + tr("true class"), fontsize=9)
         figure.supxlabel(tr("predicted class; the numbers are percent of the row"), fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)

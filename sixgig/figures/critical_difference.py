@@ -32,6 +32,8 @@ KIND = Kind(
 
 #: Height of one label, of one bar, and of the gap between the axis and what is below it, in units of the y axis.
 _LABEL, _BAR, _GAP = 1.0, 0.5, 0.6
+#: Ranks that have room for their number on the axis.
+_NUMBERS = 13
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,11 @@ def draw(study: Study) -> Figure:
 
 def _axis(axes: Axes, widest: float) -> None:
     axes.plot([1, widest], [0, 0], color="#222222", linewidth=1.2)
+    step = -(-int(widest) // _NUMBERS)
     for rank in range(1, int(widest) + 1):
         axes.plot([rank, rank], [0, 0.2], color="#222222", linewidth=1.2)
-        axes.text(rank, 0.3, str(rank), ha="center", va="bottom", fontsize=9)
+        if (rank - 1) % step == 0:
+            axes.text(rank, 0.3, str(rank), ha="center", va="bottom", fontsize=9)
 
 
 def _ruler(axes: Axes, omnibus: pd.Series, widest: float) -> None:

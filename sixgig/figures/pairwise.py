@@ -19,13 +19,16 @@ KIND = Kind(
     name="pairwise",
     title="Differences between methods",
     caption=(
-        "Mean difference of the fold scores, row minus column. A bold number with a star is a difference that the "
-        "corrected resampled t-test finds after Holm's correction; every other difference is within noise, or the same "
-        "in every fold, which the test cannot judge."
+        "Mean difference of the fold scores, row minus column. A star, beside a bold number where there is room for "
+        "numbers, marks a difference that the corrected resampled t-test finds after Holm's correction; every other "
+        "difference is within noise, or the same in every fold, which the test cannot judge."
     ),
     order=70,
     reads=("summary.csv", "statistics/pairwise.csv"),
 )
+
+#: Methods up to which a cell has room for its number; with more it has its colour, and the table has the number.
+_NUMBERED = 13
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -55,7 +58,8 @@ def draw(study: Study, cohort: str) -> Figure:
     limit = max(float(np.nanmax(np.abs(values))), 1e-9)
 
     with style.style():
-        side = 0.62 * len(methods)
+        many = len(methods) > _NUMBERED
+        side = (0.36 if many else 0.62) * len(methods)
         figure = style.new_figure(2.6 + side, 2.2 + 0.75 * side)
         axes = figure.add_subplot()
         image = axes.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
@@ -65,10 +69,10 @@ def draw(study: Study, cohort: str) -> Figure:
             axes.text(
                 methods.index(b),
                 methods.index(a),
-                numbers.difference(value) + (" *" if found else ""),
+                ("*" if found else "") if many else numbers.difference(value) + (" *" if found else ""),
                 ha="center",
                 va="center",
-                fontsize=7.5,
+                fontsize=11 if many else 7.5,
                 fontweight="bold" if found else "normal",
                 color="white" if abs(value) > 0.65 * limit else "black",
             )

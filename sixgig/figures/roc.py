@@ -31,6 +31,8 @@ KIND = Kind(
 
 #: Points of the false-positive axis at which curves are averaged.
 _GRID = np.linspace(0, 1, 401)
+#: Curves that a legend inside a panel has room for, and panels beside each other.
+_INSIDE, _ABREAST = 7, 3
 
 
 class Curve(NamedTuple):
@@ -101,9 +103,17 @@ def draw(study: Study, cohort: str) -> Figure:
 
     classifiers = sorted({method.classifier for method in curves}, key=classifier_order)
     with style.style():
-        figure = style.new_figure(max(4.6, 4.1 * len(classifiers)), 4.5)
-        panels = figure.subplots(1, len(classifiers), squeeze=False, sharey=True)[0]
-        for axes, classifier in zip(panels, classifiers, strict=True):
+        most = max(sum(method.classifier == name for method in curves) for name in classifiers)
+        below = most > _INSIDE  # the legend would cover the curves
+        # Of four classifiers two stand side by side, so that titles of arms stay readable.
+        n_columns = len(classifiers) if len(classifiers) <= _ABREAST else 2
+        n_rows = -(-len(classifiers) // n_columns)
+        height = 4.5 + (0.22 * most if below else 0.0)
+        figure = style.new_figure(max(4.6, 4.1 * n_columns), height * n_rows)
+        panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
+        for axes in panels[len(classifiers) :]:
+            axes.set_visible(False)
+        for axes, classifier in zip(panels, classifiers, strict=False):
             axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", linewidth=1)
             for method, points in curves.items():
                 if method.classifier == classifier:
@@ -118,8 +128,13 @@ def draw(study: Study, cohort: str) -> Figure:
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=tr("False-positive rate"))
             axes.set_title(titles.classifier_title(classifier), fontsize=10)
             axes.grid()
-            axes.legend(loc="lower right", fontsize=8)
-        panels[0].set_ylabel(tr("True-positive rate"))
+            if below:
+                axes.set_anchor("N")
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=8)
+            else:
+                axes.legend(loc="lower right", fontsize=8)
+        for axes in panels[::n_columns]:
+            axes.set_ylabel(tr("True-positive rate"))
         kind = (
             tr("positive class: {positive}", positive=positive)
             if n_classes == 2

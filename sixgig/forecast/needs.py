@@ -60,7 +60,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
-    curves = {JobKey("classify_fractions", ".".join(key)) for key in plan.fraction_keys}
+    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
     if plan.has_fractions:
         yield JobKey("score_fractions"), {score, *curves}
         tables.add(JobKey("score_fractions"))
@@ -128,6 +128,6 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
             yield job, {gate, JobKey(rule, f"{cohort}.{arm}")}
             if (cohort, arm, classifier) in plan.fraction_keys:
                 yield (
-                    JobKey("classify_fractions", f"{cohort}.{arm}.{classifier}"),
+                    JobKey(plan.fractions_rule(classifier), f"{cohort}.{arm}.{classifier}"),
                     {gate, JobKey(rule, f"{cohort}.{arm}")},
                 )

@@ -213,7 +213,10 @@ class Stages:
         parts = [self._searching(cohort, arm, classifier, share) for share in self.plan.fractions]
         seconds, held = sum(part[0] for part in parts), max((part[1] for part in parts), default=0.0)
         return self._job(
-            "classify_fractions", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis
+            self.plan.fractions_rule(classifier),
+            0.8 + seconds,
+            rss_mb=SKLEARN_MB + held,
+            basis=self.amounts[cohort].basis,
         )
 
     def _searching(self, cohort: str, arm: str, classifier: str, share: float = 1.0) -> tuple[float, float]:

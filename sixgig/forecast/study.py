@@ -89,7 +89,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     yield JobKey("score_predictions"), stages.score()
     for cohort, arm, classifier in plan.fraction_keys:
         name = f"{cohort}.{arm}.{classifier}"
-        yield JobKey("classify_fractions", name), stages.classify_fractions(cohort, arm, classifier)
+        yield JobKey(plan.fractions_rule(classifier), name), stages.classify_fractions(cohort, arm, classifier)
     if plan.has_fractions:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (

@@ -171,10 +171,9 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"{model} is a network for volumes, and this arm reads images",
                 "use weights of a network of timm, or an arm for volumes",
             )
-        with naming(found[name].kind, name):
+        # Messages of arms without a network name the arm, and the name of their kind may be any word.
+        with naming(name if issubclass(arm, PlainArm) else found[name].kind, name):
             arm.check(config, name)
-            if issubclass(arm, PlainArm):
-                arm.check_options(found[name].options, f"arms.{name}", config)
     size = config["image"]["size"]
     for name, options in arms.items():
         model = weights[options["weights"]]["model"] if "weights" in options else ""

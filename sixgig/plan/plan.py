@@ -110,10 +110,8 @@ class Plan:
 
     @property
     def fraction_keys(self) -> list[tuple[str, str, str]]:
-        """Cohort, arm and classifier of every label-fraction curve: of classifiers that read vectors of features."""
-        if not self.has_fractions:
-            return []
-        return [(cohort, arm, name) for cohort, arm in self.arm_keys for name in self.vector_classifiers]
+        """Cohort, arm and classifier of every label-fraction curve: of methods that read features."""
+        return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
 
     @property
     def has_majority(self) -> bool:
@@ -127,6 +125,10 @@ class Plan:
     def classify_rule(self, classifier: str) -> str:
         """Return the rule that fits a classifier."""
         return "classify_bags" if classifier in self.bag_classifiers else "classify_subjects"
+
+    def fractions_rule(self, classifier: str) -> str:
+        """Return the rule that fits a classifier to fractions of the labels."""
+        return "classify_bag_fractions" if classifier in self.bag_classifiers else "classify_fractions"
 
     def classifier_options(self, classifier: str) -> dict[str, Any]:
         """Return what decides a classifier's results in its stanza."""

@@ -12,10 +12,29 @@ from sixgig.words.language import tr
 from sixgig.words.titles import method_title, metric_title
 
 _FOUND = ("a better", "b better")
+#: Pairs that the page shows; of more it shows those of the method that scored highest. The files have all.
+MOST_PAIRS = 80
 
 
 def pairs(study: Study, cohort: str) -> TableView:
     """Every tested pair of one cohort, smallest corrected p first."""
+    return _pairs(study, cohort, brief=False)
+
+
+def tests(study: Study, cohort: str) -> TableView:
+    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
+
+    Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
+    """
+    return _tests(study, cohort, brief=False)
+
+
+def brief(study: Study, cohort: str) -> tuple[TableView, TableView]:
+    """Return pairs and tests for the page: of more than :data:`MOST_PAIRS` only those of the method that leads."""
+    return _pairs(study, cohort, brief=True), _tests(study, cohort, brief=True)
+
+
+def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
     rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
     table = TableView(
         f"pairs-{cohort}",
@@ -38,6 +57,7 @@ def pairs(study: Study, cohort: str) -> TableView:
             tr("Verdict"),
         ],
     )
+    rows = _shown(study, cohort, rows, table, "pairs") if brief else rows
     several = rows["metric"].nunique() > 1
     if several:
         table.columns.insert(0, tr("Metric"))
@@ -62,11 +82,7 @@ def pairs(study: Study, cohort: str) -> TableView:
     return table
 
 
-def tests(study: Study, cohort: str) -> TableView:
-    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
-
-    Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
-    """
+def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
     subjects = study.mcnemar[study.mcnemar["cohort"] == cohort]
     binary = bool((study.delong["cohort"] == cohort).any())
     view = TableView(
@@ -85,6 +101,7 @@ def tests(study: Study, cohort: str) -> TableView:
             *([tr("AUC, A minus B"), tr("DeLong p (Holm)")] if binary else []),
         ],
     )
+    subjects = _shown(study, cohort, subjects, view, "tests") if brief else subjects
     rows = []
     for _, mcnemar in subjects.iterrows():
         a, b = _methods(mcnemar)
@@ -107,6 +124,26 @@ def tests(study: Study, cohort: str) -> TableView:
         rows.append((tuple(float("inf") if numbers.is_missing(p) else float(p) for p in order), cells))
     view.rows = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
     return view
+
+
+def _shown(study: Study, cohort: str, rows: pd.DataFrame, view: TableView, table: str) -> pd.DataFrame:
+    """Return the rows that the page shows, and say in the caption which those are when it does not show all."""
+    estimates = {
+        method: float(row["estimate"])
+        for method, row in study.estimates(cohort).items()
+        if not method.is_control and not numbers.is_missing(row["estimate"])
+    }
+    if len(rows) <= MOST_PAIRS or not estimates:
+        return rows
+    best = max(estimates, key=lambda method: estimates[method])
+    view.caption += " " + tr(
+        "Shown are the pairs of {method}, which scored highest; all {number} are in tables/{cohort}.{table}.csv.",
+        method=method_title(best),
+        number=numbers.count(len(rows)),
+        cohort=cohort,
+        table=table,
+    )
+    return rows[[best in _methods(row) for _, row in rows.iterrows()]]
 
 
 def _tests_caption(study: Study, cohort: str, binary: bool) -> str:

@@ -76,6 +76,7 @@ def _render(study: Study) -> str:
         cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
         for cohort in study.cohorts
     }
+    compared = [comparisons.brief(study, cohort) for cohort in study.cohorts]
     return environment.get_template("report.html.j2").render(
         study=study,
         language=current(),
@@ -96,8 +97,8 @@ def _render(study: Study) -> str:
         results=results.overview(study),
         held_out=results.held_out(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
-        pairs=[comparisons.pairs(study, cohort) for cohort in study.cohorts],
-        tests=[comparisons.tests(study, cohort) for cohort in study.cohorts],
+        pairs=[pairs for pairs, _ in compared],
+        tests=[tests for _, tests in compared],
         fraction_sentences=fractions.sentences(study),
         fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
         trouble=results.trouble(study),

@@ -128,6 +128,10 @@ def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[M
     return None
 
 
+#: Arms that a headline names; of more it gives the number.
+_MOST_NAMED = 4
+
+
 def _headline(best: Method, findings: dict[Method, str]) -> tuple[str, str]:
     """Level and headline from what the tests find about the best method and the methods of other arms."""
     title = method_title(best)
@@ -136,7 +140,10 @@ def _headline(best: Method, findings: dict[Method, str]) -> tuple[str, str]:
     level = {method: found for method, found in findings.items() if found != "a better"}
     if not level:
         return "better", tr("{best} is better than every other arm.", best=title)
-    names = tr(" and ").join(arm_title(arm) for arm in dict.fromkeys(method.arm for method in level))
+    arms = list(dict.fromkeys(method.arm for method in level))
+    names = tr(" and ").join(arm_title(arm) for arm in arms)
+    if len(arms) > _MOST_NAMED:
+        names = tr("{number} other arms", number=len(arms))
     if set(level.values()) == {"within noise"}:
         return "noise", tr(
             "No clear winner: {best} scored highest, but within noise of {names}.", best=title, names=names

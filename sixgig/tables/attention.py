@@ -6,8 +6,8 @@ from sixgig.tables.format import SUBJECT, Column, Table
 
 ATTENTION = Table(
     "attention",
-    "weights that attention pooling gave to the images of evaluation subjects that it had not learned from, one row per "
-    "image and repeat; for an arm that encodes volumes, per volume",
+    "weights that attention pooling gave to the images of evaluation subjects that it had not learned from, one row "
+    "per image and repeat; for an arm that encodes volumes, per volume",
     (
         SUBJECT,
         Column("image_id", "string", "image; the first image of a volume where the arm encodes volumes"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def check_agreement(place: str, model: str, network: Any, configs: Mapping[str, Any]) -> list[str]:
+
+def check_agreement(place: str, model: str, network: Any, configs: Mapping[str, Any]) -> str | None:
     """Refuse a network that a checkpoint fills and that would still compute something else than its authors'.
 
     Args:
@@ -18,7 +21,8 @@ def check_agreement(place: str, model: str, network: Any, configs: Mapping[str, 
         configs: JSON of the files beside the weights, by name.
 
     Returns:
-        Sentences on small deviations: the exact GELU in place of its approximation by tanh, or the other way round.
+        ``tanh`` or ``none`` where the weights were trained with GELU's approximation by tanh and the network has the
+        exact one, or the other way round, for :func:`set_gelu`; None where they agree.
 
     Raises:
         WeightsError: The configuration names another number of heads, or OpenAI's quick GELU where the network has the
@@ -26,17 +30,35 @@ def check_agreement(place: str, model: str, network: Any, configs: Mapping[str, 
     """
     vision, blocks = _vision(configs), getattr(network, "blocks", None)
     if not vision or blocks is None or len(blocks) == 0:
-        return []
+        return None
     heads = getattr(getattr(blocks[0], "attn", None), "num_heads", None)
     if vision["heads"] and heads and int(vision["heads"]) != int(heads):
         raise _other(place, model, "the number of heads", vision["heads"], heads, "the network with as many heads")
     theirs, ours = _kind(vision["activation"]), _kind(getattr(getattr(blocks[0], "mlp", None), "act", None))
     if None in (theirs, ours) or theirs == ours:
-        return []
+        return None
     if "quick" in (theirs, ours):
         wanted = model.replace("_quickgelu", "") if ours == "quick" else model.replace("_clip_", "_clip_quickgelu_")
         raise _other(place, model, "the kind of GELU", theirs, ours, f"`model: {wanted.split('.')[0]}`")
-    return [f"the weights were trained with the {theirs} GELU, and the network has the {ours} one"]
+    from torch.nn import GELU
+
+    if not any(isinstance(module, GELU) for module in network.modules()):
+        raise _other(place, model, "the kind of GELU", theirs, ours, "another network")
+    return "tanh" if theirs == "approximate" else "none"
+
+
+def set_gelu(network: nn.Module, approximate: str | None) -> None:
+    """Give a network the kind of GELU that its weights were trained with.
+
+    Args:
+        network: The network.
+        approximate: ``tanh``, ``none`` for the exact one, or None to leave it as timm has it.
+    """
+    from torch.nn import GELU
+
+    for module in network.modules() if approximate else ():
+        if isinstance(module, GELU):
+            module.approximate = str(approximate)
 
 
 def _other(place: str, model: str, what: str, theirs: Any, ours: Any, wanted: str) -> WeightsError:

@@ -40,7 +40,8 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
 
     Returns:
         The provenance: name, model, converter, source, source_sha256, data_config, position_resampling, positions (the
-        rule in words), loaded (see :func:`sixgig.weights.fitting.fit`), sha256, tensors, parameters.
+        rule in words), gelu (where it is not timm's, see :mod:`sixgig.weights.agreement`), loaded (see
+        :func:`sixgig.weights.fitting.fit`), sha256, tensors, parameters.
 
     Raises:
         ConfigError: The entry is malformed, or the pinned wheel is not available.
@@ -63,6 +64,7 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
     kind = next(iter(spec["source"]))
     loaded: dict[str, Any] = {}
     configs: Mapping[str, Any] = {}
+    gelu = None
     if is_timms_download(spec["source"]):
         from sixgig.weights.hub import download_state_dict
 
@@ -78,9 +80,8 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
             state, loaded = convert(obtained.data, network, model, shown, spec.get("prefix"))
         else:
             data_config_of(place, spec, network, configs)  # what nobody knows is said before tensors are converted
-            deviations = check_agreement(place, model, network, configs)
+            gelu = check_agreement(place, model, network, configs)
             state, loaded = _convert(obtained.data, model, converter, shown, spec)
-            loaded |= {"deviations": deviations} if deviations else {}
         del obtained
     state = _as_float32(state, place)
     asked = spec.get("position_resampling")
@@ -94,13 +95,17 @@ def build_weights(name: str, spec: Mapping[str, Any], output: Path, downloads: P
         "converter": converter,
         "source": {kind: origin},
         "source_sha256": source_sha256,
-        "position_resampling": resampling,
     }
+    further: dict[str, Any] = {"loaded": loaded} if loaded else {}
     if is_monai(model):
         metadata |= {"data_config": volume_config(model, options), "options": dict(options or {})}
     else:
-        metadata["data_config"] = data_config_of(place, spec, network, configs)
-    further = {"positions": RULE_WORDS[resampling], **({"loaded": loaded} if loaded else {})}
+        metadata |= {
+            "data_config": data_config_of(place, spec, network, configs),
+            "position_resampling": resampling,
+            **({"gelu": gelu} if gelu else {}),
+        }
+        further["positions"] = RULE_WORDS[resampling]
     return write_weights(output, state, metadata, further)
 
 

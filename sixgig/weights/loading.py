@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
+from sixgig.weights.agreement import set_gelu
 from sixgig.weights.monai_networks import build_network, check_network, is_monai
 from sixgig.weights.positions import BICUBIC, DINOV2, OFFSET, TIMM, resample_positions
 from sixgig.weights.storage import read_provenance, read_weights
@@ -35,6 +36,7 @@ def load_backbone(weights_path: Path, image_size: int, device: str = "cpu") -> n
     state, provenance = read_weights(Path(weights_path))
     network = create_network(provenance["model"], image_size, options=provenance.get("options"))
     load_state(network, state, provenance.get("position_resampling", TIMM), weights_path)
+    set_gelu(network, provenance.get("gelu"))
     return network.eval().to(device)
 
 

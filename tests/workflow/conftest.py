@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 #: How studies are run here: jobs of a tiny study mostly import packages, so two at a time beat one on two threads.
 RUN = (
-    "--cores", "2", "--set-threads", "encode_images=1", "code_features=1", "compute_features=1", "obtain_cohort=1", "prepare_cohort=1",
-    "score_predictions=1", "pretrain_arm=1",
+    "--cores", "2", "--set-threads", "encode_images=1", "code_features=1", "compute_features=1",
+    "obtain_cohort=1", "prepare_cohort=1", "score_predictions=1", "pretrain_arm=1",
 )  # fmt: skip
 
 

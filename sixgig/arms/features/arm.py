@@ -33,27 +33,27 @@ class OwnFeatures(PlainArm):
     name = "features"
 
     @classmethod
-    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Refuse cohorts without a file, files without a cohort, and kinds of files that are not known.
 
         Raises:
             ConfigError: There is one.
         """
-        files, cohorts = options["files"], config["cohorts"]
-        for name in files:
-            if name not in cohorts:
-                step = f"{did_you_mean(name, list(cohorts))}the cohorts are {', '.join(cohorts)}"
-                raise ConfigError(f"config key {key}.files.{name}", "is no cohort of this study", step)
-        lacking = [name for name in cohorts if name not in files]
+        files, cohorts, key = config["arms"][name]["files"], config["cohorts"], f"arms.{name}"
+        for cohort in files:
+            if cohort not in cohorts:
+                step = f"{did_you_mean(cohort, list(cohorts))}the cohorts are {', '.join(cohorts)}"
+                raise ConfigError(f"config key {key}.files.{cohort}", "is no cohort of this study", step)
+        lacking = [cohort for cohort in cohorts if cohort not in files]
         if lacking:
             reason = f"names no file for {', '.join(lacking)}"
             raise ConfigError(f"config key {key}.files", reason, "name one for every cohort, or remove the cohort")
-        for name, entry in files.items():
-            place = f"config key {key}.files.{name}"
+        for cohort, entry in files.items():
+            place = f"config key {key}.files.{cohort}"
             if Path(entry["path"]).suffix.lower() not in SUFFIXES:
                 reason = f"{entry['path']} is none of {', '.join(SUFFIXES)}"
                 raise ConfigError(f"{place}.path", reason, "save the features as one of these")
-            if entry["of"] == "subject" and labels_of(cohorts[name]) == "image":
+            if entry["of"] == "subject" and labels_of(cohorts[cohort]) == "image":
                 reason = "is subject, and each image of this cohort has a class of its own"
                 raise ConfigError(f"{place}.of", reason, "give features of images, with `of: image`")
 
@@ -149,7 +149,8 @@ def _pseudonyms(job: PlainJob, unit: str) -> tuple[Any, dict[str, str] | None]:
     if unit == "image":  # their names were made anew: the table has to have those of manifest.csv
         return str, {}
     known = PSEUDONYMS.read(job.key_table)
-    names = known[known["kind"] == "subject"].set_index("pseudonym")["name"].astype(str).to_dict()
+    known = known[known["kind"] == "subject"]
+    names = dict(zip(known["pseudonym"].astype(str), known["name"].astype(str), strict=True))
     return Pseudonyms(job.key_table).subject, names
 
 

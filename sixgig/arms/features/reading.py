@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,10 +52,10 @@ def read_header(path: Path, id_column: str) -> list[str]:
     """
     kind = _kind(path)
     if kind == ".npz":
-        with _archive(path) as archive:
-            return [id_column, *_npz_columns(path, archive, id_column)]
+        return [id_column, *_npz_columns(path, _arrays(path), id_column)]
     if kind == ".parquet":
-        header = [str(name) for name in _parquet().read_schema(path).names]
+        with _opening(path):
+            header = [str(name) for name in _parquet().read_schema(path).names]
         _require_id(path, id_column, header)
         return header
     return open_table(path, (id_column,))[0]
@@ -149,7 +153,7 @@ class _Wrong:
             value = float(values[row, column])
             what = "is missing or not a number (NaN)" if math.isnan(value) else "is infinite"
             what = f"is {value:g}, too large for float32" if math.isfinite(value) else what
-            names = [columns[place] for place in np.flatnonzero(bad.any(axis=0))]
+            names = [columns[int(place)] for place in np.flatnonzero(bad.any(axis=0))]
             raise ArmError(
                 self._path,
                 f"the value in {places[row]}, column {columns[column]} {what}; {int(bad.sum())} such values in "
@@ -164,7 +168,8 @@ def _read_parquet(path: Path, id_column: str, choose: Choose) -> Rows:
 
     header = read_header(path, id_column)
     columns = choose([name for name in header if name != id_column])
-    table = _parquet().read_table(path, columns=[id_column, *columns])
+    with _opening(path):
+        table = _parquet().read_table(path, columns=[id_column, *columns])
     wrong = _Wrong(path)
     parts = []
     for name in columns:
@@ -172,7 +177,7 @@ def _read_parquet(path: Path, id_column: str, choose: Choose) -> Rows:
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             step = "list the columns that are numbers under `columns`"
             raise ArmError(path, f"the column {name} holds {kind}, not numbers", step)
-        parts.append(table[name].to_pandas().to_numpy(dtype=np.float64, na_value=np.nan))
+        parts.append(table[name].cast(pa.float64(), safe=False).to_numpy())
     values = np.stack(parts, axis=1)
     ids = ["" if value is None else str(value) for value in table[id_column].to_pylist()]
     places = [f"row {number}" for number in range(1, len(ids) + 1)]
@@ -188,9 +193,9 @@ def _parquet() -> Any:
 
 
 def _read_npz(path: Path, id_column: str, choose: Choose) -> Rows:
-    with _archive(path) as archive:
-        known = _npz_columns(path, archive, id_column)
-        ids, values = [str(name) for name in archive[id_column]], archive["features"]
+    arrays = _arrays(path)
+    known = _npz_columns(path, arrays, id_column)
+    ids, values = [str(name) for name in arrays[id_column]], arrays["features"]
     if len(ids) != len(values):
         raise ArmError(path, f"has {len(ids)} ids and {len(values)} rows of features", "write as many of both")
     columns = choose(known)
@@ -199,25 +204,35 @@ def _read_npz(path: Path, id_column: str, choose: Choose) -> Rows:
     return Rows(ids, places, columns, _Wrong(path).finite(values, places, columns), [id_column, *known])
 
 
-def _archive(path: Path) -> Any:
-    import zipfile
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz file by name."""
+    with _opening(path):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array without a name, as numpy.save writes it")
+        with archive:
+            return {name: archive[name] for name in archive.files}
 
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Name the file that a library cannot read, whatever it raises."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ArmError(path, f"is no .npz file: {error}", "write it with numpy.savez") from error
+        yield
+    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        said = " ".join(str(error).split())
+        objects = "Object arrays" in said
+        step = "save ids as text and features as numbers" if objects else "write the file again"
+        reason = f"holds Python objects: {said}" if objects else f"is no {path.suffix} file: {said}"
+        raise ArmError(path, reason, step) from error
 
 
-def _npz_columns(path: Path, archive: Any, id_column: str) -> list[str]:
+def _npz_columns(path: Path, arrays: Mapping[str, np.ndarray], id_column: str) -> list[str]:
     """Return the names of the features, ``feature_0`` and so on where the file has none."""
-    _require_id(path, id_column, archive.files)
-    if "features" not in archive.files:
-        raise ArmError(path, f"holds {', '.join(archive.files)}, and no array `features`", "name it `features`")
-    try:
-        values, ids = archive["features"], archive[id_column]
-        names = archive["columns"] if "columns" in archive.files else None
-    except ValueError as error:
-        raise ArmError(path, f"holds Python objects: {error}", "save ids as text and features as numbers") from error
+    _require_id(path, id_column, list(arrays))
+    if "features" not in arrays:
+        raise ArmError(path, f"holds {', '.join(arrays)}, and no array `features`", "name it `features`")
+    values, ids, names = arrays["features"], arrays[id_column], arrays.get("columns")
     if values.ndim != 2 or values.dtype.kind not in "fiub" or ids.ndim != 1:
         reason = f"features are {values.dtype} {list(values.shape)} and {id_column} {list(ids.shape)}"
         raise ArmError(path, reason, "features have to be numbers [n, d], ids text [n]")
@@ -226,7 +241,11 @@ def _npz_columns(path: Path, archive: Any, id_column: str) -> list[str]:
     if names.shape != (values.shape[1],):
         reason = f"has {names.size} names of columns for {values.shape[1]} features"
         raise ArmError(path, reason, "write one name for each feature")
-    return [str(name) for name in names]
+    found = [str(name) for name in names]
+    twice = next((name for name, number in Counter(found).items() if number > 1), None)
+    if twice is not None:
+        raise ArmError(path, f"has the column {twice} twice", "rename one of the two")
+    return found
 
 
 def _require_id(path: Path, id_column: str, header: Sequence[str]) -> None:

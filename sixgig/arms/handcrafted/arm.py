@@ -25,16 +25,17 @@ class Handcrafted(PlainArm):
     name = "handcrafted"
 
     @classmethod
-    def check_options(cls, options: Mapping[str, Any], key: str, config: Mapping[str, Any]) -> None:
+    def check(cls, config: Mapping[str, Any], name: str) -> None:
         """Refuse cells of hog that are too small.
 
         Raises:
             ConfigError: They are.
         """
-        size, cells = int(config["image"]["size"]), int(options["cells"])
+        options, size = config["arms"][name], int(config["image"]["size"])
+        cells = int(options["cells"])
         if "hog" in chosen(options) and size // cells < _SMALLEST_CELL:
             raise ConfigError(
-                f"config key {key}.cells",
+                f"config key arms.{name}.cells",
                 f"{cells} cells along {size} pixels are smaller than {_SMALLEST_CELL} pixels each",
                 f"ask for at most {size // _SMALLEST_CELL}, or larger images",
             )

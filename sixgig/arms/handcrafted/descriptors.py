@@ -77,11 +77,11 @@ def foreground(images: np.ndarray, rule: str) -> np.ndarray:
     Returns:
         bool [n, H, W]; an image without a pixel above 0 counts whole.
     """
-    masks: np.ndarray = images.any(axis=3)
+    masks = np.asarray(images.any(axis=3))
     if rule == "all":
         masks = np.ones_like(masks)
     if rule == "box":
-        rows, columns = masks.any(axis=2), masks.any(axis=1)
+        rows, columns = np.asarray(masks.any(axis=2)), np.asarray(masks.any(axis=1))
         masks = _between(rows)[:, :, None] & _between(columns)[:, None, :]
     masks[~masks.any(axis=(1, 2))] = True
     return masks

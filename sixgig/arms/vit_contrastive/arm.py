@@ -44,6 +44,10 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
                 require_plain(probe(model, image_size).network)
             except ArmError as error:
                 raise refuse_untrainable(error, model, place) from None
+        if options.get("local_steps"):
+            from sixgig.arms.vit_contrastive.checks import check_grid
+
+            check_grid(options, plain_layout(model, image_size) or probe(model, image_size).layout, model)
         super().check_network(options, model, image_size, place)
 
     @classmethod

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.registry import open_adapter
 from sixgig.cohorts.slices import fills_partitions
-from sixgig.errors import ConfigError
+from sixgig.errors import ConfigError, TrainingError
+
+if TYPE_CHECKING:
+    from sixgig.weights.tokens import Layout
 
 #: Slices of a volume that nobody has more of.
 _DEEPEST = 1024
@@ -44,6 +48,29 @@ def check(config: Mapping[str, Any], arm: str) -> None:
                 f"use a multiple of {parts}, such as {max(size // parts, 1) * parts}",
             )
         _check_slices(name, cohort, options["loss"])
+
+
+def check_grid(options: Mapping[str, Any], layout: Layout | None, model: str) -> None:
+    """Refuse a local stage on a grid of patches that is too small for its regions.
+
+    Args:
+        options: The arm's stanza.
+        layout: Of the network; None is left to the training.
+        model: Its name.
+
+    Raises:
+        ConfigError: The grid is too small; names it.
+    """
+    from sixgig.contrastive.regions import local_terms, reference_terms
+
+    if layout is None:
+        return
+    side = math.isqrt(layout.positions)
+    try:
+        (reference_terms if options.get("reference_regions") else local_terms)((side, side))
+    except TrainingError as error:
+        reason = f"{error.reason} ({model})"
+        raise ConfigError("config key arms.vit_contrastive.local_steps", reason, error.next_step) from None
 
 
 def _check_slices(name: str, cohort: Mapping[str, Any], loss: str) -> None:

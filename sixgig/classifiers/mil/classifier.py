@@ -154,9 +154,7 @@ class AttentionMIL(ClassifierMixin, BaseEstimator):
                 split = StratifiedShuffleSplit(1, test_size=held, random_state=seed)
                 own, others = next(split.split(X, classes))
                 watched = (self._stack(X[others], first), classes[others])
-                _, epochs = train(
-                    self._stack(X[own], first), classes[own], n_classes, setting, watched, setting.epochs
-                )
+                _, epochs = train(self._stack(X[own], first), classes[own], n_classes, setting, watched, setting.epochs)
         return train(self._stack(X, first), classes, n_classes, setting, None, epochs)[0], epochs
 
     def _look(self, X: Any) -> tuple[Floats, Floats]:

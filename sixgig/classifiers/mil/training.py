@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,12 @@ class Attention:
 
 
 def train(
-    stack: Stack, classes: Indices, n_classes: int, setting: Setting, held_out: tuple[Stack, Indices] | None, epochs: int
+    stack: Stack,
+    classes: Indices,
+    n_classes: int,
+    setting: Setting,
+    held_out: tuple[Stack, Indices] | None,
+    epochs: int,
 ) -> tuple[Attention, int]:
     """Train on bags and return the network after the last epoch, and the epoch of the smallest validation loss.
 
@@ -132,14 +137,17 @@ def train(
     import torch
 
     network = Attention(stack.rows.shape[1], stack.n_frames, n_classes, setting)
-    groups = [{"params": network.decayed, "weight_decay": setting.weight_decay}, {"params": network.free}]
+    groups: list[dict[str, Any]] = [
+        {"params": network.decayed, "weight_decay": setting.weight_decay},
+        {"params": network.free},
+    ]
     optimiser = torch.optim.Adam(groups, lr=setting.learning_rate, foreach=False)
     best, smallest = 0, float("inf")
     losses = _losses(network, stack, classes)
     watched = None if held_out is None else _losses(network, *held_out)
     for epoch in range(1, epochs + 1):
         optimiser.zero_grad()
-        next(losses).backward()  # type: ignore[no-untyped-call]
+        next(losses).backward()
         optimiser.step()
         if watched is not None:
             with torch.no_grad():

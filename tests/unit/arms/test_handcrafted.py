@@ -184,11 +184,13 @@ def test_a_cohort_that_failed_is_left_out(images, tmp_path):
 
 
 def test_cells_of_less_than_two_pixels_are_refused():
-    config = {"image": {"size": 28}}
-    Handcrafted.check_options(options(cells=14), "arms.mine", config)
-    Handcrafted.check_options(options(cells=16, descriptor="lbp"), "arms.mine", config)
+    def study(**changes):
+        return {"image": {"size": 28}, "arms": {"mine": options(**changes)}}
+
+    Handcrafted.check(study(cells=14), "mine")
+    Handcrafted.check(study(cells=16, descriptor="lbp"), "mine")
     with pytest.raises(ConfigError, match=r"arms.mine.cells: 16 cells along 28 pixels .*\n.*at most 14"):
-        Handcrafted.check_options(options(cells=16), "arms.mine", config)
+        Handcrafted.check(study(cells=16), "mine")
 
 
 def test_the_forecast_knows_how_many_features_there_are(images):

@@ -181,6 +181,14 @@ def test_not_finite_values_of_other_files_are_named(cohort):
     assert "the column t holds" in failed(cohort, frame(t=list("abcd")), "t.parquet")
 
 
+def test_truth_values_and_numbers_of_any_kind_are_read_from_parquet(cohort):
+    table = frame(flag=[True, False, True, True], count=np.array([3, 2**40, 5, 6]))
+    features, _, _ = run(cohort, save(table, cohort / "t.parquet"))
+    np.testing.assert_array_equal(features[:, 2:], np.array([[1, 3], [0, 2**40], [1, 5], [1, 6]], np.float32))
+    table["flag"] = [True, None, True, True]
+    assert "row 2, column flag is missing" in failed(cohort, table, "t.parquet")
+
+
 def test_a_decimal_comma_is_recognised(cohort):
     (cohort / "t.csv").write_text("subject_id;a\n007;1,5\n010;2,5\nP3;1\nP4;2\n")
     assert "'1,5' in row 2, column a; 2 cells" in failed(cohort, cohort / "t.csv")
@@ -229,6 +237,14 @@ def test_damaged_files_are_named(cohort):
     assert "features are float64 [3] and subject_id [4]" in failed(cohort, cohort / "u.npz")
     np.savez(cohort / "v.npz", subject_id=np.array(SUBJECTS, dtype=object), features=VALUES)
     assert "holds Python objects" in failed(cohort, cohort / "v.npz")
+    with (cohort / "x.npz").open("wb") as stream:
+        np.save(stream, VALUES)
+    assert "x.npz: is no .npz file: it holds one array without a name" in failed(cohort, cohort / "x.npz")
+    (cohort / "t.parquet").write_bytes(b"PAR1 and nothing")
+    assert "t.parquet: is no .parquet file" in failed(cohort, cohort / "t.parquet")
+    twice = {"subject_id": np.array(SUBJECTS), "features": VALUES, "columns": np.array(["a", "a"])}
+    np.savez(cohort / "y.npz", **twice)
+    assert "y.npz: has the column a twice" in failed(cohort, cohort / "y.npz")
     np.savez(cohort / "w.npz", subject_id=np.array(SUBJECTS), values=VALUES)
     assert "no array `features`" in failed(cohort, cohort / "w.npz")
 
@@ -255,21 +271,21 @@ def test_pseudonyms_are_joined_through_the_key_table_and_messages_name_rows_alon
     assert "007" not in twice
 
 
-def study(path, entry=None, **cohorts):
-    return options(path, entry), {"cohorts": {"c": {}} | cohorts}
+def study(path, **cohorts):
+    return {"cohorts": cohorts or {"c": {}}, "arms": {"mine": options(path)}}
 
 
 def test_files_and_cohorts_have_to_be_the_same(cohort):
-    found, config = study(cohort / "t.csv")
-    OwnFeatures.check_options(found, "arms.mine", config)
+    path = cohort / "t.csv"
+    OwnFeatures.check(study(path), "mine")
     with pytest.raises(ConfigError, match=r"arms.mine.files: names no file for d"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"c": {}, "d": {}}})
+        OwnFeatures.check(study(path, c={}, d={}), "mine")
     with pytest.raises(ConfigError, match=r"arms.mine.files.c: is no cohort of this study\n.*did you mean 'cc'"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"cc": {}}})
+        OwnFeatures.check(study(path, cc={}), "mine")
     with pytest.raises(ConfigError, match=r"files.c.path: .*t.xlsx is none of .csv, .tsv"):
-        OwnFeatures.check_options(options(cohort / "t.xlsx"), "arms.mine", config)
+        OwnFeatures.check(study(cohort / "t.xlsx"), "mine")
     with pytest.raises(ConfigError, match=r"files.c.of: is subject, and each image"):
-        OwnFeatures.check_options(found, "arms.mine", {"cohorts": {"c": {"labels_of": "image"}}})
+        OwnFeatures.check(study(path, c={"labels_of": "image"}), "mine")
 
 
 def test_sha256_header_and_columns_are_looked_at_while_planning(cohort):

@@ -23,8 +23,8 @@ def cohort(tmp_path):
     for number, name in enumerate(names):
         marked = rng.integers(3)
         for image in range(3):
-            rows.append({"image_id": f"{name}_{image}", "subject_id": name, "label": "ab"[number % 2], "volume_id": name,
-                         "slice": image})  # fmt: skip
+            known = {"subject_id": name, "label": "ab"[number % 2], "volume_id": name, "slice": image}
+            rows.append({"image_id": f"{name}_{image}", **known})
             features.append(rng.normal(size=4) + (20 * (number % 2) if image == marked else 0))
     manifest = pd.DataFrame(rows).assign(frame=None, partition=0, source="x")
     MANIFEST.write(manifest.reindex(columns=MANIFEST.column_names), tmp_path / "manifest.csv")
@@ -60,7 +60,10 @@ def test_predictions_choices_and_weights_of_held_out_images_are_written(cohort):
     assert len(attention) == 16 * 3 * 2
     sums = attention.groupby(["repeat", "subject_id"])["weight"].sum()
     np.testing.assert_allclose(sums, 1.0, atol=1e-5)
-    assert all(image.startswith(f"{name}_") for image, name in zip(attention["image_id"], attention["subject_id"]))
+    assert all(
+        image.startswith(f"{name}_")
+        for image, name in zip(*(attention[c] for c in ("image_id", "subject_id")), strict=True)
+    )
     folds = predictions.set_index(["repeat", "subject_id"])["fold"]
     found = attention.drop_duplicates(["repeat", "subject_id"]).set_index(["repeat", "subject_id"])["fold"]
     assert (found.sort_index() == folds.sort_index()).all()

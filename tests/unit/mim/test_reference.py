@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from monai.networks.blocks.transformerblock import TransformerBlock
 from monai.transforms import NormalizeIntensity
 from torch import nn
 
@@ -202,3 +203,67 @@ def test_parameters_that_are_trained_are_counted(objective, shape):
     net = network(objective, Geometry((8, 8), (4, 4), 3), shape)
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     assert predict(IMAGES, shape, settings(objective=objective, reference=True)).parameters == trained
+
+
+def of_monai(blocks, width, mlp_width, heads):
+    """The same blocks as MONAI has them, which the published networks are made of."""
+    names = {
+        "attn.proj": "attn.out_proj", "mlp.fc1": "mlp.linear1", "mlp.fc2": "mlp.linear2", "attn.qkv": "attn.qkv",
+        "norm1": "norm1", "norm2": "norm2",
+    }  # fmt: skip
+    made = []
+    for block in blocks:
+        other = TransformerBlock(width, mlp_width, heads)
+        state = {}
+        for name, value in block.state_dict().items():
+            module, kind = name.rsplit(".", 1)
+            if name != "attn.qkv.bias":  # of which MONAI has none
+                state[f"{names[module]}.{kind}"] = value
+        missing = other.load_state_dict(state, strict=False)
+        assert not missing.unexpected_keys
+        assert all("cross_attn" in name for name in missing.missing_keys)
+        made.append(other.eval())
+    return made
+
+
+@both_objectives
+def test_loss_and_predictions_equal_the_published_forward_pass(objective):
+    """Transcribed from the description of the published MAE and SimMIM, with MONAI's blocks; queries have no bias."""
+    geometry = Geometry((8, 8, 12), (4, 4, 4), 1)
+    shape = replace(REFERENCE, depth=2, decoder_width=24, decoder_mlp_width=96)
+    net = build_network(objective, geometry, shape, [0.0], [1.0], 3).eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+            if name.endswith("qkv.bias"):
+                parameter.zero_()
+    x = torch.randn(3, 1, *geometry.crop, generator=generator)
+    visible, masked = random_masks(3, geometry.tokens, 0.6, generator, truncated=True)
+    assert masked.shape[1] == int(0.6 * 12) == 7
+    rows = torch.arange(3)[:, None]
+    encoder, patches = net.encoder, patchify(x, geometry)
+    tokens = nn.functional.linear(patches, encoder.patch_embedding.weight, encoder.patch_embedding.bias)
+    with torch.no_grad():
+        found = net(x, visible, masked)
+        if objective == "mae":
+            known = (tokens + encoder.positions)[rows, visible]
+            for block in of_monai(encoder.blocks, shape.width, shape.mlp_width, shape.heads):
+                known = block(known)
+            known = net.to_decoder(known) + net.decoder_positions[0][visible]
+            hidden = net.mask_token + net.decoder_positions[0][masked]
+            both = torch.cat([hidden, known], dim=1)
+            for block in of_monai(net.decoder_blocks, 24, 96, shape.decoder_heads):
+                both = block(both)
+            norm = net.decoder_norm
+            both = nn.functional.layer_norm(both, (24,), norm.weight, norm.bias)  # PyTorch's epsilon: 1e-5
+            predicted = net.head(both[:, : masked.shape[1]])
+        else:
+            is_masked = torch.zeros(3, geometry.tokens, dtype=torch.bool).scatter(1, masked, True)
+            both = torch.where(is_masked[..., None], net.mask_token, tokens) + encoder.positions
+            for block in of_monai(encoder.blocks, shape.width, shape.mlp_width, shape.heads):
+                both = block(both)
+            predicted = net.head(both[rows, masked])
+    assert torch.allclose(found.predicted, predicted, atol=1e-5)
+    wanted = nn.functional.l1_loss(predicted, patches[rows, masked])
+    assert found.loss.item() == pytest.approx(wanted.item(), rel=1e-6)

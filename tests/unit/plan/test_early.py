@@ -78,11 +78,10 @@ def test_a_right_study_is_planned(plan_of):
 
 
 def test_attention_over_single_images_is_refused_while_planning(plan_of):
-    study = changed(("arms:\n", "classifiers: {svm: {}, mil: {}}\narms:\n"))
-    with pytest.raises(
-        SixgigError, match="classifiers.mil(.|\\n)*on pics every subject has one image for arm baseline_cnn"
-    ):
-        early.check_cohort(plan_of(study), early_study(), "pics")
+    study = changed(("controls:", "classifiers: {svm: {}, mil: {}}\ncontrols:"))
+    said = r"study.yaml:16: .*classifiers.mil: on pics every subject has one image .*\n.*use svm, which sees the same"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(study)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,8 @@ def test_an_arm_is_named_in_its_folder_alone(name):
 def test_a_control_is_named_in_its_folder_alone(name):
     registry = "sixgig/arms/registry.py"  # which knows that there is one for each family of networks
     classifiers = f"sixgig/classifiers/{control_key(name)}"
-    assert set(naming([name], [f"sixgig/arms/{name}", classifiers])) <= {
-        registry,
-        "rules/classify.smk",
-        "config/schema.yaml",
-    }
+    allowed = {registry, "rules/classify.smk", "config/schema.yaml"}
+    assert set(naming([name], [f"sixgig/arms/{name}", classifiers])) <= allowed
 
 
 @pytest.mark.parametrize("name", [name for name in classifier_names() if not alone(name)])

@@ -50,6 +50,8 @@ def test_networks_that_fit_are_taken(arm, model, token):
         ("vit_contrastive", "resnet18", {}, r"vit_contrastive.weights: the arm cannot train resnet18: .*\n.*choose"),
         ("vit_contrastive", "vit_small_patch16_dinov3", {}, r"cannot train vit_small_patch16_dinov3: .* is a Eva"),
         ("vit_contrastive", "vit_base_patch16_clip_224", {}, r"cannot train .*normalisation before the first block"),
+        ("vit_contrastive", "vit_small_patch32_224", {"local_steps": 5}, r"local_steps: .*7 x 7 .* has 3 x 3"),
+        ("vit_contrastive", "vit_small_patch16_224", {"local_steps": 5, "reference_regions": True}, r"8 x 8.* 7 x 7"),
         ("vit_mim", "swin_tiny_patch4_window7_224", {}, r"vit_mim.weights: the arm cannot train .*SwinTransformer"),
         ("vit_mim", "vit_base_patch16_siglip_224", {}, r"cannot train .*attn_pool"),
     ],

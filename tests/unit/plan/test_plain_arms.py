@@ -85,5 +85,14 @@ def test_the_file_of_a_table_is_looked_for_while_planning(config, tmp_path):
         check_own_files(Plan(changed(config, columns=["d*"])))
 
 
+def test_messages_name_the_arm_and_keep_their_words(config):
+    config["arms"]["own"]["files"] = {"elvp": config["arms"]["own"]["files"]["elpv"]}
+    with pytest.raises(ConfigError, match=r"arms.own.files.elvp: is no cohort"):
+        Plan(config)
+    config["arms"]["own"]["files"] = {"elpv": {"path": "own.xls"}}
+    with pytest.raises(ConfigError, match=r"arms.own.files.elpv.path: own.xls is none of .*\n.*save the features as"):
+        Plan(config, look=False)
+
+
 def test_a_bundle_does_not_say_where_the_table_lies(config, tmp_path):
     assert str(tmp_path) not in str(without_paths(Plan(config).config))

@@ -71,7 +71,8 @@ def test_the_report_opens_without_a_console_message(browser, report, tmp_path):
     assert re.search(r'<html[^>]* data-overflow="0"', dom)
 
 
-def test_the_report_fits_a_telephone(browser, report, tmp_path):
+def on_a_telephone(browser: str, report: Path, tmp_path: Path) -> tuple[int, int]:
+    """Return the width that a page has on a telephone, and the width that it needs."""
     # A browser window cannot be as narrow as a telephone; a frame can. The same rules of width apply inside it.
     frame = tmp_path / "frame.html"
     frame.write_text(
@@ -92,7 +93,11 @@ def test_the_report_fits_a_telephone(browser, report, tmp_path):
     dom, _ = open_page(browser, frame, 800, tmp_path / "profile")
     found = re.search(r'data-width="(\d+)" data-needs="(\d+)"', dom)
     assert found, "the frame did not load"
-    width, needs = map(int, found.groups())
+    return int(found[1]), int(found[2])
+
+
+def test_the_report_fits_a_telephone(browser, report, tmp_path):
+    width, needs = on_a_telephone(browser, report, tmp_path)
     assert 350 < width <= 390
     assert needs <= width
 

@@ -276,7 +276,8 @@ def named(folder, arms, weights, estimates, better):
 
 
 OWN = {
-    "rad": {"kind": "baseline_cnn", "weights": "r", "title": "RadImageNet"}, "dino": {"kind": "vit_pure", "weights": "v"},
+    "rad": {"kind": "baseline_cnn", "weights": "r", "title": "RadImageNet"},
+    "dino": {"kind": "vit_pure", "weights": "v"},
     "mae": {"kind": "vit_pure", "weights": "v"},
 }  # fmt: skip
 NETWORKS = {"r": {"model": "resnet50.a1_in1k"}, "v": {"model": "vit_small_patch14_dinov2"}}
@@ -291,13 +292,12 @@ def test_the_verdict_says_which_random_network_was_not_beaten(tmp_path):
     study = named(tmp_path, OWN, NETWORKS, SCORES, better)
     with showing(study):
         found = verdict.judge(study, "c")
-    assert found.headline == ("No arm is shown to be better than the same resnet50 with random weights.")
+    assert found.headline == "No arm is shown to be better than the same resnet50 with random weights."
     assert found.sentences[0].startswith("RadImageNet + SVM has the highest balanced accuracy")
     assert "Pure ViT mae + SVM" in found.sentences[1]
     assert "Pure ViT dino + SVM" in found.sentences[2]  # the first of the kind that is the reference
-    assert [
-        title in text for title, text in zip(("Random ResNet", "Random ViT"), found.sentences[3:5], strict=True)
-    ] == [True] * 2
+    assert "Random ResNet + SVM" in found.sentences[3]
+    assert "Random ViT + SVM" in found.sentences[4]
 
 
 def test_every_random_network_has_to_be_beaten(tmp_path):

@@ -28,6 +28,7 @@ def entries():
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
         "classify_bags": {},
+        "classify_bag_fractions": {},
         "classify_fractions": {},
         "predict_majority": {},
         "pretrain_arm": {},
@@ -37,7 +38,7 @@ def entries():
     }
     for name in classifier_names():
         of_vectors = ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions")
-        for rule in ("classify_bags",) if takes_bags(name) else of_vectors:
+        for rule in ("classify_bags", "classify_bag_fractions") if takes_bags(name) else of_vectors:
             by_kind[rule][name] = (classifier_module(name),)
     for name in arm_names():
         arm = get_arm(name)

@@ -10,11 +10,12 @@ import safetensors.torch
 import torch
 
 from sixgig.errors import WeightsError
-from sixgig.weights.agreement import check_agreement
+from sixgig.weights.agreement import check_agreement, set_gelu
 from sixgig.weights.build import build_weights
 from sixgig.weights.fitting import fit
-from sixgig.weights.loading import create_network
+from sixgig.weights.loading import create_network, load_backbone
 from sixgig.weights.reading import read_tensors
+from sixgig.weights.storage import write_weights
 
 MODEL = "test_vit"
 
@@ -324,13 +325,24 @@ def test_a_network_that_is_filled_and_computes_something_else_is_refused(network
     ],
 )
 def test_configurations_that_agree(network, configs):
-    assert check_agreement("weights.x", MODEL, network, configs) == []
+    assert check_agreement("weights.x", MODEL, network, configs) is None
 
 
-def test_an_approximate_gelu_is_a_deviation_and_recorded(network):
+def test_an_approximate_gelu_is_followed(tmp_path):
+    """timm's SigLIP of 2023 has the exact GELU, and its weights were trained with the approximation by tanh."""
     configs = {"config.json": {"model_type": "siglip", "vision_config": {"hidden_act": "gelu_pytorch_tanh"}}}
-    wanted = ["the weights were trained with the approximate GELU, and the network has the exact one"]
-    assert check_agreement("weights.x", MODEL, network, configs) == wanted
+    network = create_network(MODEL, 64, seed=2).eval()
+    wanted = check_agreement("weights.x", MODEL, network, configs)
+    assert wanted == "tanh"
+    output = tmp_path / "x.safetensors"
+    facts = {"model": MODEL, "data_config": {}, "gelu": wanted}
+    write_weights(output, dict(network.state_dict()), facts)
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        exact, found = network(images), load_backbone(output, 64)(images)
+        set_gelu(network, wanted)
+        assert torch.equal(found, network(images))
+    assert not torch.equal(found, exact)
 
 
 def test_the_next_step_names_the_network_with_the_other_activation(network):

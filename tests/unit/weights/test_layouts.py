@@ -12,6 +12,7 @@ from timm.models.densenet import DenseNet
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 
+from sixgig.weights.agreement import check_agreement, set_gelu
 from sixgig.weights.fitting import fit
 from sixgig.weights.loading import create_network, load_state
 from sixgig.weights.positions import TIMM
@@ -125,8 +126,8 @@ def test_hugging_face_siglip(whole):
     if whole:
         tensors |= {f"text_model.encoder.layers.{index}.mlp.fc1.weight": torch.zeros(4, 4) for index in range(12)}
         tensors |= {"logit_scale": torch.zeros(1), "logit_bias": torch.zeros(1)}
-    network = small_vit(class_token=False, global_pool="map", act_layer="gelu_tanh")
-    network, facts = loaded(network, tensors)
+    network, facts = loaded(small_vit(class_token=False, global_pool="map"), tensors)
+    set_gelu(network, check_agreement("x", "x", network, {"config.json": theirs.config.to_dict()}))
     with torch.inference_mode():
         wanted = theirs(images())
         assert_tokens(network.forward_features(images()), wanted.last_hidden_state)

@@ -6,7 +6,9 @@ import pytest
 
 from sixgig.errors import ConfigError
 from sixgig.plan.config import complete
-from sixgig.weights.entries import check_entry
+from sixgig.plan.schema import load_schema
+from sixgig.weights.entries import CONVERTERS, check_entry
+from sixgig.weights.positions import RULES
 from sixgig.weights.preprocessing import data_config_of, from_configs
 
 FILE = {"file": {"path": "w.pth", "sha256": "0" * 64}}
@@ -33,7 +35,7 @@ def test_the_entry_counts_more_than_anything_else():
     assert found == {**own, "size": 160}
 
 
-@pytest.mark.parametrize("model", ["resnet50", "monai:SwinUNETR"])
+@pytest.mark.parametrize("model", ["resnet50", "vit_base_patch16_224"])
 def test_a_bare_architecture_has_to_say_mean_and_std(model):
     """ImageNet's used to be assumed in silence."""
     with pytest.raises(ConfigError, match=f"weights.x: lacks mean and std: {model} names a network") as caught:
@@ -119,3 +121,9 @@ def test_one_number_counts_for_every_channel():
 )  # fmt: skip
 def test_files_of_model_cards(configs, wanted):
     assert from_configs(configs) == wanted
+
+
+def test_the_schema_offers_the_converters_that_there_are():
+    entry = load_schema()["$defs"]["weights"]["properties"]
+    assert entry["converter"]["enum"] == list(CONVERTERS)
+    assert entry["position_resampling"]["enum"] == list(RULES)
