@@ -21,14 +21,10 @@ RANDOM: dict[str, tuple[str, str, dict[str, Any]]] = {
     "convnext": ("baseline_cnn", "convnext_atto.d2_in1k", {}),
     "vit_tiny": ("vit_pure", "vit_tiny_patch16_224.augreg_in21k", {"token": "cls_mean"}),
     "swin_tiny": ("vit_pure", "swin_tiny_patch4_window7_224.ms_in1k", {"token": "mean"}),
-    "densenet_3d": ("volume_network", "monai:DenseNet121", {"channels": "first"}),
+    "resnet18_3d": ("volume_network", "monai:resnet18", {"channels": "first"}),
 }
+_ONE_CHANNEL = {"n_input_channels": 1}
 _CROPS = {"brats_phantom": {"crop": [32, 64, 64]}, "acdc_phantom": {"crop": [16, 64, 64]}}
-_ASTRA = (
-    ("p1", "00df33eb14a76bc2bce9332be0766f50ee699b72ae0575d73bf359c60c2a0ef5"),
-    ("p2", "8e610bf2973153ba20639d46faa5241bcb39dda29d9e6815c07012c7e68636fd"),
-    ("p3", "2c6908560eac5c5e8bd06fae6e72b348deb269ebb1730762360ea63ebce37d7c"),
-)
 
 
 def prepare(folder: Path, subjects: int) -> Path:
@@ -52,13 +48,15 @@ def prepare(folder: Path, subjects: int) -> Path:
         "lite0": {"kind": "baseline_cnn", "weights": "efficientnet_lite0", "title": "EfficientNet-Lite0"},
         "chest_ct": {"kind": "volume_network", "weights": "astra", "title": "I3ResNet-152 of chest CT"},
     }
-    arms["chest_ct"] |= {"channels": "first", "per_cohort": _CROPS}
-    weights["astra"] = {"encoder": "astra_i3resnet152"}
+    arms["chest_ct"] |= {"channels": "first", "orientation": "SRA", "per_cohort": _CROPS}
+    weights["astra"] = yaml.safe_load((ROOT / "config" / "volumes.yaml").read_text())["weights"]["astra_ct"]
     for name, (kind, model, options) in RANDOM.items():
-        weights[name] = {"source": {"file": random_weights(folder / f"{name}.safetensors", model)}, "model": model}
+        in_3d = kind == "volume_network"
+        make = _random_volume_weights if in_3d else random_weights
+        weights[name] = {"source": {"file": make(folder / f"{name}.safetensors", model)}, "model": model}
         arms[name] = {"kind": kind, "weights": name, "title": f"{name.replace('_', ' ')}, untrained", **options}
-        if kind == "volume_network":
-            weights[name]["options"] = {"in_channels": 1}
+        if in_3d:
+            weights[name]["options"] = _ONE_CHANNEL
             arms[name]["per_cohort"] = _CROPS
     study = {
         "study": "encoders",
@@ -74,6 +72,18 @@ def prepare(folder: Path, subjects: int) -> Path:
     file = folder / "encoders.yaml"
     file.write_text(yaml.safe_dump(study, sort_keys=False))
     return file
+
+
+def _random_volume_weights(path: Path, model: str) -> dict[str, str]:
+    from safetensors.torch import save_file
+
+    from sixgig.runtime.digests import file_sha256
+    from sixgig.weights.monai_networks import build_network
+
+    save_file(
+        {name: value.contiguous() for name, value in build_network(model, _ONE_CHANNEL).state_dict().items()}, path
+    )
+    return {"path": str(path.resolve()), "sha256": file_sha256(path)}
 
 
 def main() -> None:

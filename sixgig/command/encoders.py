@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sixgig.arms.registry import FOLDER
 from sixgig.errors import GpuError
+from sixgig.runtime.discovery import read_yaml
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,9 +121,8 @@ def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
     own = ["weights:", f"  {name}:", f"    encoder: {name}"]
     if "source" not in encoder.weights:
         own.append("    source: {file: {path: path/to/the/file, sha256: its sha256}}")
-    token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 else ""
-    if encoder.kinds[0] == "baseline_cnn":
-        token = ""
+    known = read_yaml(FOLDER / encoder.kinds[0] / "options.yaml")["properties"]
+    token = f", token: {encoder.token}" if encoder.token and "token" in known else ""
     more = "".join(f", {key}: {value}" for key, value in encoder.arm.items())
     return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}{more}}}"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate
-from sixgig.evaluation.effects import plain
+from sixgig.evaluation.effects import effects_of, plain, sentence, summed
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_left_out
@@ -95,7 +95,12 @@ class Curve:
             except SixgigError as error:
                 self.fail(error, [fraction])
             else:
-                self._facts.append({"fraction": fraction, "chosen": plain(chosen).to_dict(orient="records")})
+                facts: dict[str, Any] = {"fraction": fraction, "chosen": plain(chosen).to_dict(orient="records")}
+                effect = summed(effects_of(chosen))
+                if effect is not None:
+                    facts["effect"] = effect
+                    _LOG.warning("%s: %s", label, sentence(effect))
+                self._facts.append(facts)
                 found.insert(0, "fraction", fraction)
                 self._parts.append(found)
 

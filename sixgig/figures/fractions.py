@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from sixgig.figures import style
 from sixgig.figures.base import Kind
@@ -131,8 +131,10 @@ def _legend(figure: Figure, known: dict[Method, list[Point]]) -> None:
 
     names = sorted({method.classifier for method in known}, key=classifier_order)
     handles = [
-        Line2D([], [], color="#444444", linestyle=style.line_style(name), marker=style.marker(name), markersize=5,
-               label=titles.classifier_title(name))
+        Line2D(
+            [], [], color="#444444", linestyle=cast("Any", style.line_style(name)), marker=style.marker(name),
+            markersize=5, label=titles.classifier_title(name),
+        )
         for name in names
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper right", ncols=len(names), fontsize=8)

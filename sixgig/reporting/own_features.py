@@ -41,6 +41,21 @@ def own_features(study: Study) -> TableView:
     return table
 
 
+def label_leaks(study: Study, cohort: str, arm: str) -> list[str]:
+    """Return a sentence when columns of an arm's own features may be the label; nothing for most arms."""
+    found = (study.sidecar(cohort, arm) or {}).get("own_features") or {}
+    columns = ", ".join(found.get("label_columns", []))
+    if not columns:
+        return []
+    return [
+        tr(
+            "the value of {columns} follows from the class: these columns may be the label, and results then say "
+            "nothing",
+            columns=columns,
+        )
+    ]
+
+
 def _cells(found: dict[str, Any]) -> list[Cell]:
     leaking = ", ".join(found["label_columns"])
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sixgig.reporting import views
+from sixgig.reporting.own_features import label_leaks
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
@@ -206,12 +207,14 @@ def trouble(study: Study) -> TableView:
                     seen[method.arm, "fallback", str(fallback)] = None
             for reason in other_versions(study, cohort, method.arm):
                 seen[method.arm, tr("other versions"), reason] = None
+            for reason in label_leaks(study, cohort, method.arm):
+                seen[method.arm, tr("label leak?"), reason] = None
         for arm, kind, reason in seen:
             table.rows.append(
                 [
                     Cell(cohort),
                     views.arm(arm),
-                    Cell(tr(kind), strong=kind == "failed"),
+                    Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
                     Cell(reason or tr("no reason given")),
                 ]
             )

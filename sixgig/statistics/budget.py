@@ -78,7 +78,7 @@ def weigh_budget(
 
 def _source_arm(sidecar: Mapping[str, Any]) -> str | None:
     """Return the arm whose features an arm transforms; older sidecars name it as the backbone, without weights."""
-    old = sidecar.get("backbone") if sidecar.get("weights") == {} else None
+    old = None if sidecar.get("weights") else sidecar.get("backbone")
     found = sidecar.get("source_arm", old)
     return str(found) if found else None
 

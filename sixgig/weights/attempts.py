@@ -123,12 +123,9 @@ def _renamed(inside: Mapping[str, Tensor], layout: str) -> _Read:
             else:
                 read[whole] = (piece, {source})
     for whole, pieces in parts.items():
-        if (
-            sorted(pieces) == [0, 1, 2]
-            and whole not in read
-            and len({piece.shape for piece, _ in pieces.values()}) == 1
-        ):
-            joined = torch.cat([pieces[index][0] for index in range(3)])
+        in_row = sorted(pieces) == list(range(len(pieces))) and len(pieces) > 1
+        if in_row and whole not in read and len({piece.shape for piece, _ in pieces.values()}) == 1:
+            joined = torch.cat([pieces[index][0] for index in range(len(pieces))])
             read[whole] = (joined, {source for _, source in pieces.values()})
         else:
             read |= {source: (piece, {source}) for piece, source in pieces.values()}

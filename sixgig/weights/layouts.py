@@ -1,8 +1,9 @@
 """Whose names a checkpoint uses: one table of regular expressions for each publisher's layout.
 
 A rule is a pattern that has to match the whole of a published name and what that tensor is called in timm. ``name#1``
-is part 1 of a tensor that timm keeps fused (query, key and value). ``a@0:1|b@1:3`` cuts a tensor into thirds of its
-rows. The names are facts out of the public model files and of the libraries that build these networks.
+is part 1 of a tensor that timm keeps fused (query, key and value; both halves of a gated layer). ``a@0:1|b@1:3`` cuts a
+tensor into thirds of its rows. The names are facts out of the public model files and of the libraries that build these
+networks.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ LAYOUTS: Mapping[str, Sequence[Rule]] = {
         (r"(?:encoder\.)?layers?\.(\d+)\.(?:intermediate\.dense|mlp\.fc1|mlp\.weights_in)\.(.+)",
          r"blocks.\1.mlp.fc1.\2"),
         (r"(?:encoder\.)?layers?\.(\d+)\.(?:output\.dense|mlp\.fc2|mlp\.weights_out)\.(.+)", r"blocks.\1.mlp.fc2.\2"),
+        (r"(?:encoder\.)?layers?\.(\d+)\.mlp\.gate_proj\.(.+)", r"blocks.\1.mlp.fc1.\2#0"),
+        (r"(?:encoder\.)?layers?\.(\d+)\.mlp\.up_proj\.(.+)", r"blocks.\1.mlp.fc1.\2#1"),
+        (r"(?:encoder\.)?layers?\.(\d+)\.mlp\.down_proj\.(.+)", r"blocks.\1.mlp.fc2.\2"),
         (r"layernorm\.(.+)", r"norm.\1"),
     ),
     # Vision towers of CLIP and SigLIP of Hugging Face; `pre_layrnorm` is spelt so there.

@@ -72,7 +72,7 @@ class AttentionMIL(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         bags: Bags | None = None,
-        width: int = 16,
+        width: int = 32,
         gated: bool = False,
         learning_rate: float = 0.01,
         weight_decay: float = 0.01,

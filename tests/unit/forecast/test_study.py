@@ -31,15 +31,22 @@ def test_every_job_of_a_study_has_a_cost_and_its_place(plan_of, machine, name):
         assert cost.basis in ("computed", "assumed")
 
 
-def test_the_default_study_has_its_100_jobs(plan_of, machine):
+def test_the_default_study_has_its_109_jobs(plan_of, machine):
     costs = forecast_study(plan_of(), machine)
-    assert len(costs) == 100
-    assert sum(job.rule == "classify_subjects" for job in costs) == 36
+    assert len(costs) == 109
+    assert sum(job.rule == "classify_subjects" for job in costs) == 42
     assert {job.name for job in costs if job.rule == "pretrain_arm"} == {
         f"{cohort}.{arm}"
         for cohort in ("elpv", "brats_phantom", "acdc_phantom")
         for arm in ("vit_contrastive", "vit_mim")
     }
+
+
+def test_the_control_of_every_family_costs_what_its_arm_does(plan_of, machine):
+    costs = forecast_study(plan_of(), machine)
+    for control, arm in (("control_random_efficientnet", "baseline_cnn"), ("control_random_vit", "vit_pure")):
+        for cohort in ("elpv", "brats_phantom", "acdc_phantom"):
+            assert costs[encoding(control, cohort)] == costs[encoding(arm, cohort)]
 
 
 def test_encoding_takes_its_operations_over_the_rate(plan_of, machine):

@@ -69,7 +69,8 @@ def test_the_plan_leaves_its_jobs_and_files_apart_and_the_others_as_they_were(co
     assert len(further) == len(with_bags.cohorts)
     assert all(file.endswith("vit_pure.mil.csv") for file in further)
     assert len(with_bags.attention()) == len(with_bags.cohorts)
-    assert not any(classifier == "mil" for *_, classifier in with_bags.fraction_keys)
+    curves = [key for key in with_bags.fraction_keys if key[2] == "mil"]
+    assert curves == [(cohort, "vit_pure", "mil") for cohort in with_bags.cohorts]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from sixgig.reporting.own_features import own_features
+from sixgig.reporting.own_features import label_leaks, own_features
 
 FACTS = {
     "file": "radiomics.csv", "sha256": "0123456789abcdef" * 4, "produced_by": "PyRadiomics 3.1", "learned_from": "",
@@ -29,3 +29,10 @@ def test_each_table_is_named_once_with_what_was_found_in_it():
     ]
     assert [row[-1].strong for row in found.rows] == [True, False]
     assert own_features(study({})).rows == []
+
+
+def test_a_possible_leak_is_a_sentence_among_the_troubles():
+    found = study({("a", "vit_pure"): {"own_features": FACTS}})
+    (said,) = label_leaks(found, "a", "vit_pure")
+    assert said.startswith("the value of code, grade follows from the class")
+    assert label_leaks(found, "b", "vit_pure") == []

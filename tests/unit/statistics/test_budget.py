@@ -141,3 +141,16 @@ def test_a_failed_method_keeps_its_row_and_is_on_no_front():
     assert row["status"] == "failed: why"
     assert row["seconds"] == 212.5
     assert pd.isna(row["front_seconds"])
+
+
+def test_an_arm_with_the_name_of_its_network_is_charged_once():
+    """And one whose features are those of another arm with both, as its sidecar says."""
+    table = costs()
+    table = table.replace({"arm": {"vit_pure": "resnet50"}})
+    facts = {"backbone": "resnet50", "weights": {"name": "w"}, "n_features": 4}
+    rows = summary().replace({"arm": {"vit_pure": "resnet50"}})
+    sidecars = {("c", "resnet50"): facts, ("c", "vit_sparse"): {"source_arm": "resnet50", "backbone": "resnet50"}}
+    found = weigh_budget(rows, table, {**SIDECARS, **sidecars}, "balanced_accuracy").set_index("arm")["seconds_encode"]
+    before = weigh_budget(summary(), costs(), SIDECARS, "balanced_accuracy").set_index("arm")["seconds_encode"]
+    assert set(found["resnet50"]) == set(before["vit_pure"]) == {10.0}
+    assert set(found[["vit_sparse"]]) == set(before[["vit_sparse"]]) == {12.0}

@@ -151,7 +151,7 @@ def test_dinov2_trained_in_chunks(network, tensors):
 
 
 def test_official_dinov2_with_registers():
-    """The class token takes its position, as timm has it; and SwiGLU's matrices get timm's names."""
+    """The class token takes its position, as timm has it."""
     from timm.models.vision_transformer import VisionTransformer
 
     network = VisionTransformer(

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from timm.layers import LayerNorm
+from timm.layers import LayerNorm, SwiGLUPacked
 from timm.models import register_model
 from timm.models.convnext import ConvNeXt
 from timm.models.densenet import DenseNet
@@ -117,6 +117,28 @@ def test_hugging_face_dinov2_with_registers(names):
     with torch.inference_mode():
         assert_tokens(network.forward_features(images()), theirs(images()).last_hidden_state)
     assert facts["layout"] == "huggingface_vit"
+
+
+@pytest.mark.parametrize("names", [("gate_proj", "down_proj"), ("weights_in", "weights_out"), ("w12", "w3")])
+def test_dinov2_with_swiglu(names):
+    """The giant has gated layers, for which version 5 of transformers, its published files and Meta have own names."""
+    theirs = hugging_face("Dinov2", mlp_ratio=4, use_swiglu_ffn=True)
+    network = small_vit(init_values=1.0, mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU, mlp_ratio=5.5)
+    tensors = dict(theirs.state_dict())
+    assert "encoder.layer.0.mlp.gate_proj.weight" in tensors
+    if names == ("weights_in", "weights_out"):
+        for name in [name for name in tensors if "gate_proj" in name]:
+            joined = torch.cat([tensors.pop(name), tensors.pop(name.replace("gate_proj", "up_proj"))])
+            tensors[name.replace("gate_proj", "weights_in")] = joined
+        tensors = {name.replace("down_proj", "weights_out"): tensor for name, tensor in tensors.items()}
+    elif names == ("w12", "w3"):
+        state, _ = fit(tensors, network, "here")
+        tensors = {re.sub(r"mlp\.fc1", "mlp.w12", re.sub(r"mlp\.fc2", "mlp.w3", name)): state[name] for name in state}
+        tensors["mask_token"] = torch.zeros(1, WIDTH)
+    network, facts = loaded(network, tensors)
+    with torch.inference_mode():
+        assert_tokens(network.forward_features(images()), theirs(images()).last_hidden_state)
+    assert facts["layout"] == ("dinov2" if names == ("w12", "w3") else "huggingface_vit")
 
 
 @pytest.mark.parametrize("whole", [True, False])

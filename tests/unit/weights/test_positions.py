@@ -53,7 +53,7 @@ def test_both_rules_of_dinov2_are_their_formulas(side, cells, offset):
 
 
 def interpolate_pos_encoding(pos_embed, w0, h0):
-    """What DINOv2's vision transformer does, in its own steps (facebookresearch/dinov2, Apache-2.0)."""
+    """What DINOv2's vision transformer computes (its method of this name), written out."""
     count = pos_embed.shape[1] - 1
     side = int(math.sqrt(count))
     scale = (float(w0 + 0.1) / side, float(h0 + 0.1) / side)
