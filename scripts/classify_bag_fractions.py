@@ -24,8 +24,9 @@ def main(
 ) -> None:
     """Nested cross-validation of one classifier of bags with fractions of the labels."""
     read = (image_features, manifest, splits)
-    how = (inner_folds, seed, threads, predictions, gate, of_volumes)
-    classify_bag_fractions(*read, classifier, options, fractions, *how)
+    classify_bag_fractions(
+        *read, classifier, options, fractions, inner_folds, seed, threads, predictions, gate, of_volumes
+    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sixgig.arms.registry import FOLDER
 from sixgig.errors import GpuError
-from sixgig.plan.schema import load_schema
+from sixgig.runtime.discovery import read_yaml
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,8 +121,8 @@ def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
     own = ["weights:", f"  {name}:", f"    encoder: {name}"]
     if "source" not in encoder.weights:
         own.append("    source: {file: {path: path/to/the/file, sha256: its sha256}}")
-    has_token = "token" in load_schema()["$defs"][f"arm_{encoder.kinds[0]}"]["properties"]
-    token = f", token: {encoder.token}" if encoder.token and encoder.dimensions == 2 and has_token else ""
+    known = read_yaml(FOLDER / encoder.kinds[0] / "options.yaml")["properties"]
+    token = f", token: {encoder.token}" if encoder.token and "token" in known else ""
     more = "".join(f", {key}: {value}" for key, value in encoder.arm.items())
     return [*own, "arms:", f"  {name}: {{kind: {encoder.kinds[0]}, weights: {name}{token}{more}}}"]
 

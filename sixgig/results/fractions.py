@@ -63,8 +63,15 @@ def curves(study: Study, cohort: str) -> dict[Method, list[Point]]:
     rows = rows[(rows["cohort"] == cohort) & (rows["metric"] == study.metric)]
     found: dict[Method, list[Point]] = {}
     for row in rows.sort_values("fraction", kind="stable").itertuples():
-        numbers = (_number(row.fraction), _number(row.n_labelled), *map(_number, (row.estimate, row.ci_low, row.ci_high)))
-        found.setdefault(Method(str(row.arm), str(row.classifier)), []).append(Point(*numbers, str(row.status)))
+        point = Point(
+            fraction=_number(row.fraction),
+            n_labelled=_number(row.n_labelled),
+            estimate=_number(row.estimate),
+            low=_number(row.ci_low),
+            high=_number(row.ci_high),
+            status=str(row.status),
+        )
+        found.setdefault(Method(str(row.arm), str(row.classifier)), []).append(point)
     return {method: found[method] for method in sorted(found, key=study.order)}
 
 

@@ -69,7 +69,7 @@ def probe(model: str, image_size: int) -> Probe:
     refused = _refusal(model, image_size)
     if isinstance(refused, Probe):
         return refused
-    fits = next((size for size in _sizes(model, image_size) if isinstance(_refusal(model, size), Probe)), None)
+    fits = next((size for size in _sizes(model, image_size) if _fits(model, size)), None)
     step = f"set image.size to {fits}, or choose another `model`" if fits else "choose another `model`"
     raise WeightsError(f"timm model {model}", f"does not take RGB images of {image_size} px: {refused}", step)
 
@@ -153,6 +153,22 @@ def _sizes(model: str, image_size: int) -> Iterator[int]:
     own = [int(config.input_size[-1])] if config is not None and config.input_size else []
     around = {max(image_size // side + step, 1) * side for side in (32, 14) for step in (0, 1)}
     yield from sorted({*own, *around} - {image_size}, key=lambda size: abs(size - image_size))
+
+
+def _fits(model: str, image_size: int) -> bool:
+    """Whether a network takes a size with the tensors of its own size; positions of ViTs alone are resampled."""
+    from sixgig.weights.loading import create_network
+
+    tried = _refusal(model, image_size)
+    if not isinstance(tried, Probe):
+        return False
+    import torch
+
+    with torch.device("meta"):
+        own = create_network(model).state_dict()
+    tensors = tried.network.state_dict()
+    resampled = {"pos_embed"} if hasattr(tried.network, "num_prefix_tokens") else set()
+    return all(name in resampled or tensors[name].shape == own[name].shape for name in own)
 
 
 def _in_short(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The wheel in a fresh environment outside the clone: the workflow lies inside, and the command works."""
 
+import json
 import os
 import re
 import subprocess
@@ -91,6 +92,7 @@ def test_command_speaks_for_itself(command, installed):
     snakefile = Path(command("sixgig", "snakefile").stdout.strip())
     assert snakefile.is_file()
     assert snakefile.is_relative_to(installed)
+    assert "rad_dino" in json.loads(command("sixgig", "encoders", "--json").stdout)
 
 
 def test_new_study_is_planned_in_an_empty_folder(command):

@@ -44,7 +44,7 @@ def test_networks_that_fit_are_taken(arm, model, token):
         ("vit_pure", "vit_base_patch16_siglip_224", {"token": "cls_mean"}, r"is cls_mean, .* 49 tokens.*no class"),
         ("vit_pure", "coat_tiny", {"size": 64}, r"arms.vit_pure.weights: coat_tiny gives a list.*\n.*token: pooled"),
         ("vit_pure", "pit_ti_224", {"token": "mean"}, r"arms.vit_pure.token: is mean, and pit_ti_224 gives no patches"),
-        ("vit_pure", "gcvit_xxtiny", {}, r"arms.vit_pure.weights: timm model gcvit_xxtiny does not take .*\n.*to 96"),
+        ("vit_pure", "gcvit_xxtiny", {}, r"arms.vit_pure.weights: timm model gcvit_xxtiny does not take .*\n.*to 224"),
         ("baseline_cnn", "gcvit_xxtiny", {}, r"arms.baseline_cnn.weights: .* does not take RGB images of 112 px"),
         ("baseline_cnn", "monai:SwinUNETR", {}, r"baseline_cnn.weights: .*a network for volumes.*\n.*encodes volumes"),
         ("vit_contrastive", "resnet18", {}, r"vit_contrastive.weights: the arm cannot train resnet18: .*\n.*choose"),

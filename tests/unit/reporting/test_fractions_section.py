@@ -8,6 +8,7 @@ from sixgig.figures.catalogue import draw_figure
 from sixgig.reporting import exports, fractions, page
 from sixgig.results.study import Study
 from sixgig.tables.fractions import FRACTIONS
+from sixgig.words.showing import showing
 from tests.unit.reporting.wide_study import write_wide_study
 
 
@@ -28,26 +29,32 @@ def changed(folder: Path, estimates: dict[tuple[str, float], float], half: float
     return study
 
 
+def said(study: Study) -> list[str]:
+    with showing(study):
+        return fractions.sentences(study)
+
+
 def test_the_sentence_names_an_arm_where_the_intervals_show_it(folder):
     full = {("dinov2_small", 1.0): 0.9, ("dinov3_base", 1.0): 0.85, ("siglip2", 1.0): 0.8}
-    study = changed(folder, full | {("dinov2_small", 0.25): 0.88})
-    assert fractions.sentences(study) == [
+    assert said(changed(folder, full | {("dinov2_small", 0.25): 0.88})) == [
         "On elpv DINOv2 ViT-S/14 + SVM reaches a balanced accuracy of 0.85 with fewest labelled subjects: 18 (25% of a "
         "training fold), where its 95% interval is 0.860 to 0.900 and those of all other arms end below 0.85."
     ]
     study = changed(folder, full | {("dinov2_small", 0.25): 0.88, ("siglip2", 0.25): 0.84})
-    (text,) = fractions.sentences(study)
+    (text,) = said(study)
     assert text.startswith("On elpv it is not shown which arm reaches a balanced accuracy of 0.85")
     assert text.endswith("0.860 to 0.900, and 2 of 3 arms and controls have intervals that reach that level.")
     assert "DINOv2" not in text
-    assert fractions.sentences(changed(folder, full)) == [
+    assert said(changed(folder, full)) == [
         "On elpv no arm reaches a balanced accuracy of 0.85 with fewer than all 72 labelled subjects."
     ]
 
 
 def test_the_table_has_a_column_for_every_fraction_and_what_is_needed_for_the_level(folder):
     full = {("dinov2_small", 1.0): 0.9, ("dinov3_base", 1.0): 0.85, ("siglip2", 1.0): 0.8}
-    view = fractions.estimates(changed(folder, full | {("dinov2_small", 0.25): 0.88}), "elpv")
+    study = changed(folder, full | {("dinov2_small", 0.25): 0.88})
+    with showing(study):
+        view = fractions.estimates(study, "elpv")
     assert view.columns == ["Method", "7 (10%)", "18 (25%)", "36 (50%)", "72 (100%)", "Labels to reach 0.85"]
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in view.rows}
     assert len(rows) == 6

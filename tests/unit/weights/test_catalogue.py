@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import timm
-import torch
 import yaml
 
 from sixgig.arms.registry import arm_names, get_arm
@@ -17,8 +16,8 @@ from sixgig.plan.config import complete
 from sixgig.weights.catalogue import BATCH, CATALOGUE, find_encoder, read_catalogue, resolve_encoders
 from sixgig.weights.entries import SINGLE_FILE, check_entry
 from sixgig.weights.layout_names import LAYOUT_NAMES
-from sixgig.weights.loading import create_network
 from sixgig.weights.monai_sizes import volume_network_size
+from sixgig.weights.probing import probe
 from sixgig.weights.sizes import network_size
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,8 +59,7 @@ def test_every_entry_says_what_it_must(name):
 def test_parameters_and_memory_are_those_that_are_counted(name):
     encoder = ENCODERS[name]
     model = encoder.weights["model"]
-    with torch.device("meta"):
-        counted = sum(tensor.numel() for tensor in create_network(model, encoder.size).parameters())
+    counted = sum(tensor.numel() for tensor in probe(model, encoder.size).network.parameters())
     assert encoder.parameters == pytest.approx(counted, rel=0.01)
     fixed, each = encoding_memory(network_size(model, encoder.size), encoder.size, "bfloat16")
     assert encoder.vram_mb == pytest.approx(fixed + BATCH * each + ALLOCATOR_MB, rel=0.01)

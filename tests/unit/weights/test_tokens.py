@@ -7,7 +7,7 @@ import torch
 
 from sixgig.errors import WeightsError
 from sixgig.weights.loading import create_network
-from sixgig.weights.probing import plain_layout, probe
+from sixgig.weights.probing import plain_layout, probe, require_image
 from sixgig.weights.sizes import network_size
 from sixgig.weights.tokens import NCHW, NHWC, TOKENS, features_of_layout
 
@@ -96,9 +96,9 @@ def test_several_outputs_are_no_features():
 @pytest.mark.parametrize(
     ("model", "size", "message"),
     [
-        ("hiera_tiny_224", 112, r"hiera_tiny_224: does not take RGB images of 112 px: (.|\n)*set image.size to 96"),
+        ("hiera_tiny_224", 112, r"hiera_tiny_224: does not take RGB images of 112 px: (.|\n)*set image.size to 224"),
         ("crossvit_tiny_240", 112, r"does not take RGB images of 112 px(.|\n)*set image.size to 240"),
-        ("gcvit_xxtiny", 112, r"does not take RGB images of 112 px(.|\n)*set image.size to 96"),
+        ("gcvit_xxtiny", 112, r"does not take RGB images of 112 px(.|\n)*set image.size to 224"),  # other windows at 96
         ("vit_base_patch16_224", 100, r"not a multiple of that(.|\n)*set image.size to (96|112)"),
         ("vit_bse_patch16_224", 112, r"timm does not know(.|\n)*vit_base_patch16_224"),
         ("monai:SwinUNETR", 112, r"is a network for volumes(.|\n)*a kind of arm that encodes volumes"),
@@ -115,6 +115,16 @@ def test_a_grey_network_is_refused(monkeypatch):
     probe.cache_clear()
     with pytest.raises(WeightsError, match=r"RGB images of 32 px: it takes images of 1 channel"):
         probe("resnet10t", 32)
+
+
+def test_the_weights_stage_lets_an_image_through():
+    network = create_network("hiera_tiny_224", seed=1).train()
+    require_image(network, "hiera_tiny_224", 224, "weights.h")
+    assert network.training
+    with pytest.raises(
+        WeightsError, match=r"weights.h: hiera_tiny_224 does not take RGB images of 112 px: .*\n.*image.size"
+    ):
+        require_image(network, "hiera_tiny_224", 112, "weights.h")
 
 
 PLAIN = [
