@@ -8,7 +8,7 @@ from typing import Any
 
 from sixgig.arms.volume_network.encoding import SEPARATE
 from sixgig.gpu.work import TYPE_BYTES, Amount, NetworkSize, Work
-from sixgig.training.sliding import sliding_positions
+from sixgig.mim.sliding import sliding_positions
 
 _MIB = 1024 * 1024
 #: Seconds of cutting a voxel out of a volume in the disk's cache, and of turning it into float32.
