@@ -55,8 +55,9 @@ def draw(study: Study, cohort: str) -> Figure:
     if not known:
         return style.empty_figure(title, tr("no method of this cohort has an estimate"))
     arms = list(dict.fromkeys(method.arm for method in known))
-    n_columns = min(_COLUMNS, len(arms))
-    n_rows = math.ceil(len(arms) / n_columns)
+    n_rows = math.ceil(len(arms) / _COLUMNS)
+    n_columns = math.ceil(len(arms) / n_rows)
+    paleness = max(2, len({method.classifier for method in known}))  # bands lie over each other
     level = level_of(known)
     with style.style():
         figure = style.new_figure(max(4.6, 2.45 * n_columns), 1.25 + 2.05 * n_rows)
@@ -67,7 +68,7 @@ def draw(study: Study, cohort: str) -> Figure:
                     axes.plot(*_line(points), color="#CCCCCC", linewidth=0.8, zorder=1)
             for method, points in known.items():
                 if method.arm == arm:
-                    _curve(axes, method, points)
+                    _curve(axes, method, points, 0.28 / paleness)
             if level is not None:
                 axes.axhline(level, color="#555555", linestyle="--", linewidth=0.9, zorder=2)
             axes.set_title(_wrapped(titles.arm_title(arm)), fontsize=9, color="#222222")
@@ -95,11 +96,11 @@ def _line(points: list[Point]) -> tuple[list[float], list[float]]:
     return [point.n_labelled for point in points], [point.estimate for point in points]
 
 
-def _curve(axes: Axes, method: Method, points: list[Point]) -> None:
+def _curve(axes: Axes, method: Method, points: list[Point], alpha: float) -> None:
     colour = titles.arm_colour(method.arm)
     x, y = _line(points)
     axes.fill_between(
-        x, [point.low for point in points], [point.high for point in points], color=colour, alpha=0.14, linewidth=0
+        x, [point.low for point in points], [point.high for point in points], color=colour, alpha=alpha, linewidth=0
     )
     axes.plot(
         x, y, color=colour, linestyle=style.line_style(method.classifier), marker=style.marker(method.classifier),

@@ -69,7 +69,7 @@ def test_every_tensor_of_the_parts_is_used(astra_weights):
 
 
 def test_a_chest_is_what_its_layers_expect_and_noise_is_not(network):
-    """Shapes may fit by chance; recorded means of activations only agree where names, strides and values are right."""
+    """Shapes may fit by chance; recorded means of activations agree where names, values and intensities are right."""
     at_home = agreement(network, three(chest(0)))
     noise = np.random.default_rng(1).random(SHAPE, dtype=np.float32)
     assert at_home > 0.8

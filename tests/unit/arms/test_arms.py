@@ -639,6 +639,4 @@ def test_sparse_arm_through_files(cohort, tmp_path):
     assert status == "failed: arms.codes.atoms: 4 atoms cannot be learned from 2 images of pretraining subjects"
     np.save(tmp_path / "source.npy", np.zeros((0, 0), np.float32))
     transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
-    assert (
-        "dino: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
-    )
+    assert "dino: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
