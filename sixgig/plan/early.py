@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.asking import answer
 from sixgig.plan.bags import check_bag_sizes
 from sixgig.plan.failures import failed_cohort
-from sixgig.plan.asking import answer
 from sixgig.plan.networks import check_networks, look_at_networks
 from sixgig.plan.places import check_places
 from sixgig.plan.questions import model_question
