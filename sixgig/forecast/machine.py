@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from sixgig.forecast.rates import LAPTOP, REFERENCE, Machine, processor, usable_
 from sixgig.forecast.sheets import CardSheet
 from sixgig.gpu.card import first_card
 from sixgig.runtime.atomic import read_json, write_json
+from sixgig.runtime.user_cache import user_cache
 
 __all__ = ["LAPTOP", "REFERENCE", "Machine", "this_machine", "with_cores"]
 
@@ -44,9 +44,7 @@ def this_machine(cache: Path | None = None, cores: int | None = None) -> Machine
 
 def cache_file() -> Path:
     """Return the file of this user that keeps rates: planning writes nothing into the folder of results."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(given) if Path(given).is_absolute() else Path(os.path.expanduser("~")) / ".cache"
-    return folder / "sixgig" / "machine.json"
+    return user_cache("machine.json")
 
 
 def machine_key() -> str:

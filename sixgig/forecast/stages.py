@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -34,10 +33,9 @@ from sixgig.forecast.constants import (
 from sixgig.forecast.rates import Machine
 from sixgig.forecast.works import image_work, work_of
 from sixgig.gpu.work import CONTEXT_MB, Amount, NetworkSize, Work
+from sixgig.plan.asking import answer, learn
+from sixgig.plan.questions import size_question, size_questions
 from sixgig.runtime.places import PACKAGE
-from sixgig.weights.monai_networks import is_monai
-from sixgig.weights.monai_sizes import volume_network_size
-from sixgig.weights.sizes import network_size
 
 if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
@@ -65,6 +63,7 @@ class Stages:
     plan: Plan
     machine: Machine
     prepared: bool = True
+    _sizes: dict[str, NetworkSize] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def cuda(self) -> bool:
@@ -259,9 +258,10 @@ class Stages:
     def network(self, weights: str) -> NetworkSize:
         """Return how large the network of an entry of ``weights`` is at the study's images."""
         entry = self.plan.config["weights"][weights]
-        if is_monai(entry["model"]):
-            return volume_network_size(entry["model"], json.dumps(entry.get("options") or {}))
-        return network_size(entry["model"], int(self.plan.config["image"]["size"]))
+        if weights not in self._sizes:
+            learn(size_questions(self.plan.config))  # all of them at once
+            self._sizes[weights] = NetworkSize(**answer(size_question(entry, int(self.plan.config["image"]["size"]))))
+        return self._sizes[weights]
 
     def features(self, arm: str) -> int:
         """Return the length of an arm's features."""

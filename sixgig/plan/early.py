@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
+from sixgig.plan.asking import answer
 from sixgig.plan.bags import check_bag_sizes
 from sixgig.plan.failures import failed_cohort
-from sixgig.plan.networks import check_networks
+from sixgig.plan.networks import check_networks, look_at_networks
 from sixgig.plan.places import check_places
+from sixgig.plan.questions import model_question
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.paths import user_path
 
@@ -47,6 +49,7 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
         with suppress(ModuleNotFoundError):
             check_card()
     with suppress(ModuleNotFoundError):
+        look_at_networks(plan.config)
         check_weights(plan.config["weights"])
         check_networks(plan.config)
     check_own_files(plan)
@@ -74,15 +77,12 @@ def check_card() -> None:
 def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
-    from sixgig.weights.loading import check_model
-    from sixgig.weights.model_names import is_surely_known
     from sixgig.weights.obtaining import require_pinned
 
     digests = KnownDigests()
     for name, entry in weights.items():
         key = f"weights.{name}"
-        if not is_surely_known(entry["model"]):
-            check_model(entry["model"], f"config key {key}.model", entry.get("options"))
+        answer(model_question(entry["model"], f"config key {key}.model", entry.get("options")))
         file = entry["source"].get("file")
         if file is None:
             continue

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sixgig.arms.instances import instances
 from sixgig.errors import WeightsError
+from sixgig.plan.asking import answer, learn
+from sixgig.plan.questions import arm_questions, model_questions, size_questions
 
-#: How names of networks begin whose description is on the model hub.
-HUB = "hf-hub:"
+
+def look_at_networks(config: Mapping[str, Any]) -> None:
+    """Get the answers to all that planning and the forecast ask about the networks of a study, at once.
+
+    Args:
+        config: The complete study file.
+
+    Raises:
+        WeightsError: They could not be asked.
+    """
+    learn([*model_questions(config["weights"]), *arm_questions(config).values(), *size_questions(config)])
 
 
 def check_networks(config: Mapping[str, Any]) -> None:
     """Ask every arm about the network of its weights.
-
-    Networks that the model hub describes are left to the weights stage: planning fetches nothing.
 
     Args:
         config: The complete study file.
@@ -23,16 +31,12 @@ def check_networks(config: Mapping[str, Any]) -> None:
     Raises:
         SixgigError: An arm cannot use its network; names the arm's key and the nearest that fits.
     """
-    for name, found in instances(config).items():
-        options = found.options
-        if "weights" not in options or found.stands_for:
-            continue
-        model = config["weights"][options["weights"]]["model"]
-        if model.startswith(HUB):
-            continue
+    asked = arm_questions(config)
+    learn(asked.values())
+    for name, question in asked.items():
         place = f"config key arms.{name}"
         try:
-            found.arm.check_network(options, model, int(config["image"]["size"]), place)
+            answer(question)
         except WeightsError as error:
             if error.place.startswith(place):
                 raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
 from sixgig.weights.agreement import set_gelu
+from sixgig.weights.building import require_building
 from sixgig.weights.monai_networks import build_network, check_network, is_monai
 from sixgig.weights.positions import BICUBIC, DINOV2, OFFSET, TIMM, resample_positions
 from sixgig.weights.storage import read_provenance, read_weights
@@ -133,6 +134,7 @@ def check_model(model: str, place: str, options: Mapping[str, Any] | None = None
         raise WeightsError(
             f"{place.removesuffix('.model')}.options", f"is for MONAI's networks, and not for {model}", step
         )
+    require_building()
     import timm
 
     if not timm.is_model(model):

@@ -7,6 +7,7 @@ import math
 from functools import cache
 
 from sixgig.gpu.work import NetworkSize
+from sixgig.weights.building import require_building
 from sixgig.weights.live import most_alive
 from sixgig.weights.monai_networks import build_network, crop_fault, features_of, own_crop
 
@@ -27,6 +28,7 @@ def volume_network_size(model: str, options: str) -> NetworkSize:
     Raises:
         WeightsError: There is no such network, or it cannot be built with these options.
     """
+    require_building()
     import torch
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode

@@ -103,11 +103,11 @@ def _convolutional(parameters: float, flops: float, live: float, outputs: float,
 @cache
 def _counted(model: str, image_size: int) -> NetworkSize:
     """Build the network on torch's meta device, and count. One that gives no vector has features of length 0."""
+    probed = probe(model, image_size)
     import torch
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-    probed = probe(model, image_size)
     network: Any = probed.network.requires_grad_(False)
     image = torch.empty(1, 3, image_size, image_size, device=next(network.parameters()).device)
     outputs = 0

@@ -37,10 +37,11 @@ class MaskedViT(TokenFeatures, PretrainedArm):
     def check_network(cls, options: Mapping[str, Any], model: str, image_size: int, place: str) -> None:
         """Refuse networks that cannot be inflated, from which sizes and first weights come."""
         if plain_layout(model, image_size) is None:
+            network = probe(model, image_size).network
             from sixgig.mim.inflation import shape_of
 
             try:
-                shape_of(probe(model, image_size).network)
+                shape_of(network)
             except ArmError as error:
                 raise refuse_untrainable(error, model, place) from None
         super().check_network(options, model, image_size, place)

@@ -55,6 +55,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def plan_of(data, monkeypatch):
     monkeypatch.chdir(data)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data / "cache"))
 
     def plan(text, *entries, **settings):
         (data / "study.yaml").write_text(text)
@@ -260,6 +261,7 @@ def test_what_this_environment_lacks_is_left_to_the_jobs(plan_of, monkeypatch):
     for module in ("torch", "timm"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("sixgig.weights.model_names.is_surely_known", lambda model: False)
+    monkeypatch.setattr("sixgig.plan.asking._in_a_process", lambda asked: [{"missing": "timm"} for _ in asked])
     plan = plan_of(changed(("study: x", "study: x\ndevice: cuda")))
     assert plan.config["device"] == "cuda"
     with pytest.raises(SixgigError, match="there is no class 'hgg'"):
