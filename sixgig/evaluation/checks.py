@@ -39,17 +39,16 @@ def check_folds(
     folds, fraction = evaluation["folds"], evaluation["pretraining_fraction"]
     if labels_of(stanza) != metrics_of(stanza):
         _check_subject_classes(drawn, fraction, cohort)
+    sizes, learning = Counter(str(record.classes) for record in drawn), None
     try:
         if labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn):
             _deal_once(drawn, folds, fraction)
         else:
-            pretraining_numbers(Counter(str(record.classes) for record in drawn), folds, fraction, hold_out)
+            learning = pretraining_numbers(sizes, folds, fraction, hold_out)
     except CohortError as error:
         reason = f"is {folds}, and in cohort {cohort} {error.place} {error.reason}"
         raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
-    if not (labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn)):
-        sizes = Counter(str(record.classes) for record in drawn)
-        learning = pretraining_numbers(sizes, folds, fraction, hold_out)
+    if learning is not None:
         _check_fractions({name: sizes[name] - learning[name] for name in sizes}, evaluation, cohort)
 
 

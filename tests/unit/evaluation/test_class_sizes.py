@@ -41,7 +41,7 @@ def test_folds_are_checked_on_subjects_with_the_test_set_taken_out():
         for label in "ab"
         for index in range(8)
     ]
-    evaluation = {"folds": 5, "pretraining_fraction": 0.0}
+    evaluation = {"folds": 5, "inner_folds": 3, "pretraining_fraction": 0.0}
     check_folds(found, evaluation, {}, "c")
     check_folds([*found, Record(Path(), "u", None, ())], evaluation, {"official_splits": True}, "c")
     with pytest.raises(
