@@ -1,4 +1,4 @@
-"""Peak GPU memory of the catalogue's encoders at batch 16, in the encode path, beside what the catalogue says.
+"""Peak GPU memory of the catalogue's encoders at batch 16, in the encode path, beside what the catalogue estimates.
 
 ``python -m bench.encoders_vram`` needs a GPU with torch, timm and numpy. Weights are random: memory does not depend on
 them. The process may reserve what a study may, 6144 MiB.
@@ -117,14 +117,14 @@ def measure(name: str, encoder: CatalogueEncoder, device: Device, size: int, bat
 
 
 def _estimate(encoder: CatalogueEncoder, size: int, batch: int) -> float:
-    """Return the catalogue's memory at a batch; at another size of image, sixgig's estimate."""
+    """Return the catalogue's estimate at a batch; at another size of image, sixgig's estimate."""
     if size == encoder.size:
-        return float(encoder.vram_at(batch) or 0)
+        return float(encoder.estimated_at(batch) or 0)
     from sixgig.gpu.work import ALLOCATOR_MB, encoding_memory
     from sixgig.weights.sizes import network_size
 
     fixed, each = encoding_memory(network_size(encoder.weights["model"], size), size, "bfloat16")
-    return float(replace(encoder, vram_mb=round(fixed + BATCH * each + ALLOCATOR_MB)).vram_at(batch) or 0)
+    return float(replace(encoder, vram_mb=round(fixed + BATCH * each + ALLOCATOR_MB)).estimated_at(batch) or 0)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _HELP = "list encoders that a study can name, with licence, size and whether they fit the card"
 _MORE = """
-A study file names one as `weights: {mine: {encoder: NAME}}`. GPU memory is what sixgig estimates in 16 bits at the size
-that the encoder was trained on; a smaller image.size takes less. "?" is what nobody could confirm.
+A study file names one as `weights: {mine: {encoder: NAME}}`. GPU memory is in 16 bits at the size that the encoder
+was trained on, as measured on a card or, with "~", as sixgig estimates it; a smaller image.size takes less.
+"?" is what nobody could confirm.
 """
 #: MiB of a GB on the label of a card.
 _GB = 1024.0
@@ -92,13 +93,12 @@ def page(name: str, encoder: CatalogueEncoder, gigabytes: float) -> str:
         gigabytes: GPU memory to fit into.
     """
     flat = encoder.dimensions == 2
-    memory = "not known" if encoder.vram_mb is None else f"about {encoder.vram_mb} MiB at batch 16 in 16 bits"
     rows = {
         "what": f"{encoder.dimensions}D, {'medical' if encoder.medical else 'general'}",
         "model": encoder.weights.get("model", f"none: {encoder.not_loadable}"),
         "trained at" if flat else "crop": f"{encoder.size} px" if flat else f"{encoder.size} voxels a side",
         "parameters": "not known" if encoder.parameters is None else f"{encoder.parameters / 1e6:.1f} million",
-        "GPU memory": memory,
+        "GPU memory": _memory_words(encoder),
         f"in {gigabytes:g} GB": _fit_words(encoder, gigabytes),
         "kinds of arm": ", ".join(encoder.kinds),
         "licence": encoder.licence or _UNKNOWN,
@@ -114,6 +114,18 @@ def page(name: str, encoder: CatalogueEncoder, gigabytes: float) -> str:
     if encoder.weights:
         lines += ["", "In a study file:", "", *stanza(name, encoder)]
     return "\n".join(lines)
+
+
+def _memory_words(encoder: CatalogueEncoder) -> str:
+    from sixgig.weights.catalogue import BATCH
+
+    if encoder.vram_mb is None:
+        return "not known"
+    estimated = f"about {encoder.vram_mb} MiB at batch {BATCH} in 16 bits, estimated"
+    if encoder.measured is None:
+        return f"{estimated}; not measured"
+    found = f"{encoder.measured['mb']} MiB at batch {encoder.measured['batch']}, measured"
+    return f"{found}; {estimated}"
 
 
 def stanza(name: str, encoder: CatalogueEncoder) -> list[str]:
@@ -166,7 +178,8 @@ def _print_table(found: Mapping[str, CatalogueEncoder], gigabytes: float) -> Non
     console = Console(width=max(width, 80))
     console.print(_table(found, gigabytes, width >= _WIDE))
     console.print(
-        f"{len(found)} encoders. size: pixels, or voxels of a crop. million: parameters. MiB: on the GPU at batch 16. "
+        f"{len(found)} encoders. size: pixels, or voxels of a crop. million: parameters. MiB: on the GPU at batch 16, "
+        f"measured or scaled from what was (~: estimated). "
         f"batch: the largest of 16, 8, 4, 2, 1 that fits {gigabytes:g} GB at that size. test: the layout of names "
         "whose test covers it. ?: not confirmed. `sixgig encoders NAME` shows one.",
         highlight=False,
@@ -194,13 +207,13 @@ def _table(found: Mapping[str, CatalogueEncoder], gigabytes: float, wide: bool) 
     for title, options in shown:
         table.add_column(title, **options)
     for name, encoder in found.items():
-        batch = encoder.batch_within(gigabytes * _GB)
+        batch, memory = encoder.batch_within(gigabytes * _GB), encoder.vram_at(16)
         cells = (
             name,
             f"{encoder.dimensions}D{' med.' if encoder.medical else ''}",
             str(encoder.size),
             "?" if encoder.parameters is None else f"{encoder.parameters / 1e6:.1f}",
-            "?" if encoder.vram_mb is None else str(encoder.vram_mb),
+            "?" if memory is None else f"{'~' if encoder.measured is None else ''}{memory:.0f}",
             "?" if batch is None else str(batch) if batch else "none",
             textwrap.shorten(encoder.licence or "?", _LICENCE, placeholder="..."),
             encoder.gate or "?",

@@ -15,8 +15,8 @@ import numpy as np
 
 from sixgig.errors import ArmError
 from sixgig.mim.settings import STANZA
+from sixgig.mim.sliding import by, read_crop, release
 from sixgig.mim.standardising import Scores
-from sixgig.training.sliding import by, read_crop, release
 
 #: How a crop uses the modalities of a volume: all as channels, or one of them (drawn at random in training).
 CHANNELS, SEPARATE = "channels", "separate"

@@ -12,8 +12,8 @@ from sixgig.gpu.ladder import Rung
 from sixgig.mim.crops import SEPARATE, check_volumes, crop_channels
 from sixgig.mim.network import TokenEncoder
 from sixgig.mim.settings import STANZA
+from sixgig.mim.sliding import Crops, Kept, encode_crops
 from sixgig.mim.standardising import Scores
-from sixgig.training.sliding import Crops, Kept, encode_crops
 
 TOKENS = ("mean", "cls")
 

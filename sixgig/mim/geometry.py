@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sixgig.errors import ArmError
-from sixgig.training.sliding import by
+from sixgig.mim.sliding import by
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -43,6 +43,7 @@ class CatalogueEncoder:
         arm: What else its arm should have.
         parameters: Without head.
         vram_mb: GPU memory at a batch of :data:`BATCH` and its own size in 16 bits, in MiB, as estimated.
+        measured: What a card reserved at that size, ``mb``, at a ``batch``; None where nobody has measured it.
         download: Where a person gets it, when ``weights`` has no source.
         not_loadable: Why sixgig cannot build it.
         note: What else to know.
@@ -62,16 +63,26 @@ class CatalogueEncoder:
     arm: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     vram_mb: int | None = None
+    measured: Mapping[str, int] | None = None
     download: str | None = None
     not_loadable: str | None = None
     note: str | None = None
 
     def vram_at(self, batch: int) -> float | None:
+        """Return the GPU memory at a batch size, in MiB: the measured one where there is one, or the estimate."""
+        if self.measured is None:
+            return self.estimated_at(batch)
+        return self._scaled(self.measured["mb"], self.measured["batch"], batch)
+
+    def estimated_at(self, batch: int) -> float | None:
         """Return the estimated GPU memory at a batch size, in MiB; None when it is not known."""
-        if self.vram_mb is None or self.parameters is None:
+        return self._scaled(self.vram_mb, BATCH, batch)
+
+    def _scaled(self, known_mb: int | None, at: int, batch: int) -> float | None:
+        if known_mb is None or self.parameters is None:
             return None
         fixed = self.parameters * 4 / _MIB + ALLOCATOR_MB
-        return fixed + (self.vram_mb - fixed) * batch / BATCH
+        return fixed + (known_mb - fixed) * batch / at
 
     def batch_within(self, limit_mb: float) -> int | None:
         """Return the largest of 16, 8, 4, 2, 1 that fits into so much GPU memory; 0 when none, None when not known."""

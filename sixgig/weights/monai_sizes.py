@@ -8,12 +8,11 @@ from functools import cache
 
 from sixgig.gpu.work import NetworkSize
 from sixgig.weights.building import require_building
+from sixgig.weights.live import most_alive
 from sixgig.weights.monai_networks import build_network, crop_fault, features_of, own_crop
 
 #: Side of the crop that is counted, where a network takes more than one size.
 _SIDE = 64
-#: Layers in a row of which an allocator holds more than one at a time.
-_LIVE = 1.5
 #: Networks whose time goes into products of matrices.
 _TRANSFORMERS = ("ViT", "UNETR", "SwinUNETR")
 
@@ -41,22 +40,24 @@ def volume_network_size(model: str, options: str) -> NetworkSize:
     if fault is not None:
         crop = tuple(fault[1])
     channels = next(tensor.shape[1] for tensor in network.parameters() if tensor.ndim == 5)
-    widest = outputs = 0
+    outputs = 0
 
     def look(_: nn.Module, taken: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
-        nonlocal widest, outputs
+        nonlocal outputs
         if taken and isinstance(taken[0], torch.Tensor) and isinstance(made, torch.Tensor):
-            widest, outputs = max(widest, taken[0].numel() + made.numel()), outputs + made.numel()
+            outputs += made.numel()
 
+    empty = torch.empty(1, channels, *crop, device="meta")
+    live = most_alive(lambda item: features_of(model, network, item), empty)
     for module in network.modules():
         if not any(True for _ in module.children()):
             module.register_forward_hook(look)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        features = features_of(model, network, torch.empty(1, channels, *crop, device="meta"))
+        features = features_of(model, network, empty)
     return NetworkSize(
         parameters=float(sum(tensor.numel() for tensor in network.parameters())),
         flops=float(counter.get_total_flops()),
-        live=_LIVE * widest,
+        live=live,
         kept=float(outputs),
         features=int(features.shape[-1]),
         kind="transformer" if model.rpartition(":")[2] in _TRANSFORMERS else "convolution",

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from sixgig.gpu.work import NetworkSize, transformer_flops
+from sixgig.weights.live import most_alive
 from sixgig.weights.probing import probe
 
 #: Width, depth, heads of timm's ViTs.
@@ -43,7 +44,7 @@ _CONVOLUTIONAL = {
     "convnext_small": (49.45, 17.366, 2.41, 78.73, 768),
     "convnext_base": (87.57, 30.707, 3.21, 104.98, 1024),
 }
-#: Layers in a row of which an allocator holds more than one at a time.
+#: Layers in a row of those of the table: more than one is held at a time.
 _LIVE = 1.5
 #: Share of the rate of small convolutions that large dense ones reach.
 _DENSE = 2.5
@@ -72,7 +73,8 @@ def network_size(model: str, image_size: int) -> NetworkSize:
     if name in _CONVOLUTIONAL:
         parameters, flops, widest, outputs, features = _CONVOLUTIONAL[name]
         area = (image_size / 224) ** 2
-        return _convolutional(parameters * 1e6, flops * 1e9 * area, widest * 1e6 * area, outputs * 1e6 * area, features)
+        live = _LIVE * widest * 1e6 * area
+        return _convolutional(parameters * 1e6, flops * 1e9 * area, live, outputs * 1e6 * area, features)
     return _counted(model, image_size)
 
 
@@ -93,9 +95,9 @@ def _vit(name: str, width: int, depth: int, heads: int, *, patch: int, registers
     )  # fmt: skip
 
 
-def _convolutional(parameters: float, flops: float, widest: float, outputs: float, features: int) -> NetworkSize:
+def _convolutional(parameters: float, flops: float, live: float, outputs: float, features: int) -> NetworkSize:
     share = _DENSE if flops / max(outputs, 1.0) > 200 else 1.0
-    return NetworkSize(parameters, flops, _LIVE * widest, outputs, features, "convolution", share)
+    return NetworkSize(parameters, flops, live, outputs, features, "convolution", share)
 
 
 @cache
@@ -108,12 +110,12 @@ def _counted(model: str, image_size: int) -> NetworkSize:
 
     network: Any = probed.network.requires_grad_(False)
     image = torch.empty(1, 3, image_size, image_size, device=next(network.parameters()).device)
-    widest = outputs = 0
+    outputs = 0
 
     def look(_: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
-        nonlocal widest, outputs
+        nonlocal outputs
         if given and isinstance(given[0], torch.Tensor) and isinstance(made, torch.Tensor):
-            widest, outputs = max(widest, given[0].numel() + made.numel()), outputs + made.numel()
+            outputs += made.numel()
 
     hooks = [
         module.register_forward_hook(look) for module in network.modules() if not any(True for _ in module.children())
@@ -122,7 +124,7 @@ def _counted(model: str, image_size: int) -> NetworkSize:
         network(image)
     for hook in hooks:
         hook.remove()
-    live = max(_LIVE * widest, _largest_between_layers(network, image))
+    live = most_alive(network, image)
     parameters = float(sum(tensor.numel() for tensor in network.parameters()))
     counted = counter.get_flop_counts()["Global"]
     flops = float(sum(counted.values()))
@@ -130,41 +132,7 @@ def _counted(model: str, image_size: int) -> NetworkSize:
     found = _blocks(network)
     if found or 2 * convolved < flops:  # most of its work is in products of matrices
         return NetworkSize(parameters, flops, live, float(outputs), probed.features, "transformer", 1.0, **found)
-    return _convolutional(parameters, flops, live / _LIVE, float(outputs), probed.features)
-
-
-def _largest_between_layers(network: Any, image: Any) -> int:
-    """Return the numbers that the largest operation takes and makes, such as the position biases of SAM's attention.
-
-    Scores of an attention are among them only where queries have three axes (SAM): a card's own attention, which keeps
-    none, wants four. Parameters are not, nor other views of the same numbers.
-    """
-    import torch
-    from torch import nn
-    from torch.nn import functional
-    from torch.overrides import TorchFunctionMode
-
-    largest = 0
-
-    class Watch(TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            nonlocal largest
-            named = kwargs or {}
-            made = function(*args, **named)
-            if not isinstance(made, torch.Tensor):
-                return made
-            given = [one for one in (*args, *named.values()) if isinstance(one, torch.Tensor)]
-            storages = {one.untyped_storage()._cdata for one in given}
-            if made.untyped_storage()._cdata not in storages:
-                taken = sum(one.numel() for one in given if not isinstance(one, nn.Parameter))
-                if function is functional.scaled_dot_product_attention and given[0].ndim == 3:
-                    taken += 2 * given[0].shape[0] * given[0].shape[1] * given[1].shape[1]  # before softmax and after
-                largest = max(largest, taken + made.numel())
-            return made
-
-    with torch.no_grad(), Watch():
-        network(image)
-    return largest
+    return _convolutional(parameters, flops, live, float(outputs), probed.features)
 
 
 def _blocks(network: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sixgig.gpu.work import Amount, NetworkSize, Work, transformer_flops
 from sixgig.mim.budget import predict
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.settings import Settings
-from sixgig.training.sliding import OVERLAP
+from sixgig.mim.sliding import OVERLAP
 
 _MIB = 1024 * 1024
 #: Share of a forward pass's rate that training reaches on a processor.

@@ -11,7 +11,7 @@ from sixgig.arms.network_input import VOLUMES_FILTER
 from sixgig.arms.volume_network.orientation import orient
 from sixgig.errors import ArmError
 from sixgig.gpu.ladder import Rung
-from sixgig.training.sliding import Crops, Kept, by, encode_crops, sliding_positions
+from sixgig.mim.sliding import Crops, Kept, by, encode_crops, sliding_positions
 from sixgig.weights.monai_networks import features_of
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def test_filters(capsys):
 def test_the_memory_of_the_card(capsys, monkeypatch):
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: Card("A card", "uuid", 8192.0))
     found = listed(capsys, "--3d", "--fits")
-    assert (found["swinunetr_ssl"]["gigabytes"], found["swinunetr_ssl"]["batch_that_fits"]) == (8.0, 8)
+    assert (found["swinunetr_ssl"]["gigabytes"], found["swinunetr_ssl"]["batch_that_fits"]) == (8.0, 4)
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
     assert main(["encoders", "--fits"]) == 2
     assert "this machine shows no card\n  Next step: give its memory" in capsys.readouterr().err
@@ -53,9 +53,21 @@ def test_the_table_says_what_is_not_confirmed(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.strip().startswith("medsam ")]
     assert row.split() == [
-        "medsam", "2D", "med.", "1024", "89.7", str(ENCODERS["medsam"].vram_mb), "4", "?", "?", "timm", "vit_pure",
+        "medsam", "2D", "med.", "1024", "89.7", f"{ENCODERS['medsam'].vram_at(16):.0f}", "2", "?", "?", "timm",
+        "vit_pure",
     ]  # fmt: skip
-    assert any("?: not confirmed" in line for line in lines)
+    assert "?: not confirmed" in " ".join(" ".join(lines).split())
+    (row,) = [line for line in lines if line.strip().startswith("medicalnet_resnet10 ")]
+    assert f" ~{ENCODERS['medicalnet_resnet10'].vram_mb} " in row  # nobody has measured it
+
+
+def test_one_encoder_shows_what_was_measured_and_the_estimate(capsys):
+    assert main(["encoders", "sam_vitb16"]) == 0
+    shown, encoder = capsys.readouterr().out, ENCODERS["sam_vitb16"]
+    assert f"5636 MiB at batch 2, measured; about {encoder.vram_mb} MiB at batch 16 in 16 bits, estimated" in shown
+    assert "fits at batch 2, not 16" in shown
+    assert main(["encoders", "medicalnet_resnet10"]) == 0
+    assert "estimated; not measured" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sixgig.classifiers.registry import alone, check_options, classifier_names
 from sixgig.forecast.works import work_of
 from sixgig.gpu.work import Amount
 from sixgig.mim.budget import predict
-from sixgig.training.sliding import sliding_positions
+from sixgig.mim.sliding import sliding_positions
 from sixgig.weights.sizes import network_size
 
 SMALL = network_size("vit_small_patch14_dinov2", 112)

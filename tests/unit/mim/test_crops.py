@@ -8,7 +8,7 @@ import pytest
 from sixgig.errors import ArmError
 from sixgig.mim import crops
 from sixgig.mim.crops import ImageRows, VolumeCrops, item_seeds
-from sixgig.training.sliding import release, sliding_positions
+from sixgig.mim.sliding import release, sliding_positions
 
 SIZE, CROP = (5, 4, 6), (3, 2, 4)
 POSITIONS = [(z, y, x) for z in range(3) for y in range(3) for x in range(3)]

@@ -13,7 +13,7 @@ from sixgig.gpu.ladder import Rung
 from sixgig.mim.encoding import encode_volumes
 from sixgig.mim.geometry import Geometry, Shape
 from sixgig.mim.network import build_network
-from sixgig.training.sliding import sliding_positions
+from sixgig.mim.sliding import sliding_positions
 from tests.unit.mim.tiny_mim import SHAPE, VOLUMES, no_report, volumes
 
 SINGLE = Geometry((8, 8, 8), (4, 4, 4), 1)

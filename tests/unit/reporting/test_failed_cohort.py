@@ -10,7 +10,7 @@ import pytest
 from matplotlib.text import Text
 
 from sixgig.cohorts.outcome import _leave_failed
-from sixgig.figures.catalogue import KINDS, draw_figure
+from sixgig.figures.catalogue import draw_figure, kinds_of
 from sixgig.reporting import page as page_module
 from sixgig.reporting.exports import write_tables
 from sixgig.reporting.page import render
@@ -84,7 +84,7 @@ def test_the_report_says_so(study: Study, language: str, sentence: str, monkeypa
     assert page.count('<article class="cohort">') == 3
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.over_cohorts])
+@pytest.mark.parametrize("kind", [kind.name for kind in kinds_of(over_cohorts=False)])
 def test_its_figures_say_that_there_is_nothing_to_draw(study: Study, kind: str) -> None:
     words = [text.get_text() for text in draw_figure(study, kind, COHORT).findobj(Text)]
     assert any("Nothing to draw: " in text for text in words)

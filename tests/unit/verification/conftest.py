@@ -30,7 +30,9 @@ def hashed(folder: Path) -> None:
 def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_fake_study(tmp_path_factory.mktemp("verified") / "fake", cohorts=(COHORT,))
     info = read_json(folder / "study.json")
-    config = info["config"] | {"arms": {name: info["config"]["arms"][name] for name in ("baseline_cnn", "vit_pure")}}
+    # One family of networks, so that there is one random control.
+    arms = {name: {"weights": "dinov2_vits14"} for name in ("baseline_cnn", "vit_pure")}
+    config = info["config"] | {"arms": arms}
     config["evaluation"] = config["evaluation"] | {"bootstrap_samples": 100, "folds": 5, "repeats": 3}
     write_json(folder / "study.json", info | {"config": complete(config)})
     _of_two_arms(folder)

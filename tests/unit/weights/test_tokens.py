@@ -163,4 +163,4 @@ def test_any_network_is_counted_for_the_forecast(model):
 def test_products_of_matrices_make_a_transformer_and_convolutions_a_convolution():
     assert network_size("eva02_tiny_patch14_224", 112).kind == "transformer"
     assert network_size("swin_tiny_patch4_window7_224", 112).kind == "transformer"
-    assert network_size("resnet10t", 64).kind == "convolution"
+    assert network_size("resnet14t", 64).kind == "convolution"

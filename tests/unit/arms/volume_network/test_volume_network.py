@@ -19,10 +19,10 @@ from sixgig.arms.volume_network.work import encoding as forecast
 from sixgig.errors import ArmError, ConfigError, WeightsError
 from sixgig.gpu.ladder import Rung
 from sixgig.gpu.work import Amount, NetworkSize
+from sixgig.mim.sliding import sliding_positions
 from sixgig.runtime.digests import file_sha256
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
-from sixgig.training.sliding import sliding_positions
 from sixgig.weights.build import build_weights
 from sixgig.weights.monai_networks import build_network, features_of
 
