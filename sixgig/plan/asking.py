@@ -93,7 +93,7 @@ def answer(question: Question) -> Any:
     if "missing" in found:
         raise ModuleNotFoundError(f"No module named {found['missing']!r}", name=found["missing"])
     if "failed" in found:
-        step = "choose another `model`, and report this network"
+        step = "free memory if that is what it lacks, or choose another `model`"
         raise WeightsError(f"network {subject(question)}", f"cannot be looked at: {found['failed']}", step)
     return found["value"]
 
