@@ -31,8 +31,10 @@ def family_of(model: str) -> str:
     return _SAME.get(word, word)
 
 
-def family_title(family: str) -> str:
-    """Return a family's name for people."""
+def family_title(family: str, model: str = "") -> str:
+    """Return a family's name for people; a network of MONAI is called as MONAI calls it, where it is given."""
+    if model.startswith(_MONAI):
+        return model_title(model)
     return _TITLES.get(family, family.removeprefix("monai_"))
 
 

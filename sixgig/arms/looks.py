@@ -66,7 +66,7 @@ def check_looks(config: Mapping[str, Any]) -> None:
 
 def random_look(family: str, model: str = "") -> Look:
     """Return the look of the control with random weights of a family of networks."""
-    look, title = looks()[RANDOM], family_title(family)
+    look, title = looks()[RANDOM], family_title(family, model)
     titles = {language: text.format(network=title) for language, text in look.titles.items()}
     network = model_title(model) or title
     return replace(look, title=look.title.format(network=title), titles=titles, network=network)

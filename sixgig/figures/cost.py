@@ -27,6 +27,8 @@ KIND = Kind(
     order=60,
     reads=("statistics/budget.csv",),
 )
+#: Largest over smallest cost above which only powers of ten are written.
+_DECADES = 200
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -107,7 +109,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, front: str, column: str, label: str) 
             zorder=3,
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    wide = len(known) and known[column].max() > _DECADES * known[column].min()  # so many numbers would overlap
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: numbers.localised(f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid()

@@ -32,6 +32,8 @@ KIND = Kind(
 
 #: Height of one label, of one bar, and of the gap between the axis and what is below it, in units of the y axis.
 _LABEL, _BAR, _GAP = 1.0, 0.5, 0.6
+#: Inches of the axis, of what lies between it and a label, and of a label's character.
+_AXIS, _MARK, _CHARACTER = 4.3, 0.25, 0.072
 #: Ranks that have room for their number on the axis.
 _NUMBERS = 13
 
@@ -78,11 +80,14 @@ def draw(study: Study) -> Figure:
     widest = max(int(omnibus["n_methods"]), float(ranks["average_rank"].max()))
 
     with style.style():
-        figure = style.new_figure(8.6, 1.3 + 0.3 * (3 - floor))
+        longest = max(len(_text(row)) for _, row in ranks.iterrows())
+        side = max(_AXIS / 2, _MARK + _CHARACTER * longest)
+        figure = style.new_figure(_AXIS + 2 * side, 1.3 + 0.3 * (3 - floor))
         axes = figure.add_subplot()
         axes.set_axis_off()
         margin = 0.02 * (widest - 1)
-        axes.set_xlim(1 - 25 * margin, widest + 25 * margin)
+        beside = (widest - 1) * side / _AXIS
+        axes.set_xlim(1 - beside, widest + beside)
         axes.set_ylim(floor, 2.4)
         axes.set_title(title, loc="left")
         _axis(axes, widest)
@@ -135,7 +140,7 @@ def _label(axes: Axes, row: pd.Series, level: float, end: float, left: bool) -> 
     axes.plot([rank, rank, end], [0, level, level], color=colour, linewidth=1.1, linestyle=_line(method))
     axes.plot(rank, 0, marker=style.marker(method.classifier), color=colour, markeredgecolor="white", markersize=7)
     axes.annotate(
-        f"{titles.short_method_title(method)} ({numbers.rank(rank)})",
+        _text(row),
         (end, level),
         xytext=(-4 if left else 4, 0),
         textcoords="offset points",
@@ -144,6 +149,11 @@ def _label(axes: Axes, row: pd.Series, level: float, end: float, left: bool) -> 
         fontsize=9,
         fontstyle="italic" if method.is_control else "normal",
     )
+
+
+def _text(row: pd.Series) -> str:
+    method = Method(str(row["arm"]), str(row["classifier"]))
+    return f"{titles.short_method_title(method)} ({numbers.rank(float(row['average_rank']))})"
 
 
 def _line(method: Method) -> str:

@@ -50,14 +50,15 @@ class Panels(NamedTuple):
         return block * self.n_classifiers + classifier, column
 
     def finish(self, panels: np.ndarray[Any, Any]) -> None:
-        """Hide panels without an arm, and give the lowest panel of each column its labels.
+        """Hide panels without an arm, or without a method, and give the lowest panel of each column its labels.
 
         Args:
             panels: Axes, [rows, columns].
         """
         for column in range(self.columns):
             used = math.ceil((self.n_arms - column) / self.columns) * self.n_classifiers
-            for axes in panels[used:, column]:
-                axes.set_visible(False)
-            if used < self.rows:
-                panels[used - 1, column].tick_params(labelbottom=True)
+            drawn = [axes for axes in panels[:used, column] if axes.has_data()]
+            for axes in panels[:, column]:
+                axes.set_visible(axes in drawn)
+            if drawn and drawn[-1] is not panels[-1, column]:
+                drawn[-1].tick_params(labelbottom=True)

@@ -108,7 +108,7 @@ def draw(study: Study, cohort: str) -> Figure:
         # Of four classifiers two stand side by side, so that titles of arms stay readable.
         n_columns = len(classifiers) if len(classifiers) <= _ABREAST else 2
         n_rows = -(-len(classifiers) // n_columns)
-        height = 4.5 + (0.22 * most if below else 0.0)
+        height = 4.5 + (0.22 * most if below else 0.4)
         figure = style.new_figure(max(4.6, 4.1 * n_columns), height * n_rows)
         panels = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
         for axes in panels[len(classifiers) :]:

@@ -20,6 +20,8 @@ def _answer(study: Study, cohort: str) -> str:
     found = reaching(curves(study, cohort))
     if found is None:
         return tr("On {cohort} fewer than two arms have an estimate, so none needs fewest labels.", cohort=cohort)
+    if not found.n_tried:
+        return tr("On {cohort} no method could be trained with fewer than all labels; see what failed.", cohort=cohort)
     point = found.point
     facts = {
         "cohort": cohort,

@@ -11,7 +11,7 @@ from sixgig.statistics.friedman import MOST_COHORTS, WANTED_POWER
 from sixgig.statistics.omnibus import MIN_COHORTS
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, method_title, metric_words
+from sixgig.words.titles import arm_title, classifier_title, method_title, metric_words
 
 #: Factors of the table, for people.
 FACTOR_TITLES = {"arm": "Arm", "classifier": "Classifier", "interaction": "Interaction and noise"}
@@ -262,10 +262,15 @@ def factor_sentences(study: Study) -> list[str]:
                 width=numbers.score(width),
             )
         if status.startswith("without "):
-            arms = ", ".join(arm_title(arm) for arm in status.removeprefix("without ").split(", "))
-            text += " " + tr("Without {arms}, which lacks an estimate.", arms=arms)
+            names = ", ".join(map(_factor_title, status.removeprefix("without ").split(", ")))
+            text += " " + tr("Left out, since estimates are missing: {names}.", names=names)
         sentences.append(text)
     return sentences
+
+
+def _factor_title(name: str) -> str:
+    kind, _, classifier = name.partition(" ")
+    return classifier_title(classifier) if kind == "classifier" and classifier else arm_title(name)
 
 
 def factors(study: Study) -> TableView:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sixgig.reporting import views
 from sixgig.reporting.own_features import label_leaks
 from sixgig.reporting.views import Cell, TableView
+from sixgig.results.fractions import curves
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import metric_title
+from sixgig.words.titles import classifier_title, metric_title
 
 
 def _estimate_cell(row: object, strong: bool = False) -> Cell:
@@ -182,6 +185,22 @@ def other_versions(study: Study, cohort: str, arm: str) -> list[str]:
     return said
 
 
+def _failed_fractions(study: Study, cohort: str) -> Iterator[tuple[str, str]]:
+    """Yield arm and reason of every method that failed with fewer labels, and not with all of them."""
+    if not study.has_fractions:
+        return
+    for method, points in curves(study, cohort).items():
+        if points[-1].failed:
+            continue  # that is said of the method itself
+        for point in (point for point in points if point.failed):
+            what = tr(
+                "{classifier} with {share} of the labels",
+                classifier=classifier_title(method.classifier),
+                share=numbers.percent(point.fraction),
+            )
+            yield method.arm, f"{what}: {point.status.partition(':')[2].strip()}"
+
+
 def trouble(study: Study) -> TableView:
     """What fell back or failed, and why; no row when nothing did."""
     table = TableView(
@@ -209,6 +228,8 @@ def trouble(study: Study) -> TableView:
                 seen[method.arm, tr("other versions"), reason] = None
             for reason in label_leaks(study, cohort, method.arm):
                 seen[method.arm, tr("label leak?"), reason] = None
+        for arm, reason in _failed_fractions(study, cohort):
+            seen[arm, "failed", reason] = None
         for arm, kind, reason in seen:
             table.rows.append(
                 [

@@ -48,6 +48,7 @@ class Reaching(NamedTuple):
         method: The method that does there; None where more than one arm does, or where the intervals do not show it.
         n_open: Arms whose interval there does not lie below the level.
         n_arms: Arms with an interval there.
+        n_tried: Fractions below 1 at which any method has an estimate.
     """
 
     level: float
@@ -55,6 +56,7 @@ class Reaching(NamedTuple):
     method: Method | None
     n_open: int
     n_arms: int
+    n_tried: int
 
 
 def curves(study: Study, cohort: str) -> dict[Method, list[Point]]:
@@ -132,4 +134,6 @@ def reaching(found: dict[Method, list[Point]]) -> Reaching | None:
     open_arms = {method.arm for method, point in there.items() if not point.high < level}
     point = there[leader]
     shown = point.low >= level - _SAME and open_arms <= {leader.arm}
-    return Reaching(level, point, leader if shown else None, len(open_arms), len({method.arm for method in there}))
+    tried = {own.fraction for points in found.values() for own in points if own.fraction < 1 and not own.failed}
+    n_arms = len({method.arm for method in there})
+    return Reaching(level, point, leader if shown else None, len(open_arms), n_arms, len(tried))

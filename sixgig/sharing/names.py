@@ -12,8 +12,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from sixgig.results.files import read_object
+from sixgig.tables.attention import ATTENTION
 from sixgig.tables.cohorts import COPIES, MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.format import Table
+from sixgig.tables.fractions import FRACTION_PREDICTIONS
 from sixgig.tables.predictions import PREDICTIONS
 
 #: Columns that hold one name each, and the first letter of what stands in its place.
@@ -27,6 +29,8 @@ COHORT_TABLES = {
     "manifest.csv": MANIFEST, "splits.csv": SPLITS, "quarantine.csv": QUARANTINE, "copies.csv": COPIES,
     "remarks.csv": REMARKS,
 }  # fmt: skip
+#: Folders of a study whose tables name subjects.
+_PLACES = ("cohorts", "predictions", "fractions")
 _LETTERS_AND_DIGITS = re.compile(r"(?=.*[^\W\d_])(?=.*\d)", re.DOTALL)
 _DIGITS = 12
 
@@ -44,11 +48,10 @@ class Names:
         self._known: dict[str, str] = {}
         self._volumes: set[str] = set()
         self._sentences: dict[str, str] = {}
-        for path in sorted(folder.glob("cohorts/*/*.csv")):
-            if path.name in COHORT_TABLES:
-                self._take(COHORT_TABLES[path.name].read(path))
-        for path in sorted(folder.glob("predictions/*/*.csv")):
-            self._take(PREDICTIONS.read(path))
+        for path in (own for place in _PLACES for own in sorted(folder.glob(f"{place}/*/*.csv"))):
+            table = table_of(path.relative_to(folder).as_posix())
+            if table is not None:
+                self._take(table.read(path))
         for path in sorted(folder.glob("cohorts/*/inventory.json")):
             content = read_object(path)
             for subject in content.get("subjects") or {}:
@@ -105,7 +108,7 @@ class Names:
             elif column in SENTENCES:
                 changed[column] = frame[column].map(lambda text: text if pd.isna(text) else self.in_sentence(str(text)))
         hidden = frame.assign(**changed)
-        keys = [key for key in ("repeat", "group", "subject_id", "file") if key in hidden]
+        keys = [key for key in ("fraction", "repeat", "group", "subject_id", "file") if key in hidden]
         return hidden.sort_values(keys, kind="stable", ignore_index=True)
 
     def _take(self, frame: pd.DataFrame) -> None:
@@ -144,7 +147,11 @@ def table_of(name: str) -> Table | None:
     path = PurePosixPath(name)
     if path.parts[0] == "cohorts":
         return COHORT_TABLES.get(path.name)
-    return PREDICTIONS if path.parts[0] == "predictions" and path.suffix == ".csv" else None
+    if path.suffix != ".csv" or path.parts[0] not in _PLACES:
+        return None
+    if path.name.endswith(".attention.csv"):
+        return ATTENTION
+    return FRACTION_PREDICTIONS if path.parts[0] == "fractions" else PREDICTIONS
 
 
 def _stands_in(name: str, text: str) -> bool:

@@ -25,7 +25,8 @@ def explain_variance(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     The layout of arms and classifiers has one estimate in every cell, so its sums of squares add up to the total, and
     the interaction cannot be told from noise. Folds and repeats are not independent samples; there are no p values
     here, and the shares describe the estimates of this study. Controls do not count. An arm that lacks an estimate with
-    one of the cohort's classifiers is left out, because the layout has to be balanced.
+    one of the cohort's classifiers is left out, because the layout has to be balanced; or classifiers that the study
+    asks of some arms only, where more estimates remain without them.
 
     Args:
         summary: ``tables.SUMMARY`` of any number of cohorts.
@@ -43,8 +44,10 @@ def explain_variance(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
         run = summary.loc[summary["cohort"] == cohort, "arm"].astype(str).unique()
         arms = [arm for arm in run if not arm.startswith("control_")]
         grid = grid.reindex(index=arms, columns=own["classifier"].unique())
-        complete = grid.dropna() if len(own) else grid.iloc[:0]
-        status = _status(complete, [str(arm) for arm in grid.index if arm not in complete.index])
+        complete = _complete(grid, summary[summary["cohort"] == cohort]) if len(own) else grid.iloc[:0]
+        left_out = [str(arm) for arm in grid.index if arm not in complete.index]
+        left_out += [f"classifier {name}" for name in grid.columns if name not in complete.columns]
+        status = _status(complete, left_out)
         defined = not status.startswith("undefined")
         parts = sums_of_squares(complete.to_numpy(dtype=np.float64)) if defined else {}
         total = sum(parts.values())
@@ -87,6 +90,19 @@ def sums_of_squares(grid: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
+def _complete(grid: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the larger of two layouts without gaps: of the arms with all classifiers, or with those asked of all arms.
+
+    Args:
+        grid: Estimates of a cohort, [n_arms, n_classifiers], NaN where there is none.
+        rows: Its rows of ``tables.SUMMARY``, which failed methods have and those that nobody asked for have not.
+    """
+    asked = set(zip(rows["arm"], rows["classifier"], strict=True))
+    of_all = [name for name in grid.columns if all((arm, name) in asked for arm in grid.index)]
+    layouts = [grid.dropna(), grid[of_all].dropna()]
+    return max(layouts, key=lambda layout: layout.size if min(layout.shape) > 1 else 0)
+
+
 def _levels(grid: pd.DataFrame) -> tuple[int, int, int]:
     n_arms, n_classifiers = grid.shape if len(grid) else (0, grid.shape[1])
     return n_arms, n_classifiers, n_arms * n_classifiers
@@ -98,7 +114,7 @@ def _degrees(grid: pd.DataFrame) -> tuple[int, int, int]:
 
 
 def _status(grid: pd.DataFrame, left_out: list[str]) -> str:
-    """Why the shares are not defined, or which arms they are without."""
+    """Why the shares are not defined, or which arms and classifiers they are without."""
     n_arms, n_classifiers, _ = _levels(grid)
     without = f"without {', '.join(left_out)}" if left_out else ""
     if n_arms < 2:

@@ -82,6 +82,6 @@ FACTORS = Table(
         Column("lowest", "number", "lowest estimate of an arm on the cohort", required=False),
         Column("highest", "number", "highest estimate of an arm on the cohort", required=False),
         Column("interval_width", "number", "median width of the 95% intervals of the arms' estimates", required=False),
-        Column("status", "string", "ok, 'without arms', or 'undefined: reason'"),
+        Column("status", "string", "ok, 'without arms' (or 'classifier name'), or 'undefined: reason'"),
     ),
 )

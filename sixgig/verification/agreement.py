@@ -70,7 +70,9 @@ class Recomputed:
     @cached_property
     def _sidecars(self) -> dict[tuple[str, ...], Path]:
         cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
-        return {(c, arm): folder / c / f"{arm}.json" for c in cohorts for arm in wanted_arms(self._study.config)}
+        shown = list(self._study.looks)
+        arms = sorted(wanted_arms(self._study.config), key=shown.index)
+        return {(c, arm): folder / c / f"{arm}.json" for c in cohorts for arm in arms}
 
     @cached_property
     def scores(self) -> Scores:

@@ -60,6 +60,7 @@ def test_controls_name_their_network():
     networks = [looks_of(two, names)["control_random_vit"].network for names in ((), ("b", "a"))]
     assert networks == ["vit_b", "vit_s"]
     assert random_look("monai_swinunetr", "monai:SwinUNETR").network == "SwinUNETR"
+    assert random_look("monai_swinunetr", "monai:SwinUNETR").title == "Random SwinUNETR"
     assert random_look("vit").titles["pt-BR"] == "ViT aleatório"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sixgig.figures.catalogue import draw_figure
-from sixgig.reporting import exports, fractions, page
+from sixgig.reporting import exports, fractions, page, results
 from sixgig.results.study import Study
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.words.showing import showing
@@ -48,6 +48,26 @@ def test_the_sentence_names_an_arm_where_the_intervals_show_it(folder):
     assert said(changed(folder, full)) == [
         "On elpv no arm reaches a balanced accuracy of 0.85 with fewer than all 72 labelled subjects."
     ]
+
+
+def test_failed_fractions_are_said_in_the_sentence_and_among_what_failed(folder):
+    study = changed(folder, {("dinov2_small", 1.0): 0.9, ("dinov3_base", 1.0): 0.85})
+    table = study.fractions
+    few = (table["fraction"] < 1) & ((table["fraction"] > 0.2) | (table["arm"] != "dinov2_small"))
+    table.loc[few, ["estimate", "ci_low", "ci_high"]] = None
+    table.loc[few, "status"] = "failed: class 'defect' has 1 labelled subject"
+    assert said(study)[0].startswith("On elpv no arm reaches")
+    table.loc[table["fraction"] < 1, ["estimate", "ci_low", "ci_high"]] = None
+    table.loc[table["fraction"] < 1, "status"] = "failed: class 'defect' has 1 labelled subject"
+    assert said(study) == ["On elpv no method could be trained with fewer than all labels; see what failed."]
+    with showing(study):
+        rows = [[cell.text for cell in row] for row in results.trouble(study).rows]
+    assert [
+        "elpv",
+        "DINOv2 ViT-S/14",
+        "failed",
+        "SVM with 10% of the labels: class 'defect' has 1 labelled subject",
+    ] in rows
 
 
 def test_the_table_has_a_column_for_every_fraction_and_what_is_needed_for_the_level(folder):

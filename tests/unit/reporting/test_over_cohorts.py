@@ -162,7 +162,7 @@ def test_a_narrow_range_may_be_noise(tmp_path):
 
 def test_an_arm_without_an_estimate_is_named(tmp_path):
     (sentence,) = over_cohorts.factor_sentences(make(tmp_path, [[*GRID, [np.nan, 0.5]]], ARMS[:3], ("svm", "src")))
-    assert sentence.endswith("Without Contrastive ViT, which lacks an estimate.")
+    assert sentence.endswith("Left out, since estimates are missing: Contrastive ViT.")
 
 
 def test_one_classifier_is_no_factor(tmp_path):

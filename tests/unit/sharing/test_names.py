@@ -7,8 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sixgig.sharing.names import Names, is_telling
+from sixgig.sharing.names import Names, is_telling, table_of
+from sixgig.tables.attention import ATTENTION
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE
+from sixgig.tables.fractions import FRACTION_PREDICTIONS
+from sixgig.tables.predictions import PREDICTIONS
 
 MANIFEST_ROWS = [
     ("P001_z3", "P001", "sick", "P001_t1", "scans/P001/t1.nii.gz"),
@@ -76,3 +79,21 @@ def test_names_that_a_spreadsheet_would_run_are_found_and_replaced(study: Path) 
     assert "P001" not in row["reason"]
     assert "anna" not in row["reason"]
     assert row["reason"].endswith(f" of {names.in_column('12', 'subject_id')} slices")
+
+
+def test_tables_of_attention_and_of_fractions_are_tables_with_names() -> None:
+    hidden = ["predictions/c/a.mil.csv", "predictions/c/a.mil.attention.csv", "fractions/c/a.svm.csv"]
+    assert [table_of(name) for name in hidden] == [PREDICTIONS, ATTENTION, FRACTION_PREDICTIONS]
+    assert [table_of(name) for name in ("fractions.csv", "fractions/c/a.svm.json", "summary.csv")] == [None] * 3
+
+
+def test_ordinary_names_are_replaced_in_attention_and_fractions(study: Path) -> None:
+    weights = pd.DataFrame([("anna", "anna_z3", 0, 0, 1.0)], columns=ATTENTION.column_names)
+    ATTENTION.write(weights, study / "predictions" / "c" / "a.mil.attention.csv")
+    rows = pd.DataFrame([(0.5, "zoe", 0, 0, "well", "sick")], columns=FRACTION_PREDICTIONS.column_names[:6])
+    FRACTION_PREDICTIONS.write(rows, study / "fractions" / "c" / "a.svm.csv")
+    names = Names(study, b"key")
+    hidden = names.table(weights)
+    assert hidden["subject_id"].tolist() == [names.in_column("anna", "subject_id")]
+    assert hidden["image_id"].tolist() == [names.in_column("anna_z3", "image_id")]
+    assert names.in_sentence("zoe") == names.in_column("zoe", "subject_id")

@@ -58,6 +58,17 @@ def test_an_arm_without_every_classifier_is_left_out_by_name(missing):
     assert set(found["status"]) == {"without vit_mim"}
 
 
+def test_a_classifier_that_is_asked_of_one_arm_alone_is_left_out_by_name_and_the_others_stay():
+    rows = summary({"a": [0.76, 0.64, 0.7], "b": [0.54, 0.46, None], "c": [0.5, 0.4, None]}, ("svm", "src", "mil"))
+    failed = explained(rows)
+    assert set(failed["status"]) == {"undefined: fewer than two arms with every classifier"}
+    found = explained(rows[rows["estimate"].notna()])
+    alone = explained(summary({"a": [0.76, 0.64], "b": [0.54, 0.46], "c": [0.5, 0.4]}))
+    assert set(found["status"]) == {"without classifier mil"}
+    assert found["levels"].tolist() == [3, 2, 6]
+    assert found["eta_squared"].to_numpy() == pytest.approx(alone["eta_squared"].to_numpy())
+
+
 @pytest.mark.parametrize(
     ("grid", "classifiers", "reason"),
     [
