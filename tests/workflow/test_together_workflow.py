@@ -1,4 +1,4 @@
-"""Two of a kind, a 3D network, features by hand, sparse codes of volumes, attention and fractions of labels in one study."""
+"""Two of a kind, a 3D network, features by hand, codes of volumes, attention and fractions of labels in one study."""
 
 import json
 import zipfile
