@@ -151,7 +151,7 @@ def test_nothing_is_left_to_do(finished):
 def test_dry_run_shows_threads_and_resources(study):
     started = time.monotonic()
     shown = snakemake(study.folder, "-n", "--cores", "4").stdout
-    assert shown.count("rule encode_images:") == 10
+    assert shown.count("rule encode_images:") == 12
     assert shown.count("rule pretrain_arm:") == 4
     assert "threads: 4" in shown
     assert "gpu=1" in shown
