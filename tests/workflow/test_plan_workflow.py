@@ -88,7 +88,7 @@ def test_a_card_is_planned_for_without_its_data(tmp_path, sixgig):
         "classify": (1, 3), "statistics": (1 / 6, 0.5), "total": (20, 40),
     }  # fmt: skip
     assert any("brats2020, acdc, which are not there" in note for note in found["notes"])
-    assert found["total"]["jobs"] == found["total"]["jobs_needed"] == 72
+    assert found["total"]["jobs"] == found["total"]["jobs_needed"] == 78
     assert found["seconds"] < 2 * 3600
     assert (tmp_path / "plan.html").exists()
     assert not (tmp_path / "results").exists()
