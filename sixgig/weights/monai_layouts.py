@@ -132,7 +132,7 @@ def _matched(tensors: Mapping[str, Tensor], target: list[str], place: str, prefi
         beginnings.update(found)
     most = max(beginnings.values(), default=0)
     best = sorted(
-        (text for text, count in beginnings.items() if count == most), key=lambda text: (rank(text), len(text))
+        (text for text, count in beginnings.items() if count == most), key=lambda text: (rank(text), len(text), text)
     )
     if len(best) > 1 and rank(best[0]) == rank(best[1]):
         both = [set(behind(text).values()) for text in best[:2]]
