@@ -108,7 +108,7 @@ def test_new_study_is_planned_in_an_empty_folder(command):
     command("sixgig", "plan", "study.yaml", "--html", "plan.html", "--cores", "1", check=False)
     assert "Pure ViT" in (command.folder / "plan.html").read_text()
     told = command("sixgig", "run", "study.yaml", "-n", "-p", "--cores", "1")
-    assert re.search(r"^encode_images +5$", told.stdout, re.MULTILINE)
+    assert re.search(r"^encode_images +6$", told.stdout, re.MULTILINE)
     assert "profiles/default" in told.stderr
     assert not (command.folder / "results").exists()
     direct = command("python", "-m", "snakemake", "-n", "--cores", "1", "--configfile", "study.yaml", "--snakefile",
