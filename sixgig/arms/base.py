@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Arm(ABC):
     """What the workflow asks about every kind of arm.
 
-    Subclass :class:`ImageArm`, :class:`FeatureArm` or :class:`PlainArm`.
+    Subclass :class:`NetworkArm` or :class:`ImageArm`, :class:`FeatureArm` or :class:`PlainArm`.
 
     Title, colour and place in tables stand in ``look.yaml`` beside the class, options in ``options.yaml``. A study may
     hold many arms of one kind, each with a name and options of its own; a class is told both. Messages may name the
@@ -144,10 +144,9 @@ class VolumeEncoder:
     describe: Callable[[tuple[int, ...]], dict[str, Any]] | None = None
 
 
-class ImageArm(Arm):
-    """An arm whose features of an image depend on that image and on weights alone."""
+class NetworkArm(Arm):
+    """An arm whose features of an image, or a volume, depend on it and on weights alone."""
 
-    channels_last: ClassVar[bool] = False
     image_features = True
     has_random_control = True
 
@@ -170,6 +169,12 @@ class ImageArm(Arm):
         Of the weights file only architecture and normalisation are read.
         """
         return random_encoder(weights, image_size, seed)
+
+
+class ImageArm(NetworkArm):
+    """An arm whose network sees images; with some options it may see volumes instead."""
+
+    channels_last: ClassVar[bool] = False
 
     @abstractmethod
     def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from sixgig.arms.base import Encoder, FeatureArm, ImageArm, VolumeEncoder
+from sixgig.arms.base import Encoder, FeatureArm, ImageArm, NetworkArm, VolumeEncoder
 from sixgig.arms.encoding import PartialFeatures, encode
 from sixgig.arms.fitting import fitting_batch
 from sixgig.arms.job import Job
@@ -88,7 +88,7 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     import torch
 
     torch.set_num_threads(max(1, job.threads))
-    arm = cast("ImageArm", get_arm(job.kind_name)())
+    arm = cast("NetworkArm", get_arm(job.kind_name)())
     asked = int(job.options["batch_size"])
     device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
     facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
@@ -147,7 +147,7 @@ def _inputs(job: EncodeJob) -> dict[str, Any]:
 
 def _encode(
     job: EncodeJob,
-    arm: ImageArm,
+    arm: NetworkArm,
     encoder: Encoder | VolumeEncoder,
     images: np.ndarray,
     table: pd.DataFrame,
@@ -175,6 +175,7 @@ def _encode(
         asked = int(job.options["batch_size"])
         return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts, asked)
 
+    assert isinstance(arm, ImageArm)
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:

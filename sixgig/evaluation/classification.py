@@ -88,7 +88,6 @@ def predict_majority(
         predictions: Output .csv.
         manifest: manifest.csv of a cohort whose images have classes of their own; else None.
         gate: leakage.json of the cohort; a cohort that failed has no predictions.
-        gate: leakage.json of the cohort; a cohort that failed has no predictions.
     """
     table = SPLITS.read(splits)
     images = None if manifest is None else MANIFEST.read(manifest)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sixgig.arms.base import ImageArm, VolumeEncoder
+from sixgig.arms.base import NetworkArm, VolumeEncoder
 from sixgig.weights.storage import read_provenance
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class VolumeNetwork(ImageArm):
+class VolumeNetwork(NetworkArm):
     """The encoder of a pretrained 3D network on crops that cover a volume; the mean of their features."""
 
     name = "volume_network"
@@ -62,10 +62,6 @@ class VolumeNetwork(ImageArm):
             "model": facts["model"],
         }
         return _encoder(network, facts, options, told)
-
-    def features_of(self, network: nn.Module, batch: Any, options: Mapping[str, Any]) -> Any:
-        """Not used: crops of volumes are encoded, see :mod:`sixgig.arms.volume_network.encoding`."""
-        raise NotImplementedError
 
 
 def _encoder(

@@ -13,16 +13,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sixgig.classifiers.columns import as_columns
+from sixgig.classifiers.columns import DecidesByValues, as_columns
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.registry import Grid
-from sixgig.classifiers.temperature import held_out_temperature, scores
+from sixgig.classifiers.temperature import held_out_temperature
 
 #: L-BFGS needs few steps where the penalty is strong; with next to none it takes hundreds.
 _MAX_ITERATIONS = 2000
 
 
-class ScoredLogistic(ClassifierMixin, BaseEstimator):
+class ScoredLogistic(DecidesByValues, ClassifierMixin, BaseEstimator):
     """scikit-learn's multinomial ``LogisticRegression`` (l2 penalty, L-BFGS), with a temperature for its scores.
 
     The score of a class is softmax(logit / T). The logits of a weakly penalised model that separates its training
@@ -84,15 +84,6 @@ class ScoredLogistic(ClassifierMixin, BaseEstimator):
             validate_data(self, X, dtype=np.float64, reset=False)
         )
         return values
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class with the highest logit of each row."""
-        columns = as_columns(self.decision_function(X))
-        return self.classes_[columns.argmax(axis=1)]
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the class scores, [n, n_classes]; rows add up to one."""
-        return scores(as_columns(self.decision_function(X)), self.temperature_)
 
     def predict_candidates(
         self,

@@ -18,10 +18,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sixgig.classifiers.columns import DecidesByValues, as_columns
 from sixgig.classifiers.kernels import Products, width
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.registry import Grid
-from sixgig.classifiers.temperature import held_out_temperature, scores
+from sixgig.classifiers.temperature import held_out_temperature
 
 #: libsvm can take minutes over a penalty that is far too large for the scale of the features; it warns when stopped.
 _MAX_ITERATIONS = 200_000
@@ -31,7 +32,7 @@ _CACHE_MB = 200
 _BATCH = 1024
 
 
-class ScoredSVC(ClassifierMixin, BaseEstimator):
+class ScoredSVC(DecidesByValues, ClassifierMixin, BaseEstimator):
     """scikit-learn's SVC, with class scores that agree with its predictions and kernels that a whole grid shares.
 
     The score of a class is softmax(decision / T), for two classes sigmoid(decision / T). T is fitted on decision values
@@ -100,7 +101,7 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
 
         def decide(train: NDArray[np.intp], held_out: NDArray[np.intp]) -> NDArray[np.float64]:
             machine = self._machine().fit(kernel[np.ix_(train, train)], y[train])
-            return _columns(machine.decision_function(kernel[np.ix_(held_out, train)]))
+            return as_columns(machine.decision_function(kernel[np.ix_(held_out, train)]))
 
         self.temperature_ = held_out_temperature(
             decide, classes, self.calibration_folds, self.random_state, 1.0, groups
@@ -120,15 +121,6 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
             products.kernel(self.kernel, self.gamma_, last=True)
         )
         return values
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the predicted class of each row."""
-        columns = _columns(self.decision_function(X))
-        return self.classes_[columns.argmax(axis=1)]
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the class scores, [n, n_classes]; rows add up to one."""
-        return scores(_columns(self.decision_function(X)), self.temperature_)
 
     def predict_candidates(
         self,
@@ -162,11 +154,6 @@ class ScoredSVC(ClassifierMixin, BaseEstimator):
                 own = {key: value for key, value in candidates[number].items() if key in ("C", "class_weight")}
                 predicted[number] = self._machine(**own).fit(inner, y_train).predict(outer)
         return [predicted[number] for number in range(len(candidates))]
-
-
-def _columns(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give each of two classes a column; their softmax is the sigmoid of the decision value."""
-    return np.column_stack([-values / 2, values / 2]) if values.ndim == 1 else values
 
 
 def build(options: Mapping[str, Any], seed: int) -> tuple[Pipeline, Grid]:

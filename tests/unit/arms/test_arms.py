@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import orthogonal_mp_gram
 
 import sixgig.arms.run as run_module
-from sixgig.arms.base import Encoder, FeatureArm, ImageArm, PlainArm
+from sixgig.arms.base import Encoder, FeatureArm, NetworkArm, PlainArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
@@ -112,7 +112,7 @@ def test_registry_holds_arms_with_complete_metadata():
         assert arm.name == name
         assert look.title
         assert re.fullmatch("#[0-9A-F]{6}", look.colour)
-        assert issubclass(arm, ImageArm | FeatureArm | PlainArm)
+        assert issubclass(arm, NetworkArm | FeatureArm | PlainArm)
         assert arm.hardware in ("gpu", "cpu")
     assert [*looks()][: len(arm_names())] == [*arm_names()]
     assert len({look.colour for look in looks().values()}) == len(looks())
