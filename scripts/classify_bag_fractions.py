@@ -1,32 +1,18 @@
-"""Nested cross-validation of one classifier of bags on an arm's features of images, with fractions of the labels."""
+"""Nested cross-validation of one classifier of bags with fractions of the labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sixgig.evaluation.bag_fractions import classify_bag_fractions
+from sixgig.evaluation.bags import BagsOfImages
+from sixgig.evaluation.fractions import classify_fractions
+from sixgig.evaluation.job import ClassifyJob
 from sixgig.runtime.jobs import job
 
 
-def main(
-    image_features: Path,
-    manifest: Path,
-    splits: Path,
-    classifier: str,
-    options: Mapping[str, Any],
-    fractions: Sequence[float],
-    inner_folds: int,
-    seed: int,
-    threads: int,
-    predictions: Path,
-    gate: Path,
-    of_volumes: bool,
-) -> None:
+def main(method: ClassifyJob, seen: BagsOfImages, fractions: Sequence[float]) -> None:
     """Nested cross-validation of one classifier of bags with fractions of the labels."""
-    read = (image_features, manifest, splits)
-    classify_bag_fractions(
-        *read, classifier, options, fractions, inner_folds, seed, threads, predictions, gate, of_volumes
-    )
+    classify_fractions(method, seen, fractions)
 
 
 if __name__ == "__main__":
@@ -34,16 +20,9 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
-            image_features=Path(snakemake.input.image_features),
-            manifest=Path(snakemake.input.manifest),
-            splits=Path(snakemake.input.splits),
-            classifier=snakemake.wildcards.classifier,
-            options=snakemake.params.options,
-            fractions=snakemake.params.fractions,
-            inner_folds=snakemake.params.inner_folds,
-            seed=snakemake.params.seed,
-            threads=snakemake.threads,
-            predictions=Path(snakemake.output.predictions),
-            gate=Path(snakemake.input.gate),
-            of_volumes=snakemake.params.of_volumes,
+            ClassifyJob.of_rule(snakemake),
+            BagsOfImages(
+                Path(snakemake.input.image_features), Path(snakemake.input.manifest), snakemake.params.of_volumes
+            ),
+            snakemake.params.fractions,
         )

@@ -1,29 +1,16 @@
 """Nested cross-validation of one classifier of bags on an arm's features of images."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.evaluation import bags
+from sixgig.evaluation.bags import BagsOfImages, classify_bags
+from sixgig.evaluation.job import ClassifyJob
 from sixgig.runtime.jobs import job
 
 
-def main(
-    image_features: Path,
-    manifest: Path,
-    splits: Path,
-    classifier: str,
-    options: Mapping[str, Any],
-    inner_folds: int,
-    seed: int,
-    threads: int,
-    predictions: Path,
-    gate: Path,
-    of_volumes: bool,
-) -> None:
+def main(method: ClassifyJob, seen: BagsOfImages) -> None:
     """Nested cross-validation of one classifier of bags on an arm's features of images."""
-    read = (image_features, manifest, splits)
-    bags.classify_bags(*read, classifier, options, inner_folds, seed, threads, predictions, gate, of_volumes)
+    classify_bags(method, seen)
 
 
 if __name__ == "__main__":
@@ -31,15 +18,8 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
-            image_features=Path(snakemake.input.image_features),
-            manifest=Path(snakemake.input.manifest),
-            splits=Path(snakemake.input.splits),
-            classifier=snakemake.wildcards.classifier,
-            options=snakemake.params.options,
-            inner_folds=snakemake.params.inner_folds,
-            seed=snakemake.params.seed,
-            threads=snakemake.threads,
-            predictions=Path(snakemake.output.predictions),
-            gate=Path(snakemake.input.gate),
-            of_volumes=snakemake.params.of_volumes,
+            ClassifyJob.of_rule(snakemake),
+            BagsOfImages(
+                Path(snakemake.input.image_features), Path(snakemake.input.manifest), snakemake.params.of_volumes
+            ),
         )

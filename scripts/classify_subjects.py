@@ -1,27 +1,16 @@
 """Nested cross-validation of one classifier on one arm's features."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.evaluation.classification import classify_features
+from sixgig.evaluation.classification import classify
+from sixgig.evaluation.job import ClassifyJob, Vectors
 from sixgig.runtime.jobs import job
 
 
-def main(
-    features: Path,
-    splits: Path,
-    classifier: str,
-    options: Mapping[str, Any],
-    inner_folds: int,
-    seed: int,
-    threads: int,
-    predictions: Path,
-    manifest: Path | None,
-    gate: Path,
-) -> None:
+def main(method: ClassifyJob, seen: Vectors) -> None:
     """Nested cross-validation of one classifier on one arm's features."""
-    classify_features(features, splits, classifier, options, inner_folds, seed, threads, predictions, manifest, gate)
+    classify(method, seen)
 
 
 if __name__ == "__main__":
@@ -29,14 +18,6 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
-            features=Path(snakemake.input.features),
-            splits=Path(snakemake.input.splits),
-            classifier=snakemake.wildcards.classifier,
-            options=snakemake.params.options,
-            inner_folds=snakemake.params.inner_folds,
-            seed=snakemake.params.seed,
-            threads=snakemake.threads,
-            predictions=Path(snakemake.output.predictions),
-            manifest=next(map(Path, snakemake.input.manifest), None),
-            gate=Path(snakemake.input.gate),
+            ClassifyJob.of_rule(snakemake),
+            Vectors(Path(snakemake.input.features), next(map(Path, snakemake.input.manifest), None)),
         )

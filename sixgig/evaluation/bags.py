@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,93 +11,64 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.classifiers.bags import Bags, bags_of
-from sixgig.errors import ClassifierError, SixgigError
-from sixgig.evaluation.classification import write_results
-from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
-from sixgig.runtime.faults import as_outcome
-from sixgig.runtime.jobs import say_failed, say_left_out
-from sixgig.runtime.monitor import CostMeter
-from sixgig.runtime.outcomes import failed_cohort
+from sixgig.errors import ClassifierError
+from sixgig.evaluation.classification import classify
+from sixgig.evaluation.job import ClassifyJob, Seen
 from sixgig.tables.attention import ATTENTION
-from sixgig.tables.cohorts import MANIFEST, SPLITS
-from sixgig.tables.predictions import no_predictions
-
-_LOG = logging.getLogger(__name__)
+from sixgig.tables.cohorts import MANIFEST
 
 
-def classify_bags(
-    image_features: Path,
-    manifest: Path,
-    splits: Path,
-    classifier: str,
-    options: Mapping[str, Any],
-    inner_folds: int,
-    seed: int,
-    threads: int,
-    predictions: Path,
-    gate: Path | None = None,
-    of_volumes: bool = False,
-) -> None:
-    """Cross-validate a classifier of bags, and write what ``classify_features`` writes and the weights of images.
-
-    Weights go to ``<name>.attention.csv``: those of every evaluation subject in the fold in which it was held out.
+class BagsOfImages(Seen):
+    """The features of every image of a subject, or of every volume.
 
     Args:
-        image_features: .npy of an arm, a row for every image, or volume; without rows when the arm failed.
+        image_features: .npy of the arm, a row for every image, or volume; without rows when the arm failed.
         manifest: manifest.csv of the cohort.
-        splits: splits.csv of the cohort.
-        classifier: Registry name.
-        options: The classifier's stanza in the config.
-        inner_folds: Folds of the search for hyper-parameters.
-        seed: The study's seed.
-        threads: Outer folds computed at a time.
-        predictions: Output .csv.
-        gate: leakage.json of the cohort; a cohort that failed has no predictions.
         of_volumes: Whether the arm has a feature of every volume, and not of every image.
     """
-    features = np.load(image_features, mmap_mode="r")
-    nothing = (no_predictions(), pd.DataFrame())
-    found, held_out, attention, status = nothing, nothing, pd.DataFrame(columns=ATTENTION.column_names), ""
-    with CostMeter(f"classify:{classifier}") as meter:
-        if len(features) == 0 or failed_cohort("", gate):
-            say_left_out("the arm or the cohort failed, see its own line")
-        else:
-            try:
-                bags, names, table = read_bags(features, manifest, of_volumes, image_features)
-                known = (np.arange(float(len(bags)))[:, None], names, SPLITS.read(splits), classifier, options)
-                search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "place": image_features}
-                found = cross_validate(*known, **search, threads=threads, label=predictions.stem, bags=bags)
-                attention = attention_of(bags, table)
-                held_out = predict_held_out(*known, **search, bags=bags)
-            except SixgigError as error:
-                status = as_outcome(error)
-                _LOG.exception("%s failed", predictions.stem)
-                say_failed(status)
-                found, held_out, attention = nothing, nothing, attention.iloc[:0]
-    ATTENTION.write(attention, predictions.with_suffix(".attention.csv"))
-    write_results(found, held_out, meter, predictions, status)
+
+    def __init__(self, image_features: Path, manifest: Path, of_volumes: bool = False) -> None:
+        self._place, self._manifest, self._of_volumes = image_features, manifest, of_volumes
+        self.attention = pd.DataFrame(columns=ATTENTION.column_names)
+
+    @cached_property
+    def _rows(self) -> NDArray[np.floating]:
+        rows: NDArray[np.floating] = np.load(self._place, mmap_mode="r")
+        return rows
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are no features: the arm failed."""
+        return len(self._rows) == 0
+
+    def read(self) -> tuple[Any, list[str], dict[str, Any]]:
+        """Return the numbers of the bags in place of features, the subject of each, and the bags.
+
+        Raises:
+            ClassifierError: Features are not finite, or there is nothing to give attention to.
+        """
+        table = MANIFEST.read(self._manifest)
+        if self._of_volumes:
+            table = table.drop_duplicates("volume_id").reset_index(drop=True)
+        bags, names = bags_of(self._rows, table)
+        _check(bags, self._place)
+        self._bags, self._table = bags, table
+        return np.arange(float(len(bags)))[:, None], names, {"place": self._place, "bags": bags}
+
+    def look(self) -> None:
+        """Keep what the classifier looked at in cross-validation, as ``attention``."""
+        self.attention = attention_of(self._bags, self._table)
 
 
-def read_bags(
-    features: NDArray[np.floating], manifest: Path, of_volumes: bool, place: Path
-) -> tuple[Bags, list[str], pd.DataFrame]:
-    """Return the bags of an arm's features, checked, the subject of each, and the row of manifest.csv of each feature.
+def classify_bags(job: ClassifyJob, seen: BagsOfImages) -> None:
+    """Write what :func:`sixgig.evaluation.classification.classify` writes, and the weights of images.
 
-    Args:
-        features: A row for every image, or volume, [n, n_features].
-        manifest: manifest.csv of the cohort.
-        of_volumes: Whether the rows are of volumes.
-        place: The file of the features, for messages.
-
-    Raises:
-        ClassifierError: Features are not finite, or there is nothing to give attention to.
+    Weights go to ``<name>.attention.csv``: those of every evaluation subject in the fold in which it was held out.
     """
-    table = MANIFEST.read(manifest)
-    if of_volumes:
-        table = table.drop_duplicates("volume_id").reset_index(drop=True)
-    bags, names = bags_of(features, table)
-    _check(bags, place)
-    return bags, names, table
+    status = classify(job, seen, after_folds=seen.look)
+    ATTENTION.write(
+        seen.attention.iloc[:0] if status else seen.attention, job.predictions.with_suffix(".attention.csv")
+    )
 
 
 def attention_of(bags: Bags, table: pd.DataFrame) -> pd.DataFrame:

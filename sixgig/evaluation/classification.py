@@ -1,9 +1,9 @@
-"""One classifier on one arm's features: predictions, what was chosen, and what it cost."""
+"""One classifier on one arm: predictions, what was chosen, and what it cost."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,19 @@ import pandas as pd
 from sixgig.errors import SixgigError
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
 from sixgig.evaluation.effects import effects_of, plain, sentence, summed
+from sixgig.evaluation.job import ClassifyJob, Seen
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.faults import as_outcome
 from sixgig.runtime.jobs import say_failed, say_left_out
 from sixgig.runtime.monitor import CostMeter
 from sixgig.runtime.outcomes import failed_cohort
 from sixgig.tables.cohorts import MANIFEST, SPLITS
-from sixgig.tables.features import read_features
 from sixgig.tables.predictions import PREDICTIONS, no_predictions
 
 _LOG = logging.getLogger(__name__)
 
 
-def classify_features(
-    features: Path,
-    splits: Path,
-    classifier: str,
-    options: Mapping[str, Any],
-    inner_folds: int,
-    seed: int,
-    threads: int,
-    predictions: Path,
-    manifest: Path | None = None,
-    gate: Path | None = None,
-) -> None:
+def classify(job: ClassifyJob, seen: Seen, after_folds: Callable[[], None] = lambda: None) -> str:
     """Cross-validate a classifier and write its predictions, and a ``.json`` file of costs and choices.
 
     Predictions of the held-out test subjects go to ``<name>.test.csv``, which has no rows without such subjects.
@@ -45,36 +34,31 @@ def classify_features(
     reason. When the classifier fails because of the data or its options, the ``.json`` file says so as ``status``.
 
     Args:
-        features: .npz of an arm.
-        splits: splits.csv of the cohort.
-        classifier: Registry name.
-        options: The classifier's stanza in the config.
-        inner_folds: Folds of the search for hyper-parameters.
-        seed: The study's seed.
-        threads: Outer folds computed at a time.
-        predictions: Output .csv.
-        manifest: manifest.csv of a cohort whose images have classes of their own; else None.
-        gate: leakage.json of the cohort; a cohort that failed has no predictions.
+        job: The method.
+        seen: What it sees of the arm.
+        after_folds: Called between cross-validation and the prediction of held-out test subjects.
+
+    Returns:
+        How it failed; empty where it did not.
     """
-    rows, names = read_features(features)
-    images = None if manifest is None else MANIFEST.read(manifest)
-    status = ""
-    with CostMeter(f"classify:{classifier}") as meter:
-        if len(rows) == 0 or failed_cohort("", gate):
+    nothing, status = (no_predictions(seen.of_images), pd.DataFrame()), ""
+    found = held_out = nothing
+    with CostMeter(f"classify:{job.classifier}") as meter:
+        if job.leaves_out(seen):
             say_left_out("the arm or the cohort failed, see its own line")
-            found = held_out = (no_predictions(images is not None), pd.DataFrame())
         else:
-            known = (rows, names.tolist(), SPLITS.read(splits), classifier, options)
-            search: dict[str, Any] = {"inner_folds": inner_folds, "seed": seed, "images": images, "place": features}
             try:
-                found = cross_validate(*known, **search, threads=threads, label=predictions.stem)
+                known, search = job.arguments(seen)
+                found = cross_validate(*known, **search, threads=job.threads, label=job.predictions.stem)
+                after_folds()
                 held_out = predict_held_out(*known, **search)
             except SixgigError as error:
                 status = as_outcome(error)
-                _LOG.exception("%s failed", predictions.stem)
+                _LOG.exception("%s failed", job.predictions.stem)
                 say_failed(status)
-                found = held_out = (no_predictions(images is not None), pd.DataFrame())
-    write_results(found, held_out, meter, predictions, status)
+                found = held_out = nothing
+    _write(found, held_out, meter, job.predictions, status)
+    return status
 
 
 def predict_majority(
@@ -97,15 +81,15 @@ def predict_majority(
         if failed_cohort("", gate):
             say_left_out("the cohort failed, see its own line")
             nothing_found = (no_predictions(images is not None), pd.DataFrame())
-            write_results(nothing_found, nothing_found, meter, predictions)
+            _write(nothing_found, nothing_found, meter, predictions)
             return
         known = (nothing, names.tolist(), table, "majority_class", {})  # type: tuple[Any, ...]
         found = cross_validate(*known, inner_folds=2, seed=seed, images=images, threads=1)
         held_out = predict_held_out(*known, inner_folds=2, seed=seed, images=images)
-    write_results(found, held_out, meter, predictions)
+    _write(found, held_out, meter, predictions)
 
 
-def write_results(
+def _write(
     found: tuple[pd.DataFrame, pd.DataFrame],
     held_out: tuple[pd.DataFrame, pd.DataFrame],
     meter: CostMeter,

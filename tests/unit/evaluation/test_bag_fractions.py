@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 
-from sixgig.evaluation.bag_fractions import classify_bag_fractions
+from sixgig.evaluation.bags import BagsOfImages
 from sixgig.evaluation.fractions import classify_fractions
+from sixgig.evaluation.job import Vectors
 from sixgig.tables.features import write_features
 from sixgig.tables.fractions import FRACTION_PREDICTIONS
+from tests.unit.evaluation.jobs import job_of
 from tests.unit.evaluation.test_bags import OPTIONS, cohort
 
 __all__ = ["cohort"]  # a fixture
@@ -17,8 +19,8 @@ SHARES = [0.25, 0.5]
 
 
 def run(folder, features="arm.images.npy"):
-    files = (folder / features, folder / "manifest.csv", folder / "splits.csv")
-    classify_bag_fractions(*files, "mil", OPTIONS, SHARES, 2, 1, 1, folder / "arm.mil.csv")
+    seen = BagsOfImages(folder / features, folder / "manifest.csv")
+    classify_fractions(job_of(folder / "splits.csv", "mil", OPTIONS, folder / "arm.mil.csv"), seen, SHARES)
     return FRACTION_PREDICTIONS.read(folder / "arm.mil.csv"), json.loads((folder / "arm.mil.json").read_text())
 
 
@@ -31,7 +33,8 @@ def test_bags_are_trained_on_the_subjects_that_other_classifiers_have(cohort):
     assert {chosen["n_train"] for chosen in done["chosen"]} == {4}
     vectors = np.load(cohort / "arm.images.npy").reshape(18, 3, 4).max(axis=1)
     write_features(cohort / "arm.npz", vectors, np.array([f"s{number:02d}" for number in range(18)]))
-    classify_fractions(cohort / "arm.npz", cohort / "splits.csv", "knn", {}, SHARES, 2, 1, 1, cohort / "arm.knn.csv")
+    job = job_of(cohort / "splits.csv", "knn", {}, cohort / "arm.knn.csv")
+    classify_fractions(job, Vectors(cohort / "arm.npz"), SHARES)
     other = FRACTION_PREDICTIONS.read(cohort / "arm.knn.csv")
     names = ["fraction", "repeat", "fold", "subject_id", "label"]
     assert other[names].equals(table[names])

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sixgig.evaluation.bags import classify_bags
+from sixgig.evaluation.bags import BagsOfImages, classify_bags
 from sixgig.tables.attention import ATTENTION
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.predictions import PREDICTIONS
+from tests.unit.evaluation.jobs import job_of
 
 OPTIONS = {"width": [4], "learning_rate": [0.05], "weight_decay": [0.001, 0.1], "epochs": 30, "pca": 1.0}
 
@@ -40,10 +41,9 @@ def cohort(tmp_path):
     return tmp_path
 
 
-def run(folder, name="arm.mil.csv", features="arm.images.npy", **changes):
-    known = {"inner_folds": 2, "seed": 1, "threads": 1, **changes}
-    files = (folder / features, folder / "manifest.csv", folder / "splits.csv")
-    classify_bags(*files, "mil", OPTIONS, known.pop("inner_folds"), predictions=folder / name, **known)
+def run(folder, name="arm.mil.csv", features="arm.images.npy", of_volumes=False, **changes):
+    seen = BagsOfImages(folder / features, folder / "manifest.csv", of_volumes)
+    classify_bags(job_of(folder / "splits.csv", "mil", OPTIONS, folder / name, **changes), seen)
     stem = (folder / name).with_suffix("")
     return stem, json.loads((folder / name).with_suffix(".json").read_text())
 

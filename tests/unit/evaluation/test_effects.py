@@ -5,11 +5,13 @@ import numpy as np
 import pandas as pd
 
 from sixgig.classifiers.search import Effect
-from sixgig.evaluation.classification import classify_features
+from sixgig.evaluation.classification import classify
 from sixgig.evaluation.effects import sentence, summed
 from sixgig.evaluation.fractions import classify_fractions
+from sixgig.evaluation.job import Vectors
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.features import write_features
+from tests.unit.evaluation.jobs import job_of
 
 
 def test_folds_are_summed_up():
@@ -45,18 +47,17 @@ def write_cohort(tmp_path, n_components):
     write_features(tmp_path / "arm.npz", features, names)
 
 
-def classify(tmp_path, n_components, n_nonzero, caplog):
+def classified(tmp_path, n_components, n_nonzero, caplog):
     write_cohort(tmp_path, n_components)
     options = {"pca": 1.0, "coding": ["omp"], "n_nonzero": n_nonzero}
     with caplog.at_level(logging.WARNING):
-        classify_features(
-            tmp_path / "arm.npz", tmp_path / "splits.csv", "src", options, 2, 1, 1, tmp_path / "arm.src.csv"
-        )
+        job = job_of(tmp_path / "splits.csv", "src", options, tmp_path / "arm.src.csv")
+        classify(job, Vectors(tmp_path / "arm.npz"))
     return json.loads((tmp_path / "arm.src.json").read_text())
 
 
 def test_facts_and_log_say_that_the_search_compared_nothing(tmp_path, caplog):
-    facts = classify(tmp_path, 3, [5, 10, 20], caplog)
+    facts = classified(tmp_path, 3, [5, 10, 20], caplog)
     effect = facts["effect"]
     assert effect["parameters"] == {"n_nonzero": {"asked": [5, 10, 20], "used": [3]}}
     assert (effect["dimensions"], effect["folds"], effect["of"], effect["compared"]) == ([4, 4], 3, 3, [1, 1])
@@ -65,7 +66,7 @@ def test_facts_and_log_say_that_the_search_compared_nothing(tmp_path, caplog):
 
 
 def test_facts_say_nothing_where_every_candidate_is_used(tmp_path, caplog):
-    facts = classify(tmp_path, 20, [5, 10, 15], caplog)
+    facts = classified(tmp_path, 20, [5, 10, 15], caplog)
     assert "effect" not in facts
     assert "came to" not in caplog.text
 
@@ -73,8 +74,8 @@ def test_facts_say_nothing_where_every_candidate_is_used(tmp_path, caplog):
 def test_fractions_say_so_too(tmp_path):
     write_cohort(tmp_path, 3)
     options = {"pca": 1.0, "coding": ["omp"], "n_nonzero": [2, 5]}
-    files = (tmp_path / "arm.npz", tmp_path / "splits.csv")
-    classify_fractions(*files, "src", options, [0.5], 2, 1, 1, tmp_path / "arm.src.csv")
+    job = job_of(tmp_path / "splits.csv", "src", options, tmp_path / "arm.src.csv")
+    classify_fractions(job, Vectors(tmp_path / "arm.npz"), [0.5])
     (facts,) = json.loads((tmp_path / "arm.src.json").read_text())["fractions"]
     assert facts["effect"]["parameters"] == {"n_nonzero": {"asked": [5], "used": [3]}}
     assert all("effect" not in fold for fold in facts["chosen"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sixgig.arms.pooling import pool_samples
-from sixgig.evaluation.classification import classify_features, predict_majority
+from sixgig.evaluation.classification import classify, predict_majority
+from sixgig.evaluation.job import Vectors
 from sixgig.evaluation.scoring import ScoredFiles, score_study
 from sixgig.evaluation.splits import make_splits
 from sixgig.runtime.atomic import write_json
@@ -17,6 +18,7 @@ from sixgig.tables.features import write_features
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from tests.unit.evaluation.jobs import job_of
 from tests.unit.evaluation.test_image_splits import manifest
 
 OPTIONS = {"svm": {"kernels": ["linear"], "C": [0.1, 1.0]}, "src": {"coding": ["omp"], "n_nonzero": [2, 4]}}
@@ -48,10 +50,9 @@ def run(folder: Path, labels_of: str, metrics_of: str, n_classes: int) -> dict[s
         write_features(folder / f"{arm}.npz", *pool_samples(rows, table, "mean_std", labels_of))
         write_json(folder / f"{arm}.json", {"status": "ok"})
         for classifier, options in OPTIONS.items():
-            classify_features(
-                folder / f"{arm}.npz", classifier=classifier, options=options, inner_folds=3, seed=5, threads=1,
-                predictions=folder / f"{arm}.{classifier}.csv", **known,
-            )  # fmt: skip
+            output = folder / f"{arm}.{classifier}.csv"
+            job = job_of(known["splits"], classifier, options, output, inner_folds=3, seed=5)
+            classify(job, Vectors(folder / f"{arm}.npz", known["manifest"]))
     keys.append(("c", "control_majority_class", "majority_class"))
     predict_majority(seed=5, predictions=folder / "control_majority_class.majority_class.csv", **known)
     files = ScoredFiles(

@@ -11,6 +11,7 @@ from sixgig.evaluation import cross_validation
 from sixgig.evaluation.cross_validation import cross_validate
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
 from sixgig.evaluation.fractions import classify_fractions
+from sixgig.evaluation.job import Vectors
 from sixgig.evaluation.labelled import labelled_subjects, mean_labelled
 from sixgig.evaluation.summary import summarise
 from sixgig.tables.cohorts import SPLITS
@@ -18,6 +19,7 @@ from sixgig.tables.features import write_features
 from sixgig.tables.fractions import FRACTION_PREDICTIONS, FRACTIONS
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import SUMMARY
+from tests.unit.evaluation.jobs import job_of
 from tests.unit.evaluation.test_cross_validation import SMALL, run, study
 
 KEY = ("c", "vit_pure", "svm")
@@ -100,9 +102,8 @@ def made(tmp_path, fractions):
     SPLITS.write(splits, tmp_path / "splits.csv")
     write_features(tmp_path / "vit_pure.npz", features, np.array(subjects))
     output = tmp_path / "vit_pure.svm.csv"
-    classify_fractions(
-        tmp_path / "vit_pure.npz", tmp_path / "splits.csv", "svm", SMALL["svm"], fractions, 3, 1, 1, output
-    )
+    job = job_of(tmp_path / "splits.csv", "svm", SMALL["svm"], output, inner_folds=3)
+    classify_fractions(job, Vectors(tmp_path / "vit_pure.npz"), fractions)
     ordinary, _ = run(features, subjects, splits)
     PREDICTIONS.write(ordinary, tmp_path / "ordinary.csv")
     summary = summarise(PREDICTIONS.read(tmp_path / "ordinary.csv"), *KEY, splits=splits, n_resamples=100, seed=1)

@@ -10,14 +10,16 @@ import pytest
 from sixgig.cohorts import outcome
 from sixgig.errors import ClassifierError, CohortError, CohortFailedError, LeakageError, PassingError
 from sixgig.evaluation import classification
-from sixgig.evaluation.classification import classify_features, predict_majority
+from sixgig.evaluation.classification import classify, predict_majority
 from sixgig.evaluation.gate import check_or_fail, split_or_fail
+from sixgig.evaluation.job import Vectors
 from sixgig.evaluation.scoring import ScoredFiles, score_study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.outcomes import failed_cohort, require_cohort
 from sixgig.tables.cohorts import COPIES, MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.features import write_features
 from sixgig.tables.predictions import PREDICTIONS
+from tests.unit.evaluation.jobs import job_of
 
 LEAK = LeakageError("splits.csv", "subject 7 is in two folds", "delete it")
 STATUS = "failed: splits.csv: subject 7 is in two folds"
@@ -157,10 +159,10 @@ def test_a_classifier_that_fails_is_an_outcome_with_its_reason(scored, tmp_path,
     failure = ClassifierError("svm, fold 1", "cannot be fitted", "x")
     with monkeypatch.context() as patch:
         patch.setattr(classification, "cross_validate", raising(failure))
-        classify_features(tmp_path / "f.npz", files, "svm", options, 2, 1, 1, path)
+        classify(job_of(files, "svm", options, path), Vectors(tmp_path / "f.npz"))
         patch.setattr(classification, "cross_validate", raising(MemoryError()))
         with pytest.raises(MemoryError):
-            classify_features(tmp_path / "f.npz", files, "svm", options, 2, 1, 1, tmp_path / "other.csv")
+            classify(job_of(files, "svm", options, tmp_path / "other.csv"), Vectors(tmp_path / "f.npz"))
     write_json(tmp_path / "good.facts.json", read_json(path.with_suffix(".json")))
     write_json(scored.sidecars["good", "arm"], {"status": "ok"})
     own = scored._replace(facts={key: tmp_path / "good.facts.json"}, gates={})
@@ -180,7 +182,7 @@ def test_nothing_is_predicted_on_a_cohort_that_failed(scored, tmp_path):
     predict_majority(splits, 1, tmp_path / "majority.csv", gate=gate)
     write_features(tmp_path / "f.npz", np.eye(8), np.array([f"s{i}" for i in range(8)]))
     options = {"kernels": ["linear"], "C": [1.0]}
-    classify_features(tmp_path / "f.npz", splits, "svm", options, 2, 1, 1, tmp_path / "svm.csv", gate=gate)
+    classify(job_of(splits, "svm", options, tmp_path / "svm.csv", gate=gate), Vectors(tmp_path / "f.npz"))
     for name in ("majority", "svm"):
         assert len(PREDICTIONS.read(tmp_path / f"{name}.csv")) == 0
         assert json.loads((tmp_path / f"{name}.json").read_text())["cost"]["seconds"] >= 0

@@ -7,12 +7,14 @@ import pytest
 from sixgig.classifiers import search as search_module
 from sixgig.classifiers import temperature
 from sixgig.errors import ClassifierError
-from sixgig.evaluation.classification import classify_features, predict_majority
+from sixgig.evaluation.classification import classify, predict_majority
 from sixgig.evaluation.cross_validation import cross_validate, predict_held_out
+from sixgig.evaluation.job import Vectors
 from sixgig.evaluation.splits import make_splits
 from sixgig.tables.cohorts import MANIFEST, SPLITS
 from sixgig.tables.features import read_features, write_features
 from sixgig.tables.predictions import PREDICTIONS
+from tests.unit.evaluation.jobs import job_of
 
 SMALL = {"svm": {"C": [0.1, 10.0], "gamma": [1.0]}, "src": {"n_nonzero": [5], "alpha": [0.1]}, "majority_class": {}}
 SEARCH = {"inner_folds": 3, "seed": 1}
@@ -126,10 +128,8 @@ def test_files_of_images_and_of_a_failed_arm(tmp_path):
     write_features(tmp_path / "failed.npz", np.zeros((0, 0)), np.zeros(0, dtype=str))
     files = {"splits": tmp_path / "splits.csv", "manifest": tmp_path / "manifest.csv"}
     for arm in ("arm", "failed"):
-        classify_features(
-            tmp_path / f"{arm}.npz", classifier="svm", options=SMALL["svm"], threads=1,
-            predictions=tmp_path / f"{arm}.svm.csv", **SEARCH, **files,
-        )  # fmt: skip
+        job = job_of(files["splits"], "svm", SMALL["svm"], tmp_path / f"{arm}.svm.csv", **SEARCH)
+        classify(job, Vectors(tmp_path / f"{arm}.npz", files["manifest"]))
         assert "image_id" in PREDICTIONS.read(tmp_path / f"{arm}.svm.csv")
     predict_majority(seed=1, predictions=tmp_path / "majority.csv", **files)
     found = PREDICTIONS.read(tmp_path / "majority.csv")

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from sixgig.errors import ConfigError
-from sixgig.evaluation.classification import classify_features, predict_majority
+from sixgig.evaluation.classification import classify, predict_majority
+from sixgig.evaluation.job import Vectors
 from sixgig.evaluation.scoring import ScoredFiles, score_study
 from sixgig.evaluation.splits import make_splits
 from sixgig.runtime.atomic import write_json
@@ -17,6 +18,7 @@ from sixgig.tables.costs import COSTS
 from sixgig.tables.features import write_features
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from tests.unit.evaluation.jobs import job_of
 
 COST = {"stage": "prepare", "seconds": 1.0, "peak_rss_mb": 9.0, "peak_vram_mb": 0.0, "images_per_second": None}
 SIDECAR = {
@@ -44,10 +46,9 @@ def root(tmp_path):
         tmp_path / "features/c/broken.json", SIDECAR | {"status": "failed: no weights", "images_per_second": None}
     )
     for arm in ("good", "broken"):
-        classify_features(
-            tmp_path / f"features/c/{arm}.npz", tmp_path / "cohorts/c/splits.csv", "svm",
-            {"kernels": ["linear"], "C": [1.0]}, 2, 0, 1, tmp_path / f"predictions/c/{arm}.svm.csv",
-        )  # fmt: skip
+        output = tmp_path / f"predictions/c/{arm}.svm.csv"
+        job = job_of(tmp_path / "cohorts/c/splits.csv", "svm", {"kernels": ["linear"], "C": [1.0]}, output, seed=0)
+        classify(job, Vectors(tmp_path / f"features/c/{arm}.npz"))
     majority = tmp_path / "predictions/c/control_majority_class.majority_class.csv"
     predict_majority(tmp_path / "cohorts/c/splits.csv", 0, majority)
     return tmp_path
@@ -137,10 +138,9 @@ def test_a_failed_arm_stays_visible_on_the_held_out_test_set(root):
     held = evaluated[evaluated["subject_id"].isin(test)].assign(role="test", repeat=pd.NA, fold=pd.NA)
     SPLITS.write(pd.concat([splits[~splits["subject_id"].isin(test)], held]), root / "cohorts/c/splits.csv")
     for arm in ("good", "broken"):
-        classify_features(
-            root / f"features/c/{arm}.npz", root / "cohorts/c/splits.csv", "svm",
-            {"kernels": ["linear"], "C": [1.0]}, 2, 0, 1, root / f"predictions/c/{arm}.svm.csv",
-        )  # fmt: skip
+        output = root / f"predictions/c/{arm}.svm.csv"
+        job = job_of(root / "cohorts/c/splits.csv", "svm", {"kernels": ["linear"], "C": [1.0]}, output, seed=0)
+        classify(job, Vectors(root / f"features/c/{arm}.npz"))
     predict_majority(root / "cohorts/c/splits.csv", 0, root / "predictions/c/control_majority_class.majority_class.csv")
     _, summary, held_out = scores_of(root, {"c": None}, METHODS, 100, 0, 1)
     assert set(held_out["n_subjects"]) == {8}
