@@ -1,0 +1,108 @@
+"""What the workflow asks about the cohorts of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.cohorts.registry import load_adapter
+from sixgig.plan.inputs import CohortInput
+from sixgig.runtime.paths import user_path
+from sixgig.tables.levels import labels_of, metrics_of
+
+
+class CohortLookups:
+    """The cohorts of a study: their stanzas, and the files that stand for them.
+
+    Args:
+        config: The complete study file.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config: dict[str, Any] = dict(config)
+        self.study: str = self.config["study"]
+        self.cohorts: list[str] = list(self.config["cohorts"])
+        #: The files of every cohort, by its name.
+        self.inputs = {
+            name: CohortInput(
+                name, stanza, Path(f"results/{self.study}/cohorts/{name}"), Path(self.inventory_file(name)),
+                named=not self.key_table(name),
+            )
+            for name, stanza in self.config["cohorts"].items()
+        }  # fmt: skip
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return int(self.config["seed"])
+
+    def cohort_options(self, cohort: str) -> dict[str, Any]:
+        """Return a cohort's stanza."""
+        return dict(self.config["cohorts"][cohort])
+
+    def training_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that training depends on."""
+        return {name: self.config["cohorts"][cohort][name] for name in ("partitions",)}
+
+    def preparation_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that its preparation is told."""
+        return {name: value for name, value in self.cohort_options(cohort).items() if name != "metrics_of"}
+
+    def labels_of(self, cohort: str) -> str:
+        """Return what has a class on a cohort: subject or image."""
+        return labels_of(self.config["cohorts"][cohort])
+
+    @property
+    def metrics_of(self) -> dict[str, str]:
+        """What metrics count on every cohort: subject or image."""
+        return {name: metrics_of(cohort) for name, cohort in self.config["cohorts"].items()}
+
+    def image_labels(self, cohort: str) -> list[str]:
+        """Return the file with the class of each image, where images have classes of their own; else none."""
+        manifest = f"results/{self.study}/cohorts/{cohort}/manifest.csv"
+        return [manifest] if self.labels_of(cohort) == "image" else []
+
+    @property
+    def positives(self) -> dict[str, str | None]:
+        """The positive class of every cohort, None for the default."""
+        return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
+
+    def splits_file(self, cohort: str) -> list[str]:
+        """Return the splits that the user gives for a cohort; none when they are drawn."""
+        given = self.config["cohorts"][cohort].get("splits_file")
+        return [str(user_path(given))] if given else []
+
+    def changes(self) -> list[str]:
+        """Say which cohorts have changed since they were prepared, and how."""
+        return [
+            f"cohort {name} has changed: {'; '.join(said)}"
+            for name in self.cohorts
+            if (said := self.inputs[name].changes())
+        ]
+
+    def key_table(self, cohort: str) -> str:
+        """Return the table that says which pseudonym stands for whom; empty for a cohort without pseudonyms."""
+        stanza = self.config["cohorts"][cohort]
+        asked = stanza.get("pseudonyms")
+        hidden = load_adapter(stanza["adapter"]).pseudonyms if asked is None else asked
+        return f"results/pseudonyms/{self.study}.{cohort}.csv" if hidden else ""
+
+    def inventory_file(self, cohort: str) -> str:
+        """Return the file that keeps what a cohort was prepared from; it names patients, and lies where they may be."""
+        table = self.key_table(cohort)
+        if table:
+            return str(Path(table).with_suffix(".inventory.json"))
+        return f"results/{self.study}/cohorts/{cohort}/inventory.json"
+
+    def simulated(self, cohort: str) -> bool:
+        """Whether sixgig wrote the cohort itself."""
+        return "phantom" in self.config["cohorts"][cohort]["source"]
+
+    def adapter_module(self, cohort: str) -> str:
+        """Return the module of the adapter that reads a cohort."""
+        return load_adapter(self.config["cohorts"][cohort]["adapter"]).__module__
+
+    def cohort_files(self, name: str) -> list[str]:
+        """Return the file of this name of every cohort."""
+        return [f"results/{self.study}/cohorts/{cohort}/{name}" for cohort in self.cohorts]
