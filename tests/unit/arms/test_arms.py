@@ -4,32 +4,28 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from sklearn.linear_model import orthogonal_mp_gram
 
 import sixgig.arms.run as run_module
 from sixgig.arms.base import Encoder, FeatureArm, NetworkArm, PlainArm
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
-from sixgig.arms.run import EncodeJob, encode_cohort, transform_cohort
-from sixgig.arms.vit_sparse.arm import SparseViT
-from sixgig.arms.vit_sparse.atoms import number_of_atoms
+from sixgig.arms.run import EncodeJob, encode_cohort
 from sixgig.errors import ArmError, ConfigError, GpuError, PassingError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
 from sixgig.gpu.readers import Sample
-from sixgig.runtime import attempts, stopping
+from sixgig.runtime import attempts
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.faults import MemoryShortError
 from sixgig.tables.cohorts import MANIFEST
 from sixgig.tables.features import read_features
 from sixgig.weights.build import build_weights
 from sixgig.weights.tokens import token_features
+from tests.unit.arms.conftest import SIZE
 
-SIZE = 32
 RANDOM = {"kind": "vit_pure", "random_weights": True}
 
 
@@ -56,29 +52,6 @@ def weights(tmp_path_factory):
         built[name] = folder / f"{name}.safetensors"
         build_weights(name, spec, built[name], folder, SIZE)
     return built
-
-
-@pytest.fixture
-def cohort(tmp_path):
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "cohorts" / "tiny"
-    folder.mkdir(parents=True)
-    images = rng.integers(0, 256, (10, SIZE, SIZE, 3), dtype=np.uint8)
-    np.save(folder / "images.npy", images)
-    table = pd.DataFrame(
-        {
-            "image_id": [f"i{row}" for row in range(10)],
-            "subject_id": [f"s{row // 2}" for row in range(10)],
-            "label": "x",
-            "volume_id": None,
-            "frame": None,
-            "slice": None,
-            "partition": None,
-            "source": "f",
-        }
-    )
-    MANIFEST.write(table, folder / "manifest.csv")
-    return folder
 
 
 def job(cohort, arm, weights, **changes):
@@ -405,97 +378,6 @@ def test_a_hot_card_is_waited_for_between_batches_and_changes_no_byte(cohort, tm
     assert series[1].endswith(",500,,60,")
 
 
-def test_checkpoint_of_other_inputs_is_not_used(tmp_path):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3)))
-    partial.save()
-    assert PartialFeatures(tmp_path, 4).done == 2
-    assert PartialFeatures(tmp_path, 5).done == 0
-    (tmp_path / "state.json").write_text("{")
-    assert PartialFeatures(tmp_path, 4).done == 0
-
-
-def test_an_encoding_that_is_told_to_end_saves_its_last_batch_first(tmp_path, monkeypatch):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3)))
-    monkeypatch.setattr(stopping, "_asked", 1)
-    with pytest.raises(stopping.Stopped) as stopped:
-        partial.put(2, 3, np.full((1, 3), 2.0))
-    assert stopped.value.code == 129
-    assert PartialFeatures(tmp_path, 4).done == 3
-
-
-@pytest.mark.parametrize(
-    "state", ["[]", "3", "null", '"done"', '{"done": null}', '{"done": [1]}', '{"done": "x"}', "{"]
-)
-def test_a_state_of_another_kind_begins_again(tmp_path, state):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3), np.float32))
-    partial.save()
-    assert PartialFeatures(tmp_path, 4).done == 2
-    (tmp_path / "state.json").write_text(state)
-    assert PartialFeatures(tmp_path, 4).done == 0
-
-
-@pytest.mark.parametrize("place", [128, 128 + 2 * 3 * 4 - 1])
-def test_a_byte_that_changed_in_a_checkpoint_is_noticed_and_the_features_are_computed_again(tmp_path, place, caplog):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 1, np.full((1, 3), 7.0, np.float32))
-    partial.put(1, 2, np.full((1, 3), 8.0, np.float32))
-    partial.save()
-    data = bytearray((tmp_path / "features.npy").read_bytes())
-    data[place] ^= 1
-    (tmp_path / "features.npy").write_bytes(data)
-    again = PartialFeatures(tmp_path, 4)
-    assert again.done == 0
-    assert "is damaged (its 2 rows have changed since they were written): encoding begins again" in caplog.text
-    again.put(0, 4, np.full((4, 3), 9.0, np.float32))
-    np.testing.assert_array_equal(again.array(), np.full((4, 3), 9.0, np.float32))
-
-
-def test_rows_after_the_saved_ones_may_be_torn_and_a_resumed_checkpoint_is_as_good_as_a_first_one(tmp_path):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3), np.float32))
-    partial.save()
-    partial.put(2, 3, np.full((1, 3), 5.0, np.float32))  # killed before it is saved
-    second = PartialFeatures(tmp_path, 4)
-    assert second.done == 2
-    second.put(2, 3, np.full((1, 3), 6.0, np.float32))
-    second.save()
-    assert PartialFeatures(tmp_path, 4).done == 3
-
-
-def test_a_checkpoint_that_was_cut_off_begins_again(tmp_path):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3), np.float32))
-    partial.save()
-    data = (tmp_path / "features.npy").read_bytes()
-    (tmp_path / "features.npy").write_bytes(data[: 128 + 2 * 3 * 4 - 1])
-    assert PartialFeatures(tmp_path, 4).done == 0
-
-
-def test_a_checkpoint_without_checksum_begins_again(tmp_path):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3), np.float32))
-    partial.save()
-    (tmp_path / "state.json").write_text('{"done": 2}')
-    assert PartialFeatures(tmp_path, 4).done == 0
-
-
-def test_features_of_another_kind_begin_again(tmp_path):
-    (tmp_path / "state.json").write_text('{"done": 2}')
-    for array in (np.ones(4, np.float32), np.ones((4, 3)), np.ones((5, 3), np.float32)):
-        np.save(tmp_path / "features.npy", array)
-        assert PartialFeatures(tmp_path, 4).done == 0
-
-
-def test_unfinished_features_are_not_handed_out(tmp_path):
-    partial = PartialFeatures(tmp_path, 4)
-    partial.put(0, 2, np.ones((2, 3)))
-    with pytest.raises(ArmError, match="only 2 of 4 images are encoded"):
-        partial.array()
-
-
 @pytest.mark.parametrize(("first", "batch_size"), [(0, 3), (3, 3), (0, 100), (10, 3)])
 def test_prefetch_yields_every_image_once_in_order(first, batch_size):
     images = np.arange(10 * 2 * 2 * 3, dtype=np.uint8).reshape(10, 2, 2, 3)
@@ -525,118 +407,3 @@ def test_token_features():
     assert torch.equal(token_features(tokens, 1, "mean"), tokens[:, 1:].mean(1))
     assert token_features(tokens, 1, "cls_mean").shape == (2, 6)
     assert torch.equal(token_features(tokens, 0, "cls"), tokens.mean(1))
-
-
-SPARSE = {"atoms": 8, "nonzeros": 3, "alpha": 0.1, "epochs": 5, "batch_size": 8, "pooling": "mean"}
-
-
-def test_sparse_codes_have_few_entries_and_explain_the_features():
-    rng = np.random.default_rng(0)
-    atoms = rng.normal(size=(8, 20))
-    codes = np.zeros((60, 8))
-    for row in codes:
-        row[rng.choice(8, 2, replace=False)] = rng.normal(size=2) + 2
-    features = (codes @ atoms).astype(np.float32)
-    may_learn = np.arange(60) < 40
-    coded, learned = SparseViT().transform(features, may_learn, SPARSE, seed=0)
-    assert coded.shape == (60, 8)
-    assert ((coded != 0).sum(axis=1) <= 3).all()
-    assert learned["learning_images"] == 40
-    assert learned["relative_error_others"] < 0.8
-
-
-def test_sparse_dictionary_does_not_see_other_subjects():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(40, 12)).astype(np.float32)
-    may_learn = np.arange(40) < 20
-    changed = features.copy()
-    changed[30:] = rng.normal(size=(10, 12)) * 50
-    one = SparseViT().transform(features, may_learn, SPARSE, seed=0)[0]
-    other = SparseViT().transform(changed, may_learn, SPARSE, seed=0)[0]
-    np.testing.assert_array_equal(one[:30], other[:30])
-
-
-def sparse_features(n, seed=0):
-    """Features of n images that are mixtures of 2 of 8 directions, in 20 dimensions."""
-    rng = np.random.default_rng(seed)
-    atoms = rng.normal(size=(8, 20))
-    codes = np.zeros((n, 8))
-    for row in codes:
-        row[rng.choice(8, 2, replace=False)] = rng.normal(size=2) + 2
-    return (codes @ atoms + 0.05 * rng.normal(size=(n, 20))).astype(np.float32)
-
-
-def test_random_atoms_stand_beside_the_error_and_are_learning_images():
-    features = sparse_features(300)
-    may_learn = np.arange(300) < 200
-    _, learned = SparseViT().transform(features, may_learn, SPARSE, seed=3)
-    unit = features.astype(np.float64) - features[:200].astype(np.float64).mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    errors = []
-    for draw in range(3):
-        atoms = unit[np.sort(np.random.default_rng([3, draw]).choice(200, 8, replace=False))]
-        codes = orthogonal_mp_gram(atoms @ atoms.T, atoms @ unit[200:].T, n_nonzero_coefs=3).T
-        errors.append(np.linalg.norm(unit[200:] - codes @ atoms, axis=1).mean())
-    assert learned["relative_error_random_atoms"] == pytest.approx(np.mean(errors), rel=1e-6)
-    assert learned["relative_error_others"] < 0.9 * learned["relative_error_random_atoms"]
-    assert learned["beats_random_atoms"] is True
-    assert (learned["few_images"], learned["remarks"]) == (False, [])
-
-
-def test_a_dictionary_of_nearly_as_many_atoms_as_images_is_said_to_be_no_better_than_images(caplog):
-    features = np.random.default_rng(0).normal(size=(60, 30)).astype(np.float32)
-    may_learn = np.arange(60) < 26
-    with caplog.at_level("WARNING"):
-        _, learned = SparseViT().transform(features, may_learn, SPARSE | {"atoms": 24}, seed=0)
-    assert learned["few_images"] is True
-    assert learned["beats_random_atoms"] is False
-    assert learned["remarks"][0].startswith("24 atoms were learned from 26 images, 1.1 for each: below 2")
-    error, chance = learned["relative_error_others"], learned["relative_error_random_atoms"]
-    assert learned["remarks"][1] == (
-        f"learning did not beat chance: on images of other subjects the error is {error:.3f}, and {chance:.3f} with 24 "
-        "random learning images as atoms"
-    )
-    assert all(remark in caplog.text for remark in learned["remarks"])
-
-
-def test_there_is_no_error_on_others_when_all_images_are_learned_from():
-    _, learned = SparseViT().transform(sparse_features(40), np.ones(40, bool), SPARSE, seed=0)
-    assert learned["relative_error_random_atoms"] is None
-    assert learned["beats_random_atoms"] is None
-    assert learned["remarks"] == []
-
-
-@pytest.mark.parametrize(
-    ("option", "images", "nonzeros", "atoms"),
-    [("auto", 115, 12, 28), ("auto", 5000, 12, 256), ("auto", 30, 12, 12), ("auto", 5, 1, 2), (96, 115, 12, 96)],
-)
-def test_atoms_follow_the_learning_images_when_asked_to(option, images, nonzeros, atoms):
-    assert number_of_atoms(option, images, nonzeros) == atoms
-
-
-def test_auto_atoms_make_features_of_that_length():
-    features = sparse_features(100)
-    coded, learned = SparseViT().transform(features, np.arange(100) < 60, SPARSE | {"atoms": "auto"}, seed=0)
-    assert coded.shape == (100, 15)
-    assert (learned["atoms"], learned["few_images"]) == (15, False)
-    explicit, _ = SparseViT().transform(features, np.arange(100) < 60, SPARSE | {"atoms": 15}, seed=0)
-    np.testing.assert_array_equal(coded, explicit)
-
-
-def test_sparse_arm_through_files(cohort, tmp_path):
-    rows = np.random.default_rng(0).normal(size=(10, 12)).astype(np.float32)
-    np.save(tmp_path / "source.npy", rows)
-    options = SPARSE | {"atoms": 4, "nonzeros": 2}
-    arguments = ("codes", "vit_sparse", options, "dino", tmp_path / "source.npy", cohort / "manifest.csv")
-    transform_cohort(*arguments, {"s0", "s1", "s2"}, tmp_path / "arm.npz", 0)
-    features, _ = read_features(tmp_path / "arm.npz")
-    assert features.shape == (5, 4)
-    sidecar = json.loads((tmp_path / "arm.json").read_text())
-    assert sidecar["learned"]["learning_images"] == 6
-    assert (sidecar["arm"], sidecar["backbone"], sidecar["source_arm"]) == ("codes", "dino", "dino")
-    transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
-    status = json.loads((tmp_path / "arm.json").read_text())["status"]
-    assert status == "failed: arms.codes.atoms: 4 atoms cannot be learned from 2 images of pretraining subjects"
-    np.save(tmp_path / "source.npy", np.zeros((0, 0), np.float32))
-    transform_cohort(*arguments, {"s0"}, tmp_path / "arm.npz", 0)
-    assert "dino: failed, and this arm needs its features" in json.loads((tmp_path / "arm.json").read_text())["status"]
