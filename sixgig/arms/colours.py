@@ -16,8 +16,10 @@ _CONES = ((0.4122215, 0.5363325, 0.0514459), (0.2119035, 0.6806995, 0.1073970), 
 _LAB = ((0.2104543, 0.7936178, -0.0040720), (1.9779985, -2.4285922, 0.4505937), (0.0259040, 0.7827718, -0.8086758))
 #: Levels of red, green and blue that colours are chosen from.
 _LEVELS = (0x00, 0x26, 0x4D, 0x73, 0x99, 0xBF, 0xE6)
-#: Lightness of colours that are seen on white, and the least and most colourfulness of colours and of greys.
-_LIGHTEST, _DARKEST, _COLOURFUL, _GREY = 0.86, 0.30, 0.06, 0.035
+#: Lightness of colours that are seen on white; greys keep clear of the majority class's black.
+_LIGHTEST, _DARKEST, _DARKEST_GREY = 0.86, 0.30, 0.40
+#: The least colourfulness of colours.
+_COLOURFUL = 0.06
 
 Point = tuple[float, ...]
 
@@ -72,7 +74,8 @@ def _candidates(grey: bool) -> dict[str, tuple[Point, ...]]:
         colour = "#" + "".join(f"{level:02X}" for level in (levels * 3 if grey else levels))
         points = _seen(colour)
         light, a, b = points[0]
-        if _DARKEST <= light <= _LIGHTEST and (grey or (a * a + b * b) ** 0.5 >= _COLOURFUL):
+        darkest = _DARKEST_GREY if grey else _DARKEST
+        if darkest <= light <= _LIGHTEST and (grey or (a * a + b * b) ** 0.5 >= _COLOURFUL):
             found[colour] = points
     return found
 

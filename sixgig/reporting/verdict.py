@@ -111,20 +111,24 @@ def _is_reference(study: Study, method: Method) -> bool:
 
 def _below_control(study: Study, cohort: str, ranked: list[Method], done: list[Method]) -> tuple[str, str] | None:
     """Level and headline when the best method is not found better than a control; None when it is."""
-    controls = dict.fromkeys(method.arm for method in sorted(done, key=study.order) if method.is_control)
-    for control in controls:
+    nobody, best = [], []  # controls that no method is found better than, or not the best one
+    for control in dict.fromkeys(method.arm for method in sorted(done, key=study.order) if method.is_control):
         look = look_of(control)
         name = tr(look.words, network=look.network) if look else arm_title(control)
         floors = [method for method in done if method.arm == control]
         beaten = [all(finding(study, cohort, method, floor) == "a better" for floor in floors) for method in ranked]
         if not any(beaten):
-            return "control", tr("No arm is shown to be better than {name}.", name=name)
-        if not beaten[0]:
-            return "control", tr(
-                "{best} scored highest, but is not shown to be better than {name}.",
-                best=method_title(ranked[0]),
-                name=name,
-            )
+            nobody.append(name)
+        elif not beaten[0]:
+            best.append(name)
+    if nobody:
+        return "control", tr("No arm is shown to be better than {name}.", name=tr(" or ").join(nobody))
+    if best:
+        return "control", tr(
+            "{best} scored highest, but is not shown to be better than {name}.",
+            best=method_title(ranked[0]),
+            name=tr(" or ").join(best),
+        )
     return None
 
 

@@ -25,7 +25,8 @@ def test_the_readmes_table_is_the_one_of_the_results_file(config):
 
 def test_the_results_file_has_the_methods_and_cohorts_of_the_default_study(config):
     methods = {(arm, classifier) for arm in config["arms"] for classifier in config["classifiers"]}
-    methods |= {("control_random_vit", classifier) for classifier in config["classifiers"]}
+    random = ("control_random_efficientnet", "control_random_vit")
+    methods |= {(arm, classifier) for arm in random for classifier in config["classifiers"]}
     methods.add(("control_majority_class", "majority_class"))
     shown = {(row["cohort"], row["arm"], row["classifier"]) for row in read(RESULTS)}
     assert shown == {(cohort, *method) for cohort in config["cohorts"] for method in methods}

@@ -131,7 +131,7 @@ def test_an_arm_that_does_not_beat_the_random_vit_wins_nothing(tmp_path):
     found = verdict.judge(make(tmp_path, better=better), "c")
     assert (found.level, found.headline) == (
         "control",
-        "No arm is shown to be better than the same ViT with random weights.",
+        "No arm is shown to be better than random weights in ViT.",
     )
     assert any("within noise of Random ViT + SVM (control)" in sentence for sentence in found.sentences)
 
@@ -150,7 +150,7 @@ def test_only_the_best_method_fails_against_the_random_vit(tmp_path):
     found = verdict.judge(make(tmp_path, better=better), "c")
     assert found.level == "control"
     assert found.headline == (
-        "Pure ViT + SVM scored highest, but is not shown to be better than the same ViT with random weights."
+        "Pure ViT + SVM scored highest, but is not shown to be better than random weights in ViT."
     )
 
 
@@ -292,7 +292,7 @@ def test_the_verdict_says_which_random_network_was_not_beaten(tmp_path):
     study = named(tmp_path, OWN, NETWORKS, SCORES, better)
     with showing(study):
         found = verdict.judge(study, "c")
-    assert found.headline == "No arm is shown to be better than the same resnet50 with random weights."
+    assert found.headline == "No arm is shown to be better than random weights in resnet50."
     assert found.sentences[0].startswith("RadImageNet + SVM has the highest balanced accuracy")
     assert "Pure ViT mae + SVM" in found.sentences[1]
     assert "Pure ViT dino + SVM" in found.sentences[2]  # the first of the kind that is the reference
@@ -305,3 +305,12 @@ def test_every_random_network_has_to_be_beaten(tmp_path):
     study = named(tmp_path, OWN, NETWORKS, SCORES, better)
     with showing(study):
         assert verdict.judge(study, "c").headline == "RadImageNet + SVM is better than every other arm."
+
+
+def test_the_verdict_names_every_control_that_nothing_beats(tmp_path):
+    better = (("rad", "mae"), ("rad", "dino"), ("rad", "control_majority_class"))
+    study = named(tmp_path, OWN, NETWORKS, SCORES, better)
+    with showing(study):
+        found = verdict.judge(study, "c")
+    both = "random weights in resnet50 or random weights in vit_small_patch14_dinov2"
+    assert found.headline == f"No arm is shown to be better than {both}."
