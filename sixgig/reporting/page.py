@@ -22,6 +22,7 @@ from sixgig.reporting import (
     over_cohorts,
     results,
     searches,
+    seeds,
     training,
     verdict,
 )
@@ -95,6 +96,8 @@ def _render(study: Study) -> str:
         budget_sentences=budget.sentences(study),
         cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
         results=results.overview(study),
+        seed_sentences=seeds.sentences(study),
+        seeds=seeds.seeds(study),
         held_out=results.held_out(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
         pairs=[pairs for pairs, _ in compared],
