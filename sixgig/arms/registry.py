@@ -38,6 +38,7 @@ class Look:
             ``{network}``.
         network: The network of a control with random weights.
         hours: The least and the most hours that the user expects of it on the study of the laptop.
+        meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
     order: float
@@ -49,6 +50,7 @@ class Look:
     words: str = ""
     network: str = ""
     hours: Sequence[float] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
