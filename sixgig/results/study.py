@@ -22,6 +22,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
+from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.levels import labels_of, metrics_of
@@ -251,6 +252,21 @@ class Study:
         return found
 
     # ---- statistics
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """``statistics/contrasts.csv``: the planned contrasts between arms, on which verdicts rest."""
+        return read_table(CONTRASTS, self.folder / "statistics/contrasts.csv")
+
+    @cached_property
+    def arm_summary(self) -> pd.DataFrame:
+        """``statistics/arm_summary.csv``: every arm as a procedure that chooses its classifier inside."""
+        return read_table(ARM_SUMMARY, self.folder / "statistics/arm_summary.csv")
+
+    @cached_property
+    def arm_scores(self) -> pd.DataFrame:
+        """``statistics/arm_scores.csv``: the scores behind it, one per test fold."""
+        return read_table(ARM_SCORES, self.folder / "statistics/arm_scores.csv")
 
     @cached_property
     def pairwise(self) -> pd.DataFrame:
