@@ -31,7 +31,7 @@ KIND = Kind(
 QUESTIONS = {
     "baseline": "Better than the cheapest baseline?",
     "start": "Did training help? Against its own start",
-    "control": "Better than the same network with random weights?",
+    "control": "Better than what has learned nothing?",
     "named": "Asked for in the study file",
 }
 #: Verdicts other than those that name a winner, for people.
@@ -115,19 +115,17 @@ def _row(axes: Axes, place: float, row: pd.Series, *, alone: bool) -> None:
     found = str(row["verdict"]).partition(":")[0]
     colour = {"a better": _FOUND, "b better": _FOUND, "equivalent": _EQUAL}.get(found, _OPEN)
     names = [titles.short_arm_title(str(row[side])) for side in "ab"]
-    pair = names[0] if alone else " \u2212 ".join(names)
+    pair = " \u2212 ".join(names)
     figures = numbers.with_interval(row["difference"], row["ci_low"], row["ci_high"], numbers.difference)
     text, bar = place + 0.3 * _LINE, place + 0.74 * _LINE
-    _write(axes, 0.015, text, pair, ha="left", fontsize=8)
+    _write(axes, 0.015, text, names[0] if alone else pair, ha="left", fontsize=8)
     _write(axes, 1, text, figures, ha="right", fontsize=8, color=colour)
     low, high = row["ci_low"], row["ci_high"]
     if not (numbers.is_missing(low) or numbers.is_missing(high)):
         axes.plot([low, high], [bar, bar], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
     if not numbers.is_missing(row["difference"]):
         (mark,) = axes.plot(row["difference"], bar, color=colour, zorder=3, linestyle="none", **_mark(found))
-        words = tr("{pair}: {figures}, {verdict}", pair=" \u2212 ".join(names), figures=figures,
-                   verdict=verdict_words(row))  # fmt: skip
-        style.tell(mark, words)
+        style.tell(mark, f"{pair}: {figures}{numbers.between()}{verdict_words(row)}")
 
 
 def _mark(found: str) -> dict[str, object]:

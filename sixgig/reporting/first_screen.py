@@ -20,7 +20,7 @@ from sixgig.words.titles import arm_title, method_title
 #: Figures of the first screen, by kind; all others are folded away.
 FIGURES = ("forest", "cost_axis")
 #: Verdicts in two words, by level.
-_LEVELS = {
+LEVELS = {
     "better": "difference shown",
     "equivalent": "equally good",
     "undecided": "undecided",
@@ -44,7 +44,7 @@ def answers(study: Study) -> dict[str, Answer]:
     found = {}
     for cohort in study.cohorts:
         judged = verdict.judge(study, cohort)
-        found[cohort] = Answer(judged, tr(_LEVELS.get(judged.level, judged.level)), facts(study, cohort))
+        found[cohort] = Answer(judged, tr(LEVELS.get(judged.level, judged.level)), facts(study, cohort))
     return found
 
 

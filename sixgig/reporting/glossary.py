@@ -23,7 +23,7 @@ def terms(study: Study) -> dict[str, str]:
             "Share of subjects classified rightly, taken in each class and averaged, so that a small class counts as "
             "much as a large one."
         ),
-        tr("p (Holm)"): tr(
+        "p (Holm)": tr(
             "How seldom chance alone would show such a difference, corrected for the number of comparisons."
         ),
         tr("On the front of"): tr("Costs by which no other arm is as good for less or better for as much."),

@@ -78,7 +78,7 @@ def test_the_report_says_so(study: Study, language: str, sentence: str, monkeypa
     page = render(own)
     said = sentence.format(reason=REASON.replace("<", "&lt;").replace(">", "&gt;"))
     assert page.count(said) == 2  # the verdict and the cohort's section
-    section = re.search(rf'<article class="cohort">\s*<h3>{COHORT}.*?</article>', page, re.DOTALL)
+    section = re.search(rf'id="about-{COHORT}".*?</article>', page, re.DOTALL)
     assert section is not None
     assert "SHA-256" not in section[0]
     assert page.count('<article class="cohort">') == 3

@@ -35,7 +35,7 @@ def test_masked_modelling_is_compared_with_what_needs_no_learning(drawn_study):
 
 def test_page_has_the_section_and_its_figure(drawn_study):
     page = render(Study(drawn_study))
-    assert '<section id="training">' in page
+    assert '<details class="fold" id="training">' in page
     assert '<a href="#training">' in page
     assert "G^R instead of G^D" in page
     assert "acdc_phantom: loss while the arms learned" in page
