@@ -168,6 +168,11 @@ class Study:
         return metrics_of((self.config.get("cohorts") or {}).get(cohort) or {})
 
     @property
+    def seeds(self) -> int:
+        """How often every arm that learns was trained."""
+        return int((self.config.get("evaluation") or {}).get("seeds", 1))
+
+    @property
     def alpha(self) -> float:
         """The significance level of the pairwise verdicts."""
         return float((self.config.get("evaluation") or {}).get("alpha", 0.05))
@@ -318,7 +323,7 @@ class Study:
         """What arms left while they learned."""
         arms = sorted(self.config.get("arms") or (), key=lambda arm: self.order(Method(arm, "")))
         pictured = [arm for arm in arms if arm in self.looks and self.looks[arm].pictures]
-        return Training(self.folder / "pretraining", arms, pictured)
+        return Training(self.folder / "pretraining", arms, pictured, self.seeds)
 
     # ---- files of one cohort
 
