@@ -69,7 +69,8 @@ def draw(study: Study, cohort: str) -> Figure:
             words += f"{numbers.between()}{numbers.seconds(took)}"
             (mark,) = axes.plot(
                 took, estimate, marker=style.marker(method.classifier), linestyle="none", color=colour, markersize=8,
-                markeredgecolor="white", label=f"{titles.short_method_title(method)}, {numbers.seconds(took)}", zorder=3,
+                markeredgecolor="white", zorder=3,
+                label=f"{titles.short_method_title(method)}{numbers.between()}{numbers.seconds(took)}",
             )  # fmt: skip
             style.tell(mark, words)
         axes.set_xscale("log")

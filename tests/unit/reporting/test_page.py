@@ -194,9 +194,7 @@ def test_the_same_study_gives_the_same_page(html, drawn_study, tmp_path):
 
 def test_a_missing_figure_is_named(tmp_path):
     study = Study(write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",)))
-    with pytest.raises(
-        SixgigError, match=r"forest\.svg: the figure has not been drawn\n  Next step: run the figures"
-    ):
+    with pytest.raises(SixgigError, match=r"forest\.svg: the figure has not been drawn\n  Next step: run the figures"):
         write_report(study, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 

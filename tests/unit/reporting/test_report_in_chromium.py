@@ -60,7 +60,9 @@ def test_the_report_opens_without_a_console_message(browser, report, tmp_path):
         assert re.search(rf"<h2[^>]*>{heading}", dom)
     for heading in ("Planned comparisons", "Images, subjects and splits", "Results", "What it costs", "Environment"):
         assert f"<summary><h3>{heading}</h3></summary>" in dom
-    assert re.search(r'<th scope="col"><button type="button"><abbr title="[^"]+">Method</abbr></button></th>', dom)  # the script made the table sortable
+    assert re.search(
+        r'<th scope="col"><button type="button"><abbr title="[^"]+">Method</abbr></button></th>', dom
+    )  # the script made the table sortable
     assert re.search(r'<html[^>]* data-overflow="0"', dom)
 
 
