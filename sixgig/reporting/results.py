@@ -131,8 +131,9 @@ def costs(study: Study) -> TableView:
 
 def _run(row: pd.Series) -> Cell:
     """A cell that names whose cost a row is: an arm's, a run's with one of several seeds, or all arms'."""
-    seed = row.get("seed")
-    return views.arm(row["arm"]) if numbers.is_missing(seed) else views.run(seed_name(str(row["arm"]), int(seed)))
+    if "seed" not in row or numbers.is_missing(row["seed"]):
+        return views.arm(row["arm"])
+    return views.run(seed_name(str(row["arm"]), int(row["seed"])))
 
 
 def arms(study: Study) -> TableView:
