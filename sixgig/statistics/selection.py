@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import SeedSpread, chosen_scores, seed_variance
 from sixgig.statistics.resampled import corrected_mean
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST
 
@@ -147,7 +148,7 @@ def summarise_procedures(
     rows = []
     for (cohort, arm), own in scores.groupby(["cohort", "arm"], sort=False):
         values = own["value"].dropna().to_numpy(np.float64)
-        low, high = _interval(values, n_test_over_n_train, alpha)
+        low, high = _interval(values, n_test_over_n_train, alpha, spread_of(own, metrics, metric))
         estimate = float(values.mean()) if len(values) else float("nan")
         names = own["classifier"] if arm != BEST else own["chosen_arm"] + " + " + own["classifier"]
         chosen = ", ".join(f"{name} {number}" for name, number in Counter(names).most_common())
@@ -155,13 +156,38 @@ def summarise_procedures(
     return ARM_SUMMARY.check(pd.DataFrame(rows, columns=ARM_SUMMARY.column_names), f"procedures by {metric}")
 
 
-def _interval(values: NDArray[np.float64], n_test_over_n_train: float, alpha: float) -> tuple[float, float]:
+def spread_of(
+    choices: pd.DataFrame, metrics: pd.DataFrame, metric: str, others: pd.DataFrame | None = None
+) -> SeedSpread | None:
+    """Return the spread between seeds of a procedure's mean score, or of the difference of two.
+
+    Args:
+        choices: Rows of :func:`score_procedures` of one cohort and procedure.
+        metrics: ``tables.METRICS``.
+        metric: The metric.
+        others: The same of the procedure that is subtracted; None for one procedure.
+
+    Returns:
+        The spread; None in a study with one seed.
+    """
+    if "seed" not in metrics:
+        return None
+    own, other = (
+        None if rows is None else chosen_scores(rows.assign(arm=rows["chosen_arm"]), metrics, metric)
+        for rows in (choices, others)
+    )
+    return seed_variance(own, other)
+
+
+def _interval(
+    values: NDArray[np.float64], n_test_over_n_train: float, alpha: float, spread: SeedSpread | None
+) -> tuple[float, float]:
     """Return the interval of a mean of fold scores; NaN without variance."""
     from scipy.stats import t as student
 
     if len(values) < 2:
         return float("nan"), float("nan")
-    found = corrected_mean(values, n_test_over_n_train)
+    found = corrected_mean(values, n_test_over_n_train, spread)
     if found.error == 0:
         return float("nan"), float("nan")
     half = float(student.isf(alpha / 2, found.df)) * found.error
