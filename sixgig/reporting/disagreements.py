@@ -56,12 +56,12 @@ def cases(study: Study, cohort: str) -> Cases:
         At most :data:`MOST` cases of either sort; none with fewer than two methods.
     """
     methods = _methods(study, cohort)
-    words = {method: _words(study, cohort, method) for method in methods}
-    words = {method: frame for method, frame in words.items() if frame is not None}
+    told = {short_method_title(method): _words(study, cohort, method) for method in methods}
+    words = {title: frame for title, frame in told.items() if frame is not None}
     if len(words) < 2:
         return Cases(tr("Fewer than two arms predicted anything, so there is nothing to disagree on."))
     units = sorted(set.intersection(*(set(frame.index) for frame in words.values())))
-    table = pd.DataFrame({method: frame["said"].reindex(units) for method, frame in words.items()})
+    table = pd.DataFrame({title: frame["said"].reindex(units) for title, frame in words.items()})
     label = next(iter(words.values()))["label"].reindex(units)
     right = table.eq(label, axis=0)
     share = right.mean(axis=1)
@@ -69,10 +69,11 @@ def cases(study: Study, cohort: str) -> Cases:
     trust = pd.concat([frame["true_score"].reindex(units) for frame in words.values()], axis=1).mean(axis=1)
     missed = trust[share == 0].sort_values(kind="stable")
     chosen = split.sort_values(["named", "even"], kind="stable")
+    of_images = study.metrics_of(cohort) == "image"
     sentence = tr(
         "Of {all}, the {methods} (the best one of each arm) are all right about {right} and all wrong about {wrong}; "
         "they disagree on {split}.",
-        all=numbers.plural(len(units), "image" if study.metrics_of(cohort) == "image" else "subject"),
+        all=numbers.plural(len(units), "image") if of_images else numbers.plural(len(units), "subject"),
         methods=numbers.plural(len(words), "method"),
         right=numbers.count((share == 1).sum()),
         wrong=numbers.count(len(missed)),
@@ -81,8 +82,7 @@ def cases(study: Study, cohort: str) -> Cases:
     rows = _rows(study, cohort)
 
     def case(unit: str) -> Case:
-        said = [(short_method_title(method), str(table.loc[unit, method]), bool(right.loc[unit, method]))
-                for method in table]  # fmt: skip
+        said = [(title, str(table.loc[unit, title]), bool(right.loc[unit, title])) for title in table]
         return Case(unit, str(label[unit]), _picture(study, cohort, rows.get(unit)), said)
 
     return Cases(sentence, [case(unit) for unit in chosen.index[:MOST]], [case(unit) for unit in missed.index[:MOST]])
