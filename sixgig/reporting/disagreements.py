@@ -65,7 +65,9 @@ def cases(study: Study, cohort: str) -> Cases:
     label = next(iter(words.values()))["label"].reindex(units)
     right = table.eq(label, axis=0)
     share = right.mean(axis=1)
-    split = pd.DataFrame({"named": -table.nunique(axis=1), "even": (share - 0.5).abs()})[(share > 0) & (share < 1)]
+    split = pd.DataFrame({"named": -table.nunique(axis=1), "even": (share - 0.5).abs().round(9)})[
+        (share > 0) & (share < 1)
+    ]
     trust = pd.concat([frame["true_score"].reindex(units) for frame in words.values()], axis=1).mean(axis=1)
     missed = trust[share == 0].sort_values(kind="stable")
     chosen = split.sort_values(["named", "even"], kind="stable")
