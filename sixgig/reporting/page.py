@@ -27,6 +27,7 @@ from sixgig.reporting import (
     planned,
     results,
     searches,
+    seeds,
     training,
 )
 from sixgig.reporting.network_input import network_input
@@ -107,6 +108,8 @@ def _render(study: Study) -> str:
         budget_sentences=budget.sentences(study),
         cohorts=[cohorts.describe(study, cohort) for cohort in names],
         results=results.overview(study),
+        seed_sentences=seeds.sentences(study),
+        seeds=seeds.seeds(study),
         held_out=results.held_out(study),
         all_metrics={cohort: results.all_metrics(study, cohort) for cohort in names},
         pairs={cohort: pairs for cohort, (pairs, _) in compared.items()},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.results.study import Method
 from sixgig.words import numbers
 from sixgig.words.language import tr
@@ -60,6 +61,13 @@ def arm(name: Any) -> Cell:
     if numbers.is_missing(name):
         return Cell(tr("shared by all arms"))
     return Cell(arm_title(str(name)), colour=arm_colour(str(name)), arm=arm_title(str(name)))
+
+
+def run(name: str) -> Cell:
+    """A cell that names the run of an arm with a seed, by the name of its files."""
+    own, seed = arm_and_seed(name)
+    cell = arm(own)
+    return replace(cell, text=tr("{arm}, seed {number}", arm=cell.text, number=seed)) if seed else cell
 
 
 def classifier(name: str) -> Cell:
