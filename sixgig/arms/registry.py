@@ -41,6 +41,7 @@ class Look:
         network: The network of a control with random weights.
         baseline: Place among the kinds that contrasts may have as their baseline, cheapest first; 0 for no such kind.
         hours: The least and the most hours that the user expects of it on the study of the laptop.
+        meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
     order: float
@@ -53,6 +54,7 @@ class Look:
     network: str = ""
     baseline: int = 0
     hours: Sequence[float] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
