@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from sixgig.evaluation.seeds import SeedSpread
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.multiplicity import decide, holm, holm_levels
 from sixgig.statistics.resampled import CorrectedMean, corrected_mean, corrected_resampled_t_test
-from sixgig.statistics.selection import spread_of
+from sixgig.statistics.selection import procedure_spreads
 from sixgig.tables.contrasts import CONTRASTS, NOT_TESTABLE
 
 
@@ -73,20 +74,16 @@ def weigh_contrasts(
         metric: The metric.
         settings: How contrasts are judged.
         n_subjects: Evaluation subjects of every cohort.
-        metrics: ``tables.METRICS``, for the spread between seeds; None for a study with one seed.
+        metrics: ``tables.METRICS``, for the spread between seeds; may be left out where there is one seed.
 
     Returns:
         Rows of ``tables.CONTRASTS``; none for cohorts without scores.
     """
     rows: list[dict[str, Any]] = []
+    spread = procedure_spreads(scores, pd.DataFrame() if metrics is None else metrics, metric)
     for cohort, own in scores.groupby("cohort", sort=False):
         values = own.pivot(index=["repeat", "fold"], columns="arm", values="value").astype(float)
-        chosen = dict(iter(own.groupby("arm", sort=False)))
-        family = []
-        for contrast in (Contrast(*found) for found in planned):
-            known = metrics is not None and contrast.a in chosen and contrast.b in chosen
-            spread = spread_of(chosen[contrast.a], metrics, metric, chosen[contrast.b]) if known else None
-            family.append(_compare(values, contrast, settings, spread))
+        family = [_compare(values, Contrast(*contrast), settings, partial(spread, str(cohort))) for contrast in planned]
         fixed = {"cohort": cohort, "metric": metric, "rope": settings.rope}
         rows += [fixed | row for row in _judged(family, metric, settings, n_subjects[str(cohort)])]
     return CONTRASTS.check(pd.DataFrame(rows, columns=CONTRASTS.column_names), f"contrasts by {metric}")
@@ -129,7 +126,10 @@ def equivalence(found: CorrectedMean, rope: float) -> float:
 
 
 def _compare(
-    values: pd.DataFrame, contrast: Contrast, settings: Settings, spread: SeedSpread | None = None
+    values: pd.DataFrame,
+    contrast: Contrast,
+    settings: Settings,
+    spread: Callable[[str, str], SeedSpread | None],
 ) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
     row: dict[str, Any] = contrast._asdict()
@@ -141,8 +141,9 @@ def _compare(
     differences: NDArray[np.float64] = (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
     if len(differences) < 2:
         return row | nothing | {"why": "fewer than two shared folds"}
-    test = corrected_resampled_t_test(differences, settings.n_test_over_n_train, spread=spread)
-    found = corrected_mean(differences, settings.n_test_over_n_train, spread)
+    ratio, seeds = settings.n_test_over_n_train, spread(contrast.a, contrast.b)
+    test = corrected_resampled_t_test(differences, ratio, spread=seeds)
+    found = corrected_mean(differences, ratio, seeds)
     return row | {
         "difference": test.difference,
         "standard_error": test.error,
