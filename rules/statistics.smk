@@ -156,6 +156,38 @@ rule compare_subjects:
         "../scripts/compare_subjects.py"
 
 
+rule compare_test_sets:
+    """Paired tests between arms on subjects that neither had seen: official test sets and external cohorts."""
+    input:
+        predictions=PLAN.test_set_files,
+        summary="results/{study}/summary.csv",
+    output:
+        pairs=report(
+            ensure("results/{study}/statistics/test_pairs.csv", non_empty=True),
+            caption="../report/captions/test_pairs.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_test_sets.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_test_sets.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        methods=PLAN.test_set_keys,
+        metric=PLAN.config["evaluation"]["metric"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
+        seed=PLAN.seed,
+        digest=code_digest("compare_test_sets"),
+    script:
+        "../scripts/compare_test_sets.py"
+
+
 rule collect_costs:
     """What each cohort, arm and classifier took: time, memory, batch size, device."""
     input:

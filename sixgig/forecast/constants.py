@@ -38,6 +38,7 @@ SMALL = {
     "collect_costs": Small(0.1, per_method=0.002, rss_mb=132),
     "compare_methods": Small(0.7, per_method=0.01, rss_mb=197),
     "compare_subjects": Small(0.9, per_method=0.01, rss_mb=197),
+    "compare_test_sets": Small(0.9, per_method=0.01, rss_mb=197),
     "compare_cohorts": Small(0.9, rss_mb=205),
     "explain_variance": Small(0.05, rss_mb=134),
     "weigh_budget": Small(0.1, rss_mb=134),

@@ -56,6 +56,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     tables = {score, costs}
     for rule, needed in (
         ("compare_methods", {score}), ("compare_subjects", predictions), ("compare_cohorts", {score}),
+        ("compare_test_sets", {score, *predictions}),
         ("explain_variance", {score}), ("weigh_budget", {score, costs, *features}),
     ):  # fmt: skip
         yield JobKey(rule), needed

@@ -17,9 +17,10 @@ from sixgig.plan.study_file import Study
 from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
 from sixgig.runtime.recorded_hashes import OUTPUTS
+from sixgig.tables.test_pairs import HELD_OUT
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
-PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
+PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong", "test_pairs")
 
 
 class Plan(ArmLookups):
@@ -83,6 +84,16 @@ class Plan(ArmLookups):
     def fraction_keys(self) -> list[tuple[str, str, str]]:
         """Cohort, arm and classifier of every label-fraction curve: of methods that read features."""
         return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
+
+    @property
+    def test_set_keys(self) -> list[tuple[str, str, str, str]]:
+        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen."""
+        return [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+
+    @property
+    def test_set_files(self) -> list[str]:
+        """The predictions of :attr:`test_set_keys`, in their order."""
+        return self.predictions("test.csv")
 
     @property
     def has_majority(self) -> bool:

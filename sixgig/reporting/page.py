@@ -22,6 +22,7 @@ from sixgig.reporting import (
     over_cohorts,
     results,
     searches,
+    test_sets,
     training,
     verdict,
 )
@@ -96,6 +97,7 @@ def _render(study: Study) -> str:
         cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
         results=results.overview(study),
         held_out=results.held_out(study),
+        test_pairs=test_sets.pairs(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
         pairs=[pairs for pairs, _ in compared],
         tests=[tests for _, tests in compared],

@@ -30,6 +30,7 @@ from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
+from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
@@ -37,6 +38,7 @@ from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
 
@@ -117,6 +119,7 @@ class Recomputed:
         )  # fmt: skip
         yield "statistics/mcnemar.csv", MCNEMAR, lambda: self._subjects.mcnemar, "the predictions"
         yield "statistics/delong.csv", DELONG, lambda: self._subjects.delong, "the predictions"
+        yield "statistics/test_pairs.csv", TEST_PAIRS, self._test_pairs, "the predictions and summary.csv"
         yield "statistics/omnibus.csv", OMNIBUS, lambda: self._over_cohorts[0], "summary.csv"
         yield "statistics/ranks.csv", RANKS, lambda: self._over_cohorts[1], "summary.csv"
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
@@ -124,6 +127,14 @@ class Recomputed:
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
+
+    def _test_pairs(self) -> pd.DataFrame:
+        files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
+        return compare_on_test_sets(
+            files, self._study.summary, self._study.metric, self._study.alpha,
+            n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
+            positives=self._positives, metrics_of=self._metrics_of,
+        )  # fmt: skip
 
     def _costs(self) -> pd.DataFrame:
         folder, config = self._study.folder, self._study.config

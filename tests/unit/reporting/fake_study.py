@@ -18,6 +18,7 @@ from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
+from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
@@ -27,6 +28,7 @@ from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS as METRICS_TABLE
 from sixgig.tables.scores import SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
 from tests.unit.reporting.fake_training import write_training
 
 REPOSITORY = Path(__file__).parents[3]
@@ -222,6 +224,14 @@ def _write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str]
     tests = compare_subjects(files)
     MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
     DELONG.write(tests.delong, own / "delong.csv")
+    held_out = {
+        (key[0], HELD_OUT, *key[1:]): path for key, path in files.items() if key[0] == "elpv" and key[1] != "vit_sparse"
+    }
+    pairs = compare_on_test_sets(
+        held_out, SUMMARY.read(folder / "summary.csv"), "balanced_accuracy", 0.05,
+        n_resamples=200, seed=0, positives={}, metrics_of={},
+    )  # fmt: skip
+    TEST_PAIRS.write(pairs, own / "test_pairs.csv")
 
 
 def _table(table: Table, rows: list[tuple], path: Path) -> None:
