@@ -47,14 +47,14 @@ def chosen_methods(summary: pd.DataFrame, cohort: str, metric: str) -> dict[str,
     rows = summary[(summary["cohort"] == cohort) & (summary["metric"] == metric) & summary["estimate"].notna()]
     found: dict[str, Method] = {}
     for arm, own in rows.groupby("arm", sort=False):
-        classifier = str(own.loc[own["estimate"].astype(float).idxmax(), "classifier"])
+        classifier = str(own["classifier"].iloc[int(own["estimate"].astype(float).to_numpy().argmax())])
         if alone(classifier) is None:
             found[str(arm)] = (str(arm), classifier)
     return found
 
 
 def compare_on_test_sets(
-    files: Mapping[tuple[str, str, str, str], Path],
+    files: Mapping[tuple[str, ...], Path],
     summary: pd.DataFrame,
     metric: str,
     alpha: float,
@@ -103,7 +103,7 @@ def compare_on_test_sets(
             if a not in tested or b not in tested:
                 continue
             names = ("arm_a", "classifier_a", "arm_b", "classifier_b")
-            shared = {"cohort": cohort, "tested_on": tested_on}
+            shared: dict[str, Any] = {"cohort": cohort, "tested_on": tested_on}
             shared |= dict(zip(names, (*chosen[a], *chosen[b]), strict=True))
             shared["n_subjects"] = len(np.unique(tested[a].scores.subjects))
             for name, facts, ends in _tests(tested[a], tested[b], metric):
