@@ -24,8 +24,8 @@ class Disagreement:
 
     Attributes:
         kind: ``opposite``: a planned contrast is found in one direction by cross-validation and in the other on the
-            test set; ``reversed``: the test set finds a difference against the direction of an undecided one; ``differs``:
-            it finds one between arms that cross-validation calls equivalent; ``chance``: cross-validation is above
+            test set; ``reversed``: it finds a difference against the direction of an undecided one; ``differs``: it
+            finds one between arms that cross-validation calls equivalent; ``chance``: cross-validation is above
             guessing, the test set is not shown to be; ``lower``, ``higher``: either estimate lies outside the other's
             interval.
         tested_on: The test set, ``held_out`` or an external cohort.
