@@ -16,6 +16,8 @@ rule score_predictions:
         gates=PLAN.cohort_files("leakage.json"),
         facts=PLAN.predictions("json", seeds=True),
         sidecars=PLAN.features("json", seeds=True),
+        external=PLAN.external_predictions("csv"),
+        external_facts=PLAN.external_predictions("json"),
     output:
         metrics=report(
             ensure("results/{study}/metrics.csv", non_empty=True),
@@ -45,6 +47,7 @@ rule score_predictions:
         cohorts=PLAN.cohorts,
         arms=PLAN.arm_runs,
         methods=PLAN.method_runs,
+        external=PLAN.external_method_keys,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
         digest=code_digest("score_predictions"),

@@ -15,6 +15,7 @@ from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
 from sixgig.plan.asking import answer
 from sixgig.plan.bags import check_bag_sizes
+from sixgig.plan.external import check_external_classes
 from sixgig.plan.failures import failed_cohort
 from sixgig.plan.networks import check_networks, look_at_networks
 from sixgig.plan.places import check_places
@@ -53,11 +54,14 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
         check_weights(plan.config["weights"])
         check_networks(plan.config)
     check_own_files(plan)
+    classes: dict[str, set[str]] = {}
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
         with suppress(ModuleNotFoundError):
-            check_cohort(plan, study, name)
+            classes[name] = check_cohort(plan, study, name)
+    if plan.external_keys:
+        check_external_classes(plan.config, {name: found for name, found in classes.items() if found})
 
 
 def check_card() -> None:
@@ -114,18 +118,21 @@ def check_own_files(plan: Plan) -> None:
     digests.save()
 
 
-def check_cohort(plan: Plan, study: Study, name: str) -> None:
-    """Find the subjects of a cohort, and check that the study can be done with them."""
+def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
+    """Find the subjects of a cohort, check that the study can be done with them, and return their classes.
+
+    There are none when the cohort's files are not there yet.
+    """
     from sixgig.cohorts.choosing import choose_subjects
     from sixgig.cohorts.names import check_names, distinct_items
 
     section = f"cohorts.{name}"
     files = plan.inputs[name]
     if files.own_folder is None and not _is_obtained(plan, name):
-        return
+        return set()
     found = _discover(files, study, section)
     if found is None:
-        return
+        return set()
     stanza, config = plan.cohort_options(name), plan.config
     _check_losses(found, name, config["quarantine"]["max_fraction"])
     distinct = distinct_items(found.records)
@@ -136,6 +143,7 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
         {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms},
     )  # fmt: skip
     _check_splits(plan, records, name, stanza)
+    return {label for record in records for label in record.labels if label is not None}
 
 
 def _is_obtained(plan: Plan, name: str) -> bool:

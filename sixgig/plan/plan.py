@@ -13,7 +13,7 @@ from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, methods_of
 from sixgig.plan.files import check_files
-from sixgig.plan.of_arms import ArmLookups
+from sixgig.plan.of_external import ExternalLookups
 from sixgig.plan.study_file import Study
 from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
@@ -24,7 +24,7 @@ from sixgig.tables.test_pairs import HELD_OUT
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong", "test_pairs")
 
 
-class Plan(ArmLookups):
+class Plan(ExternalLookups):
     """A checked study file and the names that follow from it.
 
     Args:
@@ -99,12 +99,13 @@ class Plan(ArmLookups):
     @property
     def test_set_keys(self) -> list[tuple[str, str, str, str]]:
         """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen."""
-        return [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+        held_out = [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+        return held_out + self.external_method_keys
 
     @property
     def test_set_files(self) -> list[str]:
         """The predictions of :attr:`test_set_keys`, in their order."""
-        return self.predictions("test.csv")
+        return self.predictions("test.csv") + self.external_predictions("csv")
 
     @property
     def has_majority(self) -> bool:
@@ -144,7 +145,8 @@ class Plan(ArmLookups):
         if stage == "features":
             return self.features("npz", seeds=True)
         if stage == "classify":
-            return self.predictions("csv", seeds=True) + self.fraction_predictions("csv")
+            held_in = self.predictions("csv", seeds=True)
+            return held_in + self.external_predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]

@@ -81,6 +81,20 @@ class Recomputed:
             for run in (self._runs.get(arm, [arm]) if seeds else [arm])
         }
 
+    def _external(self, suffix: str) -> dict[tuple[str, ...], Path]:
+        """The predictions of external cohorts by cohort, external cohort, arm and classifier, as tables have them."""
+        folder, stanzas = self._study.folder / "predictions", self._study.config["cohorts"]
+        found = {
+            (c, other, arm, name): folder / c / f"{arm}.{name}.on.{other}.{suffix}"
+            for c, arm, name in self.keys
+            for other in stanzas[c].get("evaluate_on", ())
+        }
+        return dict(sorted(found.items(), key=lambda item: self._place_of_test(*item[0][:2])))
+
+    def _place_of_test(self, cohort: str, other: str) -> tuple[int, int]:
+        cohorts = list(dict.fromkeys(key[0] for key in self.keys))
+        return cohorts.index(cohort), list(self._study.config["cohorts"][cohort]["evaluate_on"]).index(other)
+
     def _sidecars(self, seeds: bool = False) -> dict[tuple[str, ...], Path]:
         cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
         runs = [run for own in self._runs.values() for run in (own if seeds else own[:1])]
@@ -100,6 +114,8 @@ class Recomputed:
             self._sidecars(seeds=True),
             gates,
             self._predictions("json", seeds=True),
+            self._external("csv"),
+            self._external("json"),
         )
         samples = int(self._settings["bootstrap_samples"])
         return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
@@ -140,6 +156,7 @@ class Recomputed:
 
     def _test_pairs(self) -> pd.DataFrame:
         files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
+        files |= self._external("csv")
         return compare_on_test_sets(
             files, self._study.summary, self._study.metric, self._study.alpha,
             n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
