@@ -1,6 +1,6 @@
 """Compare arms on held-out test sets and external cohorts: bootstrap over subjects, McNemar and DeLong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ def main(
     seed: int,
     positives: Mapping[str, str | None],
     metrics_of: Mapping[str, str],
+    contrasts: Sequence[tuple[str, str, str]],
     output: Path,
 ) -> None:
     """Compare arms on held-out test sets and external cohorts: bootstrap over subjects, McNemar and DeLong."""
     found = compare_on_test_sets(
         predictions, SUMMARY.read(summary), metric, alpha,
         n_resamples=bootstrap_samples, seed=seed, positives=positives, metrics_of=metrics_of,
+        pairs=[(a, b) for _, a, b in contrasts],
     )  # fmt: skip
     TEST_PAIRS.write(found, output)
 
@@ -43,5 +45,6 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             positives=snakemake.params.positives,
             metrics_of=snakemake.params.metrics_of,
+            contrasts=snakemake.params.contrasts,
             output=Path(snakemake.output.pairs),
         )

@@ -63,7 +63,7 @@ def compare_on_test_sets(
     seed: int,
     positives: Mapping[str, str | None],
     metrics_of: Mapping[str, str],
-    pairs: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Compare arms on every test set: a bootstrap of the study's metric, McNemar's test, DeLong's with two classes.
 
@@ -78,7 +78,8 @@ def compare_on_test_sets(
         seed: The study's seed.
         positives: Positive class of a cohort, or None for the default.
         metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when it is not named.
-        pairs: Pairs of arms by cohort; every pair of arms when None, or where a cohort is not named.
+        pairs: Pairs of arms, such as those of the planned contrasts; every pair of arms when None. An arm that sees no
+            features is in no pair.
 
     Returns:
         Rows of ``tables.TEST_PAIRS``; Holm's correction is over the pairs of a cohort, test set and test.
@@ -97,7 +98,7 @@ def compare_on_test_sets(
                 tested[arm] = _tested(at_level(predictions, counted, positive), metric, n_resamples, seed, positive)
                 _check_same(tested[arm], next(iter(tested.values())), file)
         chosen = chosen_methods(summary, cohort, metric)
-        wanted = combinations(tested, 2) if pairs is None or cohort not in pairs else pairs[cohort]
+        wanted = combinations(tested, 2) if pairs is None else pairs
         families: dict[str, list[tuple[dict[str, Any], Any]]] = {"bootstrap": [], "mcnemar": [], "delong": []}
         for a, b in dict.fromkeys(wanted):
             if a not in tested or b not in tested:

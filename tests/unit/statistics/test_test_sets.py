@@ -97,7 +97,7 @@ def test_holm_is_over_the_pairs_of_one_test(files):
 
 
 def test_planned_pairs_are_the_family(files):
-    found = compare(files, pairs={"c": [("good", "third"), ("good", "lost")]})
+    found = compare(files, pairs=[("good", "third"), ("good", "lost"), ("good", "third")])
     assert found[["arm_a", "arm_b"]].drop_duplicates().to_numpy().tolist() == [["good", "third"]]
     assert found["p_holm"].tolist() == pytest.approx(found["p_value"].tolist())
 
