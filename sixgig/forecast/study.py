@@ -94,7 +94,8 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     if plan.has_fractions:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
-        "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_test_sets", "compare_cohorts",
+        "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_test_sets",
+        "compare_cohorts",
         "explain_variance", "weigh_budget",
     ):  # fmt: skip
         yield JobKey(rule), stages.small(rule)
