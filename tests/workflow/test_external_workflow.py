@@ -20,7 +20,7 @@ ARMS = ("vit_pure", "vit_contrastive", "vit_sparse")
 def finished(tmp_path_factory, tiny_config):
     folder = tmp_path_factory.mktemp("external")
     here = {key: value for key, value in tiny_config["cohorts"]["brats_phantom"].items() if key != "volume"}
-    there = {**here, "source": {"phantom": {**here["source"]["phantom"], "subjects": 8, "seed": 4}}}
+    there = {**here, "source": {"phantom": {**here["source"]["phantom"], "subjects": 14, "seed": 4}}}
     config = {
         **tiny_config,
         "cohorts": {"here": {**here, "evaluate_on": ["there"]}, "there": there},
@@ -49,10 +49,10 @@ def test_every_labelled_subject_of_the_other_cohort_is_tested_once(finished):
     for method in (*(f"{arm}.svm" for arm in ARMS), "control_majority_class.majority_class"):
         found = PREDICTIONS.read(root / f"predictions/here/{method}.on.there.csv")
         assert found.set_index("subject_id")["label"].to_dict() == truth
-        assert len(found) == len(truth) == 8
+        assert len(found) == len(truth) == 14
     study = Study(root)
     assert set(study.test_summary["tested_on"]) == {"there"}
-    assert set(study.test_summary["n_subjects"]) == {8}
+    assert set(study.test_summary["n_subjects"]) == {14}
     assert set(study.test_pairs["tested_on"]) == {"there"}
     assert set(study.test_pairs["cohort"]) == {"here"}
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sixgig.reporting.disagreements import sentences
+from sixgig.reporting.contradictions import sentences
 from sixgig.statistics.disagreements import disagreements
 
 METRIC = "balanced_accuracy"
