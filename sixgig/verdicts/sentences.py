@@ -66,7 +66,7 @@ def _comparisons(tables: CohortTables, found: Decision) -> list[str]:
         said.append(
             tr(
                 "Whether {names} are better or worse than {b} is not shown (largest difference {difference}, of {a}; "
-                "corrected {p} or more).",
+                "smallest corrected {p}).",
                 names=listed([arm_title(str(row["a"])) for row in own]),
                 a=arm_title(str(largest["a"])),
                 b=arm_title(arm),
