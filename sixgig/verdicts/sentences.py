@@ -171,7 +171,7 @@ def _needed(tables: CohortTables, found: Decision) -> Iterator[str]:
         left = left[better.reindex(left.index)] if better.reindex(left.index).any() else left
     if not len(left):
         return
-    row = left.loc[left["subjects_needed"].astype(float).idxmax()]
+    row = left.iloc[int(left["subjects_needed"].astype(float).to_numpy().argmax())]
     yield tr(
         "About {number} subjects would be needed to find a true difference of {relevant} between {a} and {b} in 80% of "
         "such studies; with these, a true difference below {detectable} may go unseen.",
