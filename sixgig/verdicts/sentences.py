@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.tables.contrasts import BEST, NOT_TESTABLE
 from sixgig.verdicts.deciding import NO_CONTROL, Decision, barriers, tested
 from sixgig.verdicts.headlines import listed, named
-from sixgig.verdicts.tables import CohortTables, is_control, is_failed
+from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import arm_title, lower_case, metric_title
