@@ -133,7 +133,7 @@ def _compare(
 ) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
     row: dict[str, Any] = contrast._asdict()
-    nothing = dict.fromkeys(("difference", "standard_error", "p_value", "p_equivalence"), float("nan"))
+    nothing: dict[str, Any] = dict.fromkeys(("difference", "standard_error", "p_value", "p_equivalence"), float("nan"))
     nothing |= {"df": None, "error": 0.0}
     absent = [arm for arm in (contrast.a, contrast.b) if arm not in values or values[arm].isna().all()]
     if absent:

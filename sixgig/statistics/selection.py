@@ -57,7 +57,7 @@ def grids(metrics: pd.DataFrame, metric: str) -> Iterator[Grid]:
         table = means.unstack(["repeat", "fold"]).sort_index(axis=1)
         order = list(dict.fromkeys(zip(own["arm"].astype(str), own["classifier"].astype(str), strict=True)))
         table = table.loc[order]
-        folds = np.array([[int(repeat), int(fold)] for repeat, fold in table.columns])
+        folds = np.array(table.columns.to_list(), dtype=np.int64)
         yield Grid(str(cohort), order, folds, table.to_numpy(np.float64))
 
 
@@ -170,12 +170,13 @@ def summarise_procedures(
                 mean = sign * float(np.nanmean(values))
                 plain[grid.cohort, name] = max(mean, plain.get((grid.cohort, name), -np.inf))
     rows, spread = [], procedure_spreads(scores, metrics, metric)
-    for (cohort, arm), own in scores.groupby(["cohort", "arm"], sort=False):
+    for key, own in scores.groupby(["cohort", "arm"], sort=False):
+        cohort, arm = (str(name) for name in key)
         values = own["value"].dropna().to_numpy(np.float64)
-        low, high = _interval(values, n_test_over_n_train, alpha, spread(str(cohort), str(arm), None))
+        low, high = _interval(values, n_test_over_n_train, alpha, spread(cohort, arm, None))
         estimate = float(values.mean()) if len(values) else float("nan")
-        names = own["classifier"] if arm != BEST else own["chosen_arm"] + " + " + own["classifier"]
-        chosen = ", ".join(f"{name} {number}" for name, number in Counter(names).most_common())
+        picked = own["classifier"] if arm != BEST else own["chosen_arm"] + " + " + own["classifier"]
+        chosen = ", ".join(f"{name} {number}" for name, number in Counter(picked).most_common())
         rows.append((cohort, arm, metric, estimate, low, high, chosen, plain[cohort, arm] - sign * estimate))
     return ARM_SUMMARY.check(pd.DataFrame(rows, columns=ARM_SUMMARY.column_names), f"procedures by {metric}")
 

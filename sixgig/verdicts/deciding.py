@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.tables.contrasts import NOT_TESTABLE
-from sixgig.verdicts.tables import TIE, CohortTables, is_control
+from sixgig.verdicts.tables import TIE, CohortTables
 
 #: What stands between an arm and the word "better", from the weightiest down.
 GUESSING, CONTROL, NO_CONTROL = "guessing", "control", "no control"

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.tables.contrasts import BEST, NOT_TESTABLE
 from sixgig.verdicts.deciding import NO_CONTROL, Decision, barriers, tested
 from sixgig.verdicts.headlines import listed, named
-from sixgig.verdicts.tables import CohortTables, is_control, is_failed
+from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import arm_title, lower_case, metric_title
@@ -66,7 +67,7 @@ def _comparisons(tables: CohortTables, found: Decision) -> list[str]:
         said.append(
             tr(
                 "Whether {names} are better or worse than {b} is not shown (largest difference {difference}, of {a}; "
-                "corrected {p} or more).",
+                "smallest corrected {p}).",
                 names=listed([arm_title(str(row["a"])) for row in own]),
                 a=arm_title(str(largest["a"])),
                 b=arm_title(arm),
@@ -171,7 +172,7 @@ def _needed(tables: CohortTables, found: Decision) -> Iterator[str]:
         left = left[better.reindex(left.index)] if better.reindex(left.index).any() else left
     if not len(left):
         return
-    row = left.loc[left["subjects_needed"].astype(float).idxmax()]
+    row = left.iloc[int(left["subjects_needed"].astype(float).to_numpy().argmax())]
     yield tr(
         "About {number} subjects would be needed to find a true difference of {relevant} between {a} and {b} in 80% of "
         "such studies; with these, a true difference below {detectable} may go unseen.",

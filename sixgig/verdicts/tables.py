@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.evaluation.metrics import METRICS
 from sixgig.tables.contrasts import ARM_SUMMARY, BEST, CONTRASTS
 
 #: Estimates that differ by less are equal.
 TIE = 1e-9
-_CONTROL = "control_"
 _FAILED = "failed"
 
 
@@ -104,11 +104,6 @@ class CohortTables:
         own = set(self.summary[self.summary["arm"] == control]["classifier"])
         arms = set(self.summary[~self.summary["arm"].map(is_control).astype(bool)]["classifier"])
         return bool(own & arms)
-
-
-def is_control(arm: str) -> bool:
-    """Whether an arm is a control, which no verdict may name as the best."""
-    return str(arm).startswith(_CONTROL)
 
 
 def is_failed(status: str) -> bool:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sixgig.arms.registry import is_control
 from sixgig.verdicts.deciding import barriers
 from sixgig.verdicts.judging import judge
-from sixgig.verdicts.tables import CohortTables, is_control
+from sixgig.verdicts.tables import CohortTables
 from sixgig.words.titles import arm_title
 from tests.unit.verdicts.by_hand import CNN, FAILED, MAJORITY, MIM, PURE, RANDOM, by_hand, by_scores
 
