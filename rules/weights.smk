@@ -17,7 +17,7 @@ rule build_weights:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: PLAN.weights_memory(wildcards.weights) * attempt,
     params:
         spec=lambda wildcards: PLAN.config["weights"][wildcards.weights],
         image_size=PLAN.config["image"]["size"],

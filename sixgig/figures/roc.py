@@ -32,7 +32,7 @@ KIND = Kind(
 #: Points of the false-positive axis at which curves are averaged.
 _GRID = np.linspace(0, 1, 401)
 #: Curves that a legend inside a panel has room for, and panels beside each other.
-_INSIDE, _ABREAST = 7, 3
+_INSIDE, _ABREAST = 5, 3
 
 
 class Curve(NamedTuple):

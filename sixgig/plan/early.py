@@ -93,6 +93,7 @@ def check_weights(weights: Mapping[str, Any]) -> None:
     """Check that timm has the networks, and that files are those that are pinned."""
     from sixgig.runtime.known_digests import KnownDigests
     from sixgig.weights.obtaining import require_pinned
+    from sixgig.weights.shards import is_index, require_shards, shards_of
 
     digests = KnownDigests()
     for name, entry in weights.items():
@@ -109,7 +110,17 @@ def check_weights(weights: Mapping[str, Any]) -> None:
             raise ConfigError(f"config key {key}.source.file.path", f"{path} cannot be read: {error}", step) from None
         try:
             require_pinned(path, found, file, key)
+            if is_index(path.name):
+                found_shards = {
+                    name: digests.sha256(path.with_name(name)) for name in shards_of(path.read_bytes(), str(path))
+                }
+                require_shards(found_shards, file.get("shards"), f"config key {key}.source.file", must=True)
+        except OSError as error:
+            step = "put this shard beside the index, which `path` names"
+            raise ConfigError(f"config key {key}.source.file.path", f"{error.filename} cannot be read", step) from None
         except WeightsError as error:
+            if error.place.startswith("config key"):
+                raise
             place = f"config key {key}.source.file.sha256"
             raise WeightsError(place, f"{error.place} {error.reason}", error.next_step) from None
     digests.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ from sixgig.arms.instances import Instance, instances, seeded
 from sixgig.arms.registry import looks
 from sixgig.arms.seeds import arm_and_seed, seed_name, seed_of
 from sixgig.errors import ConfigError, SixgigError
+from sixgig.plan.asking import answer
 from sixgig.plan.config import source_of
 from sixgig.plan.of_cohorts import CohortLookups
+from sixgig.plan.questions import HUB, size_question
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.interpreters import Interpreter, find_interpreter
 from sixgig.runtime.paths import user_path
+from sixgig.weights.catalogue import read_catalogue
 from sixgig.weights.entries import CONVERTERS
+from sixgig.weights.memory import weights_memory_mb
 
 
 class ArmLookups(CohortLookups):
@@ -169,6 +174,23 @@ class ArmLookups(CohortLookups):
     def converter_module(self, weights: str) -> str:
         """Return the module that converts an entry of ``weights``."""
         return CONVERTERS[self.config["weights"][weights]["converter"]]
+
+    def weights_memory(self, weights: str) -> int:
+        """Return the memory in MiB that the weights stage reserves for an entry, by the size of its network.
+
+        The catalogue knows the parameters of its encoders; planning has asked for those of other networks. What
+        cannot be said here gets what every network gets at least.
+        """
+        entry = self.config["weights"][weights]
+        known, file = read_catalogue().get(str(entry.get("encoder"))), entry["source"].get("file")
+        parameters: float | None = known.parameters if known else None
+        if parameters is None and not entry["model"].startswith(HUB):
+            with suppress(SixgigError, ModuleNotFoundError):
+                parameters = answer(size_question(entry, int(self.config["image"]["size"])))["parameters"]
+        size = 0
+        with suppress(OSError):
+            size = user_path(file["path"]).stat().st_size if file else 0
+        return weights_memory_mb(parameters, size)
 
     @property
     def pretraining_fraction(self) -> float:

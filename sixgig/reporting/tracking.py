@@ -3,7 +3,8 @@
 The store is an SQLite file and the artifacts a folder, both inside the study's results, or a server that the user
 names. A run is found again by its tag ``sixgig.key``, so that recording a study twice updates its runs instead of
 adding new ones. MLflow does not let a parameter change: a parameter that has changed stays as it was first logged, and
-its present value is kept in the tag ``sixgig.param.<name>``.
+its present value is kept in the tag ``sixgig.param.<name>``, and all changes in the tag ``sixgig.params_changed`` and
+in the log.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _WHOLE_STUDY = "study"
+#: Tag of a run whose parameters are no longer those that it was first logged with: which, from what to what.
+CHANGED = "sixgig.params_changed"
+#: Stands for the present value of a parameter that the study no longer has.
+UNSET = "not set"
 
 
 def track_study_safely(
@@ -123,6 +128,15 @@ def _log(
         changed = name in old and old[name] != value
         if changed or f"sixgig.param.{name}" in run.data.tags:
             tags[f"sixgig.param.{name}"] = value
+    stale = {name: wanted.get(name, UNSET) for name in old if old[name] != wanted.get(name, UNSET)}
+    if stale or CHANGED in run.data.tags:
+        tags |= {f"sixgig.param.{name}": UNSET for name, value in stale.items() if value == UNSET}
+        tags[CHANGED] = "; ".join(f"{name}: {old[name]} -> {value}" for name, value in sorted(stale.items())) or UNSET
+    if stale:
+        _LOG.warning(
+            "MLflow keeps the values that run %s was first logged with; they are now, as its tags say: %s",
+            run.info.run_name, tags[CHANGED],
+        )  # fmt: skip
     now = int(time.time() * 1000)
     new_metrics = [
         Metric(name, value, now, 0)

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sixgig.errors import SixgigError
+from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import file_sha256
+from sixgig.runtime.paths import user_path
 from sixgig.runtime.recorded_hashes import OUTPUTS, read_hashes
 from sixgig.verification.findings import ERROR, NOTE, OK, Finding
 
@@ -107,3 +109,37 @@ def _outputs(folder: Path) -> Iterator[str]:
         for name in files:
             if not name.startswith((".", *_OTHER_FILES)) and not name.endswith(".python"):
                 yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def check_own_features(study: Study) -> Iterator[Finding]:
+    """Compare the user's feature tables with the sha256 that the sidecars of their features hold.
+
+    Args:
+        study: The study.
+
+    Yields:
+        An error for a table that has changed since it was read, and a note for one that is not there any more.
+    """
+    agree = 0
+    for sidecar in sorted(study.folder.glob("features/*/*.json")):
+        try:
+            content = read_json(sidecar)
+        except (OSError, ValueError):
+            continue  # its own hash says so
+        recorded = (content.get("own_features") or {}).get("sha256") if isinstance(content, dict) else None
+        if not recorded:
+            continue
+        cohort, arm = sidecar.parent.name, sidecar.stem
+        stanza = study.config.get("arms", {}).get(arm, {}).get("files", {}).get(cohort, {})
+        place, path = sidecar.relative_to(study.folder).as_posix(), user_path(str(stanza.get("path", "")))
+        digest = _digest(path) if stanza.get("path") else ""
+        if digest == recorded:
+            agree += 1
+        elif len(digest) == 64:
+            text = f"the table {path.name} of arm {arm} on {cohort} has changed since it was read: sha256 "
+            yield Finding(_CHECK, ERROR, f"{text}{recorded[:12]}... was recorded, {digest[:12]}... is found", place)
+        else:
+            said = f"cannot be read ({digest})" if digest else "is not there"
+            yield Finding(_CHECK, NOTE, f"the table {path.name} of arm {arm} on {cohort} {said}, so it is not compared")
+    if agree:
+        yield Finding(_CHECK, OK, f"{agree} feature tables of the user's are those that were read")

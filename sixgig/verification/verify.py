@@ -12,7 +12,7 @@ from sixgig.results.study import Study
 from sixgig.verification.agreement import check_exports, check_figures, check_report, check_tables
 from sixgig.verification.findings import DAMAGE, ERROR, Finding, reason_of
 from sixgig.verification.gates import check_gate, check_splits
-from sixgig.verification.hashes import check_hashes
+from sixgig.verification.hashes import check_hashes, check_own_features
 from sixgig.verification.versions import check_versions
 
 
@@ -44,6 +44,7 @@ def _checks(study: Study, quick: bool, threads: int) -> Iterator[tuple[str, Call
         cohorts = list(study.config["cohorts"])
     except (SixgigError, KeyError):
         cohorts = []
+    yield "hashes", partial(check_own_features, study)
     yield "study", partial(_check_config, study)
     for cohort in cohorts:
         yield "splits", partial(check_splits, study, cohort)

@@ -24,6 +24,8 @@ _RANKS = {
 #: Share of the network's tensors that must stand behind a prefix for it to be looked at.
 _SHARE = 0.4
 _DEPTH = 6
+#: Names under which programs keep a state dict.
+_CONTAINERS = {"state_dict", "model_state_dict", "model", "module", "teacher", "student", "net", "network"}
 #: Longer lists of names that are left out are shortened to the first part of the names.
 _LISTED = 8
 
@@ -108,7 +110,7 @@ def fit(
                 complete.setdefault(beginning, found)
                 break  # further layouts would find the same tensors under the same names
     if not complete:
-        raise nothing_fits(place, network, tried, _beginnings(tensors))
+        raise nothing_fits(place, network, tried, lambda prefix: _beginnings(_behind(tensors, prefix)))
     chosen = _choose(list(complete.values()), place)
     state = dict(chosen.tensors)
     for name in chosen.counters:
@@ -129,7 +131,10 @@ def _trains(name: str) -> bool:
 
 
 def _prefixes(tensors: Iterable[str], size: int) -> list[str]:
-    """Return what enough names begin with, the longest last; parts that are numbers are layers and no containers."""
+    """Return what enough names begin with, the longest last; parts that are numbers are layers and no containers.
+
+    The usual containers count with any number of names, so that part of a network is described by its own names.
+    """
     counts: Counter[str] = Counter()
     for name in tensors:
         parts = name.split(".")[:-1]
@@ -137,7 +142,13 @@ def _prefixes(tensors: Iterable[str], size: int) -> list[str]:
             if parts[depth].isdigit():
                 break
             counts[".".join(parts[: depth + 1]) + "."] += 1
-    return ["", *sorted((text for text, count in counts.items() if count >= _SHARE * size), key=len)]
+    few = {text for text in counts if all(part in _CONTAINERS for part in text[:-1].split("."))}
+    return ["", *sorted((text for text, count in counts.items() if count >= _SHARE * size or text in few), key=len)]
+
+
+def _behind(tensors: Iterable[str], prefix: str) -> list[str]:
+    """Return the names behind a prefix, without it."""
+    return [name[len(prefix) :] for name in tensors if name.startswith(prefix)]
 
 
 def _choose(complete: list[Attempt], place: str) -> Attempt:

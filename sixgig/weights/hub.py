@@ -6,10 +6,11 @@ where a download was cut off. The token is handed to nothing else, and is in no 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
@@ -17,6 +18,7 @@ from sixgig.runtime.atomic import read_json
 from sixgig.weights.entries import repository_of
 from sixgig.weights.hub_records import Record
 from sixgig.weights.obtained import Obtained
+from sixgig.weights.shards import INDEX, is_index, join_shards, require_shards
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +29,7 @@ _PREFERRED = (
     "open_clip_model.safetensors",
     "pytorch_model.bin",
     "open_clip_pytorch_model.bin",
+    f"model{INDEX}",
 )
 _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".npz")
 _CONFIGS = ("config.json", "preprocessor_config.json", "open_clip_config.json")
@@ -61,7 +64,10 @@ def download_file(place: str, source: Mapping[str, Any], downloads: Path) -> Obt
             found = _asked(where, repository, lambda: _look(repository, commit or revision))
             commit, file = commit or found[0], file or _choose_file(where, found[1])
         path = Path(_asked(where, repository, lambda: hf_hub_download(repository, file, revision=commit)))
-        data = path.read_bytes()
+        data, digest, shards = path.read_bytes(), "", {}
+        if is_index(file):
+            digest = hashlib.sha256(data).hexdigest()
+            data, shards = _joined(where, repository, commit, file, data)
         configs = record.configs
         if configs is None:
             configs = {}
@@ -74,10 +80,34 @@ def download_file(place: str, source: Mapping[str, Any], downloads: Path) -> Obt
                     continue
                 configs[name] = _json(Path(config))
         origin = {"repository": repository, "revision": commit, "asked": revision, "file": file}
-        obtained = Obtained(data, origin, f"{repository}/{file}", configs)
+        if shards:
+            origin["shards"] = shards
+        obtained = Obtained(data, origin, f"{repository}/{file}", configs, digest)
         _check_sha256(where, obtained.sha256, given.get("sha256"), record.sha256(file))
+        require_shards(shards, given.get("shards"), f"{place}.source.hub")
+        for name, found_sha256 in shards.items():
+            at = _beside(file, name)
+            _check_sha256(f"{where}, shard {name}", found_sha256, None, record.sha256(at))
+            record.write(commit, file, found_sha256, configs, of=at)
         record.write(commit, file, obtained.sha256, configs)
     return obtained
+
+
+def _joined(where: str, repository: str, commit: str, file: str, index: bytes) -> tuple[bytes, dict[str, str]]:
+    """Return the shards that an index names as one file, and their sha256."""
+    from huggingface_hub import hf_hub_download
+
+    def fetch(name: str) -> bytes:
+        at = _beside(file, name)
+        asked = f"{where}, shard {name}"
+        return Path(_asked(asked, repository, lambda: hf_hub_download(repository, at, revision=commit))).read_bytes()
+
+    return join_shards(index, f"{where}, {file}", fetch)
+
+
+def _beside(file: str, name: str) -> str:
+    """Return the path in the repository of a file that lies beside another."""
+    return str(PurePosixPath(file).with_name(name))
 
 
 class _AbsentError(WeightsError):
@@ -101,7 +131,8 @@ def _choose_file(where: str, names: list[str]) -> str:
         raise WeightsError(
             where,
             f"holds {len(files)} weights files: {', '.join(files[:8])}",
-            "set `file` in source.hub to the one that is meant; one that is split into parts cannot be read",
+            "set `file` in source.hub to the one that is meant; of a file in parts that is the one that ends in "
+            f"{INDEX}",
         )
     if chosen is None:
         reason = f"holds no weights file ({', '.join(_WEIGHTS)}) but {', '.join(names[:8]) or 'nothing'}"

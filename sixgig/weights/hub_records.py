@@ -64,12 +64,21 @@ class Record:
         found: str | None = self._content.get("sha256", {}).get(file)
         return found
 
-    def write(self, commit: str, file: str, sha256: str, configs: dict[str, Any] | None) -> None:
-        """Write down what was downloaded; what stands there already stays."""
+    def write(self, commit: str, file: str, sha256: str, configs: dict[str, Any] | None, of: str = "") -> None:
+        """Write down what was downloaded; what stands there already stays.
+
+        Args:
+            commit: The commit.
+            file: The weights file, or the index of its shards.
+            sha256: Of ``file``, or of the shard ``of``.
+            configs: See :attr:`configs`.
+            of: A shard; empty for the file itself.
+        """
         written = dict(self._content.get("sha256", {}))
         first: dict[str, Any] = {**self._about, "commit": commit, "file": file}
         if configs is not None:
             first["configs"] = configs
-        content = {**first, **self._content, "sha256": {file: sha256, **written}}
+        content = {**first, **self._content, "sha256": {of or file: sha256, **written}}
         if content != self._content:
             write_json(self._path, content)
+            self._content = content

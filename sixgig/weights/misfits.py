@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import WeightsError
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def nothing_fits(place: str, network: Any, tried: Sequence[Attempt], beginnings: Sequence[str]) -> WeightsError:
+def nothing_fits(
+    place: str, network: Any, tried: Sequence[Attempt], beginnings: Callable[[str], Sequence[str]]
+) -> WeightsError:
     """Return the error that nothing fills a network whole.
 
     Args:
         place: Where the tensors come from.
         network: The network.
         tried: All attempts.
-        beginnings: What names in the checkpoint begin with.
+        beginnings: Returns what names in the checkpoint begin with behind a prefix, and without it.
     """
     best = max(tried, key=lambda found: (len(found.tensors), -len(found.unexpected)))
     model = (getattr(network, "pretrained_cfg", None) or {}).get("architecture", "")
@@ -36,12 +38,13 @@ def nothing_fits(place: str, network: Any, tried: Sequence[Attempt], beginnings:
     for found in tried:
         filled[found.layout] = max(filled.get(found.layout, (-1, "")), (len(found.tensors), found.prefix))
     listed = ", ".join(f"{layout} {count}" for layout, (count, _) in filled.items())
+    inside = f", those behind {best.prefix!r} with {', '.join(beginnings(best.prefix))}" if best.prefix else ""
     behind = f" behind {best.prefix!r}" if best.prefix else ""
     return WeightsError(
         place,
         f"the tensors do not fit the network {type(network).__name__}{f' ({model})' if model else ''}: read as "
         f"{best.layout}{behind}, {'; '.join(problems)}. Layouts tried, and how many of {best.size} tensors each "
-        f"filled: {listed}. Names in the file begin with {', '.join(beginnings)}",
+        f"filled: {listed}. Names in the file begin with {', '.join(beginnings(''))}{inside}",
         "check that `model` and `converter` name the network that these weights belong to, in its size and patch; "
         "set `prefix` if its tensors stand behind other names; a checkpoint of part of a network cannot be used",
     )

@@ -17,14 +17,16 @@ class Obtained:
         origin: Where it came from, for the provenance.
         shown: Its name, for error messages.
         configs: What stands beside it and says how images are prepared: file name to the JSON in it.
+        digest: sha256 of what the study file pins, where that is not the content: the index of a file in shards.
     """
 
     data: bytes
     origin: Any
     shown: str
     configs: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
     @property
     def sha256(self) -> str:
-        """The sha256 of the content."""
-        return hashlib.sha256(self.data).hexdigest()
+        """The sha256 of the file that the study file pins."""
+        return self.digest or hashlib.sha256(self.data).hexdigest()

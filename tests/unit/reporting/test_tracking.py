@@ -96,6 +96,7 @@ def test_figures_and_report_are_artifacts_inside_the_study(folder, tracked, clie
 def test_recording_again_reuses_the_runs(folder, tracked, client):
     study = Study(folder)
     study.config["evaluation"]["folds"] = 7  # MLflow would refuse to change the parameter
+    study.config["evaluation"].pop("repeats")  # and would keep it
     row = (study.summary["arm"] == "vit_pure") & (study.summary["classifier"] == "svm")
     study.summary.loc[row & (study.summary["metric"] == "accuracy"), "estimate"] = 0.125
     time.sleep(0.002)
@@ -103,6 +104,7 @@ def test_recording_again_reuses_the_runs(folder, tracked, client):
     data = client.get_run(tracked[KEY]).data
     assert data.metrics["accuracy"] == 0.125
     assert (data.params["folds"], data.tags["sixgig.param.folds"]) == ("5", "7")
+    assert data.tags["sixgig.params_changed"] == "folds: 5 -> 7; repeats: 3 -> not set"
     # What did not change was not logged a second time.
     assert len(client.get_metric_history(tracked[KEY], "balanced_accuracy")) == 1
     assert track_study(Study(folder), Target(folder), files_of(folder)) == tracked

@@ -201,7 +201,31 @@ def test_a_pickle_that_wants_code_says_how_to_convert_it(tmp_path):
     with pytest.raises(WeightsError, match=r"a pickle that runs code of argparse\.Namespace") as caught:
         read_tensors(path.read_bytes(), "here")
     assert "save_file" in caught.value.next_step
+    assert "weights_only" not in str(caught.value)
     assert "without patient data" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "data", [b"PK" + bytes(500), b"\x80\x02}q\x00.", b"nonsense", b"12345678{broken", b"\x80\x04cos\n"]
+)
+def test_a_broken_file_is_said_in_our_own_words(data):
+    with pytest.raises(WeightsError, match="cannot be read as weights|holds no state dict") as caught:
+        read_tensors(data, "here")
+    said = str(caught.value)
+    assert "weights_only" not in said
+    assert "Weights only" not in said
+    assert len(said) < 500
+
+
+def test_part_of_a_network_in_a_container_is_described_by_its_own_names(network):
+    some = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("blocks.0.norm")}
+    other = {"optimizer.state.0.exp_avg": torch.zeros(3)}
+    with pytest.raises(WeightsError) as caught:
+        fitted({f"state_dict.module.{name}": tensor for name, tensor in some.items()} | other, network)
+    said = caught.value.reason
+    assert "behind 'state_dict.module.'" in said
+    assert f"those behind 'state_dict.module.' with blocks. ({len(some)})" in said
+    assert "missing (first: cls_token" in said
 
 
 def test_medsam():
