@@ -73,7 +73,7 @@ def _shown(value: Any) -> str:
 
 
 def _dimensions(stanza: Mapping[str, Any]) -> int:
-    return int(stanza.get("dimensions") or getattr(load_adapter(stanza["adapter"]), "dimensions", 2))
+    return int(stanza["dimensions"] if "dimensions" in stanza else load_adapter(stanza["adapter"]).dimensions)
 
 
 def check_external_classes(config: Mapping[str, Any], classes: Mapping[str, Collection[str]]) -> None:
