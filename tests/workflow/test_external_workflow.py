@@ -33,7 +33,12 @@ def finished(tmp_path_factory, tiny_config):
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     snakemake(
-        folder, *RUN, "--rerun-incomplete", "statistics", variables=audit.environment(ENVIRONMENT, folder / "audit")
+        folder,
+        *RUN,
+        "--rerun-incomplete",
+        "statistics",
+        "results/tiny/study.json",
+        variables=audit.environment(ENVIRONMENT, folder / "audit"),
     )
     return folder
 
