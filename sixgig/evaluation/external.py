@@ -114,9 +114,8 @@ def _predict(job: ExternalJob) -> tuple[pd.DataFrame, pd.DataFrame]:
     own, other = SPLITS.read(job.own.splits), SPLITS.read(job.other.splits)
     own = own[own["role"] == EVALUATION]
     tested = other[other["label"].notna()].drop_duplicates("subject_id")
-    splits = pd.concat(
-        [_named(own, _OWN), _named(tested.assign(role=TEST, repeat=pd.NA, fold=pd.NA), _OTHER)], ignore_index=True
-    )
+    parts: list[pd.DataFrame] = [_named(own, _OWN), _named(tested.assign(role=TEST), _OTHER)]
+    splits = pd.concat(parts, ignore_index=True)
     images = None
     if job.own.manifest is not None and job.other.manifest is not None:
         tables = (_named(MANIFEST.read(job.own.manifest), _OWN), _named(MANIFEST.read(job.other.manifest), _OTHER))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sixgig.classifiers.registry import takes_bags
-from sixgig.cohorts.registry import load_adapter
+from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import ConfigError
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.test_pairs import HELD_OUT
@@ -54,7 +54,7 @@ def check_external(config: Mapping[str, Any]) -> None:
 def _check_alike(key: str, name: str, own: Mapping[str, Any], other: str, theirs: Mapping[str, Any]) -> None:
     """Refuse two cohorts whose samples are not the same kind of thing."""
     facts = [
-        ("dimensions", _dimensions(own), _dimensions(theirs)),
+        ("dimensions", *(open_adapter(stanza, key).dimensions for stanza in (own, theirs))),
         ("labels_of", labels_of(own), labels_of(theirs)),
         ("metrics_of", metrics_of(own), metrics_of(theirs)),
         *((fact, own.get(fact), theirs.get(fact)) for fact in _SAME),
@@ -70,10 +70,6 @@ def _check_alike(key: str, name: str, own: Mapping[str, Any], other: str, theirs
 
 def _shown(value: Any) -> str:
     return "absent" if value is None else str(value)
-
-
-def _dimensions(stanza: Mapping[str, Any]) -> int:
-    return int(stanza.get("dimensions") or getattr(load_adapter(stanza["adapter"]), "dimensions", 2))
 
 
 def check_external_classes(config: Mapping[str, Any], classes: Mapping[str, Collection[str]]) -> None:

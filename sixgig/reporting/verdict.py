@@ -50,6 +50,7 @@ def tables_of(study: Study, cohort: str) -> CohortTables:
         learning=_learning(study),
         seconds=_seconds(study, cohort),
         test_pairs=_test_pairs(study, cohort),
+        test_summary=_own(study.test_summary, cohort, study.metric),
     )
 
 

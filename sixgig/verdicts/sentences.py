@@ -11,6 +11,7 @@ from sixgig.arms.registry import is_control
 from sixgig.tables.contrasts import BEST, NOT_TESTABLE
 from sixgig.verdicts.deciding import NO_CONTROL, Decision, barriers, tested
 from sixgig.verdicts.headlines import listed, named
+from sixgig.verdicts.promises import broken_promises
 from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
@@ -37,6 +38,7 @@ def sentences(tables: CohortTables, found: Decision) -> list[str]:
         said += [_highest(tables, found), *_selected(tables, found)]
         said += _comparisons(tables, found)
         said += [*_needed(tables, found), *_uncontrolled(tables, found), *_test_sets(tables, found)]
+        said += broken_promises(tables, {*found.leaders, *found.chosen})
         said += _seeds(tables, found)
     return said + trouble(tables)
 

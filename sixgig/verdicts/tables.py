@@ -32,6 +32,7 @@ class CohortTables:
         learning: Arms that are trained on the cohort.
         seconds: What an arm took, where it is known.
         test_pairs: Rows of ``tables.TEST_PAIRS`` of the cohort; None without test sets.
+        test_summary: Rows of ``tables.SUMMARY`` of the cohort's methods on test sets; None without test sets.
         failure: Why the whole cohort failed; empty when it did not.
     """
 
@@ -46,6 +47,7 @@ class CohortTables:
     learning: frozenset[str] = frozenset()
     seconds: Mapping[str, float] = field(default_factory=dict)
     test_pairs: pd.DataFrame | None = None
+    test_summary: pd.DataFrame | None = None
     failure: str = ""
 
     @property

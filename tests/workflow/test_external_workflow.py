@@ -32,7 +32,14 @@ def finished(tmp_path_factory, tiny_config):
         "tracking": {"mlflow": False},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    snakemake(folder, "statistics", *RUN, variables=audit.environment(ENVIRONMENT, folder / "audit"))
+    snakemake(
+        folder,
+        *RUN,
+        "--rerun-incomplete",
+        "statistics",
+        "results/tiny/study.json",
+        variables=audit.environment(ENVIRONMENT, folder / "audit"),
+    )
     return folder
 
 

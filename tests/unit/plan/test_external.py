@@ -43,6 +43,13 @@ def test_cohorts_of_other_images_are_refused(config):
     refused(config, "modalities of brats_phantom is .*, and of there .*: its methods cannot be tested there")
 
 
+def test_adapters_whose_stanza_says_the_dimensions_are_asked(config, tmp_path):
+    flat = {"adapter": "dicom", "source": {"path": str(tmp_path)}, "dimensions": 2}
+    config["cohorts"] |= {"slices": flat | {"evaluate_on": ["scans"]}, "scans": flat | {"dimensions": 3}}
+    del config["cohorts"]["brats_phantom"]["evaluate_on"]
+    refused(config, "dimensions of slices is 2, and of scans 3")
+
+
 def test_a_cohort_with_the_name_of_the_official_test_set_is_refused(config):
     config["cohorts"]["held_out"] = config["cohorts"].pop("there")
     config["cohorts"]["brats_phantom"]["evaluate_on"] = ["held_out"]
