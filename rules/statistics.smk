@@ -94,6 +94,7 @@ rule compare_methods:
     """Nadeau-Bengio tests with Holm's correction, and Bayesian tests, between the methods of each cohort."""
     input:
         metrics="results/{study}/metrics.csv",
+        site_splits=PLAN.site_splits(),
     output:
         pairwise=report(
             ensure("results/{study}/statistics/pairwise.csv", non_empty=True),
@@ -116,6 +117,8 @@ rule compare_methods:
     params:
         metric=PLAN.config["evaluation"]["metric"],
         folds=PLAN.config["evaluation"]["folds"],
+        cohorts=PLAN.cohorts,
+        site_cohorts=PLAN.site_cohorts,
         alpha=PLAN.config["evaluation"]["alpha"],
         rope=PLAN.config["evaluation"]["rope"],
         digest=code_digest("compare_methods"),

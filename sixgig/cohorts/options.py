@@ -19,6 +19,7 @@ _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalis
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = (
     "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "duplicates",
+    "groups", "group_by", "pretraining_groups",
 )  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}

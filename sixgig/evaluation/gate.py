@@ -14,6 +14,7 @@ from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.errors import SixgigError
 from sixgig.evaluation.classes import positive_class
 from sixgig.evaluation.leakage import check_leakage
+from sixgig.evaluation.site_folds import GroupBy, make_site_splits
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.jobs import say_left_out
@@ -74,6 +75,7 @@ def split_subjects(
     positive: str | None,
     given: Path | None,
     key_table: Path | None,
+    group_by: GroupBy | None = None,
 ) -> pd.DataFrame:
     """Return the splits of a cohort: those that the user gives, or drawn ones.
 
@@ -84,6 +86,7 @@ def split_subjects(
         positive: The positive class, where the study file names one.
         given: The user's own splits; None draws them.
         key_table: Table of pseudonyms, for a cohort that has some.
+        group_by: What is tested as a whole, such as sites; None deals subjects.
 
     Raises:
         SixgigError: The positive class does not exist, or the cohort cannot be split so.
@@ -91,6 +94,9 @@ def split_subjects(
     images = MANIFEST.read(manifest)
     if positive is not None:  # a misspelt class stops the study here and not after all arms have run
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
+    if group_by is not None:
+        names = ("pretraining_fraction", "scope", "seed", "labels_of")
+        return make_site_splits(images, group_by.values, group_by.learned, **{name: draw[name] for name in names})
     if given is None:
         return make_splits(images, **draw)
     rename = None if key_table is None else Pseudonyms(key_table).subject
@@ -99,12 +105,19 @@ def split_subjects(
 
 
 def check_files(
-    manifest: Path, splits: Path, images: Path, volumes: Path, duplicates: str, labels_of: str
+    manifest: Path,
+    splits: Path,
+    images: Path,
+    volumes: Path,
+    duplicates: str,
+    labels_of: str,
+    group_by: GroupBy | None = None,
 ) -> dict[str, Any]:
     """Return what the leakage gate finds in the files of a cohort; see :func:`check_leakage`."""
     return check_leakage(
         MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of,
         n_volumes=len(np.load(volumes, mmap_mode="r")), duplicates=duplicates,
+        sites=None if group_by is None else group_by.values,
     )  # fmt: skip
 
 

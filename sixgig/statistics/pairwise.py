@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,9 @@ from sixgig.tables.format import Table
 from sixgig.tables.pairs import BAYESIAN, PAIRWISE
 
 
-def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, alpha: float = 0.05) -> pd.DataFrame:
+def compare_pairs(
+    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float | Mapping[str, float], alpha: float = 0.05
+) -> pd.DataFrame:
     """Compare all pairs of methods of every cohort by the corrected resampled t-test.
 
     A pair with fewer than two shared scores is left out with a warning in the log. A pair with the same non-zero
@@ -26,7 +29,8 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
     Args:
         metrics: ``tables.METRICS`` of any number of cohorts.
         metric: Metric to compare.
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         alpha: Level at which Holm's p value decides the verdict.
 
     Returns:
@@ -43,7 +47,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, n_test_over_n_train)
+        test = corrected_resampled_t_test(differences, _ratio(n_test_over_n_train, pair.cohort))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}
@@ -54,7 +58,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
 
 
 def weigh_pairs(
-    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, half_width: float = 0.01
+    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float | Mapping[str, float], half_width: float = 0.01
 ) -> pd.DataFrame:
     """Compare all pairs of methods of every cohort by the Bayesian correlated t-test.
 
@@ -64,7 +68,8 @@ def weigh_pairs(
     Args:
         metrics: ``tables.METRICS`` of any number of cohorts.
         metric: Metric to compare.
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         half_width: Differences of up to this size are practically none.
 
     Returns:
@@ -77,7 +82,7 @@ def weigh_pairs(
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             continue
-        below, within, above = correlated_t_posterior(differences, n_test_over_n_train, half_width)
+        below, within, above = correlated_t_posterior(differences, _ratio(n_test_over_n_train, pair.cohort), half_width)
         a, b = (above, below) if METRICS[metric].higher_is_better else (below, above)
         probabilities = {"p_a_better": a, "p_equivalent": within, "p_b_better": b}
         rows.append(pair.columns() | {"metric": metric, "rope": half_width, **probabilities})
@@ -93,6 +98,10 @@ def _judged(family: list[dict[str, Any]], metric: str, alpha: float) -> list[dic
         row["detectable"] = detectable_difference(row.pop("error"), row["df"], alpha, testable)
         row["verdict"] = decide(row["difference"], p_holm, alpha, METRICS[metric].higher_is_better)
     return family
+
+
+def _ratio(given: float | Mapping[str, float], cohort: str) -> float:
+    return given[cohort] if isinstance(given, Mapping) else given
 
 
 def _table(table: Table, rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
