@@ -86,8 +86,8 @@ rule prepare_cohort:
 rule group_subjects:
     """Write the site, scanner, sex or age group of every subject, where the study file asks for groups."""
     input:
-        manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         source="results/{study}/cohorts/{cohort}/source.json",
+        manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         table=lambda wildcards: PLAN.group_table(wildcards.cohort),
     output:
         groups=ensure("results/{study}/cohorts/{cohort}/groups.csv", non_empty=True),

@@ -159,6 +159,41 @@ rule compare_subjects:
         "../scripts/compare_subjects.py"
 
 
+rule compare_groups:
+    """Metrics within groups of subjects, such as sites, where the study file asks for them, and their differences."""
+    input:
+        predictions=[file for cohort in PLAN.grouped_cohorts for file in PLAN.predictions("csv", cohort)],
+        groups=PLAN.group_files(),
+    output:
+        groups=report(
+            ensure("results/{study}/statistics/groups.csv", non_empty=True),
+            caption="../report/captions/groups_table.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_groups.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_groups.tsv"
+    retries: 2
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(1500),
+        attempt=attempt,
+    params:
+        methods=[key for cohort in PLAN.grouped_cohorts for key in PLAN.method_keys if key[0] == cohort],
+        minima=PLAN.group_minima,
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        seed=PLAN.seed,
+        digest=code_digest("compare_groups"),
+    script:
+        "../scripts/compare_groups.py"
+
+
 rule collect_costs:
     """What each cohort, arm and classifier took: time, memory, batch size, device."""
     input:

@@ -200,7 +200,7 @@ def _hidden(own: dict[str, str], telling: Sequence[str], rename: Callable[[str],
     """Put a pseudonym in place of what names a place or a person; the log says which is which."""
     hidden = {name: f"{name}-{rename(own[name]).rpartition('-')[2]}" for name in telling if own.get(name)}
     for name, new in hidden.items():
-        _log.debug("%s is %s", new, own[name])
+        _log.info("%s is %s", new, own[name])
     return own | hidden
 
 

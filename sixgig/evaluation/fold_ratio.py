@@ -14,8 +14,8 @@ from sixgig.tables.roles import EVALUATION
 def fold_ratio(splits: pd.DataFrame) -> float:
     """Return the mean over folds of test subjects over training subjects, for folds that are not equal.
 
-    Nadeau and Bengio's variance takes one ratio. The mean of those of unequal folds is above 1 / (k - 1), that of k equal
-    ones, so that the test is the more careful the more the folds differ.
+    Nadeau and Bengio's variance takes one ratio. The mean of those of unequal folds is above 1 / (k - 1), that of k
+    equal ones, so that the test is the more careful the more the folds differ.
 
     Args:
         splits: Rows of splits.csv.

@@ -96,7 +96,7 @@ def split_subjects(
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
     if group_by is not None:
         names = ("pretraining_fraction", "scope", "seed", "labels_of")
-        return make_site_splits(images, group_by.values, group_by.learned, **{name: draw[name] for name in names})
+        return make_site_splits(images, group_by, **{name: draw[name] for name in names})
     if given is None:
         return make_splits(images, **draw)
     rename = None if key_table is None else Pseudonyms(key_table).subject

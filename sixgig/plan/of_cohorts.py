@@ -99,6 +99,15 @@ class CohortLookups:
         """Return the splits of :attr:`site_cohorts`, whose folds are not equal."""
         return [f"results/{self.study}/cohorts/{cohort}/splits.csv" for cohort in self.site_cohorts]
 
+    def group_files(self) -> list[str]:
+        """Return the groups of :attr:`grouped_cohorts`."""
+        return [f"results/{self.study}/cohorts/{cohort}/groups.csv" for cohort in self.grouped_cohorts]
+
+    @property
+    def group_minima(self) -> dict[str, int]:
+        """Subjects of each class that a value of a group needs, of :attr:`grouped_cohorts`."""
+        return {name: int(self.config["cohorts"][name]["groups"]["minimum"]) for name in self.grouped_cohorts}
+
     def group_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that its groups depend on."""
         stanza = self.cohort_options(cohort)

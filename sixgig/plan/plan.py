@@ -138,6 +138,7 @@ class Plan(ArmLookups):
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
             names += ["fractions.csv"] if self.has_fractions else []
+            names += ["statistics/groups.csv"] if self.grouped_cohorts else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
