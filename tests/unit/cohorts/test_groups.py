@@ -27,7 +27,7 @@ def groups_of(tmp_path, rows, columns, header="patient,site,age", subjects=SUBJE
 
 def values(table, group):
     own = table[table["group"] == group]
-    return dict(zip(own["subject_id"], own["value"].where(own["value"].notna(), None), strict=True))
+    return dict(zip(own["subject_id"], own["value"].astype(object).where(own["value"].notna(), None), strict=True))
 
 
 def rows_of(subjects=SUBJECTS):
