@@ -39,6 +39,7 @@ class Look:
         line: Line style in figures, likewise; dashes of one's own are an offset and lengths.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
         bags: Whether it is given the images of a subject, and not one vector of features.
+        meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
     order: float
@@ -48,6 +49,7 @@ class Look:
     titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
     bags: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache

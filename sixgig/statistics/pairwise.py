@@ -11,9 +11,9 @@ import pandas as pd
 from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.detectable import detectable_difference
-from sixgig.statistics.fold_differences import fold_differences
+from sixgig.statistics.fold_differences import fold_differences, seed_spreads
 from sixgig.statistics.multiplicity import decide, holm
-from sixgig.statistics.resampled import corrected_resampled_t_test
+from sixgig.statistics.resampled import corrected_resampled_t_test, ratio_of
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import BAYESIAN, PAIRWISE
 
@@ -41,13 +41,14 @@ def compare_pairs(
         ConfigError: There is no such metric.
     """
     families: dict[str, list[dict[str, Any]]] = {}
+    spread = seed_spreads(metrics, metric)
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             logging.getLogger(__name__).warning(
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, _ratio(n_test_over_n_train, pair.cohort))
+        test = corrected_resampled_t_test(differences, ratio_of(n_test_over_n_train, pair.cohort), spread=spread(pair))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}
@@ -78,11 +79,14 @@ def weigh_pairs(
     Raises:
         ConfigError: There is no such metric.
     """
-    rows = []
+    rows, spread = [], seed_spreads(metrics, metric)
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             continue
-        below, within, above = correlated_t_posterior(differences, _ratio(n_test_over_n_train, pair.cohort), half_width)
+        posterior = correlated_t_posterior(
+            differences, ratio_of(n_test_over_n_train, pair.cohort), half_width, spread(pair)
+        )
+        below, within, above = posterior
         a, b = (above, below) if METRICS[metric].higher_is_better else (below, above)
         probabilities = {"p_a_better": a, "p_equivalent": within, "p_b_better": b}
         rows.append(pair.columns() | {"metric": metric, "rope": half_width, **probabilities})
@@ -98,10 +102,6 @@ def _judged(family: list[dict[str, Any]], metric: str, alpha: float) -> list[dic
         row["detectable"] = detectable_difference(row.pop("error"), row["df"], alpha, testable)
         row["verdict"] = decide(row["difference"], p_holm, alpha, METRICS[metric].higher_is_better)
     return family
-
-
-def _ratio(given: float | Mapping[str, float], cohort: str) -> float:
-    return given[cohort] if isinstance(given, Mapping) else given
 
 
 def _table(table: Table, rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
