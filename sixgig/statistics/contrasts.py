@@ -79,7 +79,7 @@ def weigh_contrasts(
     for cohort, own in scores.groupby("cohort", sort=False):
         values = own.pivot(index=["repeat", "fold"], columns="arm", values="value").astype(float)
         ratio = ratio_of(settings.n_test_over_n_train, str(cohort))
-        family = [_compare(values, Contrast(*contrast), ratio) for contrast in planned]
+        family = [_compare(values, Contrast(*contrast), ratio, settings.rope) for contrast in planned]
         fixed = {"cohort": cohort, "metric": metric, "rope": settings.rope}
         rows += [fixed | row for row in _judged(family, metric, settings, n_subjects[str(cohort)])]
     return CONTRASTS.check(pd.DataFrame(rows, columns=CONTRASTS.column_names), f"contrasts by {metric}")
@@ -121,7 +121,7 @@ def equivalence(found: CorrectedMean, rope: float) -> float:
     return float(student.sf((rope - abs(found.mean)) / found.error, found.df))
 
 
-def _compare(values: pd.DataFrame, contrast: Contrast, ratio: float) -> dict[str, Any]:
+def _compare(values: pd.DataFrame, contrast: Contrast, ratio: float, rope: float) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
     row: dict[str, Any] = contrast._asdict()
     nothing = dict.fromkeys(("difference", "standard_error", "p_value", "p_equivalence"), float("nan"))
@@ -139,7 +139,7 @@ def _compare(values: pd.DataFrame, contrast: Contrast, ratio: float) -> dict[str
         "standard_error": test.error,
         "df": test.df,
         "p_value": test.p_value,
-        "p_equivalence": equivalence(found, settings.rope),
+        "p_equivalence": equivalence(found, rope),
         "error": test.error,
         "why": "every fold shows the same difference" if np.isnan(test.p_value) else "",
     }
