@@ -142,6 +142,9 @@ rule split_cohort:
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         group_by=lambda wildcards: PLAN.group_by(wildcards.cohort),
         learned=lambda wildcards: PLAN.pretraining_groups(wildcards.cohort),
+        fractions=PLAN.fractions,
+        inner_folds=PLAN.config["evaluation"]["inner_folds"] if PLAN.fractions else 0,
+        concat=lambda wildcards: PLAN.concatenated(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"

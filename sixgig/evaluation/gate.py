@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.arms.pooling import check_pooling
 from sixgig.cohorts.outcome import cohort_status
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.errors import SixgigError
 from sixgig.evaluation.classes import positive_class
+from sixgig.evaluation.labelled import require_enough
 from sixgig.evaluation.leakage import check_leakage
 from sixgig.evaluation.site_folds import GroupBy, make_site_splits
 from sixgig.evaluation.splits import make_splits, read_own_splits
@@ -75,6 +77,7 @@ def split_subjects(
     positive: str | None,
     given: Path | None,
     key_table: Path | None,
+    asked: Mapping[str, Any],
     group_by: GroupBy | None = None,
 ) -> pd.DataFrame:
     """Return the splits of a cohort: those that the user gives, or drawn ones.
@@ -86,22 +89,30 @@ def split_subjects(
         positive: The positive class, where the study file names one.
         given: The user's own splits; None draws them.
         key_table: Table of pseudonyms, for a cohort that has some.
+        asked: What later jobs will ask of the cohort: ``fractions`` of the labels, ``inner_folds``, and of which units
+            (``image``, ``volume``) features are to be concatenated, ``concat``.
         group_by: What is tested as a whole, such as sites; None deals subjects.
 
     Raises:
-        SixgigError: The positive class does not exist, or the cohort cannot be split so.
+        SixgigError: The positive class does not exist, the cohort cannot be split so, or it cannot give what is asked.
     """
     images = MANIFEST.read(manifest)
     if positive is not None:  # a misspelt class stops the study here and not after all arms have run
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
+    for unit in asked["concat"]:
+        rows = images.dropna(subset="volume_id").drop_duplicates("volume_id") if unit == "volume" else images
+        check_pooling(rows, "concat", draw["labels_of"])
     if group_by is not None:
         names = ("pretraining_fraction", "scope", "seed", "labels_of")
-        return make_site_splits(images, group_by, **{name: draw[name] for name in names})
-    if given is None:
-        return make_splits(images, **draw)
-    rename = None if key_table is None else Pseudonyms(key_table).subject
-    wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
-    return read_own_splits(given, images, rename=rename, **wanted)
+        splits = make_site_splits(images, group_by, **{name: draw[name] for name in names})
+    elif given is None:
+        splits = make_splits(images, **draw)
+    else:
+        rename = None if key_table is None else Pseudonyms(key_table).subject
+        wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
+        splits = read_own_splits(given, images, rename=rename, **wanted)
+    require_enough(splits, asked["fractions"], draw["seed"], asked["inner_folds"], draw["labels_of"], cohort)
+    return splits
 
 
 def check_files(

@@ -24,6 +24,7 @@ from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.groups import GROUPS, SUBJECT_GROUPS
 from sixgig.tables.levels import labels_of, metrics_of
@@ -313,6 +314,11 @@ class Study:
     def budget(self) -> pd.DataFrame:
         """``statistics/budget.csv``: what the estimate of every method took."""
         return read_table(BUDGET, self.folder / "statistics/budget.csv")
+
+    @cached_property
+    def feature_map(self) -> pd.DataFrame:
+        """``statistics/feature_map.csv``: evaluation samples of some arms in two dimensions."""
+        return read_table(FEATURE_MAP, self.folder / "statistics/feature_map.csv")
 
     @cached_property
     def groups(self) -> pd.DataFrame:
