@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 
 import pandas as pd
 
@@ -92,10 +93,11 @@ def _rows(study: Study, cohort: str, group: str, method: Method, metric: str | N
 
 
 def _differences(rows: pd.DataFrame, kind: str) -> list[Difference]:
-    own = rows[rows["value"] == kind]
+    names = [str(name) for name in rows["value"] if name not in (GAP, DIFFERENCE)]
+    pairs = {f"{a} - {b}": (a, b) for a, b in permutations(names, 2)}  # a name may itself hold a dash
     return [
-        Difference(*str(row.between).split(" - ", 1), *_numbers((row.estimate, row.ci_low, row.ci_high)))
-        for row in own.itertuples()
+        Difference(*pairs[str(row.between)], *_numbers((row.estimate, row.ci_low, row.ci_high)))
+        for row in rows[rows["value"] == kind].itertuples()
     ]
 
 
