@@ -12,7 +12,7 @@ from sixgig.runtime.paths import user_path
 from sixgig.tables.levels import labels_of, metrics_of
 
 #: Keys of a cohort's stanza that its preparation does not need.
-_LATER = ("metrics_of", "groups", "group_by", "pretraining_groups")
+_LATER = ("metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups")
 
 
 class CohortLookups:

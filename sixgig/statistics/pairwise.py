@@ -31,7 +31,7 @@ def compare_pairs(
         metric: Metric to compare.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
             cohort.
-        alpha: Level at which Holm's p value decides the verdict.
+        alpha: Level at which Holm's p value decides the verdict; intervals have a confidence of one minus it.
 
     Returns:
         Rows of ``tables.PAIRWISE``, in the order in which cohorts and methods first appear. The difference is a minus
@@ -48,7 +48,8 @@ def compare_pairs(
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, ratio_of(n_test_over_n_train, pair.cohort), spread=spread(pair))
+        ratio = ratio_of(n_test_over_n_train, pair.cohort)
+        test = corrected_resampled_t_test(differences, ratio, confidence=1 - alpha, spread=spread(pair))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}
