@@ -189,7 +189,8 @@ def differences(within: Mapping[str, Within], metric: str, alpha: float) -> list
         method = "mover" if not np.isnan(low) else "none: one of the two has no interval"
         n_subjects = there[a].n_subjects + there[b].n_subjects
         rows.append(_row(DIFFERENCE, f"{a}{AGAINST}{b}", x - y, low, high, n_subjects, method))
-    best, worst = max(there, key=lambda v: there[v].estimate), min(there, key=lambda v: there[v].estimate)
+    best = max(there, key=lambda value: there[value].estimate)
+    worst = min(reversed(list(there)), key=lambda value: there[value].estimate)  # another one where all are equal
     if not METRICS[metric].higher_is_better:
         best, worst = worst, best
     whole = not np.isnan([*lows, *highs]).any()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import pandas as pd
 
@@ -50,7 +51,7 @@ def values_of(study: Study, cohort: str, group: str, method: Method, metric: str
     rows = _rows(study, cohort, group, method, metric)
     return [
         Value(str(row.value), *_numbers((row.estimate, row.ci_low, row.ci_high)), int(row.n_subjects))
-        for row in rows[~rows["value"].isin((GAP, DIFFERENCE))].itertuples()
+        for row in _each(rows[~rows["value"].isin((GAP, DIFFERENCE))])
     ]
 
 
@@ -97,10 +98,15 @@ def _differences(rows: pd.DataFrame, kind: str) -> list[Difference]:
     pairs = {f"{a} - {b}": (a, b) for a, b in permutations(names, 2)}  # a name may itself hold a dash
     return [
         Difference(*pairs[str(row.between)], *_numbers((row.estimate, row.ci_low, row.ci_high)))
-        for row in rows[rows["value"] == kind].itertuples()
+        for row in _each(rows[rows["value"] == kind])
     ]
 
 
-def _numbers(values: Iterable[float]) -> tuple[float, float, float]:
+def _each(rows: pd.DataFrame) -> Iterator[Any]:
+    """Yield rows by their columns' names."""
+    return iter(rows.itertuples())
+
+
+def _numbers(values: Iterable[Any]) -> tuple[float, float, float]:
     estimate, low, high = (float("nan") if pd.isna(value) else float(value) for value in values)
     return estimate, low, high

@@ -81,6 +81,13 @@ def test_a_difference_follows_from_two_intervals_and_the_gap_from_all_pairs():
     assert row(alone, "balanced_accuracy", "difference")["ci_low"] == pytest.approx(pairs["ci_low"].iloc[0])
 
 
+def test_values_that_are_equal_have_a_gap_of_zero_between_two_of_them():
+    table = metrics({value: {"a": (8, 10), "b": (8, 10)} for value in "ABC"})
+    gap = row(table, "balanced_accuracy", "gap")
+    assert (gap["between"], gap["estimate"], gap["ci_low"]) == ("A - C", 0, 0)
+    assert gap["ci_high"] > 0.1
+
+
 def test_mover_of_two_proportions_is_newcombes_interval():
     """Newcombe, Statistics in Medicine 17, 1998, table II: 56/70 minus 48/80, method 10."""
     limits = [proportion_confint(k, n, method="wilson") for k, n in ((56, 70), (48, 80))]
