@@ -83,11 +83,40 @@ rule prepare_cohort:
         "../scripts/prepare_cohort.py"
 
 
+rule group_subjects:
+    """Write the site, scanner, sex or age group of every subject, where the study file asks for groups."""
+    input:
+        source="results/{study}/cohorts/{cohort}/source.json",
+        manifest="results/{study}/cohorts/{cohort}/manifest.csv",
+        table=lambda wildcards: PLAN.group_table(wildcards.cohort),
+    output:
+        groups=ensure("results/{study}/cohorts/{cohort}/groups.csv", non_empty=True),
+    log:
+        "results/{study}/logs/group_subjects/{cohort}.log",
+    benchmark:
+        "results/{study}/benchmarks/group_subjects/{cohort}.tsv"
+    wildcard_constraints:
+        cohort="|".join(PLAN.grouped_cohorts) or "(?!)",
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        stanza=lambda wildcards: PLAN.group_options(wildcards.cohort),
+        simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
+        state=lambda wildcards: PLAN.group_state(wildcards.cohort),
+        key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
+        digest=lambda wildcards: code_digest("group_subjects", PLAN.adapter_module(wildcards.cohort)),
+    script:
+        "../scripts/group_subjects.py"
+
+
 rule split_cohort:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
     input:
         manifest="results/{study}/cohorts/{cohort}/manifest.csv",
         given=lambda wildcards: PLAN.splits_file(wildcards.cohort),
+        groups=lambda wildcards: PLAN.group_file(wildcards.cohort),
         facts="results/{study}/cohorts/{cohort}/cohort.json",
     output:
         splits=ensure("results/{study}/cohorts/{cohort}/splits.csv", non_empty=True),
@@ -111,6 +140,8 @@ rule split_cohort:
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
+        group_by=lambda wildcards: PLAN.group_by(wildcards.cohort),
+        learned=lambda wildcards: PLAN.pretraining_groups(wildcards.cohort),
         fractions=PLAN.fractions,
         inner_folds=PLAN.config["evaluation"]["inner_folds"] if PLAN.fractions else 0,
         concat=lambda wildcards: PLAN.concatenated(wildcards.cohort),
@@ -127,6 +158,7 @@ rule check_leakage:
         volumes="results/{study}/cohorts/{cohort}/volumes.npy",
         splits="results/{study}/cohorts/{cohort}/splits.csv",
         splits_facts="results/{study}/cohorts/{cohort}/splits.json",
+        groups=lambda wildcards: PLAN.group_file(wildcards.cohort),
     output:
         facts=ensure("results/{study}/cohorts/{cohort}/leakage.json", non_empty=True),
     log:
@@ -141,6 +173,7 @@ rule check_leakage:
     params:
         duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
+        group_by=lambda wildcards: PLAN.group_by(wildcards.cohort),
         digest=code_digest("check_leakage"),
     script:
         "../scripts/check_leakage.py"

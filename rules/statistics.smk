@@ -97,6 +97,7 @@ rule compare_methods:
     """Nadeau-Bengio tests with Holm's correction, and Bayesian tests, between the methods of each cohort."""
     input:
         metrics="results/{study}/metrics.csv",
+        site_splits=PLAN.site_splits(),
     output:
         pairwise=report(
             ensure("results/{study}/statistics/pairwise.csv", non_empty=True),
@@ -119,6 +120,8 @@ rule compare_methods:
     params:
         metric=PLAN.config["evaluation"]["metric"],
         folds=PLAN.config["evaluation"]["folds"],
+        cohorts=PLAN.cohorts,
+        site_cohorts=PLAN.site_cohorts,
         alpha=PLAN.config["evaluation"]["alpha"],
         rope=PLAN.config["evaluation"]["rope"],
         digest=code_digest("compare_methods"),
@@ -131,6 +134,7 @@ rule weigh_contrasts:
     input:
         metrics="results/{study}/metrics.csv",
         summary="results/{study}/summary.csv",
+        site_splits=PLAN.site_splits(),
     output:
         contrasts=report(
             ensure("results/{study}/statistics/contrasts.csv", non_empty=True),
@@ -158,6 +162,8 @@ rule weigh_contrasts:
     params:
         contrasts=PLAN.contrasts,
         metric=PLAN.config["evaluation"]["metric"],
+        cohorts=PLAN.cohorts,
+        site_cohorts=PLAN.site_cohorts,
         folds=PLAN.config["evaluation"]["folds"],
         alpha=PLAN.config["evaluation"]["alpha"],
         rope=PLAN.config["evaluation"]["rope"],
@@ -198,6 +204,41 @@ rule compare_subjects:
         digest=code_digest("compare_subjects"),
     script:
         "../scripts/compare_subjects.py"
+
+
+rule compare_groups:
+    """Metrics within groups of subjects, such as sites, where the study file asks for them, and their differences."""
+    input:
+        predictions=[file for cohort in PLAN.grouped_cohorts for file in PLAN.predictions("csv", cohort)],
+        groups=PLAN.group_files(),
+    output:
+        groups=report(
+            ensure("results/{study}/statistics/groups.csv", non_empty=True),
+            caption="../report/captions/groups_table.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_groups.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_groups.tsv"
+    retries: 2
+    conda:
+        "../envs/main.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(1500),
+        attempt=attempt,
+    params:
+        methods=[key for cohort in PLAN.grouped_cohorts for key in PLAN.method_keys if key[0] == cohort],
+        minima=PLAN.group_minima,
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        seed=PLAN.seed,
+        digest=code_digest("compare_groups"),
+    script:
+        "../scripts/compare_groups.py"
 
 
 rule compare_test_sets:

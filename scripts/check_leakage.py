@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.evaluation.gate import check_files, check_or_fail
+from sixgig.evaluation.site_folds import GroupBy
 from sixgig.runtime.jobs import job
 
 
@@ -18,9 +19,12 @@ def main(
     labels_of: str,
     splits_facts: Path,
     n_cohorts: int,
+    groups: Path | None,
+    group_by: str,
 ) -> None:
     """Fail the cohort when a subject or an image is on both sides of a split."""
-    check = partial(check_files, manifest, splits, images, volumes, duplicates, labels_of)
+    sites = GroupBy.read(groups, group_by)
+    check = partial(check_files, manifest, splits, images, volumes, duplicates, labels_of, sites)
     check_or_fail(check, splits_facts, output, n_cohorts)
 
 
@@ -38,4 +42,6 @@ if __name__ == "__main__":
             labels_of=snakemake.params.labels_of,
             splits_facts=Path(snakemake.input.splits_facts),
             n_cohorts=snakemake.resources.cohorts,
+            groups=next(map(Path, snakemake.input.groups), None),
+            group_by=snakemake.params.group_by,
         )

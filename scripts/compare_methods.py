@@ -1,8 +1,10 @@
 """Compare the methods of each cohort over the test folds: Nadeau-Bengio tests and Bayesian correlated t-tests."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sixgig.evaluation.fold_ratio import fold_ratios
 from sixgig.runtime.jobs import job
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.tables.pairs import BAYESIAN, PAIRWISE
@@ -12,16 +14,16 @@ from sixgig.tables.scores import METRICS
 def main(
     metrics: Path,
     metric: str,
-    folds: int,
+    ratios: Mapping[str, float],
     alpha: float,
     rope: float,
     pairwise: Path,
     bayesian: Path,
 ) -> None:
     """Compare the methods of each cohort over the test folds: Nadeau-Bengio tests and Bayesian correlated t-tests."""
-    scores, ratio = METRICS.read(metrics), 1 / (folds - 1)
-    PAIRWISE.write(compare_pairs(scores, metric, ratio, alpha), pairwise)
-    BAYESIAN.write(weigh_pairs(scores, metric, ratio, rope), bayesian)
+    scores = METRICS.read(metrics)
+    PAIRWISE.write(compare_pairs(scores, metric, ratios, alpha), pairwise)
+    BAYESIAN.write(weigh_pairs(scores, metric, ratios, rope), bayesian)
 
 
 if __name__ == "__main__":
@@ -31,7 +33,11 @@ if __name__ == "__main__":
         main(
             metrics=Path(snakemake.input.metrics),
             metric=snakemake.params.metric,
-            folds=snakemake.params.folds,
+            ratios=fold_ratios(
+                snakemake.params.folds,
+                snakemake.params.cohorts,
+                dict(zip(snakemake.params.site_cohorts, map(Path, snakemake.input.site_splits), strict=True)),
+            ),
             alpha=snakemake.params.alpha,
             rope=snakemake.params.rope,
             pairwise=Path(snakemake.output.pairwise),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.evaluation.gate import split_or_fail, split_subjects
+from sixgig.evaluation.site_folds import GroupBy
 from sixgig.runtime.jobs import job
 
 
@@ -21,9 +22,13 @@ def main(
     cohort_facts: Path,
     facts: Path,
     n_cohorts: int,
+    groups: Path | None,
+    group_by: str,
+    learned: list[str],
 ) -> None:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
-    split = partial(split_subjects, cohort, manifest, draw, positive, given, key_table, asked)
+    sites = GroupBy.read(groups, group_by, learned)
+    split = partial(split_subjects, cohort, manifest, draw, positive, given, key_table, asked, sites)
     split_or_fail(split, cohort_facts, output, facts, n_cohorts)
 
 
@@ -44,4 +49,7 @@ if __name__ == "__main__":
             cohort_facts=Path(snakemake.input.facts),
             facts=Path(snakemake.output.facts),
             n_cohorts=snakemake.resources.cohorts,
+            groups=next(map(Path, snakemake.input.groups), None),
+            group_by=snakemake.params.group_by,
+            learned=snakemake.params.learned,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sixgig.evaluation.fold_ratio import fold_ratios
 from sixgig.runtime.jobs import job
 from sixgig.statistics.contrasts import Settings, weigh_contrasts
 from sixgig.statistics.selection import score_procedures, summarise_procedures
@@ -42,7 +43,11 @@ if __name__ == "__main__":
             planned=snakemake.params.contrasts,
             metric=snakemake.params.metric,
             settings=Settings(
-                1 / (snakemake.params.folds - 1),
+                fold_ratios(
+                    snakemake.params.folds,
+                    snakemake.params.cohorts,
+                    dict(zip(snakemake.params.site_cohorts, map(Path, snakemake.input.site_splits), strict=True)),
+                ),
                 snakemake.params.alpha,
                 snakemake.params.rope,
                 snakemake.params.relevant_difference,

@@ -133,6 +133,29 @@ class GroupedFolds:
         raise ValueError("its subjects cannot be dealt into two parts that both hold images of every class")
 
 
+def whole_folds(
+    y: NDArray[Any], wholes: NDArray[Any], groups: NDArray[Any] | None, folds: int, seed: int
+) -> list[tuple[Indices, Indices]] | None:
+    """Return folds that keep sites whole, as :class:`GroupedFolds` deals them; None where they cannot be dealt.
+
+    Args:
+        y: Class of every sample, [n].
+        wholes: What stays together, such as the site of every sample, [n].
+        groups: Subject of every sample, [n]; None makes each its own.
+        folds: Folds wanted.
+        seed: Seed of the shuffle.
+    """
+    subjects = np.arange(len(y)) if groups is None else np.asarray(groups)
+    try:
+        found = list(GroupedFolds(folds, seed).split(y, y, wholes))
+    except ValueError:
+        return None
+    for train, _ in found:
+        if any(len(np.unique(subjects[train][y[train] == name])) < TRAINED for name in np.unique(y)):
+            return None
+    return found
+
+
 def has_groups(groups: NDArray[Any] | None) -> bool:
     """Whether any group holds more than one sample."""
     return groups is not None and len(np.unique(groups)) < len(groups)

@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sixgig.classifiers.dealing import GroupedFolds, has_groups
+from sixgig.classifiers.dealing import GroupedFolds, has_groups, whole_folds
 from sixgig.classifiers.registry import Grid
 
 _PREFIX = "classifier__"
@@ -52,6 +52,7 @@ class Search:
         inner_folds: Inner folds that were made; fewer than asked for where subjects with samples of several classes
             cannot be dealt into as many.
         effect: What the candidates came to where that is less than was asked for; None where nothing was changed.
+        by_site: Whether the inner folds kept sites whole.
     """
 
     parameters: dict[str, Any]
@@ -59,6 +60,7 @@ class Search:
     pipeline: Pipeline
     inner_folds: int
     effect: Effect | None = None
+    by_site: bool = False
 
 
 def search(
@@ -70,6 +72,7 @@ def search(
     inner_folds: int,
     seed: int,
     groups: NDArray[Any] | None = None,
+    wholes: NDArray[Any] | None = None,
 ) -> Search:
     """Choose by inner cross-validation and refit on all of X.
 
@@ -86,17 +89,21 @@ def search(
         seed: Seed of the inner folds.
         groups: Subject of every sample, [n_samples], where one may have several: they stay together in the inner folds,
             and in those in which a classifier that takes ``groups`` fits its scores. None makes each its own.
+        wholes: Site of every sample, [n_samples], where sites are kept whole in the inner folds; where they cannot be
+            dealt so that each part has every class, the inner folds are of subjects.
 
     Raises:
         ValueError: A grid key belongs to another step, or subjects cannot be dealt so that a part has every class.
     """
     candidates = _candidates(grid)
     chosen: dict[str, Any] = candidates[0] if candidates else {}
-    score, made = float("nan"), inner_folds
+    score, made, by_site = float("nan"), inner_folds, False
     lengths: list[int] = []
     if len(candidates) > 1:
-        folds = GroupedFolds(inner_folds, seed)
-        found = [_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds.split(X, y, groups)]
+        sites = None if wholes is None else whole_folds(y, wholes, groups, inner_folds, seed)
+        folds = GroupedFolds(inner_folds, seed).split(X, y, groups) if sites is None else sites
+        found = [_fold_scores(pipeline, candidates, X, y, *fold) for fold in folds]
+        by_site = sites is not None
         scores, lengths = np.array([each for each, _ in found]), [length for _, length in found]
         # Candidates that came to the same in every inner fold have the same mean: the first of them stands for all.
         means, made = scores.mean(axis=0), len(scores)
@@ -108,7 +115,7 @@ def search(
     known_features: Any = getattr(fitted[-1], "n_features_in_", X.shape[1])
     last = int(known_features)
     effect = _effect(fitted[-1], candidates, lengths, last)
-    return Search(_in_effect(fitted[-1], chosen, last), score, fitted, made, effect)
+    return Search(_in_effect(fitted[-1], chosen, last), score, fitted, made, effect, by_site)
 
 
 def inner_scores(

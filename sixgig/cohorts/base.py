@@ -213,6 +213,8 @@ class Adapter(ABC):
     zero_background: ClassVar[bool] = False
     #: True when :meth:`discover` opens every file, which takes minutes where there are tens of thousands.
     opens_files: ClassVar[bool] = False
+    #: What :meth:`subject_values` may say that names a place or a person; hidden where pseudonyms are.
+    telling_values: ClassVar[tuple[str, ...]] = ()
     #: In-plane side of the centre crop in mm, or None for the bounding box of the foreground.
     crop_mm: ClassVar[float | None] = None
 
@@ -280,6 +282,11 @@ class Adapter(ABC):
         """
         del root
         return self.tables()
+
+    def subject_values(self, root: Path, names: Sequence[str]) -> Mapping[str, Mapping[str, str]] | None:
+        """Return what the cohort's files say of subjects, at least ``names``: subject -> name -> text."""
+        del root, names
+        return None
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""

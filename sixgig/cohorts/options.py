@@ -20,6 +20,7 @@ _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalis
 _OTHER_KEYS = (
     "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "evaluate_on",
     "duplicates",
+    "groups", "group_by", "pretraining_groups",
 )  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from sixgig.evaluation.labelled import labelled_subjects
 from sixgig.evaluation.samples import Samples, evaluation_samples, sample_rows
 from sixgig.runtime.attempts import fewer
 from sixgig.runtime.progress import Progress
+from sixgig.tables.cohorts import SITE
 from sixgig.tables.predictions import PREDICTIONS, SCORE, no_predictions
 from sixgig.tables.roles import held_out_fold
 
@@ -31,16 +33,19 @@ if TYPE_CHECKING:
 #: Columns of the second table that :func:`cross_validate` returns.
 CHOICE_COLUMNS = ["repeat", "fold", "parameters", "inner_score", "inner_folds", "n_train", "n_test"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class _Fold:
-    """Rows of one outer fold, as indices into the samples."""
+    """Rows of one outer fold, as indices into the samples; with group_by, the site of every training row."""
 
     repeat: int
     fold: int
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     inner_folds: int
+    sites: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class _Result:
     inner_score: float
     inner_folds: int
     effect: Effect | None
+    by_site: bool
 
 
 def cross_validate(
@@ -120,6 +126,9 @@ def cross_validate(
             results.append(result)
             if bar is not None:
                 bar.advance()
+    if SITE in splits:
+        whole = sum(result.by_site for result in results)
+        _log.info("the inner search kept sites whole in %d of %d folds", whole, len(folds))
     parts = [_fold_predictions(samples, fold, result) for fold, result in zip(folds, results, strict=True)]
     order = ["repeat", "subject_id", *(["image_id"] if samples.images is not None else [])]
     predictions = pd.concat(parts, ignore_index=True).sort_values(order, ignore_index=True)
@@ -203,7 +212,11 @@ def _fold(
             f"class {smallest!r} has {counts[smallest]} subjects to train on; the inner search needs at least 2",
             "use fewer evaluation.folds, a larger cohort, or merge the class with another",
         )
-    return _Fold(repeat, fold, train, test, min(inner_folds, counts[smallest]))
+    sites = None
+    if SITE in rows:
+        site_of = dict(zip(names, rows[SITE].to_numpy(dtype=str), strict=True))
+        sites = np.array([site_of[name] for name in subjects[train]])
+    return _Fold(repeat, fold, train, test, min(inner_folds, counts[smallest]), sites)
 
 
 def _run_fold(
@@ -222,7 +235,7 @@ def _run_fold(
     try:
         found = search(
             pipeline, grid, X[fold.train], samples.labels[fold.train],
-            inner_folds=fold.inner_folds, seed=state, groups=samples.subjects[fold.train],
+            inner_folds=fold.inner_folds, seed=state, groups=samples.subjects[fold.train], wholes=fold.sites,
         )  # fmt: skip
         scores = found.pipeline.predict_proba(X[fold.test])
         predicted = found.pipeline.predict(X[fold.test])
@@ -235,7 +248,7 @@ def _run_fold(
             f"cannot be fitted: {error}",
             "check the options of the classifier in the study file, and the range of the arm's features",
         ) from error
-    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds, found.effect)
+    return _Result(predicted, scores, found.parameters, found.score, found.inner_folds, found.effect, found.by_site)
 
 
 def _fold_predictions(samples: Samples, fold: _Fold, result: _Result) -> pd.DataFrame:

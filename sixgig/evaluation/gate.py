@@ -16,6 +16,7 @@ from sixgig.errors import SixgigError
 from sixgig.evaluation.classes import positive_class
 from sixgig.evaluation.labelled import require_enough
 from sixgig.evaluation.leakage import check_leakage
+from sixgig.evaluation.site_folds import GroupBy, make_site_splits
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.jobs import say_left_out
@@ -77,6 +78,7 @@ def split_subjects(
     given: Path | None,
     key_table: Path | None,
     asked: Mapping[str, Any],
+    group_by: GroupBy | None = None,
 ) -> pd.DataFrame:
     """Return the splits of a cohort: those that the user gives, or drawn ones.
 
@@ -89,6 +91,7 @@ def split_subjects(
         key_table: Table of pseudonyms, for a cohort that has some.
         asked: What later jobs will ask of the cohort: ``fractions`` of the labels, ``inner_folds``, and of which units
             (``image``, ``volume``) features are to be concatenated, ``concat``.
+        group_by: What is tested as a whole, such as sites; None deals subjects.
 
     Raises:
         SixgigError: The positive class does not exist, the cohort cannot be split so, or it cannot give what is asked.
@@ -99,7 +102,10 @@ def split_subjects(
     for unit in asked["concat"]:
         rows = images.dropna(subset="volume_id").drop_duplicates("volume_id") if unit == "volume" else images
         check_pooling(rows, "concat", draw["labels_of"])
-    if given is None:
+    if group_by is not None:
+        names = ("pretraining_fraction", "scope", "seed", "labels_of")
+        splits = make_site_splits(images, group_by, **{name: draw[name] for name in names})
+    elif given is None:
         splits = make_splits(images, **draw)
     else:
         rename = None if key_table is None else Pseudonyms(key_table).subject
@@ -110,12 +116,19 @@ def split_subjects(
 
 
 def check_files(
-    manifest: Path, splits: Path, images: Path, volumes: Path, duplicates: str, labels_of: str
+    manifest: Path,
+    splits: Path,
+    images: Path,
+    volumes: Path,
+    duplicates: str,
+    labels_of: str,
+    group_by: GroupBy | None = None,
 ) -> dict[str, Any]:
     """Return what the leakage gate finds in the files of a cohort; see :func:`check_leakage`."""
     return check_leakage(
         MANIFEST.read(manifest), SPLITS.read(splits), np.load(images, mmap_mode="r"), labels_of,
         n_volumes=len(np.load(volumes, mmap_mode="r")), duplicates=duplicates,
+        sites=None if group_by is None else group_by.values,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,7 @@ from sixgig.cohorts.copies import NEAR, Link, clusters, find_copies
 from sixgig.cohorts.looks import Looks, look
 from sixgig.cohorts.treatment import STOP
 from sixgig.errors import CohortError, LeakageError
+from sixgig.evaluation.site_folds import check_sites
 from sixgig.evaluation.splits import check_placement, subject_labels
 
 _SHOWN = 5
@@ -31,6 +33,7 @@ def check_leakage(
     *,
     n_volumes: int = 0,
     duplicates: str = STOP,
+    sites: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Check that no subject and no image is on two sides of a split.
 
@@ -46,22 +49,26 @@ def check_leakage(
         n_volumes: Rows of volumes.npy, 0 when the study keeps no volumes.
         duplicates: What the study file says about copies. Near copies on two sides fail the gate when they should have
             been treated; else they are counted, and the gate has not passed.
+        sites: Subject -> site, where whole sites are tested: each may be in one fold alone.
 
     Returns:
         Counts; groups of equal images that are harmless, ``duplicates_within_subject`` and ``duplicates_within_fold``
         (different subjects that are always on the same side); ``near_copies_within_fold``, and
         ``near_copies_across``, groups on two sides. Each is a list of lists of image_id, near copies in cohorts of
-        volumes of volume_id. ``passed`` is false when there are near copies on two sides.
+        volumes of volume_id. ``passed`` is false when there are near copies on two sides. Where whole sites are tested,
+        ``n_sites`` and ``n_sites_learned_from``: those of them that have pretraining subjects, too.
 
     Raises:
         CohortError: A subject has several labels, and its images may not have classes of their own; or identical images
             have different labels.
         LeakageError: A subject has two roles, two folds in a repeat, or none; identical images belong to subjects in
-            different roles or folds; a volume belongs to two subjects; or manifest, images and volumes do not match.
+            different roles or folds; a volume belongs to two subjects; a site is on both sides of a fold;
+            or manifest, images and volumes do not match.
     """
     _check_names(manifest, len(images), n_volumes)
     subject_labels(manifest, labels_of)
     check_placement(splits)
+    of_sites = {} if sites is None else check_sites(splits, sites)
     sides = _sides(splits)
     subjects = manifest["subject_id"].astype(str).tolist()
     lost = sorted(set(subjects) - set(sides))
@@ -84,6 +91,7 @@ def check_leakage(
         "duplicates_within_fold": within_fold,
         "near_copies_within_fold": near_within,
         "near_copies_across": near_across,
+        **of_sites,
     }
 
 

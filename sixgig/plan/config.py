@@ -25,6 +25,7 @@ from sixgig.errors import ConfigError
 from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.contrasts import planned_contrasts
 from sixgig.plan.external import check_external
+from sixgig.plan.groups import check_groups
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
@@ -198,6 +199,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     for name, cohort in config["cohorts"].items():
         adapter, phantom = cohort["adapter"], cohort["source"].get("phantom")
         check_recipe(cohort, f"cohorts.{name}")
+        check_groups(cohort, f"config key cohorts.{name}")
         if phantom and phantom["kind"] != adapter:
             raise ConfigError(
                 f"config key cohorts.{name}.adapter",

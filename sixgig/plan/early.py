@@ -236,6 +236,8 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     from sixgig.evaluation.checks import check_folds, check_given_splits
 
     check_classes(records, stanza, f"cohorts.{name}")
+    if plan.group_by(name):  # folds are sites, which are read when the cohort is split
+        return
     evaluation = plan.config["evaluation"] | {"pretraining_fraction": plan.pretraining_fraction}
     given = plan.splits_file(name)
     if not given:

@@ -11,6 +11,9 @@ from sixgig.plan.inputs import CohortInput
 from sixgig.runtime.paths import user_path
 from sixgig.tables.levels import labels_of, metrics_of
 
+#: Keys of a cohort's stanza that its preparation does not need.
+_LATER = ("metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups")
+
 
 class CohortLookups:
     """The cohorts of a study: their stanzas, and the files that stand for them.
@@ -47,8 +50,7 @@ class CohortLookups:
 
     def preparation_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that its preparation is told."""
-        later = ("metrics_of", "evaluate_on")
-        return {name: value for name, value in self.cohort_options(cohort).items() if name not in later}
+        return {name: value for name, value in self.cohort_options(cohort).items() if name not in _LATER}
 
     def labels_of(self, cohort: str) -> str:
         """Return what has a class on a cohort: subject or image."""
@@ -73,6 +75,58 @@ class CohortLookups:
         """Return the splits that the user gives for a cohort; none when they are drawn."""
         given = self.config["cohorts"][cohort].get("splits_file")
         return [str(user_path(given))] if given else []
+
+    @property
+    def grouped_cohorts(self) -> list[str]:
+        """Cohorts whose subjects have groups, such as site and sex."""
+        return [name for name in self.cohorts if self.config["cohorts"][name].get("groups")]
+
+    @property
+    def site_cohorts(self) -> list[str]:
+        """Cohorts whose test folds are whole groups, such as sites."""
+        return [name for name in self.cohorts if self.config["cohorts"][name].get("group_by")]
+
+    def group_table(self, cohort: str) -> list[str]:
+        """Return the user's table of a cohort's groups; none where the cohort itself says what they are."""
+        given = self.config["cohorts"][cohort]["groups"].get("table")
+        return [str(user_path(given))] if given else []
+
+    def group_state(self, cohort: str) -> str:
+        """Return what changes when a file changes from which a cohort itself says its groups."""
+        return "" if self.group_table(cohort) or self.simulated(cohort) else self.inputs[cohort].state
+
+    def site_splits(self) -> list[str]:
+        """Return the splits of :attr:`site_cohorts`, whose folds are not equal."""
+        return [f"results/{self.study}/cohorts/{cohort}/splits.csv" for cohort in self.site_cohorts]
+
+    def group_files(self) -> list[str]:
+        """Return the groups of :attr:`grouped_cohorts`."""
+        return [f"results/{self.study}/cohorts/{cohort}/groups.csv" for cohort in self.grouped_cohorts]
+
+    @property
+    def group_minima(self) -> dict[str, int]:
+        """Subjects of each class that a value of a group needs, of :attr:`grouped_cohorts`."""
+        return {name: int(self.config["cohorts"][name]["groups"]["minimum"]) for name in self.grouped_cohorts}
+
+    def group_options(self, cohort: str) -> dict[str, Any]:
+        """Return the part of a cohort's stanza that its groups depend on."""
+        stanza = self.cohort_options(cohort)
+        groups = {key: value for key, value in stanza["groups"].items() if key != "minimum"}
+        others = ("title", "positive", "limit", "duplicates", "official_splits", *_LATER)
+        return {key: value for key, value in stanza.items() if key not in others} | {"groups": groups}
+
+    def group_by(self, cohort: str) -> str:
+        """Return what is tested as a whole on a cohort, such as site; empty where subjects are dealt."""
+        return str(self.config["cohorts"][cohort].get("group_by") or "")
+
+    def pretraining_groups(self, cohort: str) -> list[str]:
+        """Return the sites whose subjects arms learn from; none where they are drawn from all."""
+        return list(self.config["cohorts"][cohort].get("pretraining_groups") or [])
+
+    def group_file(self, cohort: str) -> list[str]:
+        """Return the groups that a cohort's folds are made of; none where folds are drawn."""
+        own = self.config["cohorts"][cohort].get("group_by")
+        return [f"results/{self.study}/cohorts/{cohort}/groups.csv"] if own else []
 
     def changes(self) -> list[str]:
         """Say which cohorts have changed since they were prepared, and how."""

@@ -27,6 +27,7 @@ def hashed_files(plan: Plan) -> list[str]:
         f"{root}/study.json",
         *(f"{root}/{environment}.json" for environment in plan.environments),
         *(file for name in _COHORT for file in plan.cohort_files(name)),
+        *plan.group_files(),
         *weights,
         *(plan.provenance_file(file) for file in weights),
         *(file for suffix in _TRAINING for file in plan.trainings(suffix)),

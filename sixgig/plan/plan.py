@@ -169,6 +169,7 @@ class Plan(ExternalLookups):
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*CONTRASTS, *PAIR_TESTS, *OVER_COHORTS)]
             names += ["fractions.csv"] if self.has_fractions else []
+            names += ["statistics/groups.csv"] if self.grouped_cohorts else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []

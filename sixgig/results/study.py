@@ -26,6 +26,7 @@ from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.fractions import FRACTIONS
+from sixgig.tables.groups import GROUPS, SUBJECT_GROUPS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
@@ -324,6 +325,27 @@ class Study:
     def feature_map(self) -> pd.DataFrame:
         """``statistics/feature_map.csv``: evaluation samples of some arms in two dimensions."""
         return read_table(FEATURE_MAP, self.folder / "statistics/feature_map.csv")
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """``statistics/groups.csv``: metrics within groups of subjects; no rows where the study has none."""
+        if not any(cohort.get("groups") for cohort in (self.config.get("cohorts") or {}).values()):
+            return GROUPS.check(pd.DataFrame(columns=GROUPS.column_names), "groups")
+        return read_table(GROUPS, self.folder / "statistics/groups.csv")
+
+    def subject_groups(self, cohort: str) -> pd.DataFrame:
+        """``groups.csv`` of a cohort: site, sex and other groups of its subjects; no rows where it has none."""
+        if not self.groups_of(cohort):
+            return SUBJECT_GROUPS.check(pd.DataFrame(columns=SUBJECT_GROUPS.column_names), "groups")
+        return read_table(SUBJECT_GROUPS, self.cohort_folder(cohort) / "groups.csv")
+
+    def groups_of(self, cohort: str) -> dict[str, Any]:
+        """What the study file says of a cohort's groups; empty where it says nothing."""
+        return dict((self.config.get("cohorts") or {}).get(cohort, {}).get("groups") or {})
+
+    def group_by(self, cohort: str) -> str:
+        """What is tested as a whole on a cohort, such as site; empty where subjects are dealt."""
+        return str((self.config.get("cohorts") or {}).get(cohort, {}).get("group_by") or "")
 
     @cached_property
     def pairs(self) -> Pairs:

@@ -16,6 +16,7 @@ from sixgig.tables.attention import ATTENTION
 from sixgig.tables.cohorts import COPIES, MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.format import Table
 from sixgig.tables.fractions import FRACTION_PREDICTIONS
+from sixgig.tables.groups import SUBJECT_GROUPS
 from sixgig.tables.predictions import PREDICTIONS
 
 #: Columns that hold one name each, and the first letter of what stands in its place.
@@ -27,7 +28,7 @@ SENTENCES = ("reason", "remark", "action", "status")
 #: Formats of a cohort's tables by file name.
 COHORT_TABLES = {
     "manifest.csv": MANIFEST, "splits.csv": SPLITS, "quarantine.csv": QUARANTINE, "copies.csv": COPIES,
-    "remarks.csv": REMARKS,
+    "remarks.csv": REMARKS, "groups.csv": SUBJECT_GROUPS,
 }  # fmt: skip
 #: Folders of a study whose tables name subjects.
 _PLACES = ("cohorts", "predictions", "fractions")

@@ -16,7 +16,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.evaluation.seeds import SeedSpread
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.multiplicity import decide, holm, holm_levels
-from sixgig.statistics.resampled import CorrectedMean, corrected_mean, corrected_resampled_t_test
+from sixgig.statistics.resampled import CorrectedMean, corrected_mean, corrected_resampled_t_test, ratio_of
 from sixgig.statistics.selection import procedure_spreads
 from sixgig.tables.contrasts import CONTRASTS, NOT_TESTABLE
 
@@ -40,13 +40,14 @@ class Settings:
     """How contrasts are judged.
 
     Attributes:
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         alpha: Level of the cohort's contrasts together.
         rope: Half width of the region of practical equivalence.
         relevant: The true difference that ``subjects_needed`` is about.
     """
 
-    n_test_over_n_train: float
+    n_test_over_n_train: float | Mapping[str, float]
     alpha: float = 0.05
     rope: float = 0.01
     relevant: float = 0.05
@@ -83,7 +84,8 @@ def weigh_contrasts(
     spread = procedure_spreads(scores, pd.DataFrame() if metrics is None else metrics, metric)
     for cohort, own in scores.groupby("cohort", sort=False):
         values = own.pivot(index=["repeat", "fold"], columns="arm", values="value").astype(float)
-        family = [_compare(values, Contrast(*contrast), settings, partial(spread, str(cohort))) for contrast in planned]
+        ratio, seeds = ratio_of(settings.n_test_over_n_train, str(cohort)), partial(spread, str(cohort))
+        family = [_compare(values, Contrast(*contrast), ratio, settings.rope, seeds) for contrast in planned]
         fixed = {"cohort": cohort, "metric": metric, "rope": settings.rope}
         rows += [fixed | row for row in _judged(family, metric, settings, n_subjects[str(cohort)])]
     return CONTRASTS.check(pd.DataFrame(rows, columns=CONTRASTS.column_names), f"contrasts by {metric}")
@@ -128,7 +130,8 @@ def equivalence(found: CorrectedMean, rope: float) -> float:
 def _compare(
     values: pd.DataFrame,
     contrast: Contrast,
-    settings: Settings,
+    ratio: float,
+    rope: float,
     spread: Callable[[str, str], SeedSpread | None],
 ) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
@@ -141,7 +144,7 @@ def _compare(
     differences: NDArray[np.float64] = (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
     if len(differences) < 2:
         return row | nothing | {"why": "fewer than two shared folds"}
-    ratio, seeds = settings.n_test_over_n_train, spread(contrast.a, contrast.b)
+    seeds = spread(contrast.a, contrast.b)
     test = corrected_resampled_t_test(differences, ratio, spread=seeds)
     found = corrected_mean(differences, ratio, seeds)
     return row | {
@@ -149,7 +152,7 @@ def _compare(
         "standard_error": test.error,
         "df": test.df,
         "p_value": test.p_value,
-        "p_equivalence": equivalence(found, settings.rope),
+        "p_equivalence": equivalence(found, rope),
         "error": test.error,
         "why": "every fold shows the same difference" if np.isnan(test.p_value) else "",
     }

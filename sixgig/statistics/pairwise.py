@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,12 +13,14 @@ from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.fold_differences import fold_differences, seed_spreads
 from sixgig.statistics.multiplicity import decide, holm
-from sixgig.statistics.resampled import corrected_resampled_t_test
+from sixgig.statistics.resampled import corrected_resampled_t_test, ratio_of
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import BAYESIAN, PAIRWISE
 
 
-def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, alpha: float = 0.05) -> pd.DataFrame:
+def compare_pairs(
+    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float | Mapping[str, float], alpha: float = 0.05
+) -> pd.DataFrame:
     """Compare all pairs of methods of every cohort by the corrected resampled t-test.
 
     A pair with fewer than two shared scores is left out with a warning in the log. A pair with the same non-zero
@@ -26,7 +29,8 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
     Args:
         metrics: ``tables.METRICS`` of any number of cohorts.
         metric: Metric to compare.
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         alpha: Level at which Holm's p value decides the verdict; intervals have a confidence of one minus it.
 
     Returns:
@@ -44,7 +48,8 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, n_test_over_n_train, confidence=1 - alpha, spread=spread(pair))
+        ratio = ratio_of(n_test_over_n_train, pair.cohort)
+        test = corrected_resampled_t_test(differences, ratio, confidence=1 - alpha, spread=spread(pair))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}
@@ -55,7 +60,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
 
 
 def weigh_pairs(
-    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, half_width: float = 0.01
+    metrics: pd.DataFrame, metric: str, n_test_over_n_train: float | Mapping[str, float], half_width: float = 0.01
 ) -> pd.DataFrame:
     """Compare all pairs of methods of every cohort by the Bayesian correlated t-test.
 
@@ -65,7 +70,8 @@ def weigh_pairs(
     Args:
         metrics: ``tables.METRICS`` of any number of cohorts.
         metric: Metric to compare.
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         half_width: Differences of up to this size are practically none.
 
     Returns:
@@ -78,7 +84,9 @@ def weigh_pairs(
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             continue
-        posterior = correlated_t_posterior(differences, n_test_over_n_train, half_width, spread(pair))
+        posterior = correlated_t_posterior(
+            differences, ratio_of(n_test_over_n_train, pair.cohort), half_width, spread(pair)
+        )
         below, within, above = posterior
         a, b = (above, below) if METRICS[metric].higher_is_better else (below, above)
         probabilities = {"p_a_better": a, "p_equivalent": within, "p_b_better": b}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,11 @@ class ResampledTest:
     p_value: float
     effect_size: float
     error: float
+
+
+def ratio_of(given: float | Mapping[str, float], cohort: str) -> float:
+    """Return the ratio of test to training subjects of a cohort, given one for all, or one for each."""
+    return given[cohort] if isinstance(given, Mapping) else given
 
 
 def corrected_mean(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
 from sixgig.evaluation.seeds import SeedSpread, chosen_scores, seed_variance
-from sixgig.statistics.resampled import corrected_mean
+from sixgig.statistics.resampled import corrected_mean, ratio_of
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST
 
 #: What the names of controls begin with; the procedure that chooses the arm never chooses one.
@@ -147,7 +147,11 @@ def procedure_spreads(
 
 
 def summarise_procedures(
-    scores: pd.DataFrame, metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, alpha: float = 0.05
+    scores: pd.DataFrame,
+    metrics: pd.DataFrame,
+    metric: str,
+    n_test_over_n_train: float | Mapping[str, float],
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Return the performance of every procedure with its interval, what it chose, and what picking the best adds.
 
@@ -155,7 +159,8 @@ def summarise_procedures(
         scores: Rows of :func:`score_procedures`.
         metrics: ``tables.METRICS``, from which they come.
         metric: The metric.
-        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds; or the same by
+            cohort.
         alpha: One minus the confidence of the intervals.
 
     Returns:
@@ -173,7 +178,8 @@ def summarise_procedures(
     for key, own in scores.groupby(["cohort", "arm"], sort=False):
         cohort, arm = (str(name) for name in key)
         values = own["value"].dropna().to_numpy(np.float64)
-        low, high = _interval(values, n_test_over_n_train, alpha, spread(cohort, arm, None))
+        ratio = ratio_of(n_test_over_n_train, cohort)
+        low, high = _interval(values, ratio, alpha, spread(cohort, arm, None))
         estimate = float(values.mean()) if len(values) else float("nan")
         picked = own["classifier"] if arm != BEST else own["chosen_arm"] + " + " + own["classifier"]
         chosen = ", ".join(f"{name} {number}" for name, number in Counter(picked).most_common())

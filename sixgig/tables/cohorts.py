@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sixgig.tables.format import SUBJECT, Column, Table
 
+#: Column of splits.csv with what is tested as a whole.
+SITE = "group"
+
 MANIFEST = Table(
     "manifest.csv",
     "one row per image; row i describes row i of images.npy",
@@ -57,6 +60,13 @@ SPLITS = Table(
         Column("role", "string", "pretraining, evaluation, or test (held out, scored once)"),
         Column("repeat", "integer", "repeat of the cross-validation, from 0", required=False),
         Column("fold", "integer", "fold in which the subject is tested, from 0", required=False),
+        Column(
+            SITE,
+            "string",
+            "with the cohort's group_by, the subject's site (or what else it names): whole groups are tested together",
+            required=False,
+            rare=True,
+        ),
     ),
 )
 

@@ -16,7 +16,9 @@ from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances, seeded
 from sixgig.classifiers.registry import alone
 from sixgig.errors import SixgigError
+from sixgig.evaluation.fold_ratio import fold_ratios
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
+from sixgig.evaluation.groups import score_groups
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
 from sixgig.figures.catalogue import FORMATS, KINDS, figure_list, kinds_of
 from sixgig.plan.config import methods_of
@@ -39,6 +41,7 @@ from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.fractions import FRACTIONS
+from sixgig.tables.groups import GROUPS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
@@ -135,7 +138,7 @@ class Recomputed:
     def tables(self) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
         """Yield the file of every table, its format, what computes it again, and what from, in words."""
         study, metric = self._study, self._study.metric
-        ratio = 1 / (int(self._settings["folds"]) - 1)
+        ratio = self._ratios()
         yield "metrics.csv", METRICS, lambda: self.scores.metrics, "the predictions"
         yield "summary.csv", SUMMARY, lambda: self.scores.summary, "the predictions"
         yield "test_summary.csv", SUMMARY, lambda: self.scores.test, "the predictions"
@@ -158,6 +161,26 @@ class Recomputed:
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
+        if self._grouped:
+            yield "statistics/groups.csv", GROUPS, self._groups, "the predictions and the cohorts' groups.csv"
+
+    @cached_property
+    def _grouped(self) -> list[str]:
+        return [cohort for cohort in self._study.config["cohorts"] if self._study.groups_of(cohort)]
+
+    def _ratios(self) -> dict[str, float]:
+        cohorts, study = list(self._study.config["cohorts"]), self._study
+        sites = {c: study.cohort_folder(c) / "splits.csv" for c in cohorts if study.group_by(c)}
+        return fold_ratios(int(self._settings["folds"]), cohorts, sites)
+
+    def _groups(self) -> pd.DataFrame:
+        return score_groups(
+            {key: path for key, path in self._predictions("csv").items() if key[0] in self._grouped},
+            {cohort: self._study.cohort_folder(cohort) / "groups.csv" for cohort in self._grouped},
+            {cohort: int(self._study.groups_of(cohort)["minimum"]) for cohort in self._grouped},
+            self._positives, self._metrics_of, n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
+            alpha=self._study.alpha, threads=self._threads,
+        )  # fmt: skip
 
     def _test_pairs(self) -> pd.DataFrame:
         files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
@@ -169,7 +192,9 @@ class Recomputed:
             pairs=[(a, b) for _, a, b in planned_contrasts(self._study.config)],
         )  # fmt: skip
 
-    def _contrasts(self, ratio: float, rope: float) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
+    def _contrasts(
+        self, ratio: dict[str, float], rope: float
+    ) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
         """Yield the planned contrasts, and the arms as procedures."""
         study, metric = self._study, self._study.metric
         settings = Settings(ratio, study.alpha, rope, float(self._settings["relevant_difference"]))

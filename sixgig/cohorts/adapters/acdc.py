@@ -57,6 +57,11 @@ class AcdcAdapter(Adapter):
         """Return the Info.cfg of every patient."""
         return [path for folder in _subject_folders(root) if (path := folder / "Info.cfg").is_file()]
 
+    def subject_values(self, root: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the numbers and words of every Info.cfg, such as Height and Weight."""
+        del names
+        return {path.parent.name: _read_info(path) for path in self.label_files(root)}
+
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""
         reason = super().why_not_read(file)

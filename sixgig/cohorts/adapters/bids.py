@@ -18,6 +18,7 @@ from sixgig.cohorts.csv_rows import read_rows
 from sixgig.cohorts.nifti import read_channels
 
 _PARTICIPANTS = "participants.tsv"
+_ID = "participant_id"
 _DEFAULT = ("T1w",)
 _FILE = re.compile(r"(?P<entities>(?:[A-Za-z0-9]+-[^_]+_)+)(?P<suffix>[A-Za-z0-9]+)\.nii(\.gz)?")
 #: Parts of a complex image that are no picture of the anatomy.
@@ -63,6 +64,14 @@ class BidsAdapter(Adapter):
             return super().label_files(root)
         tables = [root / _PARTICIPANTS, *(_sessions_table(folder) for folder in _subjects(root))]
         return [path for path in tables if path.is_file()]
+
+    def subject_values(self, root: Path, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
+        """Return the columns of participants.tsv."""
+        del names
+        path = root / _PARTICIPANTS
+        if not path.is_file():
+            return None
+        return {f"sub-{row[_ID].removeprefix('sub-')}": dict(row) for row in read_rows(path, (_ID,))}
 
     def why_not_read(self, file: str) -> str | None:
         """Say why a file below the cohort's folder is not read, None when its name does not tell."""
@@ -146,7 +155,7 @@ class BidsAdapter(Adapter):
             if self._in_sessions(root):
                 return self._by_session(root, own, found)
             cells = labels.ClassCells.of(self.options)
-            table = labels.read_labels(path, "participant_id", self._label, cells, found)
+            table = labels.read_labels(path, _ID, self._label, cells, found)
             # A data set may be fetched in part, while its own table names all participants.
             labels.compare_ids(path, table, _aliases(names), found, max_unmatched=1.0)
         if table is None:

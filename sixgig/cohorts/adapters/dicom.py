@@ -17,6 +17,7 @@ from sixgig.cohorts.dicom.items import channels, check_selection, files_of_chann
 from sixgig.cohorts.dicom.picture import read_dicom_picture
 from sixgig.cohorts.dicom.selecting import Selection
 from sixgig.cohorts.dicom.subjects import Subjects
+from sixgig.cohorts.dicom.telling import PLACES, check_tags, values_by_subject
 from sixgig.cohorts.dicom.volume import read_stack, remarks_of
 from sixgig.errors import ConfigError
 
@@ -40,6 +41,7 @@ class DicomAdapter(Adapter):
     subject_note = "subject-level split: one subject is one PatientID"
     opens_files = True
     pseudonyms = True
+    telling_values = PLACES
 
     def __init__(self, modalities: Sequence[str] | None = None, options: Mapping[str, Any] | None = None) -> None:
         given = dict(options or {})
@@ -95,6 +97,12 @@ class DicomAdapter(Adapter):
         for subject, own in sorted(found.items.items()):
             discovery.records.append(Record(root, subject, (labels or {}).get(subject), own))
         return discovery
+
+    def subject_values(self, root: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return tags of the subjects' images, such as PatientSex; an age is in years."""
+        check_tags(names)
+        folder = scan(root, self._subjects, [*self._subjects.wanted, *names], self.patterns.takes)
+        return values_by_subject(folder.images, names)
 
     def read_item(self, record: Record, item: Item) -> Volume | Image2D:
         """Read one volume, or one picture."""

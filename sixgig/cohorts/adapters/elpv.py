@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -84,6 +85,14 @@ class ElpvAdapter(Adapter):
             seen.add(subject_id)
             found.records.append(Record(root, subject_id, label, (Item(subject_id, {"grey": member}),)))
         return found
+
+    def subject_values(self, root: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the type of every module: mono or poly, the third column of labels.csv."""
+        del names
+        member = self._labels_member(root)
+        assert member is not None  # missing() looked for it
+        rows = [line.split() for line in _archive(root).read(member).decode("utf-8").splitlines()]
+        return {PurePosixPath(row[0]).stem: {"type": row[2]} for row in rows if len(row) > 2}
 
     def read_item(self, record: Record, item: Item) -> Image2D:
         """Read one item of a subject."""

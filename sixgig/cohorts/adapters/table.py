@@ -74,6 +74,23 @@ class TableAdapter(Adapter):
         path = _csv(root)
         return [path] if path else []
 
+    def subject_values(self, root: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the columns of the table; where a subject's rows differ in what is asked for, that is an error."""
+        path = _csv(root)
+        assert path is not None  # missing() looked for it
+        values: dict[str, Row] = {}
+        for row in read_rows(path, (self._subject,)):
+            first = values.setdefault(row[self._subject], row)
+            other = next((name for name in names if first.get(name) != row.get(name)), None)
+            if other is not None:
+                raise CohortError(
+                    path,
+                    f"gives {row[self._subject]} the {other} {first[other]!r} (row {first.number}) and {row[other]!r} "
+                    f"(row {row.number})",
+                    "write one of the two in all rows of the subject",
+                )
+        return dict(values)
+
     def why_not_read(self, file: str) -> str | None:
         """Say why a file beside those of the table is not read, None when its name does not tell."""
         reason = super().why_not_read(file)
