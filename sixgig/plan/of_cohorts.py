@@ -47,7 +47,8 @@ class CohortLookups:
 
     def preparation_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that its preparation is told."""
-        return {name: value for name, value in self.cohort_options(cohort).items() if name != "metrics_of"}
+        later = ("metrics_of", "evaluate_on")
+        return {name: value for name, value in self.cohort_options(cohort).items() if name not in later}
 
     def labels_of(self, cohort: str) -> str:
         """Return what has a class on a cohort: subject or image."""

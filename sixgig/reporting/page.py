@@ -19,6 +19,7 @@ from sixgig.reporting import (
     cohorts,
     comparisons,
     dictionaries,
+    disagreements,
     first_screen,
     fractions,
     glossary,
@@ -27,6 +28,7 @@ from sixgig.reporting import (
     results,
     searches,
     seeds,
+    test_sets,
     training,
 )
 from sixgig.reporting.network_input import network_input
@@ -94,6 +96,7 @@ def _render(study: Study) -> str:
         first_figures=_picked(figures, first=True),
         terms=terms,
         names=glossary.names(study),
+        disagreements={cohort: disagreements.cases(study, cohort) for cohort in names},
         planned={cohort: planned.planned(study, cohort) for cohort in names},
         conclusion=over_cohorts.conclusion(study),
         over_cohorts=over_cohorts.description(study),
@@ -109,6 +112,7 @@ def _render(study: Study) -> str:
         seed_sentences=seeds.sentences(study),
         seeds=seeds.seeds(study),
         held_out=results.held_out(study),
+        test_pairs=test_sets.pairs(study),
         all_metrics={cohort: results.all_metrics(study, cohort) for cohort in names},
         pairs={cohort: pairs for cohort, (pairs, _) in compared.items()},
         tests={cohort: tests for cohort, (_, tests) in compared.items()},

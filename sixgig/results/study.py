@@ -24,12 +24,14 @@ from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import TEST_PAIRS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -294,6 +296,11 @@ class Study:
         return read_table(DELONG, self.folder / "statistics/delong.csv")
 
     @cached_property
+    def test_pairs(self) -> pd.DataFrame:
+        """``statistics/test_pairs.csv``: paired tests on held-out test sets and external cohorts."""
+        return read_table(TEST_PAIRS, self.folder / "statistics/test_pairs.csv")
+
+    @cached_property
     def omnibus(self) -> pd.DataFrame:
         """``statistics/omnibus.csv``: do the methods differ over the cohorts."""
         return read_table(OMNIBUS, self.folder / "statistics/omnibus.csv")
@@ -312,6 +319,11 @@ class Study:
     def budget(self) -> pd.DataFrame:
         """``statistics/budget.csv``: what the estimate of every method took."""
         return read_table(BUDGET, self.folder / "statistics/budget.csv")
+
+    @cached_property
+    def feature_map(self) -> pd.DataFrame:
+        """``statistics/feature_map.csv``: evaluation samples of some arms in two dimensions."""
+        return read_table(FEATURE_MAP, self.folder / "statistics/feature_map.csv")
 
     @cached_property
     def pairs(self) -> Pairs:

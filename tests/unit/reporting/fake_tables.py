@@ -15,14 +15,18 @@ from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
+from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST, CONTRASTS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.format import Table
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
 
 FOLDS = 5
 
@@ -42,6 +46,19 @@ def write_over_cohorts(folder: Path, metric: str = "balanced_accuracy") -> None:
         (BUDGET, budget),
     ):
         table.write(frame, folder / "statistics" / table.name)
+    write_map(folder, [key for key, facts in sidecars.items() if not str(facts["status"]).startswith("failed")])
+
+
+def write_map(folder: Path, keys: list[tuple[str, str]]) -> None:
+    """A map of features in which the classes lie beside each other."""
+    rows = []
+    for cohort, arm in sorted(key for key in keys if not key[1].startswith("control_")):
+        splits = SPLITS.read(folder / "cohorts" / cohort / "splits.csv")
+        subjects = splits[splits["role"] == "evaluation"].drop_duplicates("subject_id")
+        for place, row in enumerate(subjects.itertuples()):
+            x = len(str(row.label)) + np.sin(place)
+            rows.append((cohort, arm, row.subject_id, None, row.label, x, np.cos(place), 0.4, 0.2))
+    write_rows(FEATURE_MAP, rows, folder / "statistics" / FEATURE_MAP.name)
 
 
 def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str], classifiers: tuple[str, ...]) -> None:
@@ -62,6 +79,14 @@ def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str],
     tests = compare_subjects(files)
     MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
     DELONG.write(tests.delong, own / "delong.csv")
+    held_out = {
+        (key[0], HELD_OUT, *key[1:]): path for key, path in files.items() if key[0] == "elpv" and key[1] != "vit_sparse"
+    }
+    pairs = compare_on_test_sets(
+        held_out, SUMMARY.read(folder / "summary.csv"), "balanced_accuracy", 0.05,
+        n_resamples=200, seed=0, positives={}, metrics_of={},
+    )  # fmt: skip
+    TEST_PAIRS.write(pairs, own / "test_pairs.csv")
 
 
 def write_rows(table: Table, rows: list[tuple], path: Path) -> None:
