@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor setup test chaos bench showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test chaos bench simulate showcase lint format snakemake-report mlflow lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test: setup  ## set up, then run every test
 
 chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
+
+simulate: setup  ## how often intervals cover the truth, in simulated studies (docs/method.md)
+	@$(BIN)/python -m bench.coverage
 
 bench: setup  ## measure speed against plain implementations, alternating in one run
 	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"

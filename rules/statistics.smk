@@ -8,7 +8,7 @@ rule statistics:
 
 
 rule score_predictions:
-    """Metrics of every fold, and 95% subject-level intervals of every method."""
+    """Metrics of every fold, and estimates with intervals of every method."""
     input:
         predictions=PLAN.predictions("csv", seeds=True),
         held_out=PLAN.predictions("test.csv", seeds=True),
@@ -50,6 +50,7 @@ rule score_predictions:
         external=PLAN.external_method_keys,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
+        alpha=PLAN.config["evaluation"]["alpha"],
         digest=code_digest("score_predictions"),
     script:
         "../scripts/score_predictions.py"
@@ -88,6 +89,7 @@ rule score_fractions:
         methods=PLAN.fraction_keys,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
+        alpha=PLAN.config["evaluation"]["alpha"],
         digest=code_digest("score_fractions"),
     script:
         "../scripts/score_fractions.py"

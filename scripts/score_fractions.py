@@ -1,4 +1,4 @@
-"""Estimate every method at every fraction of the labels, with 95% subject-level intervals."""
+"""Estimate every method at every fraction of the labels, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +19,13 @@ def main(
     metrics_of: Mapping[str, str],
     bootstrap_samples: int,
     seed: int,
+    alpha: float,
     threads: int,
     output: Path,
 ) -> None:
-    """Estimate every method at every fraction of the labels, with 95% subject-level intervals."""
+    """Estimate every method at every fraction of the labels, with intervals."""
     rows = SUMMARY.read(summary)
-    found = score_fractions(files, rows, fractions, positives, bootstrap_samples, seed, threads, metrics_of)
+    found = score_fractions(files, rows, fractions, positives, bootstrap_samples, seed, threads, metrics_of, alpha)
     FRACTIONS.write(found, output)
 
 
@@ -45,6 +46,7 @@ if __name__ == "__main__":
             metrics_of=snakemake.params.metrics_of,
             bootstrap_samples=snakemake.params.bootstrap_samples,
             seed=snakemake.params.seed,
+            alpha=snakemake.params.alpha,
             threads=snakemake.threads,
             output=Path(snakemake.output.fractions),
         )

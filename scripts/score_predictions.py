@@ -1,4 +1,4 @@
-"""Compute the metrics of every fold, and 95% subject-level intervals of every method."""
+"""Compute the metrics of every fold, and intervals of every method."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +16,14 @@ def main(
     metrics_of: Mapping[str, str],
     bootstrap_samples: int,
     seed: int,
+    alpha: float,
     threads: int,
     metrics: Path,
     summary: Path,
     test: Path,
 ) -> None:
-    """Compute the metrics of every fold, and 95% subject-level intervals of every method."""
-    scores = score_study(files, positives, bootstrap_samples, seed, threads, metrics_of)
+    """Compute the metrics of every fold, and intervals of every method."""
+    scores = score_study(files, positives, bootstrap_samples, seed, threads, metrics_of, alpha)
     METRICS.write(scores.metrics, metrics)
     SUMMARY.write(scores.summary, summary)
     SUMMARY.write(scores.test, test)
@@ -47,6 +48,7 @@ if __name__ == "__main__":
             metrics_of=snakemake.params.metrics_of,
             bootstrap_samples=snakemake.params.bootstrap_samples,
             seed=snakemake.params.seed,
+            alpha=snakemake.params.alpha,
             threads=snakemake.threads,
             metrics=Path(snakemake.output.metrics),
             summary=Path(snakemake.output.summary),

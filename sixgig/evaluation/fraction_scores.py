@@ -43,6 +43,7 @@ class _Settings(NamedTuple):
     metrics_of: Mapping[str, str]
     n_resamples: int
     seed: int
+    alpha: float
 
 
 def score_fractions(
@@ -54,6 +55,7 @@ def score_fractions(
     seed: int,
     threads: int,
     metrics_of: Mapping[str, str],
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Score every method at every fraction; intervals are made as those of summary.csv, from the same resamples.
 
@@ -66,12 +68,13 @@ def score_fractions(
         seed: The study's seed.
         threads: Methods scored at a time.
         metrics_of: What metrics count on a cohort, ``subject`` or ``image``.
+        alpha: 1 minus the level of the intervals.
 
     Returns:
         Rows of :data:`sixgig.tables.fractions.FRACTIONS`, those of a method together, smallest fraction first.
         Fractions and methods that failed are there, with their reason as status.
     """
-    settings = _Settings(sorted(fractions), positives, metrics_of, bootstrap_samples, seed)
+    settings = _Settings(sorted(fractions), positives, metrics_of, bootstrap_samples, seed, alpha)
     labelled = {
         cohort: _numbers(SPLITS.read(path), settings)
         for (cohort,), path in files.splits.items()
@@ -137,12 +140,13 @@ def _smaller(
             summarise(
                 own, cohort, arm, classifier, status if not status.startswith(FAILED) else "ok",
                 splits=splits, n_resamples=settings.n_resamples, seed=settings.seed, positive=positive,
-                labels_of=labels_of,
+                labels_of=labels_of, alpha=settings.alpha,
             ),
         )  # fmt: skip
 
 
 def _failed(whole: pd.DataFrame, status: str) -> pd.DataFrame:
     """Return the rows of fraction 1 without an estimate, and with a reason."""
-    empty = {name: float("nan") for name in ("estimate", "ci_low", "ci_high")}
-    return whole.drop(columns="n_images", errors="ignore").assign(**empty, ci_method=None, status=status)
+    numbers = ("estimate", "ci_low", "ci_high", "pooled", "pooled_low", "pooled_high")
+    empty = {name: float("nan") for name in numbers} | {"ci_method": None, "pooled_method": None}
+    return whole.drop(columns=["n_images", "undefined_folds"], errors="ignore").assign(**empty, status=status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,11 @@ class Metric:
         higher_is_better: Which way is better.
         binary_only: Whether it needs exactly two classes.
         guess: What guessing gives for a number of classes; None where that depends on more than this number.
+        family: What it is made of, which decides on its interval: ``recalls`` (linear in them), ``confusion`` (another
+            function of the confusion matrix), ``ranks`` (of the scores) or ``mean`` (of a loss over subjects).
+        weights: For ``recalls``, the weight of each class's recall, [n_classes], given the classes' numbers and the
+            index of the positive class.
+        losses: For ``mean``, the loss of every prediction, [n].
     """
 
     name: str
@@ -88,6 +94,9 @@ class Metric:
     higher_is_better: bool = True
     binary_only: bool = False
     guess: Callable[[int], float] | None = None
+    family: Literal["recalls", "confusion", "ranks", "mean"] = "confusion"
+    weights: Callable[[Floats, int], Floats] | None = None
+    losses: Callable[[Outcomes], Floats] | None = None
 
 
 #: Every metric by name, in the order of the report.
@@ -100,6 +109,8 @@ METRICS: dict[str, Metric] = {
             "mean over classes of the share of its subjects found",
             lambda sets: sets.recalls.mean(axis=1),
             guess=lambda n_classes: 1 / n_classes,
+            family="recalls",
+            weights=lambda counts, positive: np.full(len(counts), 1 / len(counts)),
         ),
         Metric(
             "macro_f1",
@@ -112,6 +123,8 @@ METRICS: dict[str, Metric] = {
             "Accuracy",
             "share of subjects predicted correctly",
             lambda sets: np.trace(sets.confusion, axis1=1, axis2=2) / sets.confusion.sum(axis=(1, 2)),
+            family="recalls",
+            weights=lambda counts, positive: counts / counts.sum(),
         ),
         Metric(
             "mcc",
@@ -126,6 +139,7 @@ METRICS: dict[str, Metric] = {
             "one class against the rest, mean over classes",
             lambda sets: _macro_auc(sets),
             guess=lambda n_classes: 0.5,
+            family="ranks",
         ),
         Metric(
             "sensitivity",
@@ -133,6 +147,8 @@ METRICS: dict[str, Metric] = {
             "share of positive subjects found",
             lambda sets: sets.recalls[:, sets.data.positive],
             binary_only=True,
+            family="recalls",
+            weights=lambda counts, positive: np.eye(len(counts))[positive],
         ),
         Metric(
             "specificity",
@@ -140,13 +156,17 @@ METRICS: dict[str, Metric] = {
             "share of negative subjects left alone",
             lambda sets: sets.recalls[:, 1 - sets.data.positive],
             binary_only=True,
+            family="recalls",
+            weights=lambda counts, positive: np.eye(len(counts))[1 - positive],
         ),
         Metric(
             "brier",
             "Brier score",
             "mean squared error of the class scores, from 0 to 2",
-            lambda sets: _brier(sets),
+            lambda sets: sets.weights @ _brier(sets.data) / sets.weights.sum(axis=1),
             higher_is_better=False,
+            family="mean",
+            losses=lambda data: _brier(data),
         ),
     )
 }
@@ -235,10 +255,9 @@ def _macro_auc(sets: Resamples) -> Floats:
     return result
 
 
-def _brier(sets: Resamples) -> Floats:
-    data = sets.data
-    errors = ((data.scores - np.eye(len(data.classes))[data.true]) ** 2).sum(axis=1)
-    return sets.weights @ errors / sets.weights.sum(axis=1)
+def _brier(data: Outcomes) -> Floats:
+    result: Floats = ((data.scores - np.eye(len(data.classes))[data.true]) ** 2).sum(axis=1)
+    return result
 
 
 def weighted_auc(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:

@@ -71,6 +71,7 @@ def score_study(
     seed: int,
     threads: int,
     metrics_of: Mapping[str, str] | None = None,
+    alpha: float = 0.05,
 ) -> Scores:
     """Score every method on every cohort.
 
@@ -81,6 +82,7 @@ def score_study(
         seed: The study's seed; all methods of a cohort get the same resamples.
         threads: Methods scored at a time.
         metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when a cohort is not named.
+        alpha: 1 minus the level of the intervals.
 
     Returns:
         The tables. An arm that failed has rows in the summaries only, with its reason as status; so have all methods on
@@ -100,7 +102,7 @@ def score_study(
         raise CohortError("the study", f"every cohort failed: {reasons}", "mend one of them and run again")
     tasks = (
         delayed(_score_method)(
-            files, key, runs, several, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject")
+            files, key, runs, several, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject"), alpha
         )
         for key, runs in methods.items()
     )
@@ -146,6 +148,7 @@ def _score_method(
     bootstrap_samples: int,
     seed: int,
     metrics_of: str,
+    alpha: float,
 ) -> Scores:
     """Score a method from the files of its runs; ``several``: whether an arm of the study has more than one."""
     cohort, arm, classifier = key
@@ -173,6 +176,7 @@ def _score_method(
     summary = summarise(
         None if failed else predictions, cohort, arm, classifier, status,
         splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive, labels_of=labels_of,
+        alpha=alpha,
     )  # fmt: skip
     if several:
         metrics = by_seed(metrics, found)
@@ -189,7 +193,7 @@ def _score_method(
         test = summarise(
             held_out, cohort, arm, classifier, status,
             splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,
-            labels_of=labels_of,
+            labels_of=labels_of, alpha=alpha,
         )  # fmt: skip
         if several and held_out is not None:
             own = by_seed(fold_metrics(held_out, cohort, arm, classifier, positive=positive), shown)

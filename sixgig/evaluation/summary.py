@@ -7,6 +7,7 @@ import pandas as pd
 
 from sixgig.errors import TableError
 from sixgig.evaluation.bootstrap import Interval, bootstrap_intervals
+from sixgig.evaluation.intervals import procedure_intervals, undefined_folds
 from sixgig.evaluation.metrics import metric_names
 from sixgig.tables.classes import single_classes
 from sixgig.tables.predictions import IMAGE
@@ -25,6 +26,7 @@ def summarise(
     seed: int = 0,
     positive: str | None = None,
     labels_of: str = "subject",
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Summarise the predictions of one cohort, arm and classifier.
 
@@ -35,13 +37,14 @@ def summarise(
         classifier: Name for the rows.
         status: ``ok``, ``fallback: what`` or ``failed: reason``.
         splits: ``tables.SPLITS`` of the cohort: says which subjects are evaluated and which classes exist.
-        n_resamples: Resamples of subjects behind each interval.
-        seed: Seed of the resamples.
+        n_resamples: Resamples of subjects behind each interval of pooled predictions.
+        seed: Seed of the resamples, and of what intervals of procedures draw.
         positive: See :func:`sixgig.evaluation.metrics.positive_class`.
         labels_of: What has a class, ``subject`` or ``image``.
+        alpha: 1 minus the level of the intervals.
 
     Returns:
-        Rows of ``tables.SUMMARY``; estimate and interval are empty when there are no predictions.
+        Rows of ``tables.SUMMARY``; estimates and intervals are empty when there are no predictions.
 
     Raises:
         TableError: The predictions are not of the evaluation subjects, or are missing though the status is not
@@ -56,7 +59,7 @@ def summarise(
             raise TableError(
                 place, f"there are none, but the status is {status!r}", "give the status as 'failed: reason'"
             )
-        intervals = dict.fromkeys(names, Interval(np.nan, np.nan, np.nan))
+        intervals = pooled = dict.fromkeys(names, Interval(np.nan, np.nan, np.nan))
     else:
         different = sorted(subjects ^ set(predictions["subject_id"].astype(str)))
         if different:
@@ -65,7 +68,10 @@ def summarise(
                 f"subject {different[0]!r} is in the predictions or in the evaluation, but not in both",
                 "delete the file of predictions and run snakemake again",
             )
-        intervals = bootstrap_intervals(predictions, n_resamples=n_resamples, seed=seed, positive=positive)
+        intervals = procedure_intervals(predictions, alpha=alpha, positive=positive, seed=seed)
+        pooled = bootstrap_intervals(
+            predictions, n_resamples=n_resamples, seed=seed, confidence=1 - alpha, positive=positive
+        )
     rows = pd.DataFrame(
         {
             "cohort": cohort,
@@ -78,8 +84,15 @@ def summarise(
             "n_subjects": len(subjects),
             "status": status,
             "ci_method": [interval.method or None for interval in intervals.values()],
+            "pooled": [pooled[name].estimate for name in intervals],
+            "pooled_low": [pooled[name].low for name in intervals],
+            "pooled_high": [pooled[name].high for name in intervals],
+            "pooled_method": [pooled[name].method or None for name in intervals],
         }
     )
+    undefined = {} if predictions is None else undefined_folds(predictions, positive)
+    if undefined:
+        rows["undefined_folds"] = pd.array([undefined.get(name, 0) for name in intervals], dtype="Int64")
     if predictions is not None and IMAGE in predictions and predictions[IMAGE].nunique() > len(subjects):
         rows["n_images"] = predictions[IMAGE].nunique()
     return SUMMARY.check(rows, place)

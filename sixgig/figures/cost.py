@@ -61,7 +61,13 @@ def draw(study: Study, cohort: str) -> Figure:
             low, high, took = float(row["ci_low"]), float(row["ci_high"]), float(row["seconds"])
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
                 main.plot([took, took], [low, high], color=titles.arm_colour(str(row["arm"])), linewidth=1.6, alpha=0.6)
-        main.set_ylabel(tr("{metric} with 95% interval", metric=titles.metric_title(study.metric)))
+        main.set_ylabel(
+            tr(
+                "{metric} with {level} interval",
+                metric=titles.metric_title(study.metric),
+                level=numbers.level(study.alpha),
+            )
+        )
         main.set_title(title, loc="left")
         _panel(figure.add_subplot(grid[1, 0]), rows, *memory)
         figure.axes[1].set_ylabel(titles.metric_title(study.metric))

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 KIND = Kind(
     name="intervals",
-    title="Estimates with 95% intervals",
+    title="Estimates with intervals",
     caption=(
-        "Estimate over all evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
-        "bootstrap interval over subjects (BCa where it is defined); the dotted line is the level of guessing. "
+        "Mean over test folds, highest first. The bar is the interval of the procedure, trained on such a sample; the "
+        "dotted line is the level of guessing. "
         "Overlapping intervals do not by themselves mean that two methods are equal: the paired test below decides "
         "that."
     ),
     caption_of_images=(
-        "Estimate over all images of the evaluation subjects, mean of the repeats, highest first. The bar is the 95% "
-        "bootstrap interval (BCa where it is defined), which draws subjects with all their images; the dotted line is "
-        "the level of guessing. Overlapping intervals do not by themselves mean that two methods are equal: the paired "
+        "Mean over test folds, of images, highest first. The bar is the interval of the procedure, widened because "
+        "images of a subject are alike; the dotted line is the level of guessing. Overlapping intervals do "
+        "not by themselves mean that two methods are equal: the paired "
         "test below decides that."
     ),
     order=10,
@@ -41,7 +41,7 @@ def guessing(metric: str, classes: int | None) -> float | None:
 
 
 def draw(study: Study, cohort: str) -> Figure:
-    """Draw estimates with 95% intervals, highest first, and the level of guessing.
+    """Draw estimates with intervals, highest first, and the level of guessing.
 
     Args:
         study: The study.
@@ -50,7 +50,12 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; failed methods stand at the bottom with the word "failed".
     """
-    title = tr("{cohort}: {metric} with 95% interval", cohort=cohort, metric=titles.metric_words(study.metric))
+    title = tr(
+        "{cohort}: {metric} with {level} interval",
+        cohort=cohort,
+        metric=titles.metric_words(study.metric),
+        level=numbers.level(study.alpha),
+    )
     rows = study.estimates(cohort)
     done = {method: row for method, row in rows.items() if not numbers.is_missing(row["estimate"])}
     if not done:

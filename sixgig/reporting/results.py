@@ -35,10 +35,11 @@ def overview(study: Study) -> TableView:
     table = TableView(
         "results-table",
         tr(
-            "{metric} with 95% bootstrap interval over subjects (BCa where it is defined, see summary.csv); a value "
-            "that resampling cannot vary has none. Bold: highest of the cohort, which by itself does not mean better. "
-            "*: ran with a fallback, listed below.",
+            "{metric}, mean over test folds, with the {level} interval of the procedure: how it does on new subjects, "
+            "trained on such a sample. Bold: highest of the cohort, which by itself does not mean better. *: ran with "
+            "a fallback, listed below.",
             metric=metric_title(study.metric),
+            level=numbers.level(study.alpha),
         ),
         [tr("Method"), *by_cohort],
     )
@@ -98,7 +99,11 @@ def all_metrics(study: Study, cohort: str) -> TableView:
     names = [name for name in study.metric_names() if name in set(rows["metric"])]
     table = TableView(
         f"metrics-{cohort}",
-        tr("{cohort}: every metric with its 95% interval. *: ran with a fallback.", cohort=cohort),
+        tr(
+            "{cohort}: every metric with its {level} interval. *: ran with a fallback.",
+            cohort=cohort,
+            level=numbers.level(study.alpha),
+        ),
         [tr("Method"), *(metric_title(name) for name in names)],
     )
     estimates = {name: study.estimates(cohort, name) for name in names}

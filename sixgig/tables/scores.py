@@ -27,7 +27,7 @@ METRICS = Table(
 
 SUMMARY = Table(
     "summary.csv",
-    "one row per cohort, arm, classifier and metric, over pooled out-of-fold predictions",
+    "one row per cohort, arm, classifier and metric: the procedure, and its pooled out-of-fold predictions",
     (
         COHORT,
         ARM,
@@ -36,15 +36,41 @@ SUMMARY = Table(
         Column(
             "estimate",
             "number",
-            "mean over repeats of the metric on all evaluation subjects or their images",
+            "mean of the metric over the test folds of all repeats: the procedure, trained on such a sample",
             required=False,
         ),
-        Column("ci_low", "number", "lower end of the 95% subject-level bootstrap interval", required=False),
-        Column("ci_high", "number", "upper end of the 95% subject-level bootstrap interval", required=False),
+        Column(
+            "ci_low", "number", "lower end of the procedure's interval at level 1 - evaluation.alpha", required=False
+        ),
+        Column(
+            "ci_high", "number", "upper end of the procedure's interval at level 1 - evaluation.alpha", required=False
+        ),
         Column("n_subjects", "integer", "evaluation subjects"),
         Column("status", "string", "ok, 'fallback: what', or 'failed: reason'"),
         Column(
             "ci_method",
+            "string",
+            "jeffreys, dirichlet, newcombe or log-normal (docs/method.md), or 'none: why'; empty without an estimate",
+            required=False,
+            optional=True,
+        ),
+        Column(
+            "pooled",
+            "number",
+            "mean over repeats of the metric on all evaluation subjects or their images at once",
+            required=False,
+            optional=True,
+        ),
+        Column(
+            "pooled_low",
+            "number",
+            "lower end of its subject-level bootstrap interval: these fitted models, at level 1 - evaluation.alpha",
+            required=False,
+            optional=True,
+        ),
+        Column("pooled_high", "number", "upper end of that interval", required=False, optional=True),
+        Column(
+            "pooled_method",
             "string",
             "bca, percentile (where BCa is not defined), or 'none: why'; empty without an estimate",
             required=False,
@@ -54,6 +80,13 @@ SUMMARY = Table(
             "n_images",
             "integer",
             "images that the metric counts; empty where it counts subjects, or each has one image",
+            required=False,
+            rare=True,
+        ),
+        Column(
+            "undefined_folds",
+            "integer",
+            "test folds left out of the mean, as the metric is undefined there; empty where there are none",
             required=False,
             rare=True,
         ),

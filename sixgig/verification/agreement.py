@@ -125,7 +125,9 @@ class Recomputed:
             self._external("json"),
         )
         samples = int(self._settings["bootstrap_samples"])
-        return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
+        return score_study(
+            files, self._positives, samples, self._seed, self._threads, self._metrics_of, self._study.alpha
+        )
 
     @cached_property
     def _subjects(self) -> SubjectTests:
@@ -239,7 +241,15 @@ class Recomputed:
         shares = [float(share) for share in self._settings["fractions"] if share < 1]
         samples = int(self._settings["bootstrap_samples"])
         return score_fractions(
-            files, self._study.summary, shares, self._positives, samples, self._seed, self._threads, self._metrics_of
+            files,
+            self._study.summary,
+            shares,
+            self._positives,
+            samples,
+            self._seed,
+            self._threads,
+            self._metrics_of,
+            self._study.alpha,
         )
 
     def _budget(self) -> pd.DataFrame:

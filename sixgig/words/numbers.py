@@ -159,3 +159,8 @@ def count(value: float) -> str:
 def plural(number: int, noun: str) -> str:
     """A count with its noun: ``1 subject``, ``120 subjects``."""
     return f"{count(number)} {tr(noun if number == 1 else noun + 's')}"
+
+
+def level(alpha: float) -> str:
+    """Return the level of an interval, such as ``95%`` for an alpha of 0.05."""
+    return localised(f"{100 * (1 - alpha):g}%")

@@ -31,7 +31,7 @@ PREDICTIONS.write(pd.DataFrame(rows, columns=columns), "predictions.csv")
 key = ("c", "arm", "svm")
 files = ScoredFiles({key: Path("predictions.csv")}, {}, {("c",): Path("splits.csv")}, {})
 scores = score_study(files, {"c": None}, 100, 0, 1)
-summary = scores.summary.set_index("metric")["estimate"]
+summary = scores.summary.set_index("metric")["pooled"]
 print(json.dumps({"metrics": scores.metrics["metric"].unique().tolist(), "summary": summary.to_dict()}))
 """
 

@@ -4,6 +4,7 @@ import pytest
 
 from sixgig.errors import TableError
 from sixgig.evaluation.bootstrap import bootstrap_intervals
+from sixgig.evaluation.intervals import procedure_intervals
 from sixgig.evaluation.metrics import metric_names
 from sixgig.evaluation.summary import summarise
 
@@ -28,22 +29,28 @@ def test_rows_hold_estimates_and_intervals():
     expected = bootstrap_intervals(table, n_resamples=100, seed=3, positive="c0")
     assert rows["metric"].tolist() == metric_names(2)
     for row in rows.itertuples():
-        assert (row.estimate, row.ci_low, row.ci_high) == pytest.approx(
+        assert (row.pooled, row.pooled_low, row.pooled_high) == pytest.approx(
             (expected[row.metric].estimate, expected[row.metric].low, expected[row.metric].high)
         )
-    assert rows["ci_method"].tolist() == [expected[name].method for name in rows["metric"]]
-    assert set(rows["ci_method"]) == {"bca"}
+    assert set(rows["pooled_method"]) == {"bca"}
+    procedure = procedure_intervals(table, positive="c0", seed=3)
+    for row in rows.itertuples():
+        own = procedure[row.metric]
+        assert (row.estimate, row.ci_low, row.ci_high) == pytest.approx((own.estimate, own.low, own.high))
+    assert set(rows["ci_method"]) == {"jeffreys", "dirichlet", "newcombe", "log-normal"}
     assert (rows["n_subjects"] == 20).all()
     assert (rows["status"] == "fallback: cpu").all()
 
 
-def test_a_method_that_makes_no_mistake_says_why_it_has_no_interval():
+def test_a_method_that_makes_no_mistake_has_an_interval_but_no_pooled_one():
     table, splits = study()
     rows = summarise(table.assign(predicted=table["label"]), "c", "a", "svm", splits=splits, n_resamples=100)
     row = rows.set_index("metric").loc["balanced_accuracy"]
     assert row["estimate"] == 1.0
-    assert row[["ci_low", "ci_high"]].isna().all()
-    assert row["ci_method"] == "none: every resample gives the same value"
+    assert row["ci_low"] < 0.95
+    assert row["ci_high"] == 1.0
+    assert row[["pooled_low", "pooled_high"]].isna().all()
+    assert row["pooled_method"] == "none: every resample gives the same value"
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

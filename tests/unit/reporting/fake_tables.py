@@ -90,7 +90,8 @@ def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str],
 
 
 def write_rows(table: Table, rows: list[tuple], path: Path) -> None:
-    table.write(pd.DataFrame(rows, columns=table.column_names), path)
+    width = len(rows[0]) if rows else None  # optional columns at the end may be left out
+    table.write(pd.DataFrame(rows, columns=table.column_names[:width]), path)
 
 
 def write_contrasts(folder: Path, metric: str = "balanced_accuracy") -> None:

@@ -30,7 +30,7 @@ def make(folder: Path, scores: object, arms: tuple[str, ...] = ARMS, classifiers
         for arm, row in zip(arms, grid, strict=True)
         for classifier, v in zip(classifiers, row, strict=True)
     ]  # fmt: skip
-    summary = SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
+    summary = SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:9]), "summary")
     omnibus, ranks = compare_over_cohorts(summary, "balanced_accuracy")
     factors = explain_variance(summary, "balanced_accuracy")
     for table, frame in ((OMNIBUS, omnibus), (RANKS, ranks), (FACTORS, factors)):

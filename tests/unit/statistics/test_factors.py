@@ -16,7 +16,7 @@ def summary(grid, classifiers=("svm", "src"), cohort="acdc", metric="balanced_ac
         for arm, values in grid.items()
         for classifier, value in zip(classifiers, values, strict=True)
     ]  # fmt: skip
-    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
+    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:9]), "summary")
 
 
 def explained(rows, metric="balanced_accuracy"):

@@ -19,7 +19,7 @@ def summary(scores, arms=FOUR, metric="balanced_accuracy"):
         for c, row in enumerate(np.asarray(scores, dtype=float))
         for arm, value in zip(arms, row, strict=True)
     ]  # fmt: skip
-    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:-1]), "summary")
+    return SUMMARY.check(pd.DataFrame(rows, columns=SUMMARY.column_names[:9]), "summary")
 
 
 def compare(scores, arms=FOUR, alpha=0.05, metric="balanced_accuracy"):
