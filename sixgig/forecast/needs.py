@@ -21,6 +21,7 @@ _TABLES = {
     "compare_cohorts": ("omnibus", "ranks"),
     "explain_variance": ("factors",),
     "weigh_budget": ("budget",),
+    "weigh_clinical_use": ("clinical", "decision_curve"),
     "score_fractions": ("fractions",),
 }
 
@@ -57,6 +58,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     for rule, needed in (
         ("compare_methods", {score}), ("compare_subjects", predictions), ("compare_cohorts", {score}),
         ("explain_variance", {score}), ("weigh_budget", {score, costs, *features}),
+        ("weigh_clinical_use", predictions),
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))

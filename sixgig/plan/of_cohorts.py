@@ -9,6 +9,7 @@ from typing import Any
 from sixgig.cohorts.registry import load_adapter
 from sixgig.plan.inputs import CohortInput
 from sixgig.runtime.paths import user_path
+from sixgig.tables.clinical import CLINICAL_KEYS, clinical_use
 from sixgig.tables.levels import labels_of, metrics_of
 
 
@@ -47,7 +48,8 @@ class CohortLookups:
 
     def preparation_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that its preparation is told."""
-        return {name: value for name, value in self.cohort_options(cohort).items() if name != "metrics_of"}
+        later = ("metrics_of", *CLINICAL_KEYS)
+        return {name: value for name, value in self.cohort_options(cohort).items() if name not in later}
 
     def labels_of(self, cohort: str) -> str:
         """Return what has a class on a cohort: subject or image."""
@@ -67,6 +69,11 @@ class CohortLookups:
     def positives(self) -> dict[str, str | None]:
         """The positive class of every cohort, None for the default."""
         return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
+
+    @property
+    def clinical_uses(self) -> dict[str, dict[str, Any]]:
+        """How the methods of every cohort are to be used; see :class:`sixgig.statistics.clinical.ClinicalUse`."""
+        return {name: clinical_use(cohort) for name, cohort in self.config["cohorts"].items()}
 
     def splits_file(self, cohort: str) -> list[str]:
         """Return the splits that the user gives for a cohort; none when they are drawn."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.classifiers.registry import alone, classifier_module, takes_bags
+from sixgig.classifiers.registry import alone, classifier_module, gives_probabilities, takes_bags
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -20,6 +20,8 @@ from sixgig.runtime.recorded_hashes import OUTPUTS
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
+#: Tables of what clinicians ask, likewise.
+CLINICAL_TABLES = ("clinical", "decision_curve")
 
 
 class Plan(ArmLookups):
@@ -93,6 +95,11 @@ class Plan(ArmLookups):
         """Return the classifiers that are fitted to an arm's features."""
         return [name for name in self.classifiers if (arm, name) in self.methods]
 
+    @property
+    def probability_classifiers(self) -> list[str]:
+        """Classifiers whose scores are probabilities."""
+        return sorted({name for _, name in self.methods if gives_probabilities(name)})
+
     def classify_rule(self, classifier: str) -> str:
         """Return the rule that fits a classifier."""
         return "classify_bags" if classifier in self.bag_classifiers else "classify_subjects"
@@ -126,6 +133,7 @@ class Plan(ArmLookups):
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
+            names += [f"statistics/{name}.csv" for name in CLINICAL_TABLES]
             names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances
-from sixgig.classifiers.registry import alone
+from sixgig.classifiers.registry import alone, gives_probabilities
 from sixgig.errors import SixgigError
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
@@ -25,12 +25,14 @@ from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json
 from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.clinical import ClinicalTables, ClinicalUse, weigh_clinical_use
 from sixgig.statistics.costs import collect_costs
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE, clinical_use
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.fractions import FRACTIONS
@@ -97,6 +99,12 @@ class Recomputed:
         return compare_subjects(self._predictions("csv"), self._study.alpha, self._positives, self._metrics_of)
 
     @cached_property
+    def _clinical(self) -> ClinicalTables:
+        uses = {name: ClinicalUse(**clinical_use(stanza)) for name, stanza in self._study.config["cohorts"].items()}
+        own = {key[2] for key in self.keys if gives_probabilities(key[2])}
+        return weigh_clinical_use(self._predictions("csv"), uses, own, self._study.alpha)
+
+    @cached_property
     def _over_cohorts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         return compare_over_cohorts(self._study.summary, self._study.metric, self._study.alpha, self._seed)
 
@@ -122,6 +130,8 @@ class Recomputed:
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
         yield "costs.csv", COSTS, self._costs, "what the jobs say of themselves"
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
+        yield "statistics/clinical.csv", CLINICAL, lambda: self._clinical.values, "the predictions"
+        yield "statistics/decision_curve.csv", DECISION_CURVE, lambda: self._clinical.curves, "the predictions"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
 

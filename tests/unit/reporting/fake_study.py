@@ -222,6 +222,7 @@ def _write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str]
     tests = compare_subjects(files)
     MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
     DELONG.write(tests.delong, own / "delong.csv")
+    write_clinical(files, own)
 
 
 def _table(table: Table, rows: list[tuple], path: Path) -> None:
