@@ -28,7 +28,7 @@ rule classify_subjects:
     benchmark:
         "results/{study}/benchmarks/classify_subjects/{cohort}.{arm}.{classifier}.tsv"
     wildcard_constraints:
-        arm="|".join(PLAN.arms),
+        arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
     retries: 2
     conda:
@@ -65,7 +65,7 @@ if PLAN.bag_classifiers:
         benchmark:
             "results/{study}/benchmarks/classify_bags/{cohort}.{arm}.{classifier}.tsv"
         wildcard_constraints:
-            arm="|".join(PLAN.arms),
+            arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
         retries: 2
         conda:
@@ -98,7 +98,7 @@ if PLAN.bag_classifiers:
         benchmark:
             "results/{study}/benchmarks/classify_bag_fractions/{cohort}.{arm}.{classifier}.tsv"
         wildcard_constraints:
-            arm="|".join(PLAN.arms),
+            arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
         retries: 2
         conda:
@@ -132,7 +132,7 @@ rule classify_fractions:
     benchmark:
         "results/{study}/benchmarks/classify_fractions/{cohort}.{arm}.{classifier}.tsv"
     wildcard_constraints:
-        arm="|".join(PLAN.arms),
+        arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
     retries: 2
     conda:

@@ -9,7 +9,7 @@ os.environ.update(watch_variables(PLAN.config["gpu"]))
 
 
 wildcard_constraints:
-    arm=r"[a-z0-9_]+",
+    arm=r"[a-z0-9_]+(-seed[0-9]+)?",
 
 
 rule features:
@@ -62,7 +62,7 @@ if PLAN.pretrained_arms:
             memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
             checkpoints="results/{study}/.checkpoints",
             store="results/{study}/mlflow.db",
-            seed=PLAN.seed,
+            seed=lambda wildcards: PLAN.seed_for(wildcards.arm),
             digest=lambda wildcards: code_digest("pretrain_arm", *PLAN.training_modules(wildcards.arm)),
         script:
             "../scripts/pretrain_arm.py"
@@ -128,7 +128,7 @@ rule encode_images:
         image=PLAN.config["image"],
         device=PLAN.config["device"],
         memory_limit_mb=PLAN.config["gpu"]["memory_limit_mb"],
-        seed=PLAN.seed,
+        seed=lambda wildcards: PLAN.seed_for(wildcards.arm),
         checkpoints="results/{study}/.checkpoints",
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         digest=lambda wildcards: code_digest("encode_images", PLAN.arm_module(wildcards.arm)),
@@ -203,7 +203,7 @@ if PLAN.feature_arms:
             source=lambda wildcards: PLAN.source_arm(wildcards.arm),
             of_volumes=lambda wildcards: PLAN.source_of_volumes(wildcards.cohort, wildcards.arm),
             scope=PLAN.config["scope"],
-            seed=PLAN.seed,
+            seed=lambda wildcards: PLAN.seed_for(wildcards.arm),
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
             digest=lambda wildcards: code_digest("code_features", PLAN.arm_module(wildcards.arm)),
         script:

@@ -10,12 +10,12 @@ rule statistics:
 rule score_predictions:
     """Metrics of every fold, and 95% subject-level intervals of every method."""
     input:
-        predictions=PLAN.predictions("csv"),
-        held_out=PLAN.predictions("test.csv"),
+        predictions=PLAN.predictions("csv", seeds=True),
+        held_out=PLAN.predictions("test.csv", seeds=True),
         splits=PLAN.cohort_files("splits.csv"),
         gates=PLAN.cohort_files("leakage.json"),
-        facts=PLAN.predictions("json"),
-        sidecars=PLAN.features("json"),
+        facts=PLAN.predictions("json", seeds=True),
+        sidecars=PLAN.features("json", seeds=True),
     output:
         metrics=report(
             ensure("results/{study}/metrics.csv", non_empty=True),
@@ -43,8 +43,8 @@ rule score_predictions:
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,
         cohorts=PLAN.cohorts,
-        arms=PLAN.arm_keys,
-        methods=PLAN.method_keys,
+        arms=PLAN.arm_runs,
+        methods=PLAN.method_runs,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
         digest=code_digest("score_predictions"),
@@ -194,8 +194,8 @@ rule collect_costs:
     input:
         cohorts=PLAN.cohort_files("cohort.json"),
         trainings=PLAN.trainings("json"),
-        sidecars=PLAN.features("json"),
-        predictions=PLAN.predictions("json"),
+        sidecars=PLAN.features("json", seeds=True),
+        predictions=PLAN.predictions("json", seeds=True),
     output:
         costs=report(
             ensure("results/{study}/costs.csv", non_empty=True),
@@ -213,8 +213,8 @@ rule collect_costs:
     params:
         cohorts=PLAN.cohorts,
         trained=PLAN.trained_keys,
-        arms=PLAN.arm_keys,
-        methods=PLAN.method_keys,
+        arms=PLAN.arm_runs,
+        methods=PLAN.method_runs,
         digest=code_digest("collect_costs"),
     script:
         "../scripts/collect_costs.py"

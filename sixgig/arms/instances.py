@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.families import family_of
 from sixgig.arms.registry import CONTROL, RANDOM, RANDOM_PREFIX, arm_names, control_key, get_arm, looks
+from sixgig.arms.seeds import seed_name
 from sixgig.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,17 +32,24 @@ class Instance:
         kind: The folder of its class; that of the arm it stands for, for a control.
         options: Its stanza, without :data:`OWN_KEYS`.
         stands_for: For a control with random weights, the arm whose network and options it has; else None.
+        seed: Number of the seed, from 0; see :mod:`sixgig.arms.seeds`.
     """
 
     name: str
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
     stands_for: str | None = None
+    seed: int = 0
 
     @property
     def arm(self) -> type[Arm]:
         """The class."""
         return get_arm(self.kind)
+
+    @property
+    def draws(self) -> bool:
+        """Whether another seed gives other features: what learns, and random weights."""
+        return self.arm.learns or self.stands_for is not None
 
 
 def kind_of(name: str, stanza: Any) -> str:
@@ -119,6 +127,15 @@ def instances(config: Mapping[str, Any]) -> dict[str, Instance]:
         stanza = config["arms"][name]
         found[name] = Instance(name, kind_of(name, stanza), own_options(stanza))
     return found | random_controls(found, config)
+
+
+def seeded(found: Mapping[str, Instance], seeds: int) -> dict[str, Instance]:
+    """Return arms and controls by the names of their files: those that draw something once for every seed."""
+    return {
+        seed_name(name, number): replace(arm, name=seed_name(name, number), seed=number)
+        for name, arm in found.items()
+        for number in range(seeds if arm.draws else 1)
+    }
 
 
 def random_controls(arms: Mapping[str, Instance], config: Mapping[str, Any]) -> dict[str, Instance]:

@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from sixgig.errors import CohortError
 from sixgig.evaluation.levels import at_level, check_subject_level
 from sixgig.evaluation.metrics import fold_metrics, metric_names
+from sixgig.evaluation.runs import Run, by_seed, joined, runs_of, seed_number, status_of, with_spread
 from sixgig.evaluation.summary import summarise
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.attempts import fewer
@@ -25,7 +26,7 @@ from sixgig.tables.scores import METRICS, SUMMARY
 
 
 class ScoredFiles(NamedTuple):
-    """Files that methods left on the cohorts of a study.
+    """Files that methods left on the cohorts of a study, an arm of several seeds under a name for each.
 
     Attributes:
         predictions: Out-of-fold predictions by cohort, arm and classifier.
@@ -85,15 +86,18 @@ def score_study(
         ConfigError: Subjects are to be counted, and cannot be: see
             :func:`sixgig.evaluation.levels.check_subject_level`.
     """
-    methods = files.predictions
+    methods = runs_of(files.predictions)
+    several = any(len(runs) > 1 for runs in methods.values())
     counted = metrics_of or {}
     failed = [status for (cohort,), gate in files.gates.items() if (status := failed_cohort(cohort, gate))]
     if failed and len(failed) == len(files.gates):
         reasons = "; ".join(status.removeprefix(FAILED) for status in failed)
         raise CohortError("the study", f"every cohort failed: {reasons}", "mend one of them and run again")
     tasks = (
-        delayed(_score_method)(files, key, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject"))
-        for key in methods
+        delayed(_score_method)(
+            files, key, runs, several, positives[key[0]], bootstrap_samples, seed, counted.get(key[0], "subject")
+        )
+        for key, runs in methods.items()
     )
     found: list[Scores] = []
     with Progress("score", len(methods), "methods") as progress:
@@ -124,8 +128,16 @@ def _failed_rows(key: tuple[str, ...], status: str) -> pd.DataFrame:
 
 
 def _score_method(
-    files: ScoredFiles, key: tuple[str, ...], positive: str | None, bootstrap_samples: int, seed: int, metrics_of: str
+    files: ScoredFiles,
+    key: tuple[str, ...],
+    runs: Sequence[tuple[str, ...]],
+    several: bool,
+    positive: str | None,
+    bootstrap_samples: int,
+    seed: int,
+    metrics_of: str,
 ) -> Scores:
+    """Score a method from the files of its runs; ``several``: whether an arm of the study has more than one."""
     cohort, arm, classifier = key
     no_cohort = failed_cohort(cohort, files.gates.get((cohort,)))
     if no_cohort:
@@ -134,17 +146,17 @@ def _score_method(
             _failed_rows(key, no_cohort),
             _no_rows(SUMMARY),
         )
-    predictions = PREDICTIONS.read(files.predictions[key])
-    labels_of = "image" if IMAGE in predictions else "subject"
+    tables = [PREDICTIONS.read(files.predictions[run]) for run in runs]
+    labels_of = "image" if IMAGE in tables[0] else "subject"
     splits = SPLITS.read(files.splits[cohort,])
     if labels_of != metrics_of:
         check_subject_level(splits, cohort, positive)
-    predictions = at_level(predictions, metrics_of, positive)
-    sidecar = files.sidecars.get((cohort, arm))
-    status = read_json(sidecar)["status"] if sidecar else "ok"  # the majority class has no features
+    found = [
+        Run(number, at_level(table, metrics_of, positive), _status(files, run, len(table) == 0))
+        for table, run, number in zip(tables, runs, map(seed_number, runs), strict=True)
+    ]
+    predictions, status = joined(found), status_of(found)
     failed = len(predictions) == 0
-    if failed and not status.startswith(FAILED) and key in files.facts:
-        status = failed_status(read_json(files.facts[key])) or status
     metrics = _no_rows(METRICS)
     if not failed:
         metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)
@@ -152,13 +164,33 @@ def _score_method(
         None if failed else predictions, cohort, arm, classifier, status,
         splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive, labels_of=labels_of,
     )  # fmt: skip
+    if several:
+        metrics = by_seed(metrics, found)
+        summary = with_spread(summary, metrics)
     test = _no_rows(SUMMARY)
     one_fold = held_out_fold(splits)
     if len(one_fold):
-        held_out = None if failed else at_level(PREDICTIONS.read(files.held_out[key]), metrics_of, positive)
+        shown = [
+            run._replace(predictions=at_level(PREDICTIONS.read(files.held_out[file]), metrics_of, positive))
+            for run, file in zip(found, runs, strict=True)
+            if not run.failed
+        ]
+        held_out = joined(shown) if shown else None
         test = summarise(
             held_out, cohort, arm, classifier, status,
             splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,
             labels_of=labels_of,
         )  # fmt: skip
+        if several and held_out is not None:
+            own = by_seed(fold_metrics(held_out, cohort, arm, classifier, positive=positive), shown)
+            test = with_spread(test, own)
     return Scores(metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}"), test)
+
+
+def _status(files: ScoredFiles, key: tuple[str, ...], failed: bool) -> str:
+    """Return the status of one run of a method: its arm's, or its classifier's where that failed."""
+    sidecar = files.sidecars.get(key[:2])
+    status = str(read_json(sidecar)["status"]) if sidecar else "ok"  # the majority class has no features
+    if failed and not status.startswith(FAILED) and key in files.facts:
+        status = failed_status(read_json(files.facts[key])) or status
+    return status

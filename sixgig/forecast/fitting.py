@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.errors import SixgigError
 from sixgig.forecast.answer import Problem, Room
 from sixgig.forecast.base import JobCost, JobKey
@@ -267,7 +268,7 @@ def _words(path: Sequence[str], value: Any) -> str:
 
 def _arm_and_cohort(plan: Plan, key: JobKey) -> tuple[str | None, str | None]:
     parts = key.name.split(".")
-    arm = next((part for part in parts if part in plan.arms), None)
+    arm = next((name for name, _ in map(arm_and_seed, parts) if name in plan.arms), None)
     return arm, next((part for part in parts if part in plan.cohorts), None)
 
 

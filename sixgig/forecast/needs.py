@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.forecast.base import JobKey
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
     tables = {score, costs}
     for rule, needed in (
-        ("compare_methods", {score}), ("compare_subjects", predictions), ("compare_cohorts", {score}),
+        ("compare_methods", {score}), ("compare_subjects", _first_seeds(predictions)), ("compare_cohorts", {score}),
         ("explain_variance", {score}), ("weigh_budget", {score, costs, *features}),
         ("weigh_clinical_use", predictions),
     ):  # fmt: skip
@@ -84,6 +85,11 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
         JobKey("hash_outputs"),
         {report, JobKey("export_tables"), *drawn, *tables, *predictions, *curves, *features, *gates, *checked},
     )
+
+
+def _first_seeds(predictions: set[JobKey]) -> set[JobKey]:
+    """Return the jobs without those of further seeds: tests over subjects are about the first one's models."""
+    return {job for job in predictions if not any(number for _, number in map(arm_and_seed, job.name.split(".")))}
 
 
 def _drawn_from(plan: Plan, *, over_cohorts: bool) -> set[JobKey]:
@@ -123,7 +129,7 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
         rule = "compute_features" if source in plan.plain_arms else "encode_images"
         yield JobKey("code_features", f"{cohort}.{arm}"), {JobKey(rule, f"{cohort}.{source}")}
     rules = {**dict.fromkeys(plan.feature_arms, "code_features"), **dict.fromkeys(plan.plain_arms, "compute_features")}
-    for arm in plan.arms:
+    for arm in plan.runs:
         rule = rules.get(arm, "encode_images")
         for classifier in plan.classifiers_of(arm):
             job = JobKey(plan.classify_rule(classifier), f"{cohort}.{arm}.{classifier}")

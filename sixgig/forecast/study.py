@@ -82,7 +82,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
             yield JobKey("compute_features", f"{cohort}.{arm}"), stages.compute(cohort, arm)
         for arm in plan.feature_arms:
             yield JobKey("code_features", f"{cohort}.{arm}"), stages.code(cohort, arm)
-        for arm in plan.arms:
+        for arm in plan.runs:
             for classifier in plan.classifiers_of(arm):
                 name = f"{cohort}.{arm}.{classifier}"
                 yield JobKey(plan.classify_rule(classifier), name), stages.classify(cohort, arm, classifier)

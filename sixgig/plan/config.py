@@ -155,6 +155,12 @@ def _check_references(config: Mapping[str, Any]) -> None:
     _check_random(config, found)
     check_bags(config, found)
     check_looks(config)
+    if config["evaluation"]["seeds"] > 1 and "fractions" in config["evaluation"]:
+        raise ConfigError(
+            "config key evaluation.seeds",
+            "is above 1, and a label-fraction curve (evaluation.fractions) is of one seed",
+            "write 1, or remove evaluation.fractions: two studies can do both",
+        )
     learning = [name for name in arms if found[name].arm.learns]
     if learning and config["evaluation"]["pretraining_fraction"] == 0 and config["scope"] == "inductive":
         raise ConfigError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.arms.seeds import spoken
 from sixgig.errors import SKIPPED
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.outcomes import FAILED, failed_status
@@ -41,17 +42,17 @@ def failures(plan: Plan) -> list[Failure]:
     cohorts = {name: found for name in plan.cohorts if (found := failed_cohort(plan, name)) is not None}
     arms = (
         found
-        for cohort, arm in plan.arm_keys
+        for cohort, arm in plan.arm_runs
         if cohort not in cohorts and (found := _failed_arm(plan, cohort, arm)) is not None
     )
-    methods = (found for key in plan.method_keys if (found := _failed_method(plan, *key)) is not None)
+    methods = (found for key in plan.method_runs if (found := _failed_method(plan, *key)) is not None)
     curves = (found for key in plan.fraction_keys for found in _failed_fractions(plan, *key))
     return [*cohorts.values(), *arms, *methods, *curves]
 
 
 def fallbacks(plan: Plan) -> list[str]:
     """Return in words which arms were computed in another way than the study file asks for."""
-    found = ((f"arm {arm} on {cohort}", _status(plan, cohort, arm)) for cohort, arm in plan.arm_keys)
+    found = ((f"arm {spoken(arm)} on {cohort}", _status(plan, cohort, arm)) for cohort, arm in plan.arm_runs)
     return [f"{what}: {status[len(_FALLBACK) :]}" for what, status in found if status.startswith(_FALLBACK)]
 
 
@@ -104,13 +105,13 @@ def _failed_arm(plan: Plan, cohort: str, arm: str) -> Failure | None:
     training = _read(Path(f"{trained}.json")).get("pretraining", {})
     in_training = arm in plan.pretrained_arms and str(training.get("status", "")).startswith(FAILED)
     again = f"{trained}.safetensors" if in_training else f"results/{plan.study}/features/{cohort}/{arm}.npz"
-    return Failure(f"arm {arm} on {cohort}", status[len(FAILED) :], again, SKIPPED in status)
+    return Failure(f"arm {spoken(arm)} on {cohort}", status[len(FAILED) :], again, SKIPPED in status)
 
 
 def _failed_method(plan: Plan, cohort: str, arm: str, classifier: str) -> Failure | None:
     stem = f"results/{plan.study}/predictions/{cohort}/{arm}.{classifier}"
     status = failed_status(_read(Path(f"{stem}.json")))
-    what = f"classifier {classifier} of arm {arm} on {cohort}"
+    what = f"classifier {classifier} of arm {spoken(arm)} on {cohort}"
     return Failure(what, status[len(FAILED) :], f"{stem}.csv") if status else None
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.base import Arm, FeatureArm, PlainArm, PretrainedArm
-from sixgig.arms.instances import Instance, instances
+from sixgig.arms.instances import Instance, instances, seeded
 from sixgig.arms.registry import looks
+from sixgig.arms.seeds import arm_and_seed, seed_name, seed_of
 from sixgig.errors import ConfigError, SixgigError
 from sixgig.plan.config import source_of
 from sixgig.plan.of_cohorts import CohortLookups
@@ -31,15 +32,26 @@ class ArmLookups(CohortLookups):
 
     def __init__(self, config: Mapping[str, Any], conda: bool) -> None:
         super().__init__(config)
-        #: The arms and the controls with features, by name in the order of tables.
-        self.instances: dict[str, Instance] = instances(self.config)
-        self.arms: list[str] = list(self.instances)
+        own = instances(self.config)
+        #: The arms and the controls with features, in the order of tables.
+        self.arms: list[str] = list(own)
+        #: Their runs by the name of their files: several where ``evaluation.seeds`` trains an arm more than once.
+        self.instances: dict[str, Instance] = seeded(own, int(self.config["evaluation"].get("seeds", 1)))
+        self.runs: list[str] = list(self.instances)
         self.feature_arms = self._arms_of(FeatureArm)
         self.plain_arms = self._arms_of(PlainArm)
-        self.image_arms = [name for name in self.arms if name not in (*self.feature_arms, *self.plain_arms)]
+        self.image_arms = [name for name in self.runs if name not in (*self.feature_arms, *self.plain_arms)]
         self.pretrained_arms = self._arms_of(PretrainedArm)
         #: Interpreters of the environments that arms need beside sixgig's own, by the environment's name.
         self.environments: dict[str, Interpreter] = self._find_environments(conda)
+
+    def runs_of(self, arm: str) -> list[str]:
+        """Return the runs of an arm, the first seed's first; most arms have one, of their own name."""
+        return [run for run in self.runs if arm_and_seed(run)[0] == arm]
+
+    def seed_for(self, run: str) -> int:
+        """Return the seed that a run of an arm trains and encodes with."""
+        return seed_of(self.seed, self.instances[run].seed)
 
     def arm_class(self, arm: str) -> type[Arm]:
         """Return the class of an arm."""
@@ -115,8 +127,11 @@ class ArmLookups(CohortLookups):
         return self.key_table(cohort) if found.reads_key_table(self.arm_options(arm, cohort)) else ""
 
     def source_arm(self, arm: str) -> str:
-        """Return the arm whose image features a feature arm reads."""
-        return source_of(self.config, self.instances[arm])
+        """Return the arm whose image features a feature arm reads, of the same seed where it has several."""
+        found = self.instances[arm]
+        source = source_of(self.config, found)
+        same = seed_name(source, found.seed)
+        return same if same in self.instances else source
 
     def source_of_volumes(self, cohort: str, arm: str) -> bool:
         """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
@@ -185,7 +200,7 @@ class ArmLookups(CohortLookups):
         return any(self.arm_options(arm)["on_missing_environment"] == "fail" for arm in self._arms_in(environment))
 
     def _arms_of(self, kind: type[Arm]) -> list[str]:
-        return [name for name in self.arms if issubclass(self.arm_class(name), kind)]
+        return [name for name in self.runs if issubclass(self.arm_class(name), kind)]
 
     def _arms_in(self, environment: str) -> list[str]:
         own = [arm for arm in self.arms if self.arm_class(arm).environment == environment]

@@ -30,14 +30,14 @@ def hashed_files(plan: Plan) -> list[str]:
         *weights,
         *(plan.provenance_file(file) for file in weights),
         *(file for suffix in _TRAINING for file in plan.trainings(suffix)),
-        *plan.features("npz"),
-        *plan.features("json"),
+        *plan.features("npz", seeds=True),
+        *plan.features("json", seeds=True),
         *(
             f"{root}/features/{cohort}/{arm}.images.npy"
             for cohort in plan.cohorts
             for arm in (*plan.image_arms, *plan.plain_arms)
         ),
-        *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix)),
+        *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix, seeds=True)),
         *plan.attention(),
         *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),

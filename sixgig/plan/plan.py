@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.classifiers.registry import alone, classifier_module, gives_probabilities, takes_bags
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
@@ -63,7 +64,7 @@ class Plan(ArmLookups):
 
     @property
     def trained_keys(self) -> list[tuple[str, str]]:
-        """Cohort and arm of every training."""
+        """Cohort and arm of every training, those with other seeds included."""
         return [(cohort, arm) for cohort in self.cohorts for arm in self.pretrained_arms]
 
     @property
@@ -72,9 +73,19 @@ class Plan(ArmLookups):
         return [(cohort, arm) for cohort in self.cohorts for arm in self.arms]
 
     @property
+    def arm_runs(self) -> list[tuple[str, str]]:
+        """The same of every seed: an arm that is trained with several has a run of each."""
+        return [(cohort, run) for cohort in self.cohorts for run in self.runs]
+
+    @property
     def method_keys(self) -> list[tuple[str, str, str]]:
         """Cohort, arm and classifier of every set of predictions."""
         return [(cohort, *method) for cohort in self.cohorts for method in self.methods]
+
+    @property
+    def method_runs(self) -> list[tuple[str, str, str]]:
+        """The same of every seed."""
+        return [(cohort, run, name) for cohort, arm, name in self.method_keys for run in self.runs_of(arm) or [arm]]
 
     @property
     def fractions(self) -> list[float]:
@@ -92,8 +103,8 @@ class Plan(ArmLookups):
         return any(alone(classifier) for _, classifier in self.methods)
 
     def classifiers_of(self, arm: str) -> list[str]:
-        """Return the classifiers that are fitted to an arm's features."""
-        return [name for name in self.classifiers if (arm, name) in self.methods]
+        """Return the classifiers that are fitted to an arm's features, or to those of one of its runs."""
+        return [name for name in self.classifiers if (arm_and_seed(arm)[0], name) in self.methods]
 
     @property
     def probability_classifiers(self) -> list[str]:
@@ -127,9 +138,9 @@ class Plan(ArmLookups):
         if stage == "cohorts":
             return [f"{root}/cohorts/{cohort}/leakage.json" for cohort in self.cohorts]
         if stage == "features":
-            return self.features("npz")
+            return self.features("npz", seeds=True)
         if stage == "classify":
-            return self.predictions("csv") + self.fraction_predictions("csv")
+            return self.predictions("csv", seeds=True) + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
@@ -147,13 +158,20 @@ class Plan(ArmLookups):
         keys = [key for key in self.trained_keys if cohort in (None, key[0])]
         return [f"results/{self.study}/pretraining/{own}/{arm}.{suffix}" for own, arm in keys]
 
-    def features(self, suffix: str) -> list[str]:
-        """Return the features of every arm on every cohort (npz), or their sidecars (json); see :attr:`arm_keys`."""
-        return [f"results/{self.study}/features/{cohort}/{arm}.{suffix}" for cohort, arm in self.arm_keys]
+    def features(self, suffix: str, seeds: bool = False) -> list[str]:
+        """Return the features of every arm on every cohort (npz), or their sidecars (json).
 
-    def predictions(self, suffix: str, cohort: str | None = None) -> list[str]:
-        """Return what every method leaves under a suffix, on one cohort or on all; see :attr:`method_keys`."""
-        keys = [key for key in self.method_keys if cohort in (None, key[0])]
+        See :attr:`arm_keys`, and with ``seeds``, :attr:`arm_runs`.
+        """
+        keys = self.arm_runs if seeds else self.arm_keys
+        return [f"results/{self.study}/features/{cohort}/{arm}.{suffix}" for cohort, arm in keys]
+
+    def predictions(self, suffix: str, cohort: str | None = None, seeds: bool = False) -> list[str]:
+        """Return what every method leaves under a suffix, on one cohort or on all.
+
+        See :attr:`method_keys`, and with ``seeds``, :attr:`method_runs`.
+        """
+        keys = [key for key in (self.method_runs if seeds else self.method_keys) if cohort in (None, key[0])]
         return [f"results/{self.study}/predictions/{own}/{arm}.{name}.{suffix}" for own, arm, name in keys]
 
     def attention(self) -> list[str]:

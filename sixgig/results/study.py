@@ -23,6 +23,7 @@ from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
+from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.levels import labels_of, metrics_of
@@ -168,6 +169,11 @@ class Study:
         return metrics_of((self.config.get("cohorts") or {}).get(cohort) or {})
 
     @property
+    def seeds(self) -> int:
+        """How often every arm that learns was trained."""
+        return int((self.config.get("evaluation") or {}).get("seeds", 1))
+
+    @property
     def alpha(self) -> float:
         """The significance level of the pairwise verdicts."""
         return float((self.config.get("evaluation") or {}).get("alpha", 0.05))
@@ -254,6 +260,21 @@ class Study:
     # ---- statistics
 
     @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """``statistics/contrasts.csv``: the planned contrasts between arms, on which verdicts rest."""
+        return read_table(CONTRASTS, self.folder / "statistics/contrasts.csv")
+
+    @cached_property
+    def arm_summary(self) -> pd.DataFrame:
+        """``statistics/arm_summary.csv``: every arm as a procedure that chooses its classifier inside."""
+        return read_table(ARM_SUMMARY, self.folder / "statistics/arm_summary.csv")
+
+    @cached_property
+    def arm_scores(self) -> pd.DataFrame:
+        """``statistics/arm_scores.csv``: the scores behind it, one per test fold."""
+        return read_table(ARM_SCORES, self.folder / "statistics/arm_scores.csv")
+
+    @cached_property
     def pairwise(self) -> pd.DataFrame:
         """``statistics/pairwise.csv``: corrected resampled t-tests over the folds."""
         return read_table(PAIRWISE, self.folder / "statistics/pairwise.csv")
@@ -313,7 +334,7 @@ class Study:
         """What arms left while they learned."""
         arms = sorted(self.config.get("arms") or (), key=lambda arm: self.order(Method(arm, "")))
         pictured = [arm for arm in arms if arm in self.looks and self.looks[arm].pictures]
-        return Training(self.folder / "pretraining", arms, pictured)
+        return Training(self.folder / "pretraining", arms, pictured, self.seeds)
 
     # ---- files of one cohort
 

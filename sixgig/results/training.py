@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sixgig.arms.seeds import seed_name
 from sixgig.results.files import read_object, read_table
 from sixgig.tables.training import TRAINING
 
@@ -21,14 +22,20 @@ class Training:
         folder: The ``pretraining`` folder.
         arms: The study's arms in display order. What lies there of other arms is left alone.
         pictured: Those that leave pictures.
+        seeds: How often each was trained.
     """
 
-    def __init__(self, folder: Path, arms: Sequence[str], pictured: Sequence[str] = ()) -> None:
-        self._folder, self._arms, self._pictured = folder, arms, pictured
+    def __init__(self, folder: Path, arms: Sequence[str], pictured: Sequence[str] = (), seeds: int = 1) -> None:
+        self._folder, self._arms, self._pictured, self._seeds = folder, arms, pictured, seeds
 
     def arms(self, cohort: str) -> list[str]:
         """Arms that were trained on one cohort, failed ones included, in display order."""
         return [arm for arm in self._arms if (self._folder / cohort / f"{arm}.json").exists()]
+
+    def runs(self, cohort: str) -> list[str]:
+        """The same arms once for every seed, by the names of their files; see :mod:`sixgig.arms.seeds`."""
+        names = (seed_name(arm, number) for arm in self._arms for number in range(self._seeds))
+        return [name for name in names if (self._folder / cohort / f"{name}.json").exists()]
 
     def facts(self, cohort: str, arm: str) -> dict[str, Any]:
         """What ``pretraining/<cohort>/<arm>.json`` says about the training."""

@@ -45,7 +45,8 @@ def weigh_budget(
     """Add to every method's estimate what it took, and mark the Pareto fronts of the arms of each cohort.
 
     A method is charged with the arm's own stages and its classifier, not with the work that all arms share. An arm that
-    transforms another arm's features (its sidecar names that arm) is charged with those, too. Controls
+    transforms another arm's features (its sidecar names that arm) is charged with those, too. An arm that is trained
+    with several seeds is charged with the mean of a training: what it takes to have one such network. Controls
     are on no front: the majority class would always be the cheapest. There is no front of GPU memory unless every arm
     of the cohort ran on the GPU, since a CPU shows 0.
 
@@ -108,6 +109,8 @@ def method_costs(
     if not mine.fillna(False).any():
         return dict.fromkeys((*names, "peak_vram_mb", "peak_rss_mb", "device"))
     rows = rows[(mine | borrowed).fillna(False).to_numpy(dtype=bool)]
+    if "seed" in rows:  # a stage of several seeds counts once, by their mean
+        rows = rows.assign(seconds=rows["seconds"] / rows.groupby(["arm", "stage"])["seconds"].transform("size"))
     kind = rows["stage"].astype(str).str.partition(":")[0]
     parts = [float(rows.loc[kind == name, "seconds"].sum()) for name in ("pretrain", "encode", "classify")]
     computing = rows[kind != "classify"] if (kind != "classify").any() else rows

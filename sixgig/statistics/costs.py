@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.runtime.atomic import read_json
 from sixgig.tables.costs import COSTS
 
@@ -30,7 +31,7 @@ def collect_costs(
 
     Returns:
         Rows of :data:`sixgig.tables.costs.COSTS`: one per cohort for its preparation, one per arm for its training
-        (when it has one) and for encoding, one per method for classification.
+        (when it has one) and for encoding, one per method for classification; of every seed where arms have several.
     """
     rows: list[dict[str, Any]] = []
     for (cohort,), facts in cohorts.items():
@@ -44,4 +45,9 @@ def collect_costs(
             rows.append(named | {"stage": "encode"} | row)
         for key in (key for key in predictions if key[0] == cohort):
             rows.append({"cohort": cohort, "arm": key[1], **read_json(predictions[key])["cost"]})
-    return pd.DataFrame(rows, columns=COSTS.column_names)
+    table = pd.DataFrame(rows, columns=COSTS.column_names)
+    names = [arm_and_seed(name) if isinstance(name, str) else (None, None) for name in table["arm"]]
+    if any(number for _, number in names):
+        seeds = pd.array([number for _, number in names], dtype="Int64")
+        table = table.assign(arm=[arm for arm, _ in names], seed=seeds)
+    return table

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import mean_over_seeds
 
 _METHOD = ["arm", "classifier"]
 
@@ -38,8 +39,9 @@ class Pair(NamedTuple):
 def fold_differences(metrics: pd.DataFrame, metric: str) -> Iterator[tuple[Pair, NDArray[np.float64]]]:
     """Yield every pair of methods with its differences, cohort by cohort, in the order in which methods appear.
 
-    Scores are paired on repeat and fold; folds in which either score is undefined are left out, so that a pair may have
-    few differences, or none. A method without any defined score (it failed) is in no pair.
+    Scores are paired on repeat and fold, and are means over the seeds of an arm that has several; folds in which either
+    score is undefined are left out, so that a pair may have few differences, or none. A method without any defined
+    score (it failed) is in no pair.
 
     Args:
         metrics: ``tables.METRICS`` of any number of cohorts.
@@ -50,7 +52,7 @@ def fold_differences(metrics: pd.DataFrame, metric: str) -> Iterator[tuple[Pair,
     """
     if metric not in METRICS:
         raise ConfigError(f"metric {metric!r}", "there is no such metric", f"use one of {', '.join(METRICS)}")
-    rows = metrics[(metrics["metric"] == metric) & metrics["value"].notna()]
+    rows = mean_over_seeds(metrics[(metrics["metric"] == metric) & metrics["value"].notna()])
     for cohort, own in rows.groupby("cohort", sort=False):
         scores = {
             key: part.set_index(["repeat", "fold"])["value"].astype(float)

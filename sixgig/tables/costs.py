@@ -17,5 +17,12 @@ COSTS = Table(
         Column("peak_rss_mb", "number", "peak resident host memory of the process in MiB"),
         Column("batch_size", "integer", "batch size used; empty when there is none", required=False),
         Column("device", "string", "cuda or cpu"),
+        Column(
+            "seed",
+            "integer",
+            "number of the seed, from 0; empty for work shared by all arms, absent where every arm has one",
+            required=False,
+            rare=True,
+        ),
     ),
 )

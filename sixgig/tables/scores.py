@@ -20,6 +20,7 @@ METRICS = Table(
             "metric on that fold's test subjects or their images; empty when undefined",
             required=False,
         ),
+        Column("seed", "integer", "number of the seed, from 0; absent where every arm of the study has one", rare=True),
     ),
 )
 
@@ -52,6 +53,20 @@ SUMMARY = Table(
             "n_images",
             "integer",
             "images that the metric counts; empty where it counts subjects, or each has one image",
+            required=False,
+            rare=True,
+        ),
+        Column(
+            "n_seeds",
+            "integer",
+            "seeds whose scores are averaged; empty for what failed, absent where every arm of the study has one",
+            required=False,
+            rare=True,
+        ),
+        Column(
+            "seed_sd",
+            "number",
+            "standard deviation between seeds of the mean over folds; empty with one seed",
             required=False,
             rare=True,
         ),

@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from sixgig.arms.base import PretrainedArm
-from sixgig.arms.instances import instances
+from sixgig.arms.instances import instances, seeded
 from sixgig.classifiers.registry import alone, gives_probabilities
 from sixgig.errors import SixgigError
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
 from sixgig.figures.catalogue import FORMATS, KINDS, figure_list, kinds_of
-from sixgig.plan.config import methods_of, wanted_arms
+from sixgig.plan.config import methods_of
 from sixgig.reporting.exports import write_tables
 from sixgig.reporting.page import render
 from sixgig.results.study import Study
@@ -65,16 +65,26 @@ class Recomputed:
         self._positives = {cohort: study.positive(cohort) for cohort in study.config["cohorts"]}
         self._metrics_of = {cohort: study.metrics_of(cohort) for cohort in study.config["cohorts"]}
 
-    def _predictions(self, suffix: str) -> dict[tuple[str, ...], Path]:
-        folder = self._study.folder / "predictions"
-        return {(c, arm, name): folder / c / f"{arm}.{name}.{suffix}" for c, arm, name in self.keys}
-
     @cached_property
-    def _sidecars(self) -> dict[tuple[str, ...], Path]:
-        cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
+    def _runs(self) -> dict[str, list[str]]:
+        """The names of the files of every arm: one, or one for every seed."""
+        config = self._study.config
+        found = {arm: list(seeded({arm: own}, self._study.seeds)) for arm, own in instances(config).items()}
         shown = list(self._study.looks)
-        arms = sorted(wanted_arms(self._study.config), key=shown.index)
-        return {(c, arm): folder / c / f"{arm}.json" for c in cohorts for arm in arms}
+        return {arm: found[arm] for arm in sorted(found, key=shown.index)}
+
+    def _predictions(self, suffix: str, seeds: bool = False) -> dict[tuple[str, ...], Path]:
+        folder = self._study.folder / "predictions"
+        return {
+            (c, run, name): folder / c / f"{run}.{name}.{suffix}"
+            for c, arm, name in self.keys
+            for run in (self._runs.get(arm, [arm]) if seeds else [arm])
+        }
+
+    def _sidecars(self, seeds: bool = False) -> dict[tuple[str, ...], Path]:
+        cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
+        runs = [run for own in self._runs.values() for run in (own if seeds else own[:1])]
+        return {(c, run): folder / c / f"{run}.json" for c in cohorts for run in runs}
 
     @cached_property
     def scores(self) -> Scores:
@@ -84,12 +94,12 @@ class Recomputed:
         }
         gates = {key: path.with_name("leakage.json") for key, path in splits.items()}
         files = ScoredFiles(
-            self._predictions("csv"),
-            self._predictions("test.csv"),
+            self._predictions("csv", seeds=True),
+            self._predictions("test.csv", seeds=True),
             splits,
-            self._sidecars,
+            self._sidecars(seeds=True),
             gates,
-            self._predictions("json"),
+            self._predictions("json", seeds=True),
         )
         samples = int(self._settings["bootstrap_samples"])
         return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
@@ -139,12 +149,16 @@ class Recomputed:
         folder, config = self._study.folder, self._study.config
         trained = [name for name, arm in instances(config).items() if issubclass(arm.arm, PretrainedArm)]
         trainings: dict[tuple[str, ...], Path] = {
-            (c, arm): folder / "pretraining" / c / f"{arm}.json" for c in config["cohorts"] for arm in trained
+            (c, run): folder / "pretraining" / c / f"{run}.json"
+            for c in config["cohorts"]
+            for arm in trained
+            for run in self._runs[arm]
         }
         cohorts: dict[tuple[str, ...], Path] = {
             (c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)
         }
-        return collect_costs(cohorts, trainings, self._sidecars, self._predictions("json"))
+        sidecars = self._sidecars(seeds=True)
+        return collect_costs(cohorts, trainings, sidecars, self._predictions("json", seeds=True))
 
     def _fractions(self) -> pd.DataFrame:
         folder, config = self._study.folder, self._study.config
@@ -163,7 +177,7 @@ class Recomputed:
         )
 
     def _budget(self) -> pd.DataFrame:
-        found = {key: read_json(path) for key, path in self._sidecars.items()}
+        found = {key: read_json(path) for key, path in self._sidecars().items()}
         return weigh_budget(self._study.summary, self._study.costs, found, self._study.metric)
 
 

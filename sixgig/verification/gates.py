@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sixgig.arms.instances import instances
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.errors import SixgigError
 from sixgig.evaluation.leakage import check_leakage
 from sixgig.evaluation.learned import check_training
@@ -71,7 +72,7 @@ def check_gate(study: Study, cohort: str) -> Iterator[Finding]:
         manifest, splits, images, study.labels_of(cohort), n_volumes=len(volumes), duplicates=stanza["duplicates"]
     )
     yield _as_recorded(found, lambda: study.leakage(cohort), cohort, f"cohorts/{cohort}/leakage.json")
-    for arm in study.training.arms(cohort):
+    for arm in study.training.runs(cohort):
         gate = f"pretraining/{cohort}/{arm}.gate.json"
         seen = read_table(SEEN, study.folder / "pretraining" / cohort / f"{arm}.seen.csv")
         from_volumes = bool((seen["array"] == "volumes").any()) if len(seen) else _takes_volumes(study, cohort, arm)
@@ -85,7 +86,7 @@ def check_gate(study: Study, cohort: str) -> Iterator[Finding]:
 
 
 def _takes_volumes(study: Study, cohort: str, arm: str) -> bool:
-    found = instances(study.config)[arm]
+    found = instances(study.config)[arm_and_seed(arm)[0]]
     options = found.arm.options_for(found.options, cohort, study.config["cohorts"][cohort])
     return bool(found.arm.takes_volumes(options))
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
-from scipy import stats
 
 from sixgig.runtime.atomic import write_json
-from sixgig.statistics.budget import weigh_budget
-from sixgig.statistics.factors import explain_variance
-from sixgig.statistics.omnibus import compare_over_cohorts
-from sixgig.statistics.pairwise import weigh_pairs
-from sixgig.statistics.subjects import compare_subjects
-from sixgig.tables.budget import BUDGET
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.costs import COSTS
-from sixgig.tables.format import Table
-from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
-from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
+from sixgig.tables.pairs import PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS as METRICS_TABLE
 from sixgig.tables.scores import SUMMARY
+from tests.unit.reporting.fake_tables import (
+    FOLDS,
+    compare,
+    write_contrasts,
+    write_further_tests,
+    write_over_cohorts,
+    write_rows,
+)
 from tests.unit.reporting.fake_training import write_training
 
 REPOSITORY = Path(__file__).parents[3]
@@ -48,7 +45,7 @@ SKILL = {
 }
 FAILURE = "failed: the dictionary has 128 atoms, but only 24 pretraining images exist <lower atoms>"
 FALLBACK = "fallback: batch size 16 -> 8 after running out of GPU memory"
-FOLDS, REPEATS = 5, 3
+REPEATS = 3
 
 
 def status_of(cohort: str, arm: str) -> str:
@@ -126,14 +123,15 @@ def write_fake_study(
                 )
         write_training(folder, cohort)
         costs.append((cohort, None, "prepare", 12.4, None, 0.0, 350.0, None, "cpu"))
-        pairwise += _compare(cohort, scores)
-    _table(METRICS_TABLE, metrics, folder / "metrics.csv")
-    _table(SUMMARY, summary, folder / "summary.csv")
+        pairwise += compare(cohort, scores)
+    write_rows(METRICS_TABLE, metrics, folder / "metrics.csv")
+    write_rows(SUMMARY, summary, folder / "summary.csv")
     held_out = [("elpv", *row[1:7], 40, *row[8:]) for row in summary if row[0] == "elpv" and row[1] != "vit_sparse"]
-    _table(SUMMARY, held_out, folder / "test_summary.csv")
-    _table(COSTS, costs, folder / "costs.csv")
-    _table(PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
-    _write_further_tests(folder, cohorts, [*skills[cohorts[0]]], classifiers)
+    write_rows(SUMMARY, held_out, folder / "test_summary.csv")
+    write_rows(COSTS, costs, folder / "costs.csv")
+    write_rows(PAIRWISE, pairwise, folder / "statistics" / "pairwise.csv")
+    write_further_tests(folder, cohorts, [*skills[cohorts[0]]], classifiers)
+    write_contrasts(folder)
     write_over_cohorts(folder)
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     config["cohorts"] = {name: config["cohorts"][name] for name in cohorts}
@@ -166,23 +164,6 @@ def write_fake_study(
     return folder
 
 
-def write_over_cohorts(folder: Path, metric: str = "balanced_accuracy") -> None:
-    """Write what follows from summary, costs and sidecars."""
-    summary = SUMMARY.read(folder / "summary.csv")
-    omnibus, ranks = compare_over_cohorts(summary, metric)
-    sidecars = {
-        (path.parent.name, path.stem): json.loads(path.read_text()) for path in folder.glob("features/*/*.json")
-    }
-    budget = weigh_budget(summary, COSTS.read(folder / "costs.csv"), sidecars, metric)
-    for table, frame in (
-        (OMNIBUS, omnibus),
-        (RANKS, ranks),
-        (FACTORS, explain_variance(summary, metric)),
-        (BUDGET, budget),
-    ):
-        table.write(frame, folder / "statistics" / table.name)
-
-
 METRICS = ("balanced_accuracy", "accuracy", "macro_f1", "macro_auc")
 
 
@@ -202,31 +183,6 @@ def _measure(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
         "macro_f1": float(np.mean(2 * hits / np.maximum(of_class + called, 1))),
         "macro_auc": float(np.mean(area)),
     }
-
-
-def _write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str], classifiers: tuple[str, ...]) -> None:
-    """The other tests of pairs, computed by the package from the files written so far."""
-    own = folder / "statistics"
-    metrics = METRICS_TABLE.read(folder / "metrics.csv")
-    BAYESIAN.write(weigh_pairs(metrics, "balanced_accuracy", 1 / (FOLDS - 1)), own / "bayesian.csv")
-    methods = [(arm, classifier) for arm in arms for classifier in classifiers]
-    methods.append(("control_majority_class", "majority_class"))
-    files = {
-        (cohort, arm, classifier): folder / "predictions" / cohort / f"{arm}.{classifier}.csv"
-        for cohort in cohorts
-        for arm, classifier in methods
-    }
-    for path in files.values():
-        if not path.exists():  # a failed arm leaves a table without rows
-            _table(PREDICTIONS, [], path)
-    tests = compare_subjects(files)
-    MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
-    DELONG.write(tests.delong, own / "delong.csv")
-    write_clinical(files, own)
-
-
-def _table(table: Table, rows: list[tuple], path: Path) -> None:
-    table.write(pd.DataFrame(rows, columns=table.column_names), path)
 
 
 def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -249,16 +205,16 @@ def _write_cohort(folder: Path, cohort: str, rng: np.random.Generator) -> pd.Dat
             splits += [(subject, label, "evaluation", r, (i + r) % FOLDS) for r in range(REPEATS)]
     for i in range(8):
         splits.append((f"{cohort}-pre{i}", None, "pretraining", None, None))
-    _table(MANIFEST, manifest, own / "manifest.csv")
-    _table(SPLITS, splits, own / "splits.csv")
+    write_rows(MANIFEST, manifest, own / "manifest.csv")
+    write_rows(SPLITS, splits, own / "splits.csv")
     bad = (
         [("scan_017/flair.nii.gz", "scan_017", "the file ends early: 1,204 of 9,600 bytes")]
         if cohort == "brats_phantom"
         else []
     )
-    _table(QUARANTINE, bad, own / "quarantine.csv")
+    write_rows(QUARANTINE, bad, own / "quarantine.csv")
     passed = [(f"{cohort}/atlas{i}.nii.gz", None, "not read", "the study file excludes it") for i in range(3)]
-    _table(REMARKS, passed if cohort == "brats_phantom" else [], own / "remarks.csv")
+    write_rows(REMARKS, passed if cohort == "brats_phantom" else [], own / "remarks.csv")
     np.save(own / "images.npy", np.stack(images))
     write_json(
         own / "cohort.json",
@@ -366,39 +322,3 @@ def _per(predictions: pd.DataFrame, by: list[str]) -> dict[tuple, dict[str, floa
     )
     values = predictions[score_columns].to_numpy()
     return {key: _measure(truth[rows], values[rows]) for key, rows in predictions.groupby(by).indices.items()}
-
-
-def _compare(cohort: str, scores: dict[tuple[str, str], np.ndarray]) -> list[tuple]:
-    rows = []
-    for a, b in itertools.combinations(scores, 2):
-        d = scores[a] - scores[b]
-        n, sd = len(d), d.std(ddof=1)
-        error = sd * np.sqrt(1 / n + 1 / (FOLDS - 1))
-        t = d.mean() / error if error > 0 else None
-        p = 1.0 if t is None else 2 * stats.t.sf(abs(t), n - 1)
-        half = stats.t.ppf(0.975, n - 1) * error
-        rows.append(
-            [
-                cohort,
-                "balanced_accuracy",
-                *a,
-                *b,
-                d.mean(),
-                d.mean() - half,
-                d.mean() + half,
-                t,
-                n - 1,
-                p,
-                p,
-                d.mean() / sd if sd else None,
-                n,
-                3 * error or None,
-                "",
-            ]
-        )
-    running = 0.0
-    for place, row in enumerate(sorted(rows, key=lambda r: r[11])):  # Holm
-        running = max(running, min(1.0, row[11] * (len(rows) - place)))
-        row[12] = running
-        row[16] = "within noise" if running >= 0.05 else "a better" if row[6] > 0 else "b better"
-    return [tuple(row) for row in rows]

@@ -1,0 +1,114 @@
+"""The runs of a method with several seeds, taken together: predictions, scores and status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sixgig.arms.seeds import arm_and_seed
+from sixgig.evaluation.seeds import seed_variance
+from sixgig.runtime.outcomes import FAILED
+
+Key = tuple[str, ...]
+_FALLBACK = "fallback: "
+
+
+class Run(NamedTuple):
+    """What one run of a method left.
+
+    Attributes:
+        seed: Number of its seed, from 0.
+        predictions: ``tables.PREDICTIONS``; without rows when it failed.
+        status: ``ok``, ``fallback: what`` or ``failed: reason``.
+    """
+
+    seed: int
+    predictions: pd.DataFrame
+    status: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether there are no predictions."""
+        return len(self.predictions) == 0
+
+
+def runs_of(keys: Iterable[Key]) -> dict[Key, list[Key]]:
+    """Return the runs of every method: cohort, arm and classifier to the keys of its files, by number of the seed."""
+    found: dict[Key, list[Key]] = {}
+    for key in keys:
+        found.setdefault((key[0], arm_and_seed(key[1])[0], *key[2:]), []).append(key)
+    return {method: sorted(runs, key=seed_number) for method, runs in found.items()}
+
+
+def seed_number(key: Key) -> int:
+    """Return the number of the seed of a run's key."""
+    return arm_and_seed(key[1])[1]
+
+
+def joined(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the predictions of all runs that did not fail, each run's repeats as further repeats.
+
+    So a mean over repeats is one over seeds, too, and a resample of subjects draws the same ones in every run.
+
+    Returns:
+        ``tables.PREDICTIONS``; those of the only run as they are; without rows when all failed.
+    """
+    good = [run.predictions for run in runs if not run.failed]
+    if len(good) < 2:
+        return good[0] if good else runs[0].predictions
+    repeats = _repeats(good[0])
+    parts = [rows.assign(repeat=rows["repeat"] + place * repeats) for place, rows in enumerate(good)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def by_seed(metrics: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the fold scores of :func:`joined` predictions with their own repeats, and the number of their seed."""
+    good = [run for run in runs if not run.failed]
+    if not good:
+        return metrics.assign(seed=pd.Series(dtype="Int64"))
+    place, repeat = np.divmod(metrics["repeat"].to_numpy(dtype=int), _repeats(good[0].predictions))
+    seeds = np.array([run.seed for run in good])[place]
+    return metrics.assign(repeat=repeat, seed=seeds).sort_values("seed", kind="stable", ignore_index=True)
+
+
+def with_spread(summary: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
+    """Add to the summary of a method how many seeds it has, and how far their scores lie apart.
+
+    Args:
+        summary: Rows of ``tables.SUMMARY``, one per metric.
+        metrics: Its fold scores with the column ``seed``; without rows when it failed.
+
+    Returns:
+        The rows with ``n_seeds`` and ``seed_sd``; the second is empty with one seed.
+    """
+    spreads = {
+        str(metric): seed_variance(rows)
+        for metric, rows in metrics.dropna(subset="value").groupby("metric", sort=False)
+    }
+    names = summary["metric"].astype(str)
+    n_seeds = metrics["seed"].nunique() or pd.NA
+    sds = [spreads[name].sd if name in spreads else float("nan") for name in names]
+    return summary.assign(n_seeds=pd.array([n_seeds] * len(names), dtype="Int64"), seed_sd=sds)
+
+
+def status_of(runs: Sequence[Run]) -> str:
+    """Return the status of a method: of its only run, or what was given up in some, and which of them failed.
+
+    A method has failed when all of its runs have; the reason is then the first one's.
+    """
+    failed = [run for run in runs if run.failed]
+    if len(failed) == len(runs) or len(runs) == 1:
+        return runs[0].status
+    notes = [run.status.removeprefix(_FALLBACK) for run in runs if run.status.startswith(_FALLBACK)]
+    if failed:
+        reasons = "; ".join(f"seed {run.seed}: {run.status.removeprefix(FAILED)}" for run in failed)
+        kept = len(runs) - len(failed)
+        notes.append(f"{len(failed)} of {len(runs)} seeds failed ({reasons}), and scores are of the other {kept}")
+    return f"{_FALLBACK}{'; '.join(dict.fromkeys(notes))}" if notes else "ok"
+
+
+def _repeats(predictions: pd.DataFrame) -> int:
+    return int(predictions["repeat"].max()) + 1
