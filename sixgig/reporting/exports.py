@@ -26,6 +26,7 @@ COHORT_TABLES = {
     "metrics": ("sixgig.reporting.results", "all_metrics"),
     "pairs": ("sixgig.reporting.comparisons", "pairs"),
     "tests": ("sixgig.reporting.comparisons", "tests"),
+    "clinical": ("sixgig.reporting.clinical", "clinical"),
 }
 #: Further tables of each cohort of a study with label-fraction curves.
 FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}

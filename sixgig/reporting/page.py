@@ -15,6 +15,7 @@ from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
 from sixgig.reporting import (
     budget,
     card,
+    clinical,
     cohorts,
     comparisons,
     dictionaries,
@@ -97,6 +98,7 @@ def _render(study: Study) -> str:
         results=results.overview(study),
         held_out=results.held_out(study),
         all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
+        clinical={name: (clinical.clinical(study, name), clinical.sentences(study, name)) for name in study.cohorts},
         pairs=[pairs for pairs, _ in compared],
         tests=[tests for _, tests in compared],
         fraction_sentences=fractions.sentences(study),

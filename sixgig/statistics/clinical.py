@@ -183,7 +183,7 @@ def _errors(rows: _Rows, decided: Truths, truth: Truths, prevalence: float, leve
         found[name] = Value(share, float(low[0]), float(high[0]))
         shares.append(share)
         numbers.append(n)
-    found["ppv"], found["npv"] = predictive_values(*shares, *numbers, prevalence, level)
+    found["ppv"], found["npv"] = predictive_values(shares[0], shares[1], numbers[0], numbers[1], prevalence, level)
     return found
 
 
