@@ -19,8 +19,8 @@ KIND = Kind(
     caption=(
         "Net benefit by the probability from which on one would treat: true positives in a population of one, less the "
         "false positives, weighed by what that probability says a needless treatment costs against a missed one. Use "
-        "of a method pays only where its curve lies above both treating everybody and treating nobody. Probabilities are "
-        "out of fold."
+        "of a method pays only where its curve lies above both treating everybody and treating nobody. Probabilities "
+        "are out of fold."
     ),
     order=55,
     reads=("summary.csv", "statistics/decision_curve.csv"),

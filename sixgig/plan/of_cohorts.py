@@ -9,8 +9,8 @@ from typing import Any
 from sixgig.cohorts.registry import load_adapter
 from sixgig.plan.inputs import CohortInput
 from sixgig.runtime.paths import user_path
-from sixgig.tables.clinical import CLINICAL_KEYS, clinical_use
 from sixgig.tables.levels import labels_of, metrics_of
+from sixgig.tables.use import CLINICAL_KEYS, clinical_use
 
 
 class CohortLookups:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sixgig.tables.format import ARM, CLASSIFIER, COHORT, Column, Table
-from sixgig.tables.levels import metrics_of
-
-#: Keys of a cohort's stanza that say how methods are to be used.
-CLINICAL_KEYS = ("operating_point", "prevalence")
 
 _PREVALENCE = Column(
     "prevalence", "number", "share of the class that predictive values hold for: the cohort's `prevalence`, or its own"
@@ -64,9 +57,3 @@ DECISION_CURVE = Table(
         _PREVALENCE,
     ),
 )
-
-
-def clinical_use(stanza: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a cohort's stanza says of how its methods are to be used, with None for what it leaves open."""
-    asked = {key: stanza.get(key) for key in ("positive", *CLINICAL_KEYS)}
-    return asked | {"metrics_of": metrics_of(stanza)}

@@ -32,13 +32,14 @@ from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.tables.budget import BUDGET
-from sixgig.tables.clinical import CLINICAL, DECISION_CURVE, clinical_use
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.use import clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
 
