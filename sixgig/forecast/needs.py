@@ -77,7 +77,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     report = JobKey("write_report")
     gates = {JobKey("check_leakage", cohort) for cohort in plan.cohorts}
     yield report, {*drawn, *tables, *predictions, *features, *gates, study}
-    yield JobKey("export_tables"), {*tables, *features, *predictions, study}
+    yield JobKey("export_tables"), {*tables, *features, *predictions, *gates, study}
     if plan.config["tracking"]["mlflow"]:
         yield JobKey("track_study"), {report, *drawn, *tables, *features, study}
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}

@@ -40,6 +40,8 @@ STUDY_TABLES = {
     "budget": ("sixgig.reporting.budget", "budget"),
     "costs": ("sixgig.reporting.results", "costs"),
     "arms": ("sixgig.reporting.results", "arms"),
+    "tripod_ai": ("sixgig.reporting.checklists.tables", "tripod_ai"),
+    "claim": ("sixgig.reporting.checklists.tables", "claim"),
 }
 #: Modules that make the tables.
 MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *FRACTION_TABLES.values(), *STUDY_TABLES.values())})

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sixgig.errors import ConfigError
 from sixgig.evaluation.calibration import design_effects, wilson
 from sixgig.evaluation.levels import at_level
 from sixgig.evaluation.metrics import Outcomes, outcomes
@@ -21,6 +20,7 @@ from sixgig.statistics.decision_curve import THRESHOLDS, net_benefit, treat_all
 from sixgig.statistics.predictive_values import Value, predictive_values
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.use import require_two_classes
 
 _NAN = float("nan")
 Truths = NDArray[np.bool_]
@@ -98,7 +98,7 @@ def weigh_clinical_use(
             found, curve = _two_classes(rows, use, own, 1 - alpha)
             curves.append(pd.DataFrame(key | curve))
         else:
-            _check_two_classes(use, cohort, len(rows.data.classes))
+            require_two_classes(vars(use), len(rows.data.classes), f"cohorts.{cohort}")
             found = _each_class(rows, 1 - alpha)
         values += [facts | row for row in found]
     names = DECISION_CURVE.column_names
@@ -106,16 +106,6 @@ def weigh_clinical_use(
         CLINICAL.check(pd.DataFrame(values, columns=CLINICAL.column_names), CLINICAL.name),
         DECISION_CURVE.check(pd.concat(curves) if curves else pd.DataFrame(columns=names), DECISION_CURVE.name),
     )
-
-
-def _check_two_classes(use: ClinicalUse, cohort: str, n_classes: int) -> None:
-    for name, value in (("operating_point", use.operating_point), ("prevalence", use.prevalence)):
-        if value is not None:
-            raise ConfigError(
-                f"cohorts.{cohort}.{name}",
-                f"is of a positive and a negative class, and this cohort has {n_classes} classes",
-                "remove the key, or merge the classes to two with `classes`",
-            )
 
 
 def _rows(frame: pd.DataFrame, positive: str | None) -> _Rows:

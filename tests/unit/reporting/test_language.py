@@ -16,6 +16,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors
 from sixgig.figures.catalogue import KINDS, draw_figure
 from sixgig.reporting import budget, over_cohorts, page, training
+from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
 from sixgig.words import numbers
@@ -51,6 +52,7 @@ def texts_by_name():
     yield from (look.words for look in arms.looks().values() if look.words)
     yield from training.MEASURES.values()
     yield from over_cohorts.FACTOR_TITLES.values()
+    yield from (item.topic for item in (*TRIPOD_AI, *CLAIM))
     yield from budget.FRONT_TITLES.values()
     yield from (words for words, _ in factors.PARTS.values())
     yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
