@@ -123,6 +123,47 @@ rule compare_methods:
         "../scripts/compare_methods.py"
 
 
+rule weigh_contrasts:
+    """Planned contrasts between arms that choose their classifier inside, and the arms as such procedures."""
+    input:
+        metrics="results/{study}/metrics.csv",
+        summary="results/{study}/summary.csv",
+    output:
+        contrasts=report(
+            ensure("results/{study}/statistics/contrasts.csv", non_empty=True),
+            caption="../report/captions/contrasts.rst",
+            category="Tables",
+        ),
+        arm_summary=report(
+            ensure("results/{study}/statistics/arm_summary.csv", non_empty=True),
+            caption="../report/captions/arm_summary.rst",
+            category="Tables",
+        ),
+        arm_scores=report(
+            ensure("results/{study}/statistics/arm_scores.csv", non_empty=True),
+            caption="../report/captions/arm_scores.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/weigh_contrasts.log",
+    benchmark:
+        "results/{study}/benchmarks/weigh_contrasts.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        contrasts=PLAN.contrasts,
+        metric=PLAN.config["evaluation"]["metric"],
+        folds=PLAN.config["evaluation"]["folds"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        rope=PLAN.config["evaluation"]["rope"],
+        relevant_difference=PLAN.config["evaluation"]["relevant_difference"],
+        digest=code_digest("weigh_contrasts"),
+    script:
+        "../scripts/weigh_contrasts.py"
+
+
 rule compare_subjects:
     """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
     input:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.errors import SixgigError
 
 
 @contextmanager
 def naming(kind: str, name: str) -> Iterator[None]:
-    """Within this context, errors that name a kind name the arm in its place."""
+    """Within this context, errors that name a kind name the arm in its place, whatever its seed."""
+    name, _ = arm_and_seed(name)
     try:
         yield
     except SixgigError as error:

@@ -25,7 +25,9 @@ RANDOM_PREFIX = f"{CONTROL}random_"
 
 @dataclass(frozen=True)
 class Look:
-    """How report and figures show the arms of a kind, and when: its ``look.yaml``. No result depends on it.
+    """How report and figures show the arms of a kind, and when: its ``look.yaml``.
+
+    No features, predictions or metrics depend on it; ``baseline`` decides what the planned contrasts compare with.
 
     Attributes:
         order: Place among the arms in tables and figures; controls follow after all others.
@@ -37,7 +39,9 @@ class Look:
         words: What a control does, for the sentence "no arm is shown to be better than ..."; it may name its
             ``{network}``.
         network: The network of a control with random weights.
+        baseline: Place among the kinds that contrasts may have as their baseline, cheapest first; 0 for no such kind.
         hours: The least and the most hours that the user expects of it on the study of the laptop.
+        meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
     order: float
@@ -48,7 +52,9 @@ class Look:
     reference: bool = False
     words: str = ""
     network: str = ""
+    baseline: int = 0
     hours: Sequence[float] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache

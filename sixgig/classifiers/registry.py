@@ -41,6 +41,7 @@ class Look:
         bags: Whether it is given the images of a subject, and not one vector of features.
         probabilities: Whether its scores are probabilities at the classes' shares among the training subjects. Scores
             that are not weigh classes alike, and only rank.
+        meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
     order: float
@@ -51,6 +52,7 @@ class Look:
     alone: str | None = None
     bags: bool = False
     probabilities: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from sixgig.errors import SixgigError, TableError
+from sixgig.evaluation.fold_scores import fold_scores
 from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import seed_scores, seed_variance
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.delong import clustered_delong
@@ -148,9 +150,14 @@ def _compare(a: Study, b: Study, cohort: str, method: Method, ratio: float) -> P
     predicted = [study.predictions(cohort, method) for study in (a, b)]
     if len(differences) < _FEWEST or predicted[0] is None or predicted[1] is None:
         return "they share fewer than two folds with a defined score"
-    test = corrected_resampled_t_test(differences, ratio)
+    spread = None
+    if max(a.seeds, b.seeds) > 1:
+        spread = seed_variance(
+            *(seed_scores(study.metrics, cohort, method.arm, method.classifier, a.metric) for study in (a, b))
+        )
+    test = corrected_resampled_t_test(differences, ratio, spread=spread)
     rope = float((a.config.get("evaluation") or {}).get("rope", 0.01))
-    below, within, above = correlated_t_posterior(differences, ratio, rope)
+    below, within, above = correlated_t_posterior(differences, ratio, rope, spread)
     p_a, p_b = (above, below) if METRICS[a.metric].higher_is_better else (below, above)
     first, second = mean_scores(predicted[0]), mean_scores(predicted[1])
     _check_same(first, second, b, cohort, method)
@@ -168,10 +175,8 @@ def _compare(a: Study, b: Study, cohort: str, method: Method, ratio: float) -> P
 
 
 def _by_fold(study: Study, cohort: str, method: Method, metric: str) -> pd.Series:
-    rows = study.metrics
-    chosen = (rows["cohort"] == cohort) & (rows["metric"] == metric) & rows["value"].notna()
-    chosen &= (rows["arm"] == method.arm) & (rows["classifier"] == method.classifier)
-    return rows[chosen].set_index(["repeat", "fold"])["value"].astype(float)
+    rows = fold_scores(study.metrics, cohort, method.arm, method.classifier, metric)
+    return rows.set_index(["repeat", "fold"])["value"]
 
 
 def _check_same(first: SubjectScores, second: SubjectScores, b: Study, cohort: str, method: Method) -> None:

@@ -80,6 +80,4 @@ def held_out_decisions(
 def held_out_folds(repeats: NDArray[np.intp], folds: NDArray[np.intp]) -> list[tuple[Truths, Truths]]:
     """Return for every fold of every repeat its rows and those of the other folds of that repeat, [n] each."""
     pairs = np.unique(np.column_stack([repeats, folds]), axis=0)
-    return [
-        ((repeats == repeat) & (folds == fold), (repeats == repeat) & (folds != fold)) for repeat, fold in pairs
-    ]
+    return [((repeats == repeat) & (folds == fold), (repeats == repeat) & (folds != fold)) for repeat, fold in pairs]

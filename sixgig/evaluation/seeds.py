@@ -83,6 +83,8 @@ def seed_variance(scores: pd.DataFrame, others: pd.DataFrame | None = None) -> S
         elif second.shape[1] == 1:
             second = pd.DataFrame(dict.fromkeys(table.columns, second.iloc[:, 0]))
         shared = [seed for seed in table.columns if seed in second.columns]
+        if len(shared) < 2 <= min(table.shape[1], second.shape[1]):  # others failed: taken as independent
+            return _unpaired(seed_variance(scores), seed_variance(others))
         table = table[shared] - second[shared]
     means = table.dropna().mean(axis=0).to_numpy(dtype=np.float64)
     if not len(means) or not np.isfinite(means).all():
@@ -109,6 +111,34 @@ def with_seeds(error: float, df: float, spread: SeedSpread) -> tuple[float, floa
     total = error**2 + spread.variance
     weighed = (error**4 / df if df > 0 else 0.0) + spread.variance**2 / spread.df
     return float(np.sqrt(total)), float(total**2 / weighed)
+
+
+def chosen_scores(choices: pd.DataFrame, metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the scores by seed of a procedure that chooses arm and classifier on every fold.
+
+    Args:
+        choices: ``cohort``, ``arm``, ``classifier``, ``repeat`` and ``fold``: what was chosen where.
+        metrics: ``tables.METRICS``; without its column ``seed`` everything is seed 0.
+        metric: The metric.
+
+    Returns:
+        Columns ``seed``, ``repeat``, ``fold``, ``value``, for :func:`seed_variance`. Where one of the chosen arms has one
+        seed and another several, the first has its score in every seed.
+    """
+    keys = ["cohort", "arm", "classifier", *_FOLD]
+    rows = metrics[(metrics["metric"] == metric) & metrics["value"].notna()]
+    rows = rows if "seed" in rows else rows.assign(seed=0)
+    found = choices[keys].merge(rows[[*keys, "seed", "value"]], on=keys, how="left")
+    table = _by_seed(found)
+    once = table.notna().sum(axis=1) == 1
+    table[once] = table[once].bfill(axis=1).ffill(axis=1)
+    return table.melt(ignore_index=False, value_name="value", var_name="seed").dropna().reset_index()
+
+
+def _unpaired(a: SeedSpread, b: SeedSpread) -> SeedSpread:
+    """Return the spread of a difference of two methods that share no seeds."""
+    n, variance = min(a.n_seeds, b.n_seeds), a.variance + b.variance
+    return SeedSpread(n, float(np.sqrt(variance * n)), variance, min(a.df, b.df))
 
 
 def _by_seed(scores: pd.DataFrame) -> pd.DataFrame:

@@ -122,6 +122,9 @@ def write_figures(study: Study, files: Iterable[Path], cohort: str | None = None
             for file in own:
                 with atomic_path(file) as partial:
                     figure.savefig(partial, format=file.suffix[1:], metadata=FORMATS[file.suffix[1:]])
+                    if file.suffix == ".svg":
+                        written = Path(partial)
+                        written.write_text(style.with_titles(written.read_text(encoding="utf-8")), encoding="utf-8")
                 figure.set_layout_engine("none")  # the layout stands; working it out again takes as long as drawing
 
 

@@ -6,6 +6,7 @@ blindness can tell apart; controls are grey and black. Nothing here imports matp
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,9 +14,11 @@ from sixgig.classifiers import registry as classifiers
 from sixgig.words.language import tr
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-
+#: What the id of a mark starts with that has something to say.
+_TELLS = "tells: "
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sixgig",
@@ -72,24 +75,39 @@ def style() -> AbstractContextManager[None]:
     return mpl.rc_context(cast("Any", _RC))  # its stubs list the names of all settings as literals
 
 
-def empty_figure(title: str, reason: str) -> Figure:
+def tell(mark: Artist, words: str) -> None:
+    """Let a mark say something when a reader points at it; see :func:`with_titles`."""
+    mark.set_gid(_TELLS + words)
+
+
+def with_titles(svg: str) -> str:
+    """Turn what marks have to say into the titles that browsers show.
+
+    Args:
+        svg: What matplotlib wrote, with the words of :func:`tell` as ids.
+    """
+    return re.sub(rf'<g id="{_TELLS}([^"]*)">', r'<g class="tells"><title>\1</title>', svg)
+
+
+def empty_figure(title: str, reason: str, width: float = 7.5) -> Figure:
     """A figure that says why there is nothing to draw.
 
     Args:
         title: What the figure would have shown.
         reason: Why it does not, in words for the reader.
+        width: Inches.
     """
     import textwrap
 
     with style():
-        figure = new_figure(7.5, 2.2)
+        figure = new_figure(width, 2.2)
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_title(title, loc="left")
         axes.text(
             0.5,
             0.5,
-            tr("Nothing to draw: ") + "\n".join(textwrap.wrap(reason, 80)),
+            tr("Nothing to draw: ") + "\n".join(textwrap.wrap(reason, round(80 * width / 7.5))),
             ha="center",
             va="center",
             color="#555",

@@ -37,6 +37,7 @@ SMALL = {
     "check_training": Small(0.1, rss_mb=140),
     "collect_costs": Small(0.1, per_method=0.002, rss_mb=132),
     "compare_methods": Small(0.7, per_method=0.01, rss_mb=197),
+    "weigh_contrasts": Small(0.7, per_method=0.01, rss_mb=197),
     "compare_subjects": Small(0.9, per_method=0.01, rss_mb=197),
     "compare_cohorts": Small(0.9, rss_mb=205),
     "explain_variance": Small(0.05, rss_mb=134),

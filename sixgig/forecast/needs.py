@@ -18,6 +18,7 @@ _TABLES = {
     "score_predictions": ("metrics", "summary", "test_summary"),
     "collect_costs": ("costs",),
     "compare_methods": ("pairwise", "bayesian"),
+    "weigh_contrasts": ("contrasts", "arm_summary", "arm_scores"),
     "compare_subjects": ("mcnemar", "delong"),
     "compare_cohorts": ("omnibus", "ranks"),
     "explain_variance": ("factors",),
@@ -57,9 +58,10 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
     tables = {score, costs}
     for rule, needed in (
-        ("compare_methods", {score}), ("compare_subjects", _first_seeds(predictions)), ("compare_cohorts", {score}),
-        ("explain_variance", {score}), ("weigh_budget", {score, costs, *features}),
-        ("weigh_clinical_use", predictions),
+        ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
+        ("compare_cohorts", {score}), ("explain_variance", {score}),
+        ("weigh_budget", {score, costs, *features}),
+        ("weigh_clinical_use", _first_seeds(predictions)),
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))

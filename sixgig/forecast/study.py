@@ -93,8 +93,8 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     if plan.has_fractions:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
-        "collect_costs", "compare_methods", "compare_subjects", "compare_cohorts", "explain_variance", "weigh_budget",
-        "weigh_clinical_use",
+        "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_cohorts",
+        "explain_variance", "weigh_budget", "weigh_clinical_use",
     ):  # fmt: skip
         yield JobKey(rule), stages.small(rule)
     for cohort in plan.cohorts:

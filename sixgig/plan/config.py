@@ -23,6 +23,7 @@ from sixgig.arms.registry import RANDOM, control_key
 from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
 from sixgig.plan.bags import check_bags, fits
+from sixgig.plan.contrasts import planned_contrasts
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
@@ -154,6 +155,7 @@ def _check_references(config: Mapping[str, Any]) -> None:
     _check_sources(config, found)
     _check_random(config, found)
     check_bags(config, found)
+    planned_contrasts(config)  # names in evaluation.contrasts
     check_looks(config)
     if config["evaluation"]["seeds"] > 1 and "fractions" in config["evaluation"]:
         raise ConfigError(

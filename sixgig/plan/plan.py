@@ -12,6 +12,7 @@ from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, methods_of
+from sixgig.plan.contrasts import planned_contrasts
 from sixgig.plan.files import check_files
 from sixgig.plan.of_arms import ArmLookups
 from sixgig.plan.study_file import Study
@@ -23,6 +24,10 @@ from sixgig.runtime.recorded_hashes import OUTPUTS
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
 #: Tables of what clinicians ask, likewise.
 CLINICAL_TABLES = ("clinical", "decision_curve")
+#: Tables over all cohorts, likewise.
+OVER_COHORTS = ("omnibus", "ranks", "factors", "budget")
+#: Tables of the planned contrasts and of the arms as procedures, likewise.
+CONTRASTS = ("contrasts", "arm_summary", "arm_scores")
 
 
 class Plan(ArmLookups):
@@ -98,6 +103,11 @@ class Plan(ArmLookups):
         return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
 
     @property
+    def contrasts(self) -> list[tuple[str, str, str]]:
+        """Question, a and b of every planned contrast, the same for all cohorts."""
+        return planned_contrasts(self.config)
+
+    @property
     def has_majority(self) -> bool:
         """Whether the control that sees no features is asked for."""
         return any(alone(classifier) for _, classifier in self.methods)
@@ -143,8 +153,7 @@ class Plan(ArmLookups):
             return self.predictions("csv", seeds=True) + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
-            names += [f"statistics/{name}.csv" for name in (*PAIR_TESTS, "omnibus", "ranks", "factors", "budget")]
-            names += [f"statistics/{name}.csv" for name in CLINICAL_TABLES]
+            names += [f"statistics/{name}.csv" for name in (*CONTRASTS, *PAIR_TESTS, *OVER_COHORTS, *CLINICAL_TABLES)]
             names += ["fractions.csv"] if self.has_fractions else []
             return [f"{root}/{name}" for name in names]
         if stage == "report":

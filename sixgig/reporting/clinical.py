@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from sixgig.reporting import views
@@ -13,6 +15,26 @@ from sixgig.words.titles import classifier_title
 
 #: Columns of cohorts with two classes.
 _QUANTITIES = ("sensitivity", "specificity", "ppv", "npv", "calibration_slope", "calibration_intercept")
+
+
+class Section(NamedTuple):
+    """What the page shows of a cohort.
+
+    Attributes:
+        table: See :func:`clinical`.
+        sentences: See :func:`sentences`.
+        curves: Whether there are decision curves.
+    """
+
+    table: TableView
+    sentences: list[str]
+    curves: bool
+
+
+def section(study: Study, cohort: str) -> Section:
+    """Return what the page shows of a cohort."""
+    curves = bool(study.decision_curve["cohort"].eq(cohort).any())
+    return Section(clinical(study, cohort), sentences(study, cohort), curves)
 
 
 def rows_of(study: Study, cohort: str) -> dict[Method, pd.DataFrame]:

@@ -21,6 +21,7 @@ class CohortView:
     """One cohort for the template."""
 
     name: str
+    title: str
     simulated: bool
     failed: str
     note: str
@@ -37,6 +38,13 @@ class CohortView:
     duplicates: TableView
     near_copies: TableView
     near_copies_warning: str
+
+
+def title(study: Study, cohort: str) -> str:
+    """A cohort's title for people; with its name where two cohorts of the study have the same, or it has none."""
+    own = study.cohort_info(cohort).get("title")
+    others = [study.cohort_info(other).get("title") for other in study.cohorts if other != cohort]
+    return f"{own} ({cohort})" if own in others else str(own or cohort)
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -74,6 +82,7 @@ def describe(study: Study, cohort: str) -> CohortView:
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
+        title=title(study, cohort),
         simulated=bool(info.get("simulated")),
         failed=study.failed_cohort(cohort),
         note=str(info.get("subject_note") or ""),

@@ -11,12 +11,8 @@ from sixgig.words.language import tr
 from sixgig.words.titles import method_title, metric_title, metric_words
 
 
-def sentences(study: Study) -> list[str]:
-    """Say for every cohort which arm reaches a level with fewest labelled subjects, where the intervals show it."""
-    return [_answer(study, cohort) for cohort in study.cohorts] if study.has_fractions else []
-
-
-def _answer(study: Study, cohort: str) -> str:
+def sentence(study: Study, cohort: str) -> str:
+    """Say which arm reaches a level with fewest labelled subjects, where the intervals show it."""
     found = reaching(curves(study, cohort))
     if found is None:
         return tr("On {cohort} fewer than two arms have an estimate, so none needs fewest labels.", cohort=cohort)

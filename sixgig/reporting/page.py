@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from sixgig.reporting import (
     cohorts,
     comparisons,
     dictionaries,
+    first_screen,
     fractions,
+    glossary,
     over_cohorts,
+    planned,
     results,
     searches,
+    seeds,
     training,
-    verdict,
 )
 from sixgig.reporting.network_input import network_input
 from sixgig.reporting.own_features import own_features
@@ -73,18 +77,25 @@ def _render(study: Study) -> str:
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
     kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
+    names = study.cohorts
     figures = {
         cohort: [(info, inline_svg(info)) for info in figure_list(folder, kinds, cohort, study.metrics_of(cohort))]
-        for cohort in study.cohorts
+        for cohort in names
     }
-    compared = [comparisons.brief(study, cohort) for cohort in study.cohorts]
+    compared = {cohort: comparisons.brief(study, cohort) for cohort in names}
+    terms = glossary.terms(study)
+    environment.globals["explained"] = explaining({**terms, **glossary.names(study)})
     return environment.get_template("report.html.j2").render(
         study=study,
         language=current(),
         version=__version__,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
-        verdicts=[verdict.judge(study, cohort) for cohort in study.cohorts],
+        answers=first_screen.answers(study),
+        first_figures=_picked(figures, first=True),
+        terms=terms,
+        names=glossary.names(study),
+        planned={cohort: planned.planned(study, cohort) for cohort in names},
         conclusion=over_cohorts.conclusion(study),
         over_cohorts=over_cohorts.description(study),
         omnibus=over_cohorts.omnibus(study),
@@ -94,15 +105,17 @@ def _render(study: Study) -> str:
         study_figures={info.kind: (info, inline_svg(info)) for info in figure_list(folder, study_kinds)},
         budget=budget.budget(study),
         budget_sentences=budget.sentences(study),
-        cohorts=[cohorts.describe(study, cohort) for cohort in study.cohorts],
+        cohorts=[cohorts.describe(study, cohort) for cohort in names],
         results=results.overview(study),
+        seed_sentences=seeds.sentences(study),
+        seeds=seeds.seeds(study),
         held_out=results.held_out(study),
-        all_metrics=[results.all_metrics(study, cohort) for cohort in study.cohorts],
-        clinical={name: (clinical.clinical(study, name), clinical.sentences(study, name)) for name in study.cohorts},
-        pairs=[pairs for pairs, _ in compared],
-        tests=[tests for _, tests in compared],
-        fraction_sentences=fractions.sentences(study),
-        fraction_tables=[fractions.estimates(study, name) for name in study.cohorts] if study.has_fractions else [],
+        all_metrics={cohort: results.all_metrics(study, cohort) for cohort in names},
+        clinical={cohort: clinical.section(study, cohort) for cohort in names},
+        pairs={cohort: pairs for cohort, (pairs, _) in compared.items()},
+        tests={cohort: tests for cohort, (_, tests) in compared.items()},
+        fraction_sentences={name: fractions.sentence(study, name) for name in names if study.has_fractions},
+        fraction_tables={name: fractions.estimates(study, name) for name in names if study.has_fractions},
         trouble=results.trouble(study),
         arms=results.arms(study),
         network_input=network_input(study),
@@ -116,11 +129,37 @@ def _render(study: Study) -> str:
         costs=results.costs(study),
         card=card.card(study),
         courses=card.courses(study),
-        figures=figures,
+        figures=_picked(figures, first=False),
         environment=environment_facts(study),
         config=yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True, width=110) if study.config else "",
         command=str(study.info.get("command") or "snakemake --cores all"),
     )
+
+
+_Drawn = tuple[FigureInfo, Markup]
+
+
+def _picked(figures: dict[str, list[_Drawn]], *, first: bool) -> dict[str, list[_Drawn]]:
+    """Return the figures of the first screen, or all others."""
+    return {
+        cohort: [drawn for drawn in own if (drawn[0].kind in first_screen.FIGURES) == first]
+        for cohort, own in figures.items()
+    }
+
+
+def explaining(meanings: Mapping[str, str]) -> Callable[[str], Markup]:
+    """Return what marks up a text so that its words say what they mean when a reader points at them."""
+    words = sorted(meanings, key=len, reverse=True)
+    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, words))})(?!\w)")
+
+    def explained(text: str) -> Markup:
+        parts = pattern.split(text)  # every second part is a word that is known
+        return Markup("").join(
+            Markup('<abbr title="{}">{}</abbr>').format(meanings[part], part) if place % 2 else part
+            for place, part in enumerate(parts)
+        )
+
+    return explained
 
 
 def inline_svg(info: FigureInfo) -> Markup:
@@ -150,6 +189,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     content = re.sub(r'\sid="([^"]*)"', rename, content)
     content = re.sub(r"url\(#", f"url(#{prefix}", content)
     content = re.sub(r'href="#', f'href="#{prefix}', content)
+    content = content.replace('<g class="tells">', '<g class="tells" tabindex="0">')
     label = Markup.escape(f"{info.cohort}: {info.title}" if info.cohort else info.title)
     return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))
 

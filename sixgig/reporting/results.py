@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
+from sixgig.arms.seeds import seed_name
 from sixgig.reporting import views
 from sixgig.reporting.own_features import label_leaks
 from sixgig.reporting.views import Cell, TableView
@@ -113,7 +116,7 @@ def costs(study: Study) -> TableView:
         table.rows.append(
             [
                 views.text(row["cohort"]),
-                views.arm(row["arm"]),
+                _run(row),
                 views.text(row["stage"]),
                 views.number(row["seconds"], numbers.seconds),
                 views.number(row["images_per_second"], numbers.rate),
@@ -124,6 +127,12 @@ def costs(study: Study) -> TableView:
             ]
         )
     return table
+
+
+def _run(row: pd.Series) -> Cell:
+    """A cell that names whose cost a row is: an arm's, a run's with one of several seeds, or all arms'."""
+    seed = row.get("seed")
+    return views.arm(row["arm"]) if numbers.is_missing(seed) else views.run(seed_name(str(row["arm"]), int(seed)))
 
 
 def arms(study: Study) -> TableView:

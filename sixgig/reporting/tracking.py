@@ -168,14 +168,16 @@ def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, floa
         metrics[str(row["metric"])] = float(row["estimate"])
         metrics[f"{row['metric']}.ci_low"] = float(row["ci_low"])
         metrics[f"{row['metric']}.ci_high"] = float(row["ci_high"])
+        if "seed_sd" in row:
+            metrics[f"{row['metric']}.seed_sd"] = float(row["seed_sd"])
     if study.has_fractions:
         for point in curves(study, cohort).get(method, []):
             name = f"{study.metric}.labels_{point.fraction:g}"
             metrics |= {name: point.estimate, f"{name}.ci_low": point.low, f"{name}.ci_high": point.high}
-    for _, row in rows(study.costs).iterrows():
-        stage = str(row["stage"])
-        if stage.startswith("classify:") and stage != f"classify:{method.classifier}":
+    measured = ["seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"]
+    for stage, row in rows(study.costs).groupby("stage", sort=False)[measured].mean().iterrows():  # over seeds
+        if str(stage).startswith("classify:") and stage != f"classify:{method.classifier}":
             continue
-        for name in ("seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"):
-            metrics[f"cost.{stage.partition(':')[0]}.{name}"] = float(row[name])
+        for name in measured:
+            metrics[f"cost.{str(stage).partition(':')[0]}.{name}"] = float(row[name])
     return metrics

@@ -39,11 +39,11 @@ def training(study: Study) -> TableView:
         ],
     )
     for cohort in study.cohorts:
-        for arm in study.training.arms(cohort):
+        for arm in study.training.runs(cohort):
             facts = study.training.facts(cohort, arm)
             if str(facts.get("status", "")).startswith("failed"):
                 table.rows.append(
-                    [Cell(cohort), views.arm(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
+                    [Cell(cohort), views.run(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
                 )
                 continue
             evidence = facts.get("evidence") or {}
@@ -51,7 +51,7 @@ def training(study: Study) -> TableView:
             table.rows.append(
                 [
                     Cell(cohort),
-                    views.arm(arm),
+                    views.run(arm),
                     Cell(_with(facts)),
                     Cell(_steps(facts), float(facts.get("steps") or 0), numeric=True),
                     views.number((facts.get("cost") or {}).get("seconds"), numbers.seconds),
@@ -101,9 +101,9 @@ def reconstruction(study: Study) -> TableView:
 def notes(study: Study) -> list[str]:
     """Notes of the trainings besides their numbers, such as that the cohort needed another loss."""
     return [
-        f"{cohort}, {views.arm(arm).text}: {note}"
+        f"{cohort}, {views.run(arm).text}: {note}"
         for cohort in study.cohorts
-        for arm in study.training.arms(cohort)
+        for arm in study.training.runs(cohort)
         for note in study.training.facts(cohort, arm).get("notes") or []
     ]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sixgig.arms.seeds import arm_and_seed
 from sixgig.results.study import Method
 from sixgig.words import numbers
 from sixgig.words.language import tr
@@ -14,13 +15,18 @@ from sixgig.words.titles import arm_colour, arm_title, classifier_title, method_
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, the value it sorts by (its text when None), a colour dot, and whether it stands out."""
+    """One cell: its text, the value it sorts by (its text when None), a colour dot, and whether it stands out.
+
+    ``arm`` and ``classifier`` are the titles of what it names, for the page's filters; else empty.
+    """
 
     text: str
     sort: float | None = None
     colour: str = ""
     strong: bool = False
     numeric: bool = False
+    arm: str = ""
+    classifier: str = ""
 
 
 @dataclass
@@ -46,14 +52,22 @@ def number(value: Any, form: Callable[[Any], str], strong: bool = False) -> Cell
 
 def method(value: Method) -> Cell:
     """A cell that names a method, with its arm's colour."""
-    return Cell(method_title(value), colour=arm_colour(value.arm))
+    names = {"arm": arm_title(value.arm), "classifier": classifier_title(value.classifier)}
+    return Cell(method_title(value), colour=arm_colour(value.arm), **names)
 
 
 def arm(name: Any) -> Cell:
     """A cell that names an arm, with its colour; work without an arm is shared by all."""
     if numbers.is_missing(name):
         return Cell(tr("shared by all arms"))
-    return Cell(arm_title(str(name)), colour=arm_colour(str(name)))
+    return Cell(arm_title(str(name)), colour=arm_colour(str(name)), arm=arm_title(str(name)))
+
+
+def run(name: str) -> Cell:
+    """A cell that names the run of an arm with a seed, by the name of its files."""
+    own, seed = arm_and_seed(name)
+    cell = arm(own)
+    return replace(cell, text=tr("{arm}, seed {number}", arm=cell.text, number=seed)) if seed else cell
 
 
 def classifier(name: str) -> Cell:

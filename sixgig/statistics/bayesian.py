@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sixgig.evaluation.seeds import SeedSpread
 from sixgig.statistics.resampled import corrected_mean
 
 
@@ -25,7 +26,10 @@ class Posterior(NamedTuple):
 
 
 def correlated_t_posterior(
-    differences: NDArray[np.float64], n_test_over_n_train: float, half_width: float
+    differences: NDArray[np.float64],
+    n_test_over_n_train: float,
+    half_width: float,
+    spread: SeedSpread | None = None,
 ) -> Posterior:
     """Compute the posterior of the mean difference of two methods over one cohort's folds.
 
@@ -41,6 +45,7 @@ def correlated_t_posterior(
         differences: Score of one method minus the other's, one per repeat and fold.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
         half_width: Differences of up to this size count as practically none.
+        spread: See :func:`sixgig.statistics.resampled.corrected_mean`.
 
     Raises:
         ValueError: See :func:`sixgig.statistics.resampled.corrected_mean`; or the half width is below zero.
@@ -49,7 +54,7 @@ def correlated_t_posterior(
 
     if not half_width >= 0:
         raise ValueError(f"the region of practical equivalence needs a half width of at least zero, got {half_width}")
-    found = corrected_mean(differences, n_test_over_n_train)
+    found = corrected_mean(differences, n_test_over_n_train, spread)
     if found.error == 0:
         return Posterior(*[float("nan")] * 3)
     below = float(student.cdf((-half_width - found.mean) / found.error, found.df))

@@ -10,7 +10,7 @@ import numpy as np
 _POINTS = 4000
 
 
-def power(noncentrality: float, df: int, alpha: float) -> float:
+def power(noncentrality: float, df: float, alpha: float) -> float:
     """Return the probability that a two-sided t-test rejects.
 
     The noncentral t distribution is a normal one, averaged over the chi-square distribution of the estimated variance
@@ -32,7 +32,7 @@ def power(noncentrality: float, df: int, alpha: float) -> float:
     return float(np.mean(ndtr(noncentrality - limits) + ndtr(-noncentrality - limits)))
 
 
-def detectable_difference(error: float, df: int, alpha: float, comparisons: int = 1, wanted: float = 0.8) -> float:
+def detectable_difference(error: float, df: float, alpha: float, comparisons: int = 1, wanted: float = 0.8) -> float:
     """Return the true difference that the corrected resampled t-test finds with a wanted probability.
 
     The level is that of Bonferroni, ``alpha`` over the number of comparisons, with which Holm's correction begins. The
@@ -53,7 +53,7 @@ def detectable_difference(error: float, df: int, alpha: float, comparisons: int 
 
 
 @cache
-def _noncentrality(df: int, alpha: float, wanted: float) -> float:
+def _noncentrality(df: float, alpha: float, wanted: float) -> float:
     from scipy.optimize import brentq
     from scipy.stats import t as student
 

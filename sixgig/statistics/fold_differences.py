@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
-from sixgig.evaluation.seeds import mean_over_seeds
+from sixgig.evaluation.seeds import SeedSpread, mean_over_seeds, seed_variance
 
 _METHOD = ["arm", "classifier"]
 
@@ -61,3 +61,21 @@ def fold_differences(metrics: pd.DataFrame, metric: str) -> Iterator[tuple[Pair,
         for a, b in combinations(scores, 2):
             paired = (scores[a] - scores[b]).dropna().sort_index()
             yield Pair(str(cohort), (str(a[0]), str(a[1])), (str(b[0]), str(b[1]))), np.asarray(paired, np.float64)
+
+
+def seed_spreads(metrics: pd.DataFrame, metric: str) -> Callable[[Pair], SeedSpread | None]:
+    """Return what tells for a pair how far its mean difference lies apart between seeds; None in studies with one seed.
+
+    Args:
+        metrics: ``tables.METRICS`` of any number of cohorts.
+        metric: Metric to compare.
+    """
+    if "seed" not in metrics:
+        return lambda pair: None
+    rows = metrics[(metrics["metric"] == metric) & metrics["value"].notna()]
+    scores = {tuple(map(str, key)): part for key, part in rows.groupby(["cohort", *_METHOD], sort=False)}
+
+    def spread(pair: Pair) -> SeedSpread | None:
+        return seed_variance(scores[pair.cohort, *pair.a], scores[pair.cohort, *pair.b])
+
+    return spread

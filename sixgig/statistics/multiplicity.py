@@ -29,6 +29,31 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     return corrected
 
 
+def holm_levels(p_values: Sequence[float], alpha: float) -> NDArray[np.float64]:
+    """Return the level at which Holm's procedure compares every p value of a family.
+
+    The smallest of m is compared with alpha / m, the next with alpha / (m - 1), and so on until one is not below its
+    level; all that are left stand at that level. An interval at one minus this level excludes zero exactly where the
+    corrected p value is below alpha.
+
+    Args:
+        p_values: Uncorrected p values; NaN where a test was not defined.
+        alpha: Level of the family.
+
+    Returns:
+        The levels in the same order; NaN where a test was not defined.
+    """
+    values = np.array(p_values, dtype=np.float64)
+    levels = np.full(len(values), np.nan)
+    places = [int(place) for place in np.argsort(values, kind="stable") if not np.isnan(values[place])]
+    open_tests = len(places)
+    for place in places:
+        levels[place] = alpha / open_tests
+        if values[place] < levels[place]:
+            open_tests -= 1
+    return levels
+
+
 def decide(difference: float, p_holm: float, alpha: float, higher_is_better: bool = True) -> str:
     """Return the verdict of one pair: ``a better``, ``b better``, ``within noise`` or ``not testable``.
 

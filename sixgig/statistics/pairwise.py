@@ -10,7 +10,7 @@ import pandas as pd
 from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.detectable import detectable_difference
-from sixgig.statistics.fold_differences import fold_differences
+from sixgig.statistics.fold_differences import fold_differences, seed_spreads
 from sixgig.statistics.multiplicity import decide, holm
 from sixgig.statistics.resampled import corrected_resampled_t_test
 from sixgig.tables.format import Table
@@ -37,13 +37,14 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
         ConfigError: There is no such metric.
     """
     families: dict[str, list[dict[str, Any]]] = {}
+    spread = seed_spreads(metrics, metric)
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             logging.getLogger(__name__).warning(
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, n_test_over_n_train)
+        test = corrected_resampled_t_test(differences, n_test_over_n_train, spread=spread(pair))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}
@@ -73,11 +74,12 @@ def weigh_pairs(
     Raises:
         ConfigError: There is no such metric.
     """
-    rows = []
+    rows, spread = [], seed_spreads(metrics, metric)
     for pair, differences in fold_differences(metrics, metric):
         if len(differences) < 2:
             continue
-        below, within, above = correlated_t_posterior(differences, n_test_over_n_train, half_width)
+        posterior = correlated_t_posterior(differences, n_test_over_n_train, half_width, spread(pair))
+        below, within, above = posterior
         a, b = (above, below) if METRICS[metric].higher_is_better else (below, above)
         probabilities = {"p_a_better": a, "p_equivalent": within, "p_b_better": b}
         rows.append(pair.columns() | {"metric": metric, "rope": half_width, **probabilities})

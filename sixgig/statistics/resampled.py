@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sixgig.evaluation.seeds import SeedSpread, with_seeds
+
 #: Scores come from a table of ten digits: a difference or a spread of less than this is rounding.
 _ROUNDING = 1e-9
 
@@ -19,13 +21,13 @@ class CorrectedMean:
         mean: Mean difference.
         deviation: Sample standard deviation of the differences; 0 when all are equal.
         error: Corrected standard error of the mean; 0 when all are equal.
-        df: Degrees of freedom, number of differences - 1.
+        df: Degrees of freedom, number of differences - 1; Satterthwaite's where the error holds a spread between seeds.
     """
 
     mean: float
     deviation: float
     error: float
-    df: int
+    df: float
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class ResampledTest:
         ci_low: Lower end of the corrected interval; NaN when all differences are the same non-zero number.
         ci_high: Upper end of the corrected interval; NaN in the same case.
         t: Corrected statistic; NaN when all differences are equal.
-        df: Degrees of freedom, number of differences - 1.
+        df: Degrees of freedom, see :class:`CorrectedMean`.
         p_value: Two-sided p value; NaN when all differences are the same non-zero number.
         effect_size: Mean difference over the standard deviation of the differences (Cohen's d_z); NaN when all are
             equal.
@@ -48,13 +50,15 @@ class ResampledTest:
     ci_low: float
     ci_high: float
     t: float
-    df: int
+    df: float
     p_value: float
     effect_size: float
     error: float
 
 
-def corrected_mean(differences: NDArray[np.float64], n_test_over_n_train: float) -> CorrectedMean:
+def corrected_mean(
+    differences: NDArray[np.float64], n_test_over_n_train: float, spread: SeedSpread | None = None
+) -> CorrectedMean:
     """Average paired differences over folds and repeats.
 
     The squared error is (1/n + n_test/n_train) * s^2, with s^2 the sample variance of the n differences (Nadeau and
@@ -64,6 +68,8 @@ def corrected_mean(differences: NDArray[np.float64], n_test_over_n_train: float)
     Args:
         differences: Score of one method minus the other's, one per repeat and fold.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
+        spread: Where differences are means over seeds, the spread between these; see
+            :func:`sixgig.evaluation.seeds.seed_variance`.
 
     Raises:
         ValueError: Fewer than two differences, one is not finite, or the ratio is not above zero.
@@ -76,11 +82,18 @@ def corrected_mean(differences: NDArray[np.float64], n_test_over_n_train: float)
     n, mean, deviation = len(values), float(values.mean()), float(values.std(ddof=1))
     if deviation <= _ROUNDING * max(1.0, np.abs(values).max()):
         deviation = 0.0
-    return CorrectedMean(mean, deviation, float(deviation * np.sqrt(1 / n + n_test_over_n_train)), n - 1)
+    error, df = float(deviation * np.sqrt(1 / n + n_test_over_n_train)), n - 1
+    if spread is None:
+        return CorrectedMean(mean, deviation, error, df)
+    return CorrectedMean(mean, deviation, *with_seeds(error, df, spread))
 
 
 def corrected_resampled_t_test(
-    differences: NDArray[np.float64], n_test_over_n_train: float, *, confidence: float = 0.95
+    differences: NDArray[np.float64],
+    n_test_over_n_train: float,
+    *,
+    confidence: float = 0.95,
+    spread: SeedSpread | None = None,
 ) -> ResampledTest:
     """Test whether the mean of paired differences over folds and repeats is zero.
 
@@ -107,13 +120,14 @@ def corrected_resampled_t_test(
         differences: Score of one method minus the other's, one per repeat and fold.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
         confidence: Confidence of the interval.
+        spread: See :func:`corrected_mean`.
 
     Raises:
         ValueError: See :func:`corrected_mean`.
     """
     from scipy.stats import t as student
 
-    found = corrected_mean(differences, n_test_over_n_train)
+    found = corrected_mean(differences, n_test_over_n_train, spread)
     nan = float("nan")
     if found.error == 0:
         limit, p_value = (0.0, 1.0) if abs(found.mean) <= _ROUNDING else (nan, nan)
@@ -128,6 +142,6 @@ def corrected_resampled_t_test(
         t,
         found.df,
         p_value,
-        found.mean / found.deviation,
+        found.mean / found.deviation if found.deviation else nan,
         found.error,
     )

@@ -40,7 +40,7 @@ ARM_SUMMARY = Table(
         Column(
             "optimism",
             "number",
-            "best mean of fold scores among the arm's methods, better by this much than estimate",
+            "by how much the best plain mean among its methods lies above estimate",
             required=False,
         ),
     ),

@@ -7,6 +7,8 @@ from sixgig.tables.format import Column, Table
 
 _FRACTION = Column("fraction", "number", "share of the training subjects of every fold that had labels, above 0 to 1")
 _KEY = 4
+#: A curve is of one seed.
+_OF_SEEDS = ("n_seeds", "seed_sd")
 
 FRACTION_PREDICTIONS = Table(
     "fraction predictions",
@@ -27,6 +29,6 @@ FRACTIONS = Table(
             "labelled subjects of a training fold, mean over folds and repeats; empty on a cohort that failed",
             required=False,
         ),
-        *scores.SUMMARY.columns[_KEY:],
+        *(column for column in scores.SUMMARY.columns[_KEY:] if column.name not in _OF_SEEDS),
     ),
 )

@@ -30,7 +30,11 @@ PAIRWISE = Table(
         Column("ci_low", "number", "lower end of the corrected 95% interval of the difference", required=False),
         Column("ci_high", "number", "upper end of the corrected 95% interval of the difference", required=False),
         Column("t", "number", "corrected t statistic; empty when every fold has the same difference", required=False),
-        Column("df", "integer", "degrees of freedom, folds x repeats - 1"),
+        Column(
+            "df",
+            "number",
+            "degrees of freedom: folds x repeats - 1; with several seeds Satterthwaite's, of the spread between them, too",
+        ),
         _P_VALUE,
         _P_HOLM,
         Column("effect_size", "number", "difference over its standard deviation across folds", required=False),

@@ -20,19 +20,23 @@ from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
 from sixgig.evaluation.scoring import ScoredFiles, Scores, score_study
 from sixgig.figures.catalogue import FORMATS, KINDS, figure_list, kinds_of
 from sixgig.plan.config import methods_of
+from sixgig.plan.contrasts import planned_contrasts
 from sixgig.reporting.exports import write_tables
 from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json
 from sixgig.statistics.budget import weigh_budget
 from sixgig.statistics.clinical import ClinicalTables, ClinicalUse, weigh_clinical_use
+from sixgig.statistics.contrasts import Settings, weigh_contrasts
 from sixgig.statistics.costs import collect_costs
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
+from sixgig.statistics.selection import score_procedures, summarise_procedures
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
+from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
 from sixgig.tables.fractions import FRACTIONS
@@ -134,6 +138,7 @@ class Recomputed:
         yield (
             "statistics/bayesian.csv", BAYESIAN, lambda: weigh_pairs(study.metrics, metric, ratio, rope), "metrics.csv",
         )  # fmt: skip
+        yield from self._contrasts(ratio, rope)
         yield "statistics/mcnemar.csv", MCNEMAR, lambda: self._subjects.mcnemar, "the predictions"
         yield "statistics/delong.csv", DELONG, lambda: self._subjects.delong, "the predictions"
         yield "statistics/omnibus.csv", OMNIBUS, lambda: self._over_cohorts[0], "summary.csv"
@@ -145,6 +150,22 @@ class Recomputed:
         yield "statistics/decision_curve.csv", DECISION_CURVE, lambda: self._clinical.curves, "the predictions"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
+
+    def _contrasts(self, ratio: float, rope: float) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
+        """Yield the planned contrasts, and the arms as procedures."""
+        study, metric = self._study, self._study.metric
+        settings = Settings(ratio, study.alpha, rope, float(self._settings["relevant_difference"]))
+
+        def contrasts() -> pd.DataFrame:
+            n_subjects = study.summary.groupby("cohort")["n_subjects"].max().to_dict()
+            return weigh_contrasts(study.arm_scores, planned_contrasts(study.config), metric, settings, n_subjects)
+
+        yield "statistics/arm_scores.csv", ARM_SCORES, lambda: score_procedures(study.metrics, metric), "metrics.csv"
+        yield (
+            "statistics/arm_summary.csv", ARM_SUMMARY,
+            lambda: summarise_procedures(study.arm_scores, study.metrics, metric, ratio, study.alpha), "metrics.csv",
+        )  # fmt: skip
+        yield "statistics/contrasts.csv", CONTRASTS, contrasts, "arm_scores.csv and summary.csv"
 
     def _costs(self) -> pd.DataFrame:
         folder, config = self._study.folder, self._study.config

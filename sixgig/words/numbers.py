@@ -63,13 +63,13 @@ def interval(low: Any, high: Any, of: Callable[[Any], str] = score) -> str:
     return MISSING if is_missing(low) or is_missing(high) else tr("{low} to {high}", low=of(low), high=of(high))
 
 
-def with_interval(estimate: Any, low: Any, high: Any) -> str:
-    """A metric with its interval, for a table cell: ``0.812 [0.771, 0.850]``."""
+def with_interval(estimate: Any, low: Any, high: Any, of: Callable[[Any], str] = score) -> str:
+    """A metric with its interval, for a table cell: ``0.812 [0.771, 0.850]``; ``of`` writes each number."""
     if is_missing(estimate):
         return MISSING
     if is_missing(low) or is_missing(high):
-        return score(estimate)
-    return f"{score(estimate)} [{score(low)}{between()}{score(high)}]"
+        return of(estimate)
+    return f"{of(estimate)} [{of(low)}{between()}{of(high)}]"
 
 
 def p_value(p: Any, alpha: float = 0.05) -> str:

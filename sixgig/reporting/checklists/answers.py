@@ -55,8 +55,8 @@ class Answers:
             return numbers.count(len(self._study.quarantine(cohort)))
 
         return tr(
-            "Inputs left out: {cohorts}; quarantine.csv names each with its reason. Nothing is imputed: a subject without images or "
-            "class is not evaluated.",
+            "Inputs left out: {cohorts}; quarantine.csv names each with its reason. Nothing is imputed: a subject "
+            "without images or class is not evaluated.",
             cohorts=self._each(say),
         )
 

@@ -17,6 +17,7 @@ from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.contrasts import CONTRASTS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
@@ -40,6 +41,7 @@ def fail(folder: Path) -> None:
         (MCNEMAR, folder / "statistics/mcnemar.csv"),
         (DELONG, folder / "statistics/delong.csv"),
         (SUMMARY, folder / "test_summary.csv"),
+        (CONTRASTS, folder / "statistics/contrasts.csv"),
     ):
         rows = table.read(path)
         table.write(rows[rows["cohort"] != COHORT], path)
@@ -78,7 +80,7 @@ def test_the_report_says_so(study: Study, language: str, sentence: str, monkeypa
     page = render(own)
     said = sentence.format(reason=REASON.replace("<", "&lt;").replace(">", "&gt;"))
     assert page.count(said) == 2  # the verdict and the cohort's section
-    section = re.search(rf'<article class="cohort">\s*<h3>{COHORT}.*?</article>', page, re.DOTALL)
+    section = re.search(rf'id="about-{COHORT}".*?</article>', page, re.DOTALL)
     assert section is not None
     assert "SHA-256" not in section[0]
     assert page.count('<article class="cohort">') == 3

@@ -31,7 +31,7 @@ def changed(folder: Path, estimates: dict[tuple[str, float], float], half: float
 
 def said(study: Study) -> list[str]:
     with showing(study):
-        return fractions.sentences(study)
+        return [fractions.sentence(study, cohort) for cohort in study.cohorts]
 
 
 def test_the_sentence_names_an_arm_where_the_intervals_show_it(folder):

@@ -13,9 +13,9 @@ from sixgig.arms import registry as arms
 from sixgig.classifiers import registry as classifiers
 from sixgig.cohorts.base import Remark
 from sixgig.evaluation.metrics import METRICS
-from sixgig.figures import factors
+from sixgig.figures import factors, forest
 from sixgig.figures.catalogue import KINDS, draw_figure
-from sixgig.reporting import budget, over_cohorts, page, training
+from sixgig.reporting import budget, first_screen, over_cohorts, page, training
 from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
@@ -54,6 +54,7 @@ def texts_by_name():
     yield from over_cohorts.FACTOR_TITLES.values()
     yield from (item.topic for item in (*TRIPOD_AI, *CLAIM))
     yield from budget.FRONT_TITLES.values()
+    yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *first_screen.LEVELS.values())
     yield from (words for words, _ in factors.PARTS.values())
     yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
     yield from ("difference found", "no verdict")
@@ -83,6 +84,7 @@ def test_everything_is_translated(language):
 def test_arms_and_classifiers_have_titles(language):
     for look in (*arms.looks().values(), *classifiers.looks().values()):
         assert language in look.titles, look
+        assert {"en", language} <= look.meanings.keys(), look
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -68,7 +68,7 @@ def test_searches_say_what_candidates_came_to(study):
 def test_all_of_it_stands_on_the_page(study):
     html = render(study)
     assert html.index('id="dictionary-table"') < html.index("learning did not beat chance")
-    assert html.index('<section id="trouble">') < html.index("n_nonzero 5, 10, 20 came to 3 to 4")
+    assert html.index('<details class="fold" id="trouble">') < html.index("n_nonzero 5, 10, 20 came to 3 to 4")
 
 
 def test_studies_without_either_say_nothing(drawn_study):

@@ -111,7 +111,7 @@ def test_the_page_fits_a_telephone_and_a_laptop(browser, report, tmp_path):
     dom, console = open_page(browser, report, 1280, tmp_path / "profile")
     assert console == []
     assert re.search(r'<html[^>]* data-overflow="0"', dom)
-    assert "<h2>How many labelled subjects are needed</h2>" in dom
+    assert "<h3>How many labelled subjects are needed</h3>" in dom
 
 
 def test_the_check_of_labels_can_fail(monkeypatch):

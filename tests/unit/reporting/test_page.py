@@ -91,7 +91,7 @@ def test_every_link_inside_the_page_leads_somewhere(page):
     [
         "Verdict",
         "Each cohort stands alone: a verdict over cohorts needs at least 5 of them, and this study has 3.",
-        "Simulated cohorts (brats_phantom, acdc_phantom)",
+        "Simulated cohorts (brats images, acdc images)",
         "Not ranked: Sparse ViT + SVM, Sparse ViT + SRC, without an estimate on brats_phantom.",
         "Nemenyi's critical difference is 2.71 ranks of 3 possible.",
         "On elpv the arm explains 92% of the variance between methods",
@@ -118,9 +118,11 @@ def test_the_splits_are_identified(page, drawn_study):
 
 
 def test_simulated_cohorts_are_marked_and_real_ones_are_not(html):
-    verdict = html[html.index('id="verdict"') : html.index('id="results"')]
-    cards = dict(re.findall(r"<h3>(\w+) <span class=\"chip[^\"]*\">([^<]+)</span>", verdict))
-    assert cards == {"elpv": "real images", "brats_phantom": "SIMULATED", "acdc_phantom": "SIMULATED"}
+    first = html[html.index('id="verdict"') : html.index('class="toc"')]
+    cards = re.findall(r"<h2>([\w ]+) <span class=\"chip[^\"]*\">([^<]+)</span>", first)
+    # Real ones stand first.
+    assert cards == [("elpv images", "real images"), ("brats images", "SIMULATED"), ("acdc images", "SIMULATED")]
+    assert re.findall(r'class="answer \w+( small-answer)?"', first) == ["", " small-answer", " small-answer"]
 
 
 def test_text_table_and_figure_show_the_same_number(html, drawn_study):
@@ -192,9 +194,7 @@ def test_the_same_study_gives_the_same_page(html, drawn_study, tmp_path):
 
 def test_a_missing_figure_is_named(tmp_path):
     study = Study(write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",)))
-    with pytest.raises(
-        SixgigError, match=r"intervals\.svg: the figure has not been drawn\n  Next step: run the figures"
-    ):
+    with pytest.raises(SixgigError, match=r"forest\.svg: the figure has not been drawn\n  Next step: run the figures"):
         write_report(study, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 

@@ -35,7 +35,7 @@ def test_masked_modelling_is_compared_with_what_needs_no_learning(drawn_study):
 
 def test_page_has_the_section_and_its_figure(drawn_study):
     page = render(Study(drawn_study))
-    assert '<section id="training">' in page
+    assert '<details class="fold" id="training">' in page
     assert '<a href="#training">' in page
     assert "G^R instead of G^D" in page
     assert "acdc_phantom: loss while the arms learned" in page
@@ -50,5 +50,5 @@ def test_a_study_without_training_has_no_section(drawn_study, tmp_path):
         if path.name != "pretraining":
             (copy / path.name).symlink_to(path)
     page = render(Study(copy))
-    assert '<section id="training">' not in page
+    assert 'id="training"' not in page
     assert "loss while the arms learned" not in page

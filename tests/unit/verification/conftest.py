@@ -17,7 +17,21 @@ from sixgig.verification.agreement import Recomputed
 from tests.unit.reporting.fake_study import write_fake_study
 
 COHORT = "brats_phantom"
-STATISTICS = ("pairwise", "bayesian", "mcnemar", "delong", "omnibus", "ranks", "factors", "budget", "clinical", "decision_curve")
+STATISTICS = (
+    "contrasts",
+    "arm_summary",
+    "arm_scores",
+    "pairwise",
+    "bayesian",
+    "mcnemar",
+    "delong",
+    "omnibus",
+    "ranks",
+    "factors",
+    "budget",
+    "clinical",
+    "decision_curve",
+)
 
 
 def hashed(folder: Path) -> None:
