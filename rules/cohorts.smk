@@ -111,6 +111,9 @@ rule split_cohort:
         labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
         hold_out=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["official_splits"],
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
+        fractions=PLAN.fractions,
+        inner_folds=PLAN.config["evaluation"]["inner_folds"] if PLAN.fractions else 0,
+        concat=lambda wildcards: PLAN.concatenated(wildcards.cohort),
         digest=code_digest("split_cohort"),
     script:
         "../scripts/split_cohort.py"

@@ -344,3 +344,30 @@ rule weigh_budget:
         digest=code_digest("weigh_budget"),
     script:
         "../scripts/weigh_budget.py"
+
+
+rule map_features:
+    """The features of some arms in two dimensions, for a picture."""
+    input:
+        features=[f"results/{{study}}/features/{cohort}/{arm}.npz" for cohort, arm in PLAN.mapped_arms],
+        splits=PLAN.cohort_files("splits.csv"),
+        manifests=PLAN.cohort_files("manifest.csv"),
+    output:
+        map=report(
+            ensure("results/{study}/statistics/feature_map.csv", non_empty=True),
+            caption="../report/captions/feature_map_table.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/map_features.log",
+    benchmark:
+        "results/{study}/benchmarks/map_features.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=1500,
+    params:
+        arms=PLAN.mapped_arms,
+        digest=code_digest("map_features"),
+    script:
+        "../scripts/map_features.py"

@@ -17,12 +17,13 @@ def main(
     positive: str | None,
     given: Path | None,
     key_table: Path | None,
+    asked: Mapping[str, Any],
     cohort_facts: Path,
     facts: Path,
     n_cohorts: int,
 ) -> None:
     """Give every subject a role, and every evaluation subject a fold in each repeat."""
-    split = partial(split_subjects, cohort, manifest, draw, positive, given, key_table)
+    split = partial(split_subjects, cohort, manifest, draw, positive, given, key_table, asked)
     split_or_fail(split, cohort_facts, output, facts, n_cohorts)
 
 
@@ -39,6 +40,7 @@ if __name__ == "__main__":
             positive=snakemake.params.positive,
             given=next(map(Path, snakemake.input.given), None),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
+            asked={name: snakemake.params[name] for name in ("fractions", "inner_folds", "concat")},
             cohort_facts=Path(snakemake.input.facts),
             facts=Path(snakemake.output.facts),
             n_cohorts=snakemake.resources.cohorts,

@@ -26,7 +26,8 @@ def main(
     n_subjects = SUMMARY.read(summary).groupby("cohort")["n_subjects"].max()
     procedures = score_procedures(scores, metric)
     ratio, alpha = settings.n_test_over_n_train, settings.alpha
-    CONTRASTS.write(weigh_contrasts(procedures, planned, metric, settings, n_subjects.to_dict()), contrasts)
+    found = weigh_contrasts(procedures, planned, metric, settings, n_subjects.to_dict(), scores)
+    CONTRASTS.write(found, contrasts)
     ARM_SUMMARY.write(summarise_procedures(procedures, scores, metric, ratio, alpha), arm_summary)
     ARM_SCORES.write(procedures, arm_scores)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sixgig.cohorts.base import Record
 from sixgig.cohorts.checks import require_two
@@ -13,12 +13,15 @@ from sixgig.errors import CohortError, ConfigError
 from sixgig.evaluation.class_sizes import pretraining_numbers
 from sixgig.tables.levels import IMAGE, labels_of, metrics_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Images of which a trial deal takes about a second.
 _MOST_DEALT = 5000
 
 
 def check_folds(
-    records: Sequence[Record], evaluation: Mapping[str, Any], stanza: Mapping[str, Any], cohort: str
+    records: Sequence[Record], evaluation: Mapping[str, Any], stanza: Mapping[str, Any], cohort: str, seed: int = 0
 ) -> None:
     """Check that every class has subjects enough for the folds.
 
@@ -27,10 +30,11 @@ def check_folds(
         evaluation: The section ``evaluation`` of the study file.
         stanza: The cohort's stanza.
         cohort: Name of the cohort, for the message.
+        seed: The study's seed.
 
     Raises:
-        ConfigError: A class has too few; the place is the key of the folds. Or subjects are to be counted, and some
-            have images of several of more than two classes.
+        ConfigError: A class has too few, for the folds or for a fraction of the labels; the place is the key. Or
+            subjects are to be counted, and some have images of several of more than two classes.
         CohortError: There are fewer than two classes.
     """
     hold_out = bool(stanza.get("official_splits"))
@@ -40,9 +44,10 @@ def check_folds(
     if labels_of(stanza) != metrics_of(stanza):
         _check_subject_classes(drawn, fraction, cohort)
     sizes, learning = Counter(str(record.classes) for record in drawn), None
+    dealt = None
     try:
         if labels_of(stanza) == IMAGE and any(len(record.items) > 1 for record in drawn):
-            _deal_once(drawn, folds, fraction)
+            dealt = _deal_once(drawn, folds, fraction, seed)
         else:
             learning = pretraining_numbers(sizes, folds, fraction, hold_out)
     except CohortError as error:
@@ -50,32 +55,23 @@ def check_folds(
         raise ConfigError("config key evaluation.folds", reason, error.next_step) from None
     if learning is not None:
         _check_fractions({name: sizes[name] - learning[name] for name in sizes}, evaluation, cohort)
+    elif dealt is not None:
+        from sixgig.evaluation.labelled import require_enough
+
+        inner = evaluation["inner_folds"]
+        require_enough(dealt, evaluation.get("fractions", ()), seed, inner, IMAGE, cohort)
 
 
 def _check_fractions(sizes: Mapping[str, int], evaluation: Mapping[str, Any], cohort: str) -> None:
-    """Refuse a fraction of the labels with which a class has fewer training subjects than there are inner folds.
-
-    Where subjects have images of several classes, only their splits say so: the job then tells it as its outcome.
-    """
-    from sixgig.evaluation.labelled import smallest_fraction, too_few_of
+    """Refuse a fraction of the labels with which a class has fewer training subjects than there are inner folds."""
+    from sixgig.evaluation.labelled import smallest_fraction, too_few_of, too_small
 
     folds, inner = evaluation["folds"], evaluation["inner_folds"]
     for share in sorted(evaluation.get("fractions", ())):
         found = too_few_of(sizes, folds, share, inner) if share < 1 else None
         if found is not None:
             least = smallest_fraction(min(sizes.values()), folds, inner)
-            raise _too_small(share, found.label, found.left, inner, cohort, least)
-
-
-def _too_small(share: float, label: str, left: int, inner: int, cohort: str, least: float | None) -> ConfigError:
-    steps = ["set evaluation.inner_folds lower", "use a larger cohort"]
-    steps.insert(0, "leave it out" if least is None else f"use at least {least:g}")
-    return ConfigError(
-        "config key evaluation.fractions",
-        f"holds {share:g}, which leaves {left} subjects of class {label!r} of cohort {cohort} to train on in a fold; "
-        f"{inner} inner folds need {inner}",
-        ", or ".join(steps),
-    )
+            raise too_small(share, found, inner, cohort, least)
 
 
 def _check_subject_classes(records: Sequence[Record], fraction: float, cohort: str) -> None:
@@ -88,23 +84,27 @@ def _check_subject_classes(records: Sequence[Record], fraction: float, cohort: s
         raise no_class_of(mixed[0].subject_id, str(mixed[0].classes), n_classes, cohort)
 
 
-def _deal_once(records: Sequence[Record], folds: int, fraction: float) -> None:
-    """Draw splits of one repeat, where only that says whether it can be done; too many images are left to the job."""
+def _deal_once(records: Sequence[Record], folds: int, fraction: float, seed: int) -> pd.DataFrame | None:
+    """Draw the splits of the first repeat, where only that says whether it can be done.
+
+    Returns:
+        Rows of splits.csv; None for too many images, which are left to the job.
+    """
     import pandas as pd
 
     from sixgig.evaluation.splits import make_splits
 
     rows = list(_rows(records))
     if len(rows) > _MOST_DEALT:
-        return
+        return None
     manifest = pd.DataFrame(rows, columns=["subject_id", "label"])
-    make_splits(
+    return make_splits(
         manifest,
         folds=folds,
         repeats=1,
         pretraining_fraction=fraction,
         scope="inductive",
-        seed=0,
+        seed=seed,
         labels_of=IMAGE,
     )
 
@@ -133,17 +133,13 @@ def check_given_splits(
     """
     import pandas as pd
 
-    from sixgig.evaluation.labelled import too_few_in
+    from sixgig.evaluation.labelled import require_enough
     from sixgig.evaluation.splits import read_own_splits
 
     manifest = pd.DataFrame(list(_rows(records)), columns=["subject_id", "label"])
     settings = {name: evaluation[name] for name in ("folds", "repeats")}
     splits = read_own_splits(path, manifest, labels_of=labels_of(stanza), **settings)
-    inner = evaluation["inner_folds"]
-    for share in sorted(evaluation.get("fractions", ())):
-        found = too_few_in(splits, share, seed, inner, labels_of(stanza)) if share < 1 else None
-        if found is not None:
-            raise _too_small(share, found.label, found.left, inner, cohort, None)
+    require_enough(splits, evaluation.get("fractions", ()), seed, evaluation["inner_folds"], labels_of(stanza), cohort)
 
 
 def _rows(records: Sequence[Record]) -> Iterator[tuple[str, str | None]]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.arms.pooling import check_pooling
 from sixgig.cohorts.outcome import cohort_status
 from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.errors import SixgigError
 from sixgig.evaluation.classes import positive_class
+from sixgig.evaluation.labelled import require_enough
 from sixgig.evaluation.leakage import check_leakage
 from sixgig.evaluation.splits import make_splits, read_own_splits
 from sixgig.runtime.atomic import read_json, write_json
@@ -74,6 +76,7 @@ def split_subjects(
     positive: str | None,
     given: Path | None,
     key_table: Path | None,
+    asked: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Return the splits of a cohort: those that the user gives, or drawn ones.
 
@@ -84,18 +87,26 @@ def split_subjects(
         positive: The positive class, where the study file names one.
         given: The user's own splits; None draws them.
         key_table: Table of pseudonyms, for a cohort that has some.
+        asked: What later jobs will ask of the cohort: ``fractions`` of the labels, ``inner_folds``, and of which units
+            (``image``, ``volume``) features are to be concatenated, ``concat``.
 
     Raises:
-        SixgigError: The positive class does not exist, or the cohort cannot be split so.
+        SixgigError: The positive class does not exist, the cohort cannot be split so, or it cannot give what is asked.
     """
     images = MANIFEST.read(manifest)
     if positive is not None:  # a misspelt class stops the study here and not after all arms have run
         positive_class(tuple(images["label"].dropna().unique()), positive, f"cohorts.{cohort}.positive")
+    for unit in asked["concat"]:
+        rows = images.dropna(subset="volume_id").drop_duplicates("volume_id") if unit == "volume" else images
+        check_pooling(rows, "concat", draw["labels_of"])
     if given is None:
-        return make_splits(images, **draw)
-    rename = None if key_table is None else Pseudonyms(key_table).subject
-    wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
-    return read_own_splits(given, images, rename=rename, **wanted)
+        splits = make_splits(images, **draw)
+    else:
+        rename = None if key_table is None else Pseudonyms(key_table).subject
+        wanted = {name: draw[name] for name in ("folds", "repeats", "labels_of")}
+        splits = read_own_splits(given, images, rename=rename, **wanted)
+    require_enough(splits, asked["fractions"], draw["seed"], asked["inner_folds"], draw["labels_of"], cohort)
+    return splits
 
 
 def check_files(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sixgig.errors import ConfigError
 from sixgig.tables.classes import AND, single_classes
 from sixgig.tables.roles import EVALUATION
 
@@ -159,3 +160,37 @@ def smallest_fraction(members: int, folds: int, inner_folds: int) -> float | Non
     """
     train = members - math.ceil(members / folds)
     return next((p / 100 for p in range(1, 101) if kept_number(train, p / 100) >= inner_folds), None)
+
+
+def require_enough(
+    splits: pd.DataFrame, fractions: Sequence[float], seed: int, inner_folds: int, labels_of: str, cohort: str
+) -> None:
+    """Refuse a fraction that leaves a class with fewer training subjects than there are inner folds.
+
+    Args:
+        splits: Rows of splits.csv.
+        fractions: ``evaluation.fractions``.
+        seed: The study's seed.
+        inner_folds: Folds of the inner search.
+        labels_of: What has a class, ``subject`` or ``image``.
+        cohort: Name of the cohort, for the message.
+
+    Raises:
+        ConfigError: One leaves too few.
+    """
+    for share in sorted(fractions):
+        found = too_few_in(splits, share, seed, inner_folds, labels_of) if share < 1 else None
+        if found is not None:
+            raise too_small(share, found, inner_folds, cohort, None)
+
+
+def too_small(share: float, found: TooFew, inner_folds: int, cohort: str, least: float | None) -> ConfigError:
+    """Return the error of a fraction that leaves too few; ``least`` is the smallest that does not, where known."""
+    steps = ["set evaluation.inner_folds lower", "use a larger cohort"]
+    steps.insert(0, "leave it out" if least is None else f"use at least {least:g}")
+    return ConfigError(
+        "config key evaluation.fractions",
+        f"holds {share:g}, which leaves {found.left} subjects of class {found.label!r} of cohort {cohort} to train on "
+        f"in a fold; {inner_folds} inner folds need {inner_folds}",
+        ", or ".join(steps),
+    )

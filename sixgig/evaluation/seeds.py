@@ -122,8 +122,8 @@ def chosen_scores(choices: pd.DataFrame, metrics: pd.DataFrame, metric: str) -> 
         metric: The metric.
 
     Returns:
-        Columns ``seed``, ``repeat``, ``fold``, ``value``, for :func:`seed_variance`. Where one of the chosen arms has one
-        seed and another several, the first has its score in every seed.
+        Columns ``seed``, ``repeat``, ``fold``, ``value``, for :func:`seed_variance`. Where one of the chosen arms has
+        one seed and another several, the first has its score in every seed.
     """
     keys = ["cohort", "arm", "classifier", *_FOLD]
     rows = metrics[(metrics["metric"] == metric) & metrics["value"].notna()]

@@ -22,6 +22,7 @@ _TABLES = {
     "compare_subjects": ("mcnemar", "delong"),
     "compare_cohorts": ("omnibus", "ranks"),
     "explain_variance": ("factors",),
+    "map_features": ("feature_map",),
     "weigh_budget": ("budget",),
     "weigh_clinical_use": ("clinical", "decision_curve"),
     "score_fractions": ("fractions",),
@@ -60,7 +61,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     for rule, needed in (
         ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
-        ("weigh_budget", {score, costs, *features}),
+        ("weigh_budget", {score, costs, *features}), ("map_features", features),
         ("weigh_clinical_use", _first_seeds(predictions)),
     ):  # fmt: skip
         yield JobKey(rule), needed

@@ -94,7 +94,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
         "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_cohorts",
-        "explain_variance", "weigh_budget", "weigh_clinical_use",
+        "explain_variance", "weigh_budget", "map_features", "weigh_clinical_use",
     ):  # fmt: skip
         yield JobKey(rule), stages.small(rule)
     for cohort in plan.cohorts:

@@ -164,6 +164,15 @@ def cards_by_smi() -> list[Card]:
         return []
 
 
+def has_driver() -> bool:
+    """Whether CUDA's own library, which comes with every driver, can be loaded; nothing is asked of it."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def _uuid_by_cuda() -> str | None:
     """Return the UUID of the first card in CUDA's own order; no memory of the card is taken."""
     try:

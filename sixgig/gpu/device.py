@@ -42,11 +42,16 @@ def require_gpu(place: str) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise GpuError(
-            place,
-            "torch sees no usable GPU (no card, no driver, or a driver older than CUDA 12.8's minimum, 525)",
-            "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
-        )
+        raise no_gpu(place, "torch sees")
+
+
+def no_gpu(place: str, who: str) -> GpuError:
+    """Return the error that something has or sees no GPU; ``place`` is what asks for one."""
+    return GpuError(
+        place,
+        f"{who} no usable GPU (no card, no driver, or a driver older than CUDA 12.8's minimum, 525)",
+        "run nvidia-smi to see the driver, or set `device: auto` to use the CPU when there is no GPU",
+    )
 
 
 def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:

@@ -1,4 +1,4 @@
-"""Checks of classifiers that take the images of a subject: that there are images, and more than one."""
+"""Checks of what takes the images of a subject together: that there are images, more than one, or as many of each."""
 
 from __future__ import annotations
 
@@ -85,6 +85,44 @@ def check_bag_sizes(
                 f"config key classifiers.{classifier}",
                 f"on {cohort} every subject has one {unit} for arm {arm}, so that there is nothing to choose between",
                 f"{step}{_instead(config)}, which sees the same",
+            )
+
+
+def check_concat(
+    concat: Mapping[str, bool], records: Sequence[Record], stanza: Mapping[str, Any], cohort: str, deep: bool
+) -> None:
+    """Refuse to concatenate features where subjects have different numbers of images or volumes.
+
+    How many slices of a volume become images is known when it is read: the job that splits the cohort says it then.
+
+    Args:
+        concat: Arms that concatenate, and whether each has features of volumes.
+        records: The subjects of the cohort.
+        stanza: The cohort's stanza.
+        cohort: Its name.
+        deep: Whether their items are volumes, of which slices become images.
+
+    Raises:
+        ConfigError: They differ; the place is the arm's key.
+    """
+    if labels_of(stanza) == "image":
+        return
+    counts = Counter((record.subject_id, item.frame) for record in records for item in record.items)
+    usual = Counter(counts.values()).most_common(1)
+    one_slice = stanza.get("slices", {}).get("count") == 1
+    for arm, volumes in concat.items():
+        if deep and not volumes and not one_slice:
+            continue
+        others = [key for key, number in counts.items() if number != usual[0][0]]
+        if others:
+            subject, frame = others[0]
+            unit = "volumes" if deep else "images"
+            raise ConfigError(
+                f"config key arms.{arm}.pooling",
+                f"is concat, and subject {subject} of cohort {cohort} has {counts[others[0]]} {unit}"
+                f"{f' of frame {frame}' if frame else ''} where most have {usual[0][0]} "
+                f"({len(others)} of {len(counts)} differ), so that their features would not be equally long",
+                "write mean, max, mean_max or mean_std",
             )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
 from sixgig.plan.asking import answer
-from sixgig.plan.bags import check_bag_sizes
+from sixgig.plan.bags import check_bag_sizes, check_concat
 from sixgig.plan.failures import failed_cohort
 from sixgig.plan.networks import check_networks, look_at_networks
 from sixgig.plan.places import check_places
@@ -61,17 +61,28 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
 
 
 def check_card() -> None:
-    """Ask torch for a card where the driver does not show one; the driver answers at once, and torch after seconds."""
-    from sixgig.gpu.card import first_card
-    from sixgig.gpu.device import require_gpu
+    """Refuse ``device: cuda`` on a machine without a card.
 
+    The driver answers at once, and torch after seconds: it is asked only where CUDA's library is there and its
+    management library shows no card, as on some small boards.
+
+    Raises:
+        GpuError: There is no driver, no card that torch can use, or all cards are hidden.
+    """
+    from sixgig.gpu.card import first_card, has_driver
+    from sixgig.gpu.device import no_gpu, require_gpu
+
+    place = "config key device"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1")
-    if hidden or first_card() is None:
-        try:
-            require_gpu("config key device")
-        except GpuError as error:
-            reason = "CUDA_VISIBLE_DEVICES hides every card" if hidden else error.reason
-            raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
+    if not hidden and first_card() is not None:
+        return
+    try:
+        if hidden or not has_driver():
+            raise no_gpu(place, "this machine has")
+        require_gpu(place)
+    except GpuError as error:
+        reason = "CUDA_VISIBLE_DEVICES hides every card" if hidden else error.reason
+        raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
 
 
 def check_weights(weights: Mapping[str, Any]) -> None:
@@ -120,22 +131,35 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
     from sixgig.cohorts.names import check_names, distinct_items
 
     section = f"cohorts.{name}"
-    files = plan.inputs[name]
+    files, stanza, config = plan.inputs[name], plan.cohort_options(name), plan.config
     if files.own_folder is None and not _is_obtained(plan, name):
-        return
-    found = _discover(files, study, section)
+        phantom = stanza["source"].get("phantom")
+        found = None if phantom is None else _simulated(phantom)
+    else:
+        found = _discover(files, study, section)
     if found is None:
         return
-    stanza, config = plan.cohort_options(name), plan.config
     _check_losses(found, name, config["quarantine"]["max_fraction"])
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
-    check_bag_sizes(
-        config, records, name, files.adapter.dimensions == 3,
-        {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms},
-    )  # fmt: skip
+    deep = files.adapter.dimensions == 3
+    check_bag_sizes(config, records, name, deep, {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms})
+    concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
+    check_concat(concat, records, stanza, name, deep)
     _check_splits(plan, records, name, stanza)
+
+
+def _simulated(phantom: Mapping[str, Any]) -> Discovery:
+    """Return the subjects that a simulated cohort will have."""
+    from sixgig.cohorts.base import Discovery, Item, Record
+    from sixgig.phantoms.subjects import phantom_subjects
+
+    records = []
+    for name, label, frames in phantom_subjects(phantom):
+        items = tuple(Item(f"{name}_{frame}" if frame else name, {}, frame) for frame in frames)
+        records.append(Record(Path(), name, label, items))
+    return Discovery(records, [])
 
 
 def _is_obtained(plan: Plan, name: str) -> bool:
@@ -196,7 +220,7 @@ def _check_splits(plan: Plan, records: list[Record], name: str, stanza: Mapping[
     evaluation = plan.config["evaluation"] | {"pretraining_fraction": plan.pretraining_fraction}
     given = plan.splits_file(name)
     if not given:
-        check_folds(records, evaluation, stanza, name)
+        check_folds(records, evaluation, stanza, name, plan.seed)
         return
     if plan.key_table(name):  # the file may name subjects by their pseudonyms, which are made when it is prepared
         return

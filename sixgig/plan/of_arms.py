@@ -137,6 +137,21 @@ class ArmLookups(CohortLookups):
         """Whether the arm that a feature arm reads has features of a cohort's volumes, and not of its images."""
         return bool(self.volumes_file(cohort, self.source_arm(arm)))
 
+    def concatenated(self, cohort: str) -> list[str]:
+        """Return of which units, ``image`` or ``volume``, an arm concatenates the features of a subject."""
+        own = [arm for arm in self.arms if self.concatenates(arm)]
+        return sorted({"volume" if self.encodes_volumes(cohort, arm) else "image" for arm in own})
+
+    def concatenates(self, arm: str) -> bool:
+        """Whether an arm has features of images or volumes, and concatenates those of a subject."""
+        options = self.arm_options(arm)
+        plain = arm in self.plain_arms and not self.arm_class(arm).has_image_features(options)
+        return options.get("pooling") == "concat" and not plain
+
+    def encodes_volumes(self, cohort: str, arm: str) -> bool:
+        """Whether an arm has a feature of every volume of a cohort, and not of every image."""
+        return bool(self.volumes_file(cohort, self.source_arm(arm) if arm in self.feature_arms else arm))
+
     def weights_file(self, arm: str) -> str:
         """Return the file of the weights stage that an image arm encodes with or begins its training with."""
         return f"results/{self.study}/weights/{self.arm_options(arm)['weights']}.safetensors"

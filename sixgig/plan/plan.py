@@ -25,7 +25,9 @@ PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
 #: Tables of what clinicians ask, likewise.
 CLINICAL_TABLES = ("clinical", "decision_curve")
 #: Tables over all cohorts, likewise.
-OVER_COHORTS = ("omnibus", "ranks", "factors", "budget")
+OVER_COHORTS = ("omnibus", "ranks", "factors", "budget", "feature_map")
+#: Arms whose features are mapped in two dimensions.
+MOST_MAPPED = 6
 #: Tables of the planned contrasts and of the arms as procedures, likewise.
 CONTRASTS = ("contrasts", "arm_summary", "arm_scores")
 
@@ -106,6 +108,12 @@ class Plan(ArmLookups):
     def contrasts(self) -> list[tuple[str, str, str]]:
         """Question, a and b of every planned contrast, the same for all cohorts."""
         return planned_contrasts(self.config)
+
+    @property
+    def mapped_arms(self) -> list[tuple[str, str]]:
+        """Cohort and arm of every map of features: the first arms of the study file, controls apart."""
+        first = [arm for arm in self.config["arms"] if arm in self.runs][:MOST_MAPPED]
+        return [(cohort, arm) for cohort in self.cohorts for arm in first]
 
     @property
     def has_majority(self) -> bool:

@@ -58,11 +58,12 @@ def strips(manifest: pd.DataFrame, images: np.ndarray | None, per_class: int = 6
     for label, rows in examples(manifest, per_class).items():
         rows = [row for row in rows if row < len(images)]
         if rows:
-            found.append(Strip(label, len(rows), _png([np.asarray(images[row]) for row in rows])))
+            found.append(Strip(label, len(rows), picture([np.asarray(images[row]) for row in rows])))
     return found
 
 
-def _png(images: list[np.ndarray]) -> str:
+def picture(images: list[np.ndarray]) -> str:
+    """Images side by side as one PNG, as a data URI; each is uint8 [H, W, 3]."""
     from PIL import Image
 
     gap = 4

@@ -25,6 +25,7 @@ from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
@@ -323,6 +324,11 @@ class Study:
     def decision_curve(self) -> pd.DataFrame:
         """``statistics/decision_curve.csv``: net benefit by threshold probability, of cohorts with two classes."""
         return read_table(DECISION_CURVE, self.folder / "statistics/decision_curve.csv")
+
+    @cached_property
+    def feature_map(self) -> pd.DataFrame:
+        """``statistics/feature_map.csv``: evaluation samples of some arms in two dimensions."""
+        return read_table(FEATURE_MAP, self.folder / "statistics/feature_map.csv")
 
     @cached_property
     def pairs(self) -> Pairs:

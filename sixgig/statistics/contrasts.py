@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -12,9 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import SeedSpread
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.multiplicity import decide, holm, holm_levels
 from sixgig.statistics.resampled import CorrectedMean, corrected_mean, corrected_resampled_t_test
+from sixgig.statistics.selection import procedure_spreads
 from sixgig.tables.contrasts import CONTRASTS, NOT_TESTABLE
 
 
@@ -55,6 +58,7 @@ def weigh_contrasts(
     metric: str,
     settings: Settings,
     n_subjects: Mapping[str, int],
+    metrics: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Test the planned contrasts of every cohort between arms that choose their classifier inside.
 
@@ -70,14 +74,16 @@ def weigh_contrasts(
         metric: The metric.
         settings: How contrasts are judged.
         n_subjects: Evaluation subjects of every cohort.
+        metrics: ``tables.METRICS``, for the spread between seeds; may be left out where there is one seed.
 
     Returns:
         Rows of ``tables.CONTRASTS``; none for cohorts without scores.
     """
     rows: list[dict[str, Any]] = []
+    spread = procedure_spreads(scores, pd.DataFrame() if metrics is None else metrics, metric)
     for cohort, own in scores.groupby("cohort", sort=False):
         values = own.pivot(index=["repeat", "fold"], columns="arm", values="value").astype(float)
-        family = [_compare(values, Contrast(*contrast), settings) for contrast in planned]
+        family = [_compare(values, Contrast(*contrast), settings, partial(spread, str(cohort))) for contrast in planned]
         fixed = {"cohort": cohort, "metric": metric, "rope": settings.rope}
         rows += [fixed | row for row in _judged(family, metric, settings, n_subjects[str(cohort)])]
     return CONTRASTS.check(pd.DataFrame(rows, columns=CONTRASTS.column_names), f"contrasts by {metric}")
@@ -119,7 +125,12 @@ def equivalence(found: CorrectedMean, rope: float) -> float:
     return float(student.sf((rope - abs(found.mean)) / found.error, found.df))
 
 
-def _compare(values: pd.DataFrame, contrast: Contrast, settings: Settings) -> dict[str, Any]:
+def _compare(
+    values: pd.DataFrame,
+    contrast: Contrast,
+    settings: Settings,
+    spread: Callable[[str, str], SeedSpread | None],
+) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
     row: dict[str, Any] = contrast._asdict()
     nothing = dict.fromkeys(("difference", "standard_error", "p_value", "p_equivalence"), float("nan"))
@@ -130,8 +141,9 @@ def _compare(values: pd.DataFrame, contrast: Contrast, settings: Settings) -> di
     differences: NDArray[np.float64] = (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
     if len(differences) < 2:
         return row | nothing | {"why": "fewer than two shared folds"}
-    test = corrected_resampled_t_test(differences, settings.n_test_over_n_train)
-    found = corrected_mean(differences, settings.n_test_over_n_train)
+    ratio, seeds = settings.n_test_over_n_train, spread(contrast.a, contrast.b)
+    test = corrected_resampled_t_test(differences, ratio, spread=seeds)
+    found = corrected_mean(differences, ratio, seeds)
     return row | {
         "difference": test.difference,
         "standard_error": test.error,

@@ -49,7 +49,8 @@ def detectable_difference(error: float, df: float, alpha: float, comparisons: in
     Returns:
         The difference, above zero; NaN when there is no error to estimate it from.
     """
-    return error * _noncentrality(df, alpha / comparisons, wanted) if error > 0 else float("nan")
+    # With several seeds the degrees of freedom are no integers: those that are nearly equal share a search.
+    return error * _noncentrality(round(df, 1), alpha / comparisons, wanted) if error > 0 else float("nan")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import SeedSpread, chosen_scores, seed_variance
 from sixgig.statistics.resampled import corrected_mean
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST
 
@@ -121,6 +122,30 @@ def score_procedures(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     return ARM_SCORES.check(frame.reset_index(drop=True), f"procedures by {metric}")
 
 
+def procedure_spreads(
+    scores: pd.DataFrame, metrics: pd.DataFrame, metric: str
+) -> Callable[[str, str, str | None], SeedSpread | None]:
+    """Return what tells how far a procedure's mean, or the difference of two, lies apart between seeds.
+
+    Args:
+        scores: Rows of :func:`score_procedures`: what every procedure chose on every fold.
+        metrics: ``tables.METRICS``, from which they come.
+        metric: The metric.
+
+    Returns:
+        A function of cohort, procedure, and a second one or None. It returns None in studies with one seed.
+    """
+    if "seed" not in metrics:
+        return lambda cohort, a, b: None
+    parts = scores.drop(columns="arm").rename(columns={"chosen_arm": "arm"}).groupby([scores["cohort"], scores["arm"]])
+    known = {(str(cohort), str(arm)): chosen_scores(own, metrics, metric) for (cohort, arm), own in parts}
+
+    def spread(cohort: str, a: str, b: str | None) -> SeedSpread | None:
+        return seed_variance(known[cohort, a], None if b is None else known[cohort, b])
+
+    return spread
+
+
 def summarise_procedures(
     scores: pd.DataFrame, metrics: pd.DataFrame, metric: str, n_test_over_n_train: float, alpha: float = 0.05
 ) -> pd.DataFrame:
@@ -144,10 +169,10 @@ def summarise_procedures(
             for name in names:
                 mean = sign * float(np.nanmean(values))
                 plain[grid.cohort, name] = max(mean, plain.get((grid.cohort, name), -np.inf))
-    rows = []
+    rows, spread = [], procedure_spreads(scores, metrics, metric)
     for (cohort, arm), own in scores.groupby(["cohort", "arm"], sort=False):
         values = own["value"].dropna().to_numpy(np.float64)
-        low, high = _interval(values, n_test_over_n_train, alpha)
+        low, high = _interval(values, n_test_over_n_train, alpha, spread(str(cohort), str(arm), None))
         estimate = float(values.mean()) if len(values) else float("nan")
         names = own["classifier"] if arm != BEST else own["chosen_arm"] + " + " + own["classifier"]
         chosen = ", ".join(f"{name} {number}" for name, number in Counter(names).most_common())
@@ -155,13 +180,15 @@ def summarise_procedures(
     return ARM_SUMMARY.check(pd.DataFrame(rows, columns=ARM_SUMMARY.column_names), f"procedures by {metric}")
 
 
-def _interval(values: NDArray[np.float64], n_test_over_n_train: float, alpha: float) -> tuple[float, float]:
+def _interval(
+    values: NDArray[np.float64], n_test_over_n_train: float, alpha: float, spread: SeedSpread | None
+) -> tuple[float, float]:
     """Return the interval of a mean of fold scores; NaN without variance."""
     from scipy.stats import t as student
 
     if len(values) < 2:
         return float("nan"), float("nan")
-    found = corrected_mean(values, n_test_over_n_train)
+    found = corrected_mean(values, n_test_over_n_train, spread)
     if found.error == 0:
         return float("nan"), float("nan")
     half = float(student.isf(alpha / 2, found.df)) * found.error

@@ -58,7 +58,12 @@ CONTRASTS = Table(
         Column("b", "string", "arm or control that it is compared with"),
         Column("difference", "number", "mean over folds of a minus b; empty without shared folds", required=False),
         Column("standard_error", "number", "Nadeau and Bengio's corrected standard error", required=False),
-        Column("df", "integer", "degrees of freedom, shared folds - 1", required=False),
+        Column(
+            "df",
+            "number",
+            "degrees of freedom: shared folds - 1; several seeds: Satterthwaite's, with the spread between them",
+            required=False,
+        ),
         Column("ci_low", "number", "lower end of the interval of the difference, at `level`", required=False),
         Column("ci_high", "number", "upper end of the interval of the difference, at `level`", required=False),
         Column("level", "number", "confidence of the interval: 1 - alpha over Holm's open contrasts", required=False),

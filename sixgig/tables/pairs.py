@@ -33,7 +33,7 @@ PAIRWISE = Table(
         Column(
             "df",
             "number",
-            "degrees of freedom: folds x repeats - 1; with several seeds Satterthwaite's, of the spread between them, too",
+            "degrees of freedom: folds x repeats - 1; several seeds: Satterthwaite's, with the spread between them",
         ),
         _P_VALUE,
         _P_HOLM,

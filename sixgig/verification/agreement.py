@@ -158,7 +158,8 @@ class Recomputed:
 
         def contrasts() -> pd.DataFrame:
             n_subjects = study.summary.groupby("cohort")["n_subjects"].max().to_dict()
-            return weigh_contrasts(study.arm_scores, planned_contrasts(study.config), metric, settings, n_subjects)
+            planned = planned_contrasts(study.config)
+            return weigh_contrasts(study.arm_scores, planned, metric, settings, n_subjects, study.metrics)
 
         yield "statistics/arm_scores.csv", ARM_SCORES, lambda: score_procedures(study.metrics, metric), "metrics.csv"
         yield (

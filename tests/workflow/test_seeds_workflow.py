@@ -76,7 +76,7 @@ def test_tables_name_the_arm_and_number_the_seed(folder):
 def test_the_study_verifies_itself_and_every_training_has_its_gate_and_its_run(folder):
     root = folder / "results/tiny"
     assert "Nothing to be done" in snakemake(folder, *RUN, "-n").stdout
-    findings = verify_study(root, quick=False, threads=1)
+    findings = list(verify_study(root, quick=False, threads=1))
     assert [finding for finding in findings if finding.level == ERROR] == []
     gates = [finding.text for finding in findings if finding.check == "gate" and "vit_mim" in finding.text]
     assert len(gates) == 2

@@ -141,6 +141,7 @@ def test_what_the_command_line_gives_is_checked_with_the_file(started, tmp_path,
 
 def test_a_card_is_asked_for_where_jobs_run_here(started, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr("sixgig.gpu.card.has_driver", lambda: True)
     monkeypatch.setattr("sixgig.gpu.device.require_gpu", _no_gpu)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "device": "cuda"}))
     assert main(["run", "study.yaml", "-n"]) == 2

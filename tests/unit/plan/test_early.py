@@ -237,14 +237,23 @@ def test_a_splits_file_that_does_not_fit(plan_of, data):
 @pytest.fixture
 def no_card(monkeypatch):
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
-    cuda = SimpleNamespace(is_available=lambda: False)
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr("sixgig.gpu.card.has_driver", lambda: False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_torch_is_not_asked_where_there_is_no_driver(no_card, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it would fail
+    with pytest.raises(SixgigError, match="config key device: is cuda, and this machine has no usable GPU"):
+        early.check_card()
+    monkeypatch.setattr("sixgig.gpu.card.has_driver", lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False)))
+    with pytest.raises(SixgigError, match="config key device: is cuda, and torch sees no usable GPU"):
+        early.check_card()
 
 
 def test_cuda_without_a_card(plan_of, no_card, monkeypatch):
     text = changed(("study: x", "study: x\ndevice: cuda"))
-    with pytest.raises(SixgigError, match=r"study.yaml:2: .*device: is cuda, and torch sees no .*\n.*nvidia-smi"):
+    with pytest.raises(SixgigError, match=r"study.yaml:2: .*device: is cuda, and this machine has no .*\n.*nvidia-smi"):
         plan_of(text)
     plan_of(text, jobs_here=False)  # jobs go to machines with other cards
     plan_of(text, "device=auto")
@@ -258,6 +267,7 @@ def test_cuda_without_a_card(plan_of, no_card, monkeypatch):
 def test_what_this_environment_lacks_is_left_to_the_jobs(plan_of, monkeypatch):
     """With conda, Snakemake's own environment need not have torch and timm."""
     monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr("sixgig.gpu.card.has_driver", lambda: True)
     for module in ("torch", "timm"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("sixgig.weights.model_names.is_surely_known", lambda model: False)

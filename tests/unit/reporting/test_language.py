@@ -19,6 +19,7 @@ from sixgig.reporting import budget, first_screen, over_cohorts, page, training
 from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
+from sixgig.verdicts import sentences
 from sixgig.words import numbers
 from sixgig.words.language import LANGUAGES, catalogue, current, speaking, tr
 
@@ -58,6 +59,7 @@ def texts_by_name():
     yield from (words for words, _ in factors.PARTS.values())
     yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
     yield from ("difference found", "no verdict")
+    yield from sentences.REASONS
     yield from ("within noise", "not testable", "failed", "fallback", "global", "local")
     yield from ("Evaluation", "Pretraining", "Test", "red", "green", "blue")
     yield from get_args(get_type_hints(Remark)["kind"])

@@ -18,9 +18,9 @@ from tests.unit.reporting.fake_study import write_fake_study
 
 COHORT = "brats_phantom"
 STATISTICS = (
-    "contrasts",
-    "arm_summary",
     "arm_scores",
+    "arm_summary",
+    "contrasts",
     "pairwise",
     "bayesian",
     "mcnemar",

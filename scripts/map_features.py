@@ -1,0 +1,32 @@
+"""Map the features of some arms of every cohort in two dimensions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sixgig.runtime.jobs import job
+from sixgig.statistics.feature_map import map_features
+from sixgig.tables.feature_map import FEATURE_MAP
+
+
+def main(
+    features: Mapping[tuple[str, str], Path],
+    cohorts: Mapping[str, Path],
+    output: Path,
+) -> None:
+    """Map the features of some arms of every cohort in two dimensions."""
+    FEATURE_MAP.write(map_features(features, cohorts), output)
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    with job(snakemake.log[0]):
+        root = Path(f"results/{snakemake.wildcards.study}")
+        main(
+            features={
+                (cohort, arm): root / "features" / cohort / f"{arm}.npz" for cohort, arm in snakemake.params.arms
+            },
+            cohorts={cohort: root / "cohorts" / cohort for cohort, _ in snakemake.params.arms},
+            output=Path(snakemake.output.map),
+        )

@@ -1,0 +1,1 @@
+"""What one cohort shows: a decision and its words, from tables alone."""

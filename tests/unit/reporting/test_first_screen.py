@@ -1,0 +1,125 @@
+"""The first screen: what the best arm reaches, how far it lies from the cheapest, and what both take."""
+
+import re
+
+import pytest
+
+from sixgig.figures import forest, style
+from sixgig.figures.catalogue import draw_figure
+from sixgig.figures.cost_axis import best_of_arms
+from sixgig.reporting import first_screen, page, planned
+from sixgig.results.study import Study
+from sixgig.runtime.atomic import read_json, write_json
+from sixgig.words import numbers
+from sixgig.words.showing import showing
+from tests.unit.reporting.fake_study import write_fake_study
+
+COHORT = "elpv"
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(write_fake_study(tmp_path / "fake", cohorts=(COHORT,)))
+
+
+def facts(study):
+    with showing(study):
+        return dict(first_screen.facts(study, COHORT))
+
+
+def plan(study, verdict, difference=0.12, low=0.02, high=0.22):
+    rows = study.contrasts.iloc[:1].copy()
+    rows[["question", "a", "b", "verdict"]] = ["baseline", "vit_pure", "baseline_cnn", verdict]
+    rows[["difference", "ci_low", "ci_high", "rope"]] = [difference, low, high, 0.01]
+    study.contrasts = rows
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("a better", "Pure ViT better"),
+        ("b better", "Baseline CNN better"),
+        ("equivalent", "equally good"),
+        ("undecided", "undecided"),
+        ("not testable: no shared folds", "not testable: no shared folds"),
+    ],
+)
+def test_difference_from_the_cheapest_is_that_of_the_planned_comparison(study, verdict, words):
+    plan(study, verdict)
+    assert facts(study)["Difference from the cheapest"] == f"+0.120 [+0.020, +0.220], {words}"
+    with showing(study):
+        table = planned.planned(study, COHORT)
+    cells = {column: cell.text for column, cell in zip(table.columns, table.rows[0], strict=True)}
+    assert (cells["A"], cells["B"], cells["A minus B"], cells["Verdict"]) == (
+        "Pure ViT", "Baseline CNN", "+0.120", words,
+    )  # fmt: skip
+
+
+def test_time_is_that_of_the_budget(study):
+    plan(study, "undecided")
+    rows = study.budget.set_index(["arm", "classifier"])["seconds"]
+    best = best_of_arms(study, COHORT).set_index("arm")
+    assert best.index[0] == "baseline_cnn"  # the fastest first
+    assert "control_random_vit" not in best.index
+    said = facts(study)
+    seconds = [numbers.seconds(rows[arm, best.loc[arm, "classifier"]]) for arm in ("vit_pure", "baseline_cnn")]
+    assert said["Time"] == f"{seconds[0]} on the CPU; the cheapest, Baseline CNN, takes {seconds[1]} on the CPU"
+    assert said["Highest estimate"].startswith("Pure ViT + ")
+    assert "Energy of the GPU" not in said
+
+
+def test_the_cheapest_arm_has_nothing_to_pay_for(study):
+    plan(study, "undecided")
+    study.budget.loc[study.budget["arm"] == "baseline_cnn", "estimate"] = 0.999
+    said = facts(study)
+    assert said["Difference from the cheapest"] == "none: Baseline CNN is the cheapest"
+    assert "cheapest" not in said["Time"]
+
+
+def test_energy_and_minutes_of_a_card_are_said_where_it_told_them(study):
+    plan(study, "undecided")
+    mine = study.budget["arm"] == "vit_pure"
+    study.budget.loc[mine, ["device", "seconds_train", "seconds_encode"]] = ["cuda", 0.0, 90.0]
+    path = study.folder / "features" / COHORT / "vit_pure.json"
+    write_json(path, read_json(path) | {"gpu": {"power_mean_watt": 300.0, "series": {"seconds": [0.0, 60.0]}}})
+    said = facts(study)
+    assert said["Energy of the GPU"] == "5 Wh"  # 300 W for a minute
+    assert ", of it 1.5 GPU minutes; " in said["Time"]
+    write_json(path, read_json(path) | {"gpu": {"power_mean_watt": None, "series": {"seconds": [0.0, 60.0]}}})
+    assert "Energy of the GPU" not in facts(study)
+
+
+def test_every_mark_of_the_forest_says_its_numbers_in_the_page(study):
+    plan(study, "a better")
+    figure = draw_figure(study, "forest", COHORT)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["Better than Baseline CNN, the cheapest?", "Pure ViT", "+0.120 [+0.020, +0.220]"]
+    place = study.folder / "forest.svg"
+    with style.style():
+        figure.savefig(place)
+    titles = re.findall(r'<g class="tells"><title>([^<]*)</title>', style.with_titles(place.read_text()))
+    assert titles == ["Pure ViT − Baseline CNN: +0.120 [+0.020, +0.220], Pure ViT better"]
+
+
+def test_lines_of_the_forest_stand_in_the_order_of_their_questions(study):
+    rows = forest.of_cohort(study, COHORT)
+    places = [[*forest.QUESTIONS].index(question) for question in rows["question"]]
+    assert places == sorted(places)
+    assert len(rows) == len(study.contrasts)
+
+
+def test_a_word_is_explained_wherever_it_stands_alone():
+    explained = page.explaining({"SRC": "a <classifier>", "Pure ViT": "an arm"})
+    assert explained("Pure ViT + SRC & SRCs") == (
+        '<abbr title="an arm">Pure ViT</abbr> + <abbr title="a &lt;classifier&gt;">SRC</abbr> &amp; SRCs'
+    )
+
+
+def test_a_title_that_two_cohorts_share_has_the_name_too(drawn_study):
+    from sixgig.reporting.cohorts import title
+
+    study = Study(drawn_study)
+    assert title(study, "elpv") == "elpv images"
+    study.cohort_info = lambda cohort: {"title": None if cohort == "acdc_phantom" else "the same"}
+    assert title(study, "elpv") == "the same (elpv)"
+    assert title(study, "acdc_phantom") == "acdc_phantom"
