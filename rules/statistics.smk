@@ -16,6 +16,8 @@ rule score_predictions:
         gates=PLAN.cohort_files("leakage.json"),
         facts=PLAN.predictions("json", seeds=True),
         sidecars=PLAN.features("json", seeds=True),
+        external=PLAN.external_predictions("csv"),
+        external_facts=PLAN.external_predictions("json"),
     output:
         metrics=report(
             ensure("results/{study}/metrics.csv", non_empty=True),
@@ -45,6 +47,7 @@ rule score_predictions:
         cohorts=PLAN.cohorts,
         arms=PLAN.arm_runs,
         methods=PLAN.method_runs,
+        external=PLAN.external_method_keys,
         bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
         seed=PLAN.seed,
         digest=code_digest("score_predictions"),
@@ -195,6 +198,39 @@ rule compare_subjects:
         digest=code_digest("compare_subjects"),
     script:
         "../scripts/compare_subjects.py"
+
+
+rule compare_test_sets:
+    """Paired tests between arms on subjects that neither had seen: official test sets and external cohorts."""
+    input:
+        predictions=PLAN.test_set_files,
+        summary="results/{study}/summary.csv",
+    output:
+        pairs=report(
+            ensure("results/{study}/statistics/test_pairs.csv", non_empty=True),
+            caption="../report/captions/test_pairs.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/compare_test_sets.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_test_sets.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        methods=PLAN.test_set_keys,
+        contrasts=PLAN.contrasts,
+        metric=PLAN.config["evaluation"]["metric"],
+        alpha=PLAN.config["evaluation"]["alpha"],
+        bootstrap_samples=PLAN.config["evaluation"]["bootstrap_samples"],
+        positives=PLAN.positives,
+        metrics_of=PLAN.metrics_of,
+        seed=PLAN.seed,
+        digest=code_digest("compare_test_sets"),
+    script:
+        "../scripts/compare_test_sets.py"
 
 
 rule weigh_clinical_use:

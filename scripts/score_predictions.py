@@ -40,6 +40,8 @@ if __name__ == "__main__":
                 sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
                 gates=by_key([(name,) for name in snakemake.params.cohorts], snakemake.input.gates),
                 facts=by_key(snakemake.params.methods, snakemake.input.facts),
+                external=by_key(snakemake.params.external, snakemake.input.external),
+                external_facts=by_key(snakemake.params.external, snakemake.input.external_facts),
             ),
             positives=snakemake.params.positives,
             metrics_of=snakemake.params.metrics_of,

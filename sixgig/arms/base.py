@@ -34,6 +34,8 @@ class Arm(ABC):
         seed_batch_size: Batch size the arm starts with when the config names none.
         image_features: Whether it writes features of every image (or volume), which other arms can read.
         has_random_control: Whether a control with random weights is made for the family of its network.
+        control_kind: For an arm that learns, the kind that encodes with such a network as it is, and so the control of
+            a family that only such arms use; empty where the arm's own kind does.
         environment: An environment of its own that the arm needs, of :mod:`sixgig.runtime.interpreters`. The arm's
             stanza then has the keys ``interpreter`` and ``on_missing_environment``.
         library: Whose networks it takes: ``timm``, or ``monai`` for 3D ones.
@@ -45,6 +47,7 @@ class Arm(ABC):
     seed_batch_size: ClassVar[int] = 16
     image_features: ClassVar[bool] = False
     has_random_control: ClassVar[bool] = False
+    control_kind: ClassVar[str] = ""
     environment: ClassVar[str | None] = None
     library: ClassVar[str] = "timm"
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sixgig.arms.families import family_of
-from sixgig.arms.registry import CONTROL, RANDOM, RANDOM_PREFIX, arm_names, control_key, get_arm, looks
+from sixgig.arms.registry import CONTROL, FOLDER, RANDOM, RANDOM_PREFIX, arm_names, control_key, get_arm, looks
 from sixgig.arms.seeds import seed_name
 from sixgig.errors import ConfigError
+from sixgig.runtime.discovery import read_yaml
 
 if TYPE_CHECKING:
     from sixgig.arms.base import Arm
@@ -139,18 +140,32 @@ def seeded(found: Mapping[str, Instance], seeds: int) -> dict[str, Instance]:
 
 
 def random_controls(arms: Mapping[str, Instance], config: Mapping[str, Any]) -> dict[str, Instance]:
-    """Return a control for each family of networks, which stands for the first arm that uses one of it as it is."""
+    """Return a control for each family of networks, which stands for the first arm that uses one of it as it is.
+
+    Where only arms that learn use a family, it stands for the first of them, and encodes as the kind that
+    ``control_kind`` of their class names, with those of the arm's options that this kind has too.
+    """
     controls = config.get("controls") or {}
     old = control_key(RANDOM) not in controls  # a study of the time when there was one
     if not controls.get(OLD_KEY if old else control_key(RANDOM)):
         return {}
     found: dict[str, Instance] = {}
-    for arm in arms.values():
+    for arm in sorted(arms.values(), key=lambda arm: arm.arm.learns):
         model = model_of(arm, config)
-        if model and arm.arm.has_random_control:
+        if model and (arm.arm.has_random_control or arm.arm.control_kind):
             name = control_name(model)
-            found.setdefault(name, Instance(name, arm.kind, arm.options, stands_for=arm.name))
+            found.setdefault(name, _frozen(name, arm))
     return {name: found[name] for name in found if not old or name == control_name("vit")}
+
+
+def _frozen(name: str, arm: Instance) -> Instance:
+    """Return the control that has the network of an arm, as it is."""
+    kind, options = arm.arm.control_kind or arm.kind, dict(arm.options)
+    if kind != arm.kind:
+        known = read_yaml(FOLDER / kind / "options.yaml")["properties"]
+        defaults = {key: entry["default"] for key, entry in known.items() if "default" in entry}
+        options = defaults | {key: value for key, value in options.items() if key in known}
+    return Instance(name, kind, options, stands_for=arm.name)
 
 
 def control_name(model: str) -> str:

@@ -244,6 +244,7 @@ def transform_cohort(
     cohort: str = "",
     gate: Path | None = None,
     of_volumes: bool = False,
+    other: tuple[Path, Path] | None = None,
 ) -> None:
     """Compute a cohort's features with a :class:`FeatureArm`.
 
@@ -261,6 +262,8 @@ def transform_cohort(
         cohort: Name of the cohort.
         gate: leakage.json of the cohort; nothing is computed on a cohort that failed.
         of_volumes: Whether the source arm has a feature of every volume, and not of every image.
+        other: Image features of another cohort and its manifest.csv: that cohort's features are written, computed with
+            what the arm learned on this one.
     """
     arm = cast("FeatureArm", get_arm(kind)())
     facts: dict[str, Any] = {"fallbacks": [], "batch_size_used": int(options["batch_size"]), "dtype": "float32"}
@@ -274,8 +277,14 @@ def transform_cohort(
             if len(rows) == 0 and len(table) > 0:
                 raise SixgigError(source, "failed, and this arm needs its features", "see that arm's reason")
             may_learn = table["subject_id"].isin(learn_from).to_numpy(dtype=bool)
+            own = 0
+            if other is not None:
+                own, table = len(rows), _rows_of(MANIFEST.read(other[1]), volumes=of_volumes)
+                rows = _beside(rows, np.load(other[0]), source, len(table))
+                may_learn = np.concatenate([may_learn, np.zeros(len(table), dtype=bool)])
             with naming(kind, arm_name):
                 coded, learned = arm.transform(rows, may_learn, options, seed)
+            coded = coded[own:]
             facts["learned"] = dict(learned)
             pooled, subject_ids, image_ids = pool_samples(coded, table, options["pooling"], labels_of)
         except (SixgigError, np.linalg.LinAlgError) as error:
@@ -283,6 +292,20 @@ def transform_cohort(
     facts["cost"] = _cost(meter, len(table), facts)
     write_features(features, pooled, subject_ids, image_ids)
     _write_sidecar(features, arm_name, int(options["batch_size"]), len(table), pooled, len(set(subject_ids)), facts)
+
+
+def _beside(rows: np.ndarray, others: np.ndarray, source: str, n_others: int) -> np.ndarray:
+    """Return image features of a cohort and of another one, one after the other.
+
+    Raises:
+        SixgigError: The source arm has none of the other cohort, or they are of another length.
+    """
+    if len(others) == 0 and n_others:
+        raise SixgigError(source, "failed on the external cohort, and this arm needs its features", "see its reason")
+    if rows.shape[1] != others.shape[1]:
+        reason = f"has {rows.shape[1]} features of an image, and {others.shape[1]} on the external cohort"
+        raise SixgigError(source, reason, "give both cohorts the same volumes")
+    return np.concatenate([rows, others])
 
 
 def _failed(arm_name: str, error: Exception, facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:

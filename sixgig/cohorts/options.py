@@ -19,8 +19,8 @@ _FOREGROUNDS = ("nonzero", "all", "otsu")
 _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = (
-    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "duplicates",
-    *CLINICAL_KEYS,
+    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "evaluate_on",
+    "duplicates", *CLINICAL_KEYS,
 )  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}

@@ -10,6 +10,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from sixgig.errors import CohortError
+from sixgig.evaluation.external_scores import with_external
 from sixgig.evaluation.levels import at_level, check_subject_level
 from sixgig.evaluation.metrics import fold_metrics, metric_names
 from sixgig.evaluation.runs import Run, by_seed, joined, runs_of, seed_number, status_of, with_spread
@@ -35,6 +36,8 @@ class ScoredFiles(NamedTuple):
         sidecars: Sidecars of features by cohort and arm; none for the majority class.
         gates: leakage.json by cohort, ``(cohort,)``; without one the cohort counts as one that did not fail.
         facts: What classifiers say of themselves, by the same as predictions; read when there are none of these.
+        external: Predictions of other cohorts by cohort, external cohort, arm and classifier.
+        external_facts: What is written down about them, by the same.
     """
 
     predictions: Mapping[tuple[str, ...], Path]
@@ -43,6 +46,8 @@ class ScoredFiles(NamedTuple):
     sidecars: Mapping[tuple[str, ...], Path]
     gates: Mapping[tuple[str, ...], Path] = {}
     facts: Mapping[tuple[str, ...], Path] = {}
+    external: Mapping[tuple[str, ...], Path] = {}
+    external_facts: Mapping[tuple[str, ...], Path] = {}
 
 
 class Scores(NamedTuple):
@@ -104,10 +109,15 @@ def score_study(
         for scores in Parallel(n_jobs=fewer(threads), prefer="threads", return_as="generator")(tasks):
             found.append(scores)
             progress.advance()
+    test = _joined([scores.test for scores in found], SUMMARY)
+    if files.external:
+        test = with_external(
+            test, files.external, files.external_facts, files.splits, positives, counted, bootstrap_samples, seed
+        )
     return Scores(
         _joined([scores.metrics for scores in found], METRICS),
         _joined([scores.summary for scores in found], SUMMARY),
-        _joined([scores.test for scores in found], SUMMARY),
+        test,
     )
 
 

@@ -39,6 +39,7 @@ SMALL = {
     "compare_methods": Small(0.7, per_method=0.01, rss_mb=197),
     "weigh_contrasts": Small(0.7, per_method=0.01, rss_mb=197),
     "compare_subjects": Small(0.9, per_method=0.01, rss_mb=197),
+    "compare_test_sets": Small(0.9, per_method=0.01, rss_mb=197),
     "compare_cohorts": Small(0.9, rss_mb=205),
     "explain_variance": Small(0.05, rss_mb=134),
     "map_features": Small(1.5, per_cohort=0.4, rss_mb=300),

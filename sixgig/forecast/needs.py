@@ -55,11 +55,15 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
                 predictions.add(job)
             yield job, needed
     score, costs = JobKey("score_predictions"), JobKey("collect_costs")
-    yield score, predictions | features
+    external = dict(_external(plan))
+    yield from external.items()
+    tested = {job for job in external if job.rule == "classify_external"}
+    yield score, predictions | features | tested
     yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
     tables = {score, costs}
     for rule, needed in (
         ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
+        ("compare_test_sets", {score, *tested, *_first_seeds(predictions)}),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
         ("weigh_budget", {score, costs, *features}), ("map_features", features),
         ("weigh_clinical_use", _first_seeds(predictions)),
@@ -86,8 +90,58 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}
     yield (
         JobKey("hash_outputs"),
-        {report, JobKey("export_tables"), *drawn, *tables, *predictions, *curves, *features, *gates, *checked},
+        {
+            report,
+            JobKey("export_tables"),
+            *drawn,
+            *tables,
+            *predictions,
+            *curves,
+            *features,
+            *gates,
+            *checked,
+            *external,
+        },
     )
+
+
+def _external(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
+    """The tests of a cohort's methods on another cohort."""
+
+    def rule_of(arm: str) -> str:
+        return (
+            "code_features" if arm in plan.feature_arms
+            else "compute_features" if arm in plan.plain_arms
+            else "encode_images"
+        )  # fmt: skip
+
+    def seen(cohort: str, arm: str, other: str) -> JobKey:
+        """The job with the features of the other cohort."""
+        if arm in plan.external_trained or arm in plan.external_coded:
+            rule = "encode_external" if arm in plan.external_trained else "code_external"
+            return JobKey(rule, f"{cohort}.{arm}.on.{other}")
+        return JobKey(rule_of(arm), f"{other}.{arm}")
+
+    for cohort, other in plan.external_keys:
+        yield (
+            JobKey("check_external", f"{cohort}.on.{other}"),
+            {JobKey("check_leakage", cohort), JobKey("check_leakage", other)},
+        )
+    for cohort, arm, other in plan.external_arm_keys:
+        gate = JobKey("check_external", f"{cohort}.on.{other}")
+        if arm in plan.external_trained:
+            trained, checked = (JobKey(rule, f"{cohort}.{arm}") for rule in ("pretrain_arm", "check_training"))
+            yield seen(cohort, arm, other), {gate, trained, checked, JobKey("prepare_cohort", other)}
+        else:
+            source = plan.source_arm(arm)
+            own = {JobKey(rule_of(source), f"{cohort}.{source}"), seen(cohort, source, other)}
+            needed = {JobKey(rule, name) for rule in ("prepare_cohort",) for name in (cohort, other)}
+            yield seen(cohort, arm, other), {gate, JobKey("split_cohort", cohort), *own, *needed}
+    for cohort, other, arm, classifier in plan.external_method_keys:
+        needed = {JobKey("check_external", f"{cohort}.on.{other}")}
+        if arm in plan.arms:
+            needed |= {JobKey(rule_of(arm), f"{cohort}.{arm}"), seen(cohort, arm, other)}
+        yield JobKey("classify_external", f"{cohort}.{arm}.{classifier}.on.{other}"), needed
 
 
 def _first_seeds(predictions: set[JobKey]) -> set[JobKey]:

@@ -44,10 +44,10 @@ _MIB = 2**20
 #: Threads that rules ask for, by rule; all others ask for one.
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
-    "compute_features": 4, "score_predictions": 4, "score_fractions": 4,
+    "compute_features": 4, "encode_external": 4, "code_external": 2, "score_predictions": 4, "score_fractions": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
-ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images")
+ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images", "encode_external")
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,24 @@ class Stages:
             rss_mb=SKLEARN_MB + held,
             basis=self.amounts[cohort].basis,
         )
+
+    def external_gate(self, cohort: str, other: str) -> JobCost:
+        """Return the cost of looking for images of a cohort in another one."""
+        costs = [self.leakage(name) for name in (cohort, other)]
+        return replace(costs[0], seconds=costs[0].seconds + costs[1].seconds, disk_mb=0.1)
+
+    def external_features(self, arm: str, other: str) -> JobCost:
+        """Return the cost of an arm's features of another cohort: about that of its own features of it."""
+        return self.encode(other, arm) if arm in self.plan.external_trained else self.code(other, arm)
+
+    def external_fit(self, cohort: str, arm: str, classifier: str) -> JobCost:
+        """Return the cost of one search on all evaluation subjects of a cohort."""
+        if arm not in self.plan.arms:
+            return self.small("predict_majority")
+        evaluation = self.plan.config["evaluation"]
+        seconds, held = self._searching(cohort, arm, classifier)
+        seconds /= int(evaluation["folds"]) * int(evaluation["repeats"])
+        return self._job("classify_external", 0.8 + seconds, rss_mb=SKLEARN_MB + held, basis=self.amounts[cohort].basis)
 
     def _searching(self, cohort: str, arm: str, classifier: str, share: float = 1.0) -> tuple[float, float]:
         """Return seconds and MiB of a nested search with a share of the labels."""

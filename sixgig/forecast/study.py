@@ -86,6 +86,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
             for classifier in plan.classifiers_of(arm):
                 name = f"{cohort}.{arm}.{classifier}"
                 yield JobKey(plan.classify_rule(classifier), name), stages.classify(cohort, arm, classifier)
+    yield from _external(stages)
     yield JobKey("score_predictions"), stages.score()
     for cohort, arm, classifier in plan.fraction_keys:
         name = f"{cohort}.{arm}.{classifier}"
@@ -93,8 +94,9 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     if plan.has_fractions:
         yield JobKey("score_fractions"), stages.score_fractions()
     for rule in (
-        "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_cohorts",
-        "explain_variance", "weigh_budget", "map_features", "weigh_clinical_use",
+        "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_test_sets",
+        "compare_cohorts", "explain_variance", "weigh_budget", "map_features",
+        "weigh_clinical_use",
     ):  # fmt: skip
         yield JobKey(rule), stages.small(rule)
     for cohort in plan.cohorts:
@@ -103,3 +105,16 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         yield JobKey(rule), stages.small(rule)
     if plan.config["tracking"]["mlflow"]:
         yield JobKey("track_study"), stages.small("track_study")
+
+
+def _external(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
+    """The tests of a cohort's methods on another cohort."""
+    plan = stages.plan
+    for cohort, other in plan.external_keys:
+        yield JobKey("check_external", f"{cohort}.on.{other}"), stages.external_gate(cohort, other)
+    for cohort, arm, other in plan.external_arm_keys:
+        rule = "encode_external" if arm in plan.external_trained else "code_external"
+        yield JobKey(rule, f"{cohort}.{arm}.on.{other}"), stages.external_features(arm, other)
+    for cohort, other, arm, classifier in plan.external_method_keys:
+        name = f"{cohort}.{arm}.{classifier}.on.{other}"
+        yield JobKey("classify_external", name), stages.external_fit(cohort, arm, classifier)

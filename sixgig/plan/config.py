@@ -24,6 +24,7 @@ from sixgig.classifiers.registry import alone, classifier_names
 from sixgig.errors import ConfigError
 from sixgig.plan.bags import check_bags, fits
 from sixgig.plan.contrasts import planned_contrasts
+from sixgig.plan.external import check_external
 from sixgig.plan.schema import study_schema
 from sixgig.runtime.schema import fill, ordered, validate
 from sixgig.sources.recipes import check_recipe
@@ -203,3 +204,4 @@ def _check_references(config: Mapping[str, Any]) -> None:
                 f"{adapter} cannot read a {phantom['kind']} phantom",
                 f"use `adapter: {phantom['kind']}`",
             )
+    check_external(config)

@@ -15,6 +15,7 @@ from sixgig.cohorts.csv_rows import MissingColumnError
 from sixgig.errors import CohortError, ConfigError, GpuError, SixgigError, WeightsError
 from sixgig.plan.asking import answer
 from sixgig.plan.bags import check_bag_sizes, check_concat
+from sixgig.plan.external import check_external_classes
 from sixgig.plan.failures import failed_cohort
 from sixgig.plan.networks import check_networks, look_at_networks
 from sixgig.plan.places import check_places
@@ -53,11 +54,14 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
         check_weights(plan.config["weights"])
         check_networks(plan.config)
     check_own_files(plan)
+    classes: dict[str, set[str]] = {}
     for name in plan.cohorts:
         if failed_cohort(plan, name) is not None:  # an outcome, which is named: it does not stop the others
             continue
         with suppress(ModuleNotFoundError):
-            check_cohort(plan, study, name)
+            classes[name] = check_cohort(plan, study, name)
+    if plan.external_keys:
+        check_external_classes(plan.config, {name: found for name, found in classes.items() if found})
 
 
 def check_card() -> None:
@@ -125,8 +129,11 @@ def check_own_files(plan: Plan) -> None:
     digests.save()
 
 
-def check_cohort(plan: Plan, study: Study, name: str) -> None:
-    """Find the subjects of a cohort, and check that the study can be done with them."""
+def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
+    """Find the subjects of a cohort, check that the study can be done with them, and return their classes.
+
+    There are none when the cohort's files are not there yet.
+    """
     from sixgig.cohorts.choosing import choose_subjects
     from sixgig.cohorts.names import check_names, distinct_items
 
@@ -138,7 +145,7 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
     else:
         found = _discover(files, study, section)
     if found is None:
-        return
+        return set()
     _check_losses(found, name, config["quarantine"]["max_fraction"])
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
@@ -148,6 +155,7 @@ def check_cohort(plan: Plan, study: Study, name: str) -> None:
     concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
     check_concat(concat, records, stanza, name, deep)
     _check_splits(plan, records, name, stanza)
+    return {label for record in records for label in record.labels if label is not None}
 
 
 def _simulated(phantom: Mapping[str, Any]) -> Discovery:

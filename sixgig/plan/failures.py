@@ -47,7 +47,7 @@ def failures(plan: Plan) -> list[Failure]:
     )
     methods = (found for key in plan.method_runs if (found := _failed_method(plan, *key)) is not None)
     curves = (found for key in plan.fraction_keys for found in _failed_fractions(plan, *key))
-    return [*cohorts.values(), *arms, *methods, *curves]
+    return [*cohorts.values(), *arms, *methods, *_failed_external(plan), *curves]
 
 
 def fallbacks(plan: Plan) -> list[str]:
@@ -113,6 +113,34 @@ def _failed_method(plan: Plan, cohort: str, arm: str, classifier: str) -> Failur
     status = failed_status(_read(Path(f"{stem}.json")))
     what = f"classifier {classifier} of arm {spoken(arm)} on {cohort}"
     return Failure(what, status[len(FAILED) :], f"{stem}.csv") if status else None
+
+
+def _failed_external(plan: Plan) -> Iterator[Failure]:
+    """Return what failed of tests on other cohorts, where it is not for a reason that has a line of its own."""
+    root = f"results/{plan.study}"
+    for cohort, other in plan.external_keys:
+        path = f"{root}/cohorts/{cohort}/external.{other}.json"
+        yield from _own_failure(f"test of {cohort} on {other}", path, path)
+    for cohort, arm, other in plan.external_arm_keys:
+        stem = plan.external_stem(cohort, arm, other)
+        if _status(plan, cohort, arm).startswith(FAILED) or _gate_failed(plan, cohort, other):
+            continue
+        yield from _own_failure(f"arm {arm} of {cohort} on {other}", f"{stem}.json", f"{stem}.npz")
+    for cohort, other, arm, classifier in plan.external_method_keys:
+        stem = f"{root}/predictions/{cohort}/{arm}.{classifier}.on.{other}"
+        what = f"classifier {classifier} of arm {arm} of {cohort} on {other}"
+        yield from _own_failure(what, f"{stem}.json", f"{stem}.csv")
+
+
+def _own_failure(what: str, facts: str, again: str) -> Iterator[Failure]:
+    found = _read(Path(facts))
+    status = failed_status(found)
+    if status and not found.get("left_out"):
+        yield Failure(what, status[len(FAILED) :], again)
+
+
+def _gate_failed(plan: Plan, cohort: str, other: str) -> bool:
+    return bool(failed_status(_read(Path(f"results/{plan.study}/cohorts/{cohort}/external.{other}.json"))))
 
 
 def _failed_fractions(plan: Plan, cohort: str, arm: str, classifier: str) -> Iterator[Failure]:

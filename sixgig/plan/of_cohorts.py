@@ -48,7 +48,7 @@ class CohortLookups:
 
     def preparation_options(self, cohort: str) -> dict[str, Any]:
         """Return the part of a cohort's stanza that its preparation is told."""
-        later = ("metrics_of", *CLINICAL_KEYS)
+        later = ("metrics_of", "evaluate_on", *CLINICAL_KEYS)
         return {name: value for name, value in self.cohort_options(cohort).items() if name not in later}
 
     def labels_of(self, cohort: str) -> str:

@@ -39,6 +39,14 @@ def hashed_files(plan: Plan) -> list[str]:
         ),
         *(file for suffix in ("csv", "test.csv", "json") for file in plan.predictions(suffix, seeds=True)),
         *plan.attention(),
+        *plan.external_gates(),
+        *(file for suffix in ("npz", "json") for file in plan.external_features(suffix)),
+        *(
+            f"{plan.external_stem(cohort, arm, other)}.images.npy"
+            for cohort, arm, other in plan.external_arm_keys
+            if arm in plan.external_trained
+        ),
+        *(file for suffix in ("csv", "json") for file in plan.external_predictions(suffix)),
         *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),
         *(file for suffix in FORMATS for file in plan.figures(suffix)),

@@ -14,14 +14,15 @@ from sixgig.figures.catalogue import module_of as figure_module
 from sixgig.plan.config import complete, methods_of
 from sixgig.plan.contrasts import planned_contrasts
 from sixgig.plan.files import check_files
-from sixgig.plan.of_arms import ArmLookups
+from sixgig.plan.of_external import ExternalLookups
 from sixgig.plan.study_file import Study
 from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
 from sixgig.runtime.recorded_hashes import OUTPUTS
+from sixgig.tables.test_pairs import HELD_OUT
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
-PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong")
+PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong", "test_pairs")
 #: Tables of what clinicians ask, likewise.
 CLINICAL_TABLES = ("clinical", "decision_curve")
 #: Tables over all cohorts, likewise.
@@ -32,7 +33,7 @@ MOST_MAPPED = 6
 CONTRASTS = ("contrasts", "arm_summary", "arm_scores")
 
 
-class Plan(ArmLookups):
+class Plan(ExternalLookups):
     """A checked study file and the names that follow from it.
 
     Args:
@@ -105,6 +106,17 @@ class Plan(ArmLookups):
         return [key for key in self.method_keys if self.has_fractions and alone(key[2]) is None]
 
     @property
+    def test_set_keys(self) -> list[tuple[str, str, str, str]]:
+        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen."""
+        held_out = [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+        return held_out + self.external_method_keys
+
+    @property
+    def test_set_files(self) -> list[str]:
+        """The predictions of :attr:`test_set_keys`, in their order."""
+        return self.predictions("test.csv") + self.external_predictions("csv")
+
+    @property
     def contrasts(self) -> list[tuple[str, str, str]]:
         """Question, a and b of every planned contrast, the same for all cohorts."""
         return planned_contrasts(self.config)
@@ -158,7 +170,8 @@ class Plan(ArmLookups):
         if stage == "features":
             return self.features("npz", seeds=True)
         if stage == "classify":
-            return self.predictions("csv", seeds=True) + self.fraction_predictions("csv")
+            held_in = self.predictions("csv", seeds=True)
+            return held_in + self.external_predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
             names += [f"statistics/{name}.csv" for name in (*CONTRASTS, *PAIR_TESTS, *OVER_COHORTS, *CLINICAL_TABLES)]

@@ -1,4 +1,4 @@
-"""The report's tables of pairs of methods: the test that verdicts are based on, and all tests side by side."""
+"""The report's tables of pairs of methods, none of which decides a verdict: to explore, and tests of fitted models."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title
+from sixgig.words.titles import method_title, metric_title, metric_words
 
-_FOUND = ("a better", "b better")
+_OTHER_WAY = {"a better": "b better", "b better": "a better"}
 #: Pairs that the page shows; of more it shows those of the method that scored highest. The files have all.
 MOST_PAIRS = 80
 
@@ -22,7 +22,7 @@ def pairs(study: Study, cohort: str) -> TableView:
 
 
 def tests(study: Study, cohort: str) -> TableView:
-    """Every pair of one cohort with all its tests, on the study's metric, in the order of :func:`pairs`.
+    """Tests between the fitted models of every pair of one cohort, smallest corrected p of McNemar's test first.
 
     Only cohorts with two classes have DeLong's columns; the caption says why others lack them.
     """
@@ -36,22 +36,35 @@ def brief(study: Study, cohort: str) -> tuple[TableView, TableView]:
 
 def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
     rows = study.pairwise[study.pairwise["cohort"] == cohort].sort_values(["p_holm", "p_value"], kind="stable")
+    ropes = study.bayesian[study.bayesian["cohort"] == cohort]["rope"]
+    caption = tr(
+        "{cohort}: every pair of methods, to explore; no verdict rests on it, the planned comparisons answer what was "
+        "asked. Corrected resampled t-test (Nadeau and Bengio), Holm's correction over {comparisons}. Difference is A "
+        "minus B, of the means of the fold scores; its interval of {level} is for that pair alone. Detectable: the "
+        "true difference that this test finds in 80% of such studies, at Bonferroni's level.",
+        cohort=cohort,
+        level=numbers.percent(1 - study.alpha),
+        comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
+    )
+    if len(ropes):
+        caption += " " + tr(
+            "P: probability after these folds that A or B is better by more than {rope}, or that they are equivalent "
+            "within it (Bayesian correlated t-test; not corrected).",
+            rope=numbers.score(ropes.iloc[0]),
+        )
     table = TableView(
         f"pairs-{cohort}",
-        tr(
-            "{cohort}: corrected resampled t-test (Nadeau and Bengio) between two methods; Holm's correction over "
-            "{comparisons}. Difference is A minus B; its interval is for that pair alone. Detectable: the true "
-            "difference that this test finds in 80% of such studies, at Bonferroni's level.",
-            cohort=cohort,
-            comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
-        ),
+        caption,
         [
             "A",
             "B",
             tr("Difference"),
-            tr("95% interval"),
+            tr("Interval"),
             "p",
             "p (Holm)",
+            tr("P(A better)"),
+            tr("P(equivalent)"),
+            tr("P(B better)"),
             tr("Effect size"),
             tr("Detectable"),
             tr("Verdict"),
@@ -64,6 +77,7 @@ def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
     for _, row in rows.iterrows():
         a, b = _methods(row)
         better = {"a better": method_title(a), "b better": method_title(b)}.get(row["verdict"])
+        bayesian = study.pairs.row(cohort, a, b, "bayesian") if row["metric"] == study.metric else None
         cells = [
             views.method(a),
             views.method(b),
@@ -71,12 +85,13 @@ def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
             Cell(numbers.interval(row["ci_low"], row["ci_high"], numbers.difference), numeric=True),
             views.number(row["p_value"], lambda p: numbers.p_value(p, study.alpha)),
             views.number(row["p_holm"], lambda p: numbers.p_value(p, study.alpha)),
+            *(
+                views.number(None if bayesian is None else bayesian[name], numbers.probability)
+                for name in ("p_a_better", "p_equivalent", "p_b_better")
+            ),
             views.number(row["effect_size"], numbers.difference),
             views.number(row["detectable"], numbers.score),
-            Cell(
-                tr("{method} better", method=better) if better else tr(str(row["verdict"])),
-                strong=row["verdict"] in _FOUND,
-            ),
+            Cell(tr("{method} better", method=better) if better else tr(str(row["verdict"]))),
         ]
         table.rows.append([Cell(metric_title(row["metric"])), *cells] if several else cells)
     return table
@@ -91,10 +106,6 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
         [
             "A",
             "B",
-            tr("t-test p (Holm)"),
-            tr("P(A better)"),
-            tr("P(equivalent)"),
-            tr("P(B better)"),
             tr("Only A right"),
             tr("Only B right"),
             tr("McNemar p (Holm)"),
@@ -105,25 +116,57 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
     rows = []
     for _, mcnemar in subjects.iterrows():
         a, b = _methods(mcnemar)
-        folds, bayesian, delong = (study.pairs.row(cohort, a, b, test) for test in ("pairwise", "bayesian", "delong"))
+        delong = study.pairs.row(cohort, a, b, "delong")
         cells = [
             views.method(a),
             views.method(b),
-            _p_cell(folds, study.alpha),
-            *(
-                views.number(None if bayesian is None else bayesian[name], numbers.probability)
-                for name in ("p_a_better", "p_equivalent", "p_b_better")
-            ),
             *(views.number(mcnemar[name], numbers.count) for name in ("only_a_right", "only_b_right")),
             _p_cell(mcnemar, study.alpha),
         ]
         if binary:
             difference = views.number(None if delong is None else delong["difference"], numbers.difference)
             cells += [difference, _p_cell(delong, study.alpha)]
-        order = [float("inf")] * 2 if folds is None else [folds["p_holm"], folds["p_value"]]
+        order = [mcnemar["p_holm"], mcnemar["p_value"]]
         rows.append((tuple(float("inf") if numbers.is_missing(p) else float(p) for p in order), cells))
     view.rows = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
     return view
+
+
+def contradictions(study: Study, cohort: str) -> str:
+    """Explain in one sentence where a test of fitted models points the other way than the tests over folds.
+
+    What McNemar's or DeLong's test finds of two methods is held against the planned contrast of their arms, and, where
+    that shows nothing, against the t-test of the same two methods.
+
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        The sentence; empty where nothing contradicts.
+    """
+    rows = study.contrasts[(study.contrasts["cohort"] == cohort) & (study.contrasts["metric"] == study.metric)]
+    planned = {(str(row["a"]), str(row["b"])): str(row["verdict"]) for _, row in rows.iterrows()}
+    planned |= {(b, a): _OTHER_WAY.get(verdict, verdict) for (a, b), verdict in planned.items()}
+    found = []
+    for name, frame in (("McNemar", study.mcnemar), ("DeLong", study.delong)):
+        for _, row in frame[(frame["cohort"] == cohort) & frame["verdict"].isin(_OTHER_WAY)].iterrows():
+            a, b = _methods(row)
+            folds = study.pairs.row(cohort, a, b)
+            words = (planned.get((a.arm, b.arm)), None if folds is None else folds["verdict"])
+            shown = next((word for word in words if word in _OTHER_WAY), None)
+            if shown == _OTHER_WAY[row["verdict"]]:
+                ahead, behind = (a, b) if row["verdict"] == "a better" else (b, a)
+                found.append(tr("{test}: {a} before {b}", test=name, a=method_title(ahead), b=method_title(behind)))
+    if not found:
+        return ""
+    return tr(
+        "Some point the other way than the comparisons over folds ({pairs}): they count what these fitted models are "
+        "right about, each subject alike, and the comparisons ask which arm reaches the higher {metric} when it is "
+        "trained on such a sample.",
+        pairs="; ".join(found),
+        metric=metric_words(study.metric),
+    )
 
 
 def _shown(study: Study, cohort: str, rows: pd.DataFrame, view: TableView, table: str) -> pd.DataFrame:
@@ -147,20 +190,12 @@ def _shown(study: Study, cohort: str, rows: pd.DataFrame, view: TableView, table
 
 
 def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
-    ropes = study.bayesian[study.bayesian["cohort"] == cohort]["rope"]
     parts = [
         tr(
-            "{cohort}: all tests of every pair; Holm's correction for each test apart. The verdict rests on the t-test "
-            "alone, and on McNemar's exact test where every fold shows the same difference.",
+            "{cohort}: are the predictions of these fitted models different? This is another question than which arm "
+            "to train, and no verdict rests on it; Holm's correction for each test apart.",
             cohort=cohort,
         ),
-        tr(
-            "P: probability after these folds that A or B is better by more than {rope}, or that they are equivalent "
-            "within it (Bayesian correlated t-test; not corrected).",
-            rope=numbers.score(ropes.iloc[0]),
-        )
-        if len(ropes)
-        else "",
         tr(
             "McNemar and DeLong count each image once, by its class scores averaged over the repeats, and do not take "
             "images of one subject for independent: McNemar's p value is that of changing the signs of whole subjects, "
@@ -176,11 +211,12 @@ def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
         parts.append(
             tr(
                 "AUC is the area of these averaged scores, which is not the mean of the folds' areas in the tables of "
-                "metrics."
+                "metrics. A method that gives all subjects of a fold the same score has no ROC curve to compare."
             )
         )
     elif (classes := study.n_classes(cohort)) is not None and classes != 2:
         parts.append(tr("DeLong's test needs two classes, and this cohort has {number}.", number=classes))
+    parts.append(contradictions(study, cohort))
     return " ".join(part for part in parts if part)
 
 
@@ -189,7 +225,7 @@ def _methods(row: pd.Series) -> tuple[Method, Method]:
 
 
 def _p_cell(row: pd.Series | None, alpha: float) -> Cell:
-    """The corrected p value of a test, bold where the test finds a difference."""
+    """The corrected p value of a test; never bold, since no verdict rests on it."""
     if row is None:
         return Cell(numbers.MISSING, numeric=True)
-    return views.number(row["p_holm"], lambda p: numbers.p_value(p, alpha), strong=row["verdict"] in _FOUND)
+    return views.number(row["p_holm"], lambda p: numbers.p_value(p, alpha))

@@ -34,6 +34,7 @@ FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
 STUDY_TABLES = {
     "results": ("sixgig.reporting.results", "overview"),
     "held_out": ("sixgig.reporting.results", "held_out"),
+    "test_pairs": ("sixgig.reporting.test_sets", "pairs"),
     "omnibus": ("sixgig.reporting.over_cohorts", "omnibus"),
     "ranks": ("sixgig.reporting.over_cohorts", "ranks"),
     "factors": ("sixgig.reporting.over_cohorts", "factors"),

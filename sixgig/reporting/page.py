@@ -29,6 +29,7 @@ from sixgig.reporting import (
     results,
     searches,
     seeds,
+    test_sets,
     training,
 )
 from sixgig.reporting.network_input import network_input
@@ -112,6 +113,7 @@ def _render(study: Study) -> str:
         seed_sentences=seeds.sentences(study),
         seeds=seeds.seeds(study),
         held_out=results.held_out(study),
+        test_pairs=test_sets.pairs(study),
         all_metrics={cohort: results.all_metrics(study, cohort) for cohort in names},
         clinical={cohort: clinical.section(study, cohort) for cohort in names},
         pairs={cohort: pairs for cohort, (pairs, _) in compared.items()},

@@ -9,10 +9,12 @@ import pandas as pd
 from sixgig.arms.seeds import seed_name
 from sixgig.reporting import views
 from sixgig.reporting.own_features import label_leaks
+from sixgig.reporting.test_sets import tested_on
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.fractions import curves
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
+from sixgig.tables.test_pairs import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import classifier_title, metric_title
@@ -59,24 +61,34 @@ def overview(study: Study) -> TableView:
 def held_out(study: Study) -> TableView:
     """Every metric of every method on the held-out test sets; no row when no cohort has one."""
     names = [name for name in study.metric_names() if name in set(study.test_summary["metric"])]
+    rows = study.test_summary
+    external = "tested_on" in rows and bool((rows["tested_on"] != HELD_OUT).any())
     table = TableView(
         "held-out-table",
         tr(
+            "Subjects which no arm and no classifier had seen, of official test sets and of other cohorts: each method "
+            "was fitted on all evaluation subjects of its cohort and scored once. 95% bootstrap interval over test "
+            "subjects (BCa where it is defined)."
+        )
+        if external
+        else tr(
             "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
             "subjects and scored once. 95% bootstrap interval over test subjects (BCa where it is defined)."
         ),
         [tr("Cohort"), tr("Method"), tr("Test subjects"), *(metric_title(name) for name in names)],
     )
-    rows = study.test_summary
-    for cohort in rows["cohort"].unique():
-        own = rows[rows["cohort"] == cohort]
+    if external:
+        table.columns.insert(1, tr("Tested on"))
+    places = rows["tested_on"] if external else pd.Series(HELD_OUT, index=rows.index)
+    for (cohort, place), own in rows.groupby([rows["cohort"], places], sort=False):
         by_method = {(str(row["arm"]), str(row["classifier"]), row["metric"]): row for _, row in own.iterrows()}
         methods = {Method(arm, classifier) for arm, classifier, _ in by_method}
         for method in sorted(methods, key=study.order):
             found = [by_method.get((*method, name)) for name in names]
             cells = [Cell(numbers.MISSING, numeric=True) if row is None else _estimate_cell(row) for row in found]
             n_subjects = views.number(own["n_subjects"].iloc[0], numbers.count)
-            table.rows.append([Cell(str(cohort)), views.method(method), n_subjects, *cells])
+            where = [Cell(tested_on(str(place)))] if external else []
+            table.rows.append([Cell(str(cohort)), *where, views.method(method), n_subjects, *cells])
     return table
 
 

@@ -32,6 +32,7 @@ from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import TEST_PAIRS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -294,6 +295,11 @@ class Study:
     def delong(self) -> pd.DataFrame:
         """``statistics/delong.csv``: DeLong tests over the subjects of cohorts with two classes."""
         return read_table(DELONG, self.folder / "statistics/delong.csv")
+
+    @cached_property
+    def test_pairs(self) -> pd.DataFrame:
+        """``statistics/test_pairs.csv``: paired tests on held-out test sets and external cohorts."""
+        return read_table(TEST_PAIRS, self.folder / "statistics/test_pairs.csv")
 
     @cached_property
     def omnibus(self) -> pd.DataFrame:

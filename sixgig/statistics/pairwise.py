@@ -27,7 +27,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
         metrics: ``tables.METRICS`` of any number of cohorts.
         metric: Metric to compare.
         n_test_over_n_train: Test subjects over training subjects in a fold, 1 / (k - 1) for k folds.
-        alpha: Level at which Holm's p value decides the verdict.
+        alpha: Level at which Holm's p value decides the verdict; intervals have a confidence of one minus it.
 
     Returns:
         Rows of ``tables.PAIRWISE``, in the order in which cohorts and methods first appear. The difference is a minus
@@ -44,7 +44,7 @@ def compare_pairs(metrics: pd.DataFrame, metric: str, n_test_over_n_train: float
                 "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
             )
             continue
-        test = corrected_resampled_t_test(differences, n_test_over_n_train, spread=spread(pair))
+        test = corrected_resampled_t_test(differences, n_test_over_n_train, confidence=1 - alpha, spread=spread(pair))
         families.setdefault(pair.cohort, []).append(
             pair.columns()
             | {"metric": metric, "n_scores": len(differences)}

@@ -25,6 +25,8 @@ from sixgig.tables.predictions import IMAGE, PREDICTIONS, SCORE
 #: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
 #: must not break ties.
 _DIGITS = 10
+#: Scores that differ by less are equal.
+_SAME = 1e-9
 
 
 class SubjectTests(NamedTuple):
@@ -93,18 +95,39 @@ def compare_subjects(
     delong: list[dict[str, Any]] = []
     for cohort in dict.fromkeys(key[0] for key in files):
         found: dict[tuple[str, str], SubjectScores] = {}
+        constant: set[tuple[str, str]] = set()
         for (_, arm, classifier), file in ((key, file) for key, file in files.items() if key[0] == cohort):
             counted = (metrics_of or {}).get(cohort, "subject")
             predictions = at_level(PREDICTIONS.read(file), counted, (positives or {}).get(cohort))
             if len(predictions):
                 found[arm, classifier] = mean_scores(predictions)
+                if is_constant(predictions):
+                    constant.add((arm, classifier))
                 _check_same_subjects(found, (arm, classifier), file)
         mcnemar += _judged([_mcnemar(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha)
         if all(scores.scores.shape[1] == 2 for scores in found.values()):
             delong += _judged(
-                [_delong(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha
+                [
+                    _delong(Pair(cohort, a, b), found[a], found[b], alpha)
+                    for a, b in combinations([method for method in found if method not in constant], 2)
+                ],
+                alpha,
             )
     return SubjectTests(_table(MCNEMAR, mcnemar), _table(DELONG, delong))
+
+
+def is_constant(predictions: pd.DataFrame) -> bool:
+    """Whether a method gives all subjects of a test fold the same scores, as the majority class does.
+
+    Between folds its scores differ with the training subjects, so that pooled they seem to rank subjects, in the wrong
+    direction: the area under that curve says nothing.
+
+    Args:
+        predictions: ``tables.PREDICTIONS`` of one cohort and method.
+    """
+    columns = [name for name in predictions.columns if name.startswith(SCORE)]
+    spread = predictions.groupby(["repeat", "fold"])[columns].agg(["min", "max"])
+    return bool(all((spread[name]["max"] - spread[name]["min"] <= _SAME).all() for name in columns))
 
 
 def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
@@ -156,13 +179,13 @@ def _mcnemar(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
     return pair.columns() | counts | {"both_wrong": test.neither, "p_value": test.p_value, "counted": a.counted}
 
 
-def _delong(pair: Pair, a: SubjectScores, b: SubjectScores) -> dict[str, Any]:
+def _delong(pair: Pair, a: SubjectScores, b: SubjectScores, alpha: float) -> dict[str, Any]:
     names = ("auc_a", "auc_b", "difference", "ci_low", "ci_high", "z", "p_value")
     positive = a.true == 1
     facts = pair.columns() | {"n_subjects": len(np.unique(a.subjects)), "counted": a.counted}
     if min(len(np.unique(a.subjects[own])) for own in (positive, ~positive)) < 2:
         return facts | dict.fromkeys(names, float("nan"))
-    test = clustered_delong(a.scores[:, 1], b.scores[:, 1], positive, a.subjects)
+    test = clustered_delong(a.scores[:, 1], b.scores[:, 1], positive, a.subjects, 1 - alpha)
     return facts | {name: getattr(test, name) for name in names}
 
 

@@ -7,8 +7,8 @@ from sixgig.tables.format import Column, Table
 
 _FRACTION = Column("fraction", "number", "share of the training subjects of every fold that had labels, above 0 to 1")
 _KEY = 4
-#: A curve is of one seed.
-_OF_SEEDS = ("n_seeds", "seed_sd")
+#: A curve is of one seed, and of the cohort's own subjects.
+_ABSENT = ("n_seeds", "seed_sd", "tested_on")
 
 FRACTION_PREDICTIONS = Table(
     "fraction predictions",
@@ -29,6 +29,6 @@ FRACTIONS = Table(
             "labelled subjects of a training fold, mean over folds and repeats; empty on a cohort that failed",
             required=False,
         ),
-        *(column for column in scores.SUMMARY.columns[_KEY:] if column.name not in _OF_SEEDS),
+        *(column for column in scores.SUMMARY.columns[_KEY:] if column.name not in _ABSENT),
     ),
 )

@@ -27,8 +27,18 @@ PAIRWISE = Table(
         METRIC,
         *_PAIR,
         Column("difference", "number", "mean over folds of a minus b"),
-        Column("ci_low", "number", "lower end of the corrected 95% interval of the difference", required=False),
-        Column("ci_high", "number", "upper end of the corrected 95% interval of the difference", required=False),
+        Column(
+            "ci_low",
+            "number",
+            "lower end of the corrected interval of the difference at 1 - alpha",
+            required=False,
+        ),
+        Column(
+            "ci_high",
+            "number",
+            "upper end of the corrected interval of the difference at 1 - alpha",
+            required=False,
+        ),
         Column("t", "number", "corrected t statistic; empty when every fold has the same difference", required=False),
         Column(
             "df",
@@ -92,7 +102,8 @@ MCNEMAR = Table(
 DELONG = Table(
     "delong.csv",
     "DeLong tests of the area under the ROC curve between two methods of one cohort with two classes, on class scores "
-    "averaged over the repeats; where images are counted, with Obuchowski's variance for images of one subject",
+    "averaged over the repeats, without methods that give all subjects of a fold the same scores; where images are "
+    "counted, with Obuchowski's variance for images of one subject",
     (
         COHORT,
         *_PAIR,
@@ -100,8 +111,8 @@ DELONG = Table(
         Column("auc_a", "number", "area of a's mean scores; not the mean of the folds' areas", required=False),
         Column("auc_b", "number", "area of b's mean scores", required=False),
         Column("difference", "number", "auc_a - auc_b", required=False),
-        Column("ci_low", "number", "lower end of the 95% interval of the difference", required=False),
-        Column("ci_high", "number", "upper end of the 95% interval of the difference", required=False),
+        Column("ci_low", "number", "lower end of the interval of the difference at 1 - alpha", required=False),
+        Column("ci_high", "number", "upper end of the interval of the difference at 1 - alpha", required=False),
         Column("z", "number", "difference over its standard error; empty without variance", required=False),
         _P_VALUE,
         _P_HOLM,

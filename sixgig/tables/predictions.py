@@ -23,7 +23,8 @@ PREDICTIONS = Table(
         Column(
             "predicted",
             "string",
-            "predicted class, decided with classes weighed alike; where scores are probabilities it need not have the highest",
+            "predicted class, decided with classes weighed alike; where scores are probabilities it need not have the "
+            "highest",
         ),
     ),
     extra_prefix=SCORE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sixgig.tables.format import ARM, CLASSIFIER, COHORT, METRIC, Column, Table
+from sixgig.tables.test_pairs import TESTED_ON
 
 METRICS = Table(
     "metrics.csv",
@@ -70,5 +71,6 @@ SUMMARY = Table(
             required=False,
             rare=True,
         ),
+        TESTED_ON,
     ),
 )

@@ -181,12 +181,13 @@ def _level(tables: CohortTables, leaders: list[str], wins: dict[str, set[str]], 
             same = [arm for arm in tables.done if frozenset((baseline, arm)) in equal]
             return Decision("equivalent", "baseline", leaders, [baseline], [], same, baseline)
         return Decision("undecided", "", leaders, [baseline], [], [], baseline)
-    partners = [arm for arm in tables.done if any(frozenset((leader, arm)) in equal for leader in leaders)]
-    if partners:
-        known = [arm for arm in (*leaders, *partners) if arm in tables.seconds]
-        cheapest = min(known, key=lambda arm: tables.seconds[arm], default=leaders[0])
-        same = [arm for arm in (*leaders, *partners) if frozenset((cheapest, arm)) in equal]
-        return Decision("equivalent", "named", leaders, [cheapest], [], same, None)
+    for leader in leaders:
+        partners = [arm for arm in tables.done if frozenset((leader, arm)) in equal]
+        if partners:
+            known = [arm for arm in (leader, *partners) if arm in tables.seconds]
+            cheapest = min(known, key=lambda arm: tables.seconds[arm], default=leader)
+            same = partners if cheapest == leader else [leader]
+            return Decision("equivalent", "named", leaders, [cheapest], [], same, None)
     return Decision("undecided", "", leaders, leaders, [], [], None)
 
 

@@ -34,6 +34,7 @@ from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.statistics.selection import score_procedures, summarise_procedures
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
+from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
@@ -43,6 +44,7 @@ from sixgig.tables.fractions import FRACTIONS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
 from sixgig.tables.use import clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
@@ -86,6 +88,20 @@ class Recomputed:
             for run in (self._runs.get(arm, [arm]) if seeds else [arm])
         }
 
+    def _external(self, suffix: str) -> dict[tuple[str, ...], Path]:
+        """The predictions of external cohorts by cohort, external cohort, arm and classifier, as tables have them."""
+        folder, stanzas = self._study.folder / "predictions", self._study.config["cohorts"]
+        found = {
+            (c, other, arm, name): folder / c / f"{arm}.{name}.on.{other}.{suffix}"
+            for c, arm, name in self.keys
+            for other in stanzas[c].get("evaluate_on", ())
+        }
+        return dict(sorted(found.items(), key=lambda item: self._place_of_test(*item[0][:2])))
+
+    def _place_of_test(self, cohort: str, other: str) -> tuple[int, int]:
+        cohorts = list(dict.fromkeys(key[0] for key in self.keys))
+        return cohorts.index(cohort), list(self._study.config["cohorts"][cohort]["evaluate_on"]).index(other)
+
     def _sidecars(self, seeds: bool = False) -> dict[tuple[str, ...], Path]:
         cohorts, folder = self._study.config["cohorts"], self._study.folder / "features"
         runs = [run for own in self._runs.values() for run in (own if seeds else own[:1])]
@@ -105,6 +121,8 @@ class Recomputed:
             self._sidecars(seeds=True),
             gates,
             self._predictions("json", seeds=True),
+            self._external("csv"),
+            self._external("json"),
         )
         samples = int(self._settings["bootstrap_samples"])
         return score_study(files, self._positives, samples, self._seed, self._threads, self._metrics_of)
@@ -141,6 +159,7 @@ class Recomputed:
         yield from self._contrasts(ratio, rope)
         yield "statistics/mcnemar.csv", MCNEMAR, lambda: self._subjects.mcnemar, "the predictions"
         yield "statistics/delong.csv", DELONG, lambda: self._subjects.delong, "the predictions"
+        yield "statistics/test_pairs.csv", TEST_PAIRS, self._test_pairs, "the predictions and summary.csv"
         yield "statistics/omnibus.csv", OMNIBUS, lambda: self._over_cohorts[0], "summary.csv"
         yield "statistics/ranks.csv", RANKS, lambda: self._over_cohorts[1], "summary.csv"
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
@@ -150,6 +169,16 @@ class Recomputed:
         yield "statistics/decision_curve.csv", DECISION_CURVE, lambda: self._clinical.curves, "the predictions"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
+
+    def _test_pairs(self) -> pd.DataFrame:
+        files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
+        files |= self._external("csv")
+        return compare_on_test_sets(
+            files, self._study.summary, self._study.metric, self._study.alpha,
+            n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
+            positives=self._positives, metrics_of=self._metrics_of,
+            pairs=[(a, b) for _, a, b in planned_contrasts(self._study.config)],
+        )  # fmt: skip
 
     def _contrasts(self, ratio: float, rope: float) -> Iterator[tuple[str, Table, Callable[[], pd.DataFrame], str]]:
         """Yield the planned contrasts, and the arms as procedures."""

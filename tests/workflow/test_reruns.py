@@ -68,6 +68,7 @@ def test_a_line_of_arithmetic_runs_its_readers_again(copy):
     )
     jobs = planned(copy)
     assert jobs.pop("compare_subjects") == 1
+    assert jobs.pop("compare_test_sets") == 1
     assert set(jobs) <= DRAWING
 
 

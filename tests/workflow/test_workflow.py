@@ -168,7 +168,7 @@ def test_dry_run_shows_threads_and_resources(study):
         ("classify", {"classify_subjects", "predict_majority"}, {"score_predictions"}),
         (
             "statistics",
-            {"score_predictions", "compare_methods", "compare_subjects", "collect_costs"},
+            {"score_predictions", "compare_methods", "compare_subjects", "compare_test_sets", "collect_costs"},
             {"draw_figures"},
         ),
         ("statistics", {"compare_cohorts", "explain_variance", "weigh_budget"}, {"draw_comparisons"}),

@@ -25,6 +25,7 @@ class ContrastiveViT(TokenFeatures, PretrainedArm):
     name = "vit_contrastive"
     seed_batch_size = 8
     environment = "tensorflow1"
+    control_kind = "vit_pure"
     process_modules = ("sixgig.contrastive.__main__",)
 
     @classmethod

@@ -25,6 +25,7 @@ class MaskedViT(TokenFeatures, PretrainedArm):
 
     name = "vit_mim"
     seed_batch_size = 4
+    control_kind = "vit_pure"
 
     @classmethod
     def check(cls, config: Mapping[str, Any], name: str) -> None:

@@ -139,6 +139,20 @@ def test_each_family_has_one_control_that_stands_for_its_first_arm():
     assert [found.is_random(name) for name in ("b", "control_random_vit")] == [False, True]
 
 
+def test_a_family_that_only_learning_arms_use_has_a_control_too():
+    mim = {"kind": "vit_mim", "weights": "vit", "batch_size": 2}
+    found = plan({"m": mim, "t": TRAINED | {"weights": "big", "token": "cls_mean"}, "r": CNN})
+    control = found.instances["control_random_vit"]
+    assert (control.kind, control.stands_for) == ("vit_pure", "t")  # the first in display order
+    assert dict(control.options) == {
+        "weights": "big", "batch_size": 8, "precision": "auto", "pooling": "mean", "token": "cls_mean",
+    }  # fmt: skip
+    assert found.encoder_file("c", "control_random_vit") == "results/x/weights/big.safetensors"
+    assert "control_random_vit" not in found.pretrained_arms
+    assert ("control", "m", "control_random_vit") in found.contrasts
+    assert plan({"m": mim, "a": PURE}).instances["control_random_vit"].stands_for == "a"
+
+
 @pytest.mark.parametrize("key", ["random_networks", "random_vit"])
 def test_random_controls_are_switched_off_by_the_new_and_the_old_key(key):
     assert plan({"a": PURE}, controls={key: False}).arms == ["a"]

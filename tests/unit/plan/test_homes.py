@@ -45,7 +45,7 @@ def quoting(name, package):
 @pytest.mark.parametrize("name", arm_names())
 def test_an_arm_is_named_in_its_folder_alone(name):
     arms = {other: get_arm(other) for other in arm_names()}
-    related = [other for other, arm in arms.items() if name == getattr(arm, "default_source", None)]
+    related = [other for other, arm in arms.items() if name in (getattr(arm, "default_source", None), arm.control_kind)]
     own = [f"sixgig/arms/{arm}" for arm in (name, *related)] + [ROOMS.get(name, f"sixgig/arms/{name}")]
     if name in WORDS:
         pattern = re.compile(rf"arms[./]{name}\b|get_arm\([\"']{name}|kind: {name}\b")

@@ -16,6 +16,7 @@ from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
+from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import SPLITS
@@ -27,6 +28,7 @@ from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
 
 FOLDS = 5
 
@@ -83,6 +85,14 @@ def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str],
     clinical = weigh_clinical_use(files, uses, {"svm", "majority_class"})
     CLINICAL.write(clinical.values, own / CLINICAL.name)
     DECISION_CURVE.write(clinical.curves, own / DECISION_CURVE.name)
+    held_out = {
+        (key[0], HELD_OUT, *key[1:]): path for key, path in files.items() if key[0] == "elpv" and key[1] != "vit_sparse"
+    }
+    pairs = compare_on_test_sets(
+        held_out, SUMMARY.read(folder / "summary.csv"), "balanced_accuracy", 0.05,
+        n_resamples=200, seed=0, positives={}, metrics_of={},
+    )  # fmt: skip
+    TEST_PAIRS.write(pairs, own / "test_pairs.csv")
 
 
 def write_rows(table: Table, rows: list[tuple], path: Path) -> None:

@@ -35,17 +35,25 @@ def entries():
         "encode_images": {},
         "code_features": {},
         "compute_features": {},
+        "encode_external": {},
+        "code_external": {},
+        "classify_external": {},
     }
     for name in classifier_names():
         of_vectors = ("predict_majority",) if alone(name) else ("classify_subjects", "classify_fractions")
         for rule in ("classify_bags", "classify_bag_fractions") if takes_bags(name) else of_vectors:
             by_kind[rule][name] = (classifier_module(name),)
+        if not takes_bags(name):
+            by_kind["classify_external"][name] = (classifier_module(name),)
     for name in arm_names():
         arm = get_arm(name)
         rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
         rule = "compute_features" if issubclass(arm, PlainArm) else rule
         by_kind[rule][name] = (arm.__module__,)
+        if rule == "code_features":
+            by_kind["code_external"][name] = (arm.__module__,)
         if issubclass(arm, PretrainedArm):
+            by_kind["encode_external"][name] = (arm.__module__,)
             by_kind["pretrain_arm"][name] = (arm.__module__, *arm.process_modules)
     drawn = {
         over: tuple(module_of(kind) for kind in KINDS.values() if kind.over_cohorts == over) for over in (True, False)

@@ -25,6 +25,7 @@ STATISTICS = (
     "bayesian",
     "mcnemar",
     "delong",
+    "test_pairs",
     "omnibus",
     "ranks",
     "factors",

@@ -1,0 +1,38 @@
+"""Train one method on all evaluation subjects of a cohort, and test it on another cohort."""
+
+from pathlib import Path
+from typing import Any
+
+from sixgig.evaluation.external import ExternalJob, Side, classify_external
+from sixgig.runtime.jobs import job
+
+
+def main(method: ExternalJob) -> None:
+    """Train one method on all evaluation subjects of a cohort, and test it on another cohort."""
+    classify_external(method)
+
+
+if __name__ == "__main__":
+    snakemake: Any  # Snakemake defines it in the script it runs
+
+    def side(name: str, place: int) -> Side:
+        """Return what is known of one of the two cohorts."""
+        files = {
+            key: Path(snakemake.input[key][place]) if snakemake.input[key] else None
+            for key in ("features", "sidecar", "manifest")
+        }
+        return Side(name=name, splits=Path(snakemake.input.splits[place]), **files)
+
+    with job(snakemake.log[0], snakemake.resources.attempt):
+        main(
+            ExternalJob(
+                own=side(snakemake.wildcards.cohort, 0),
+                other=side(snakemake.wildcards.other, 1),
+                gate=Path(snakemake.input.gate),
+                classifier=snakemake.wildcards.classifier,
+                options=snakemake.params.options,
+                inner_folds=snakemake.params.inner_folds,
+                seed=snakemake.params.seed,
+                predictions=Path(snakemake.output.predictions),
+            )
+        )

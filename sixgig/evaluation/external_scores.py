@@ -1,0 +1,63 @@
+"""Estimates and intervals of methods on other cohorts than the one that trained them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from sixgig.evaluation.levels import at_level
+from sixgig.evaluation.summary import summarise
+from sixgig.runtime.atomic import read_json
+from sixgig.runtime.outcomes import failed_status
+from sixgig.tables.cohorts import SPLITS
+from sixgig.tables.predictions import IMAGE, PREDICTIONS
+from sixgig.tables.roles import EVALUATION
+from sixgig.tables.scores import SUMMARY
+from sixgig.tables.test_pairs import HELD_OUT
+
+
+def with_external(
+    test: pd.DataFrame,
+    predictions: Mapping[tuple[str, ...], Path],
+    facts: Mapping[tuple[str, ...], Path],
+    splits: Mapping[tuple[str, ...], Path],
+    positives: Mapping[str, str | None],
+    metrics_of: Mapping[str, str],
+    bootstrap_samples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Add the rows of external cohorts to those of held-out test sets.
+
+    Args:
+        test: ``tables.SUMMARY`` on held-out test sets.
+        predictions: Predictions by cohort, external cohort, arm and classifier; none leaves ``test`` as it is.
+        facts: What :func:`sixgig.evaluation.external.classify_external` says of them, by the same.
+        splits: splits.csv by cohort, ``(cohort,)``.
+        positives: Positive class by cohort; that of the cohort that trained counts.
+        metrics_of: What metrics count by cohort.
+        bootstrap_samples: Resamples of subjects.
+        seed: The study's seed.
+
+    Returns:
+        Rows of ``tables.SUMMARY``, with ``tested_on`` where there are external cohorts.
+    """
+    parts = [test.assign(tested_on=HELD_OUT)] if len(test) else []
+    for key, path in predictions.items():
+        cohort, other, arm, classifier = key
+        status = str(read_json(facts[key]).get("status", "ok"))
+        failed = bool(failed_status({"status": status}))
+        raw = PREDICTIONS.read(path)
+        found = None if failed else at_level(raw, metrics_of.get(cohort, "subject"), positives[cohort])
+        table = SPLITS.read(splits[other,])
+        tested = table[table["label"].notna()].drop_duplicates("subject_id")
+        labels_of = "image" if IMAGE in raw else "subject"
+        rows = summarise(
+            found, cohort, arm, classifier, status, splits=tested.assign(role=EVALUATION, repeat=0, fold=0),
+            n_resamples=bootstrap_samples, seed=seed, positive=positives[cohort], labels_of=labels_of,
+        )  # fmt: skip
+        parts.append(rows.assign(tested_on=other))
+    if not predictions:
+        return test
+    return SUMMARY.check(pd.concat(parts, ignore_index=True), SUMMARY.name)
