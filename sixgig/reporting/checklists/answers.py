@@ -11,7 +11,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, classifier_title, lower_case, method_title, metric_title
+from sixgig.words.titles import arm_title, classifier_title, method_title, metric_title, metric_words
 
 
 class Answers:
@@ -109,13 +109,15 @@ class Answers:
 
     def split(self) -> str:
         """How data were divided."""
+        splits = [self._study.splits(cohort) for cohort in self._cohorts]
+        aside = sum(rows[rows["role"] == "pretraining"]["subject_id"].nunique() for rows in splits)
         return tr(
-            "By subject: {folds}-fold cross-validation, {repeats} times, stratified by class; {share} of the subjects "
+            "By subject: {folds}-fold cross-validation, {repeats} times, stratified by class; {number} subjects "
             "are set aside for arms that learn. A gate checks that no subject, copy or near copy lies on two sides; "
             "splits.csv is hashed in the report.",
             folds=self._evaluation.get("folds", numbers.MISSING),
             repeats=self._evaluation.get("repeats", numbers.MISSING),
-            share=numbers.percent(self._evaluation.get("pretraining_fraction")),
+            number=numbers.count(aside),
         )
 
     def model(self) -> str:
@@ -129,12 +131,12 @@ class Answers:
 
     def measures(self) -> str:
         """Measures of performance."""
-        named = [METRICS[name].title for name in self._study.metric_names() if name in METRICS]
+        named = [name for name in self._study.metric_names() if name in METRICS and name != self._study.metric]
         return tr(
             "{main} first; beside it {others}. Predictive values, calibration slope and intercept and decision curves "
             "where there are two classes.",
             main=metric_title(self._study.metric),
-            others=", ".join(lower_case(tr(title)) for title in named if tr(title) != metric_title(self._study.metric)),
+            others=", ".join(metric_words(name) for name in named),
         )
 
     def tests(self) -> str:
@@ -176,7 +178,9 @@ class Answers:
         }
         kinds = [tr("probabilities of {names}", names=", ".join(own))] * bool(own)
         kinds += [tr("ranks of {names}", names=", ".join(others))] * bool(others)
-        stated = "; ".join(f"{c}: {kind} {value:g}" for c, point in points.items() for kind, value in point.items())
+        stated = "; ".join(
+            f"{c}: {_words(kind)} {value:g}" for c, point in points.items() for kind, value in point.items()
+        )
         return tr(
             "A class, and {scores}. Threshold: {stated}.",
             scores=", ".join(kinds),
@@ -311,3 +315,8 @@ class Answers:
     def errors(self) -> str:
         """Cases that methods get wrong."""
         return tr("Every wrong prediction stands in predictions/; confusion matrices are in the report.")
+
+
+def _words(kind: str) -> str:
+    """Return what an operating point is about, in words."""
+    return metric_words(kind) if kind in METRICS else tr("probability")
