@@ -97,6 +97,11 @@ rule export_tables:
     input:
         tables=PLAN.targets("statistics"),
         study="results/{study}/study.json",
+        cohorts=PLAN.cohort_files("cohort.json"),
+        gates=PLAN.cohort_files("leakage.json"),
+        splits=PLAN.cohort_files("splits.csv"),
+        quarantines=PLAN.cohort_files("quarantine.csv"),
+        trainings=PLAN.trainings("json"),
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
     output:

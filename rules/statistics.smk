@@ -276,6 +276,39 @@ rule compare_test_sets:
         "../scripts/compare_test_sets.py"
 
 
+rule weigh_clinical_use:
+    """Errors at the operating point, predictive values, calibration and decision curve of every method."""
+    input:
+        predictions=PLAN.predictions("csv"),
+    output:
+        clinical=report(
+            ensure("results/{study}/statistics/clinical.csv", non_empty=True),
+            caption="../report/captions/clinical.rst",
+            category="Tables",
+        ),
+        curve=report(
+            ensure("results/{study}/statistics/decision_curve.csv", non_empty=True),
+            caption="../report/captions/decision_curve_table.rst",
+            category="Tables",
+        ),
+    log:
+        "results/{study}/logs/weigh_clinical_use.log",
+    benchmark:
+        "results/{study}/benchmarks/weigh_clinical_use.tsv"
+    conda:
+        "../envs/main.yaml"
+    resources:
+        mem_mb=800,
+    params:
+        methods=PLAN.method_keys,
+        uses=PLAN.clinical_uses,
+        probabilities=PLAN.probability_classifiers,
+        alpha=PLAN.config["evaluation"]["alpha"],
+        digest=code_digest("weigh_clinical_use"),
+    script:
+        "../scripts/weigh_clinical_use.py"
+
+
 rule collect_costs:
     """What each cohort, arm and classifier took: time, memory, batch size, device."""
     input:

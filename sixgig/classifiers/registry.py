@@ -39,6 +39,8 @@ class Look:
         line: Line style in figures, likewise; dashes of one's own are an offset and lengths.
         alone: Set for a classifier that sees no features: the name in the arm column of tables.
         bags: Whether it is given the images of a subject, and not one vector of features.
+        probabilities: Whether its scores are probabilities at the classes' shares among the training subjects. Scores
+            that are not weigh classes alike, and only rank.
         meanings: What it does, in a sentence for the report's glossary, by language.
     """
 
@@ -49,6 +51,7 @@ class Look:
     titles: Mapping[str, str] = field(default_factory=dict)
     alone: str | None = None
     bags: bool = False
+    probabilities: bool = False
     meanings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,6 +80,11 @@ def alone(name: str) -> str | None:
 def takes_bags(name: str) -> bool:
     """Return whether a classifier is given the images of a subject, and not one vector of features."""
     return name in looks() and looks()[name].bags
+
+
+def gives_probabilities(name: str) -> bool:
+    """Return whether the scores of a classifier are probabilities."""
+    return name in looks() and looks()[name].probabilities
 
 
 def classifier_module(name: str) -> str:

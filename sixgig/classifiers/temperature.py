@@ -1,7 +1,8 @@
 """Class scores from decision values: a softmax with one temperature, fitted on held-out training subjects.
 
-A few hundred subjects support no more than one number, and it never changes which class is on top, so the predicted
-class is always the one with the highest score.
+One number never changes which class is on top, so the predicted class is always the one with the highest score. Such
+scores weigh every class alike: they are no probabilities where classes are not equally frequent, and no table or figure
+calls them so (``probabilities`` in a classifier's ``look.yaml``).
 """
 
 from __future__ import annotations
@@ -58,18 +59,41 @@ def held_out_temperature(
             cannot be dealt into two parts that hold every class.
         groups: Subject of every sample where one may have several: they are held out together.
     """
+    values = held_out_values(decide, classes, folds, random_state, groups)
+    return fallback if values is None else fit_temperature(values, classes)
+
+
+def held_out_values(
+    decide: Callable[[Indices, Indices], Floats],
+    classes: Indices,
+    folds: int,
+    random_state: int | np.random.RandomState | None,
+    groups: NDArray[Any] | None = None,
+) -> Floats | None:
+    """Return decision values that were made without the subject itself, [n, n_classes].
+
+    Args:
+        decide: See :func:`held_out_temperature`, as are the others.
+        classes: Class index of every training sample.
+        folds: Folds wanted.
+        random_state: Seed of the folds.
+        groups: Subject of every sample.
+
+    Returns:
+        The values; None where :func:`held_out_temperature` returns its fallback.
+    """
     counts = np.bincount(classes)
     folds = min(folds, int(counts.min()))
     if folds < 2 or len(counts) < 2:
-        return fallback
+        return None
     values = np.empty((len(classes), len(counts)))
     try:
         parts = list(GroupedFolds(folds, random_state).split(classes, classes, groups))
     except ValueError:
-        return fallback
+        return None
     for train, held_out in parts:
         values[held_out] = decide(train, held_out)
-    return fit_temperature(values, classes)
+    return values
 
 
 def scores(values: Floats, temperature: float) -> Floats:

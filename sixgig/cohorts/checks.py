@@ -8,6 +8,7 @@ from typing import Any
 
 from sixgig.cohorts.base import Record
 from sixgig.errors import CohortError, ConfigError
+from sixgig.tables.use import require_two_classes
 
 
 def check_classes(records: Sequence[Record], stanza: Mapping[str, Any], place: str) -> None:
@@ -19,12 +20,14 @@ def check_classes(records: Sequence[Record], stanza: Mapping[str, Any], place: s
         place: Where it stands in the study file.
 
     Raises:
-        ConfigError: The positive class is not there.
+        ConfigError: The positive class is not there, or an operating point or a prevalence is asked for where there
+            are not two classes.
         CohortError: There are fewer than two classes, or no test set.
     """
     classes = sorted({label for record in records for label in record.labels if label is not None})
     if stanza.get("positive") is not None:
         require_class(classes, stanza["positive"], f"{place}.positive")
+    require_two_classes(stanza, len(classes), place)
     if stanza.get("official_splits"):
         n_held_out = sum(record.official == "test" and record.classes is not None for record in records)
         require_test_set(n_held_out, f"{place}.official_splits")

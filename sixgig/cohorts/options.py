@@ -11,6 +11,7 @@ from sixgig.cohorts.normalisation import Normalisation
 from sixgig.cohorts.recipe import DEFAULT_PARTITIONS, Recipe
 from sixgig.cohorts.registry import adapter_names, load_adapter, open_adapter
 from sixgig.errors import ConfigError
+from sixgig.tables.use import CLINICAL_KEYS
 
 #: Keys that say how volumes are prepared.
 _VOLUME_KEYS = ("slices", "volume", "spacing", "n4", "crop", "crop_mm", "plane", "geometry")
@@ -20,7 +21,7 @@ _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalis
 _OTHER_KEYS = (
     "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "evaluate_on",
     "duplicates",
-    "groups", "group_by", "pretraining_groups",
+    "groups", "group_by", "pretraining_groups", *CLINICAL_KEYS,
 )  # fmt: skip
 _PLANES = ("axial", "acquisition", "sagittal", "coronal")
 _PERCENTILES = {"low": 1.0, "high": 99.0}

@@ -80,7 +80,7 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     _, bins = np.unique(np.searchsorted(edges, promise, side="right"), return_inverse=True)
     counts = np.bincount(bins)
     promised, observed = np.bincount(bins, promise) / counts, np.bincount(bins, kept) / counts
-    effect = _design_effect(kept, bins, members, repeats) if len(subjects) < len(names) else 1.0
+    effect = design_effects(kept, bins, members, repeats) if len(subjects) < len(names) else 1.0
     low, high = wilson(observed, counts / repeats / effect)
     return Reliability(
         promised,
@@ -93,7 +93,7 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     )
 
 
-def _design_effect(kept: NDArray[np.bool_], bins: NDArray[np.intp], subjects: NDArray[np.intp], repeats: int) -> Floats:
+def design_effects(kept: NDArray[np.bool_], bins: NDArray[np.intp], subjects: NDArray[np.intp], repeats: int) -> Floats:
     """How much more the share of a bin varies than if its images were independent, at least 1, [n_bins].
 
     It is the variance of a ratio of the subjects' totals over the binomial variance. Where all predictions of a bin are

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sixgig.errors import ConfigError, TableError
 from sixgig.evaluation.classes import positive_class
@@ -57,11 +58,37 @@ def at_level(predictions: pd.DataFrame, metrics_of: str, positive: str | None = 
             "write `metrics_of: image` in the cohort's stanza",
         )
     means = groups[columns].mean()
-    best = np.array([name.removeprefix(SCORE) for name in columns])[means.to_numpy().argmax(axis=1)]
-    agreed = (groups["predicted"].nunique() == 1).to_numpy(dtype=bool)
     found["label"] = groups["label"].first()
-    found["predicted"] = np.where(agreed, groups["predicted"].first().to_numpy(dtype=str), best)
+    found["predicted"] = joint_class(rows, ["repeat", "subject_id"], means)
     return PREDICTIONS.check(found.join(means).reset_index(), "predictions")
+
+
+def joint_class(rows: pd.DataFrame, keys: list[str], means: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the class that several predictions of one subject, or image, come to.
+
+    It is the one with the highest mean score, where that of every prediction is the class that it predicts. Scores that
+    are probabilities need not name the predicted class, which is decided with classes weighed alike: then it is the
+    class predicted most often, of equally frequent ones that with the higher mean score.
+
+    Args:
+        rows: ``tables.PREDICTIONS`` of one cohort and method.
+        keys: Columns that predictions of one subject or image share.
+        means: Their mean scores, one row per value of ``keys`` in sorted order.
+
+    Returns:
+        Class by row of ``means``, [n].
+    """
+    names = np.array([name.removeprefix(SCORE) for name in means.columns])
+    mean = means.to_numpy(dtype=np.float64)
+    of_row = rows[means.columns].to_numpy(dtype=np.float64)
+    votes = names == rows["predicted"].to_numpy(dtype=str)[:, None]
+    if (np.where(votes, of_row, -np.inf).max(axis=1) >= of_row.max(axis=1)).all():
+        counts = np.zeros_like(mean)
+    else:
+        counts = pd.DataFrame(votes, rows.index).groupby([rows[key] for key in keys], sort=True).sum().to_numpy()
+    most = counts == counts.max(axis=1, keepdims=True)
+    found: NDArray[np.str_] = names[np.where(most, mean, -np.inf).argmax(axis=1)]
+    return found
 
 
 def check_subject_level(splits: pd.DataFrame, cohort: str, positive: str | None = None) -> None:

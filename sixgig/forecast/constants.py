@@ -44,6 +44,7 @@ SMALL = {
     "explain_variance": Small(0.05, rss_mb=134),
     "map_features": Small(1.5, per_cohort=0.4, rss_mb=300),
     "weigh_budget": Small(0.1, rss_mb=134),
+    "weigh_clinical_use": Small(2.5, per_method=0.05, rss_mb=250),
     "draw_figures": Small(1.3, per_method=0.4, rss_mb=300, disk_mb=2.5),
     "draw_comparisons": Small(0.9, per_cohort=0.1, rss_mb=190, disk_mb=0.5),
     "write_report": Small(0.1, per_cohort=0.9, rss_mb=200, disk_mb=4),

@@ -24,6 +24,7 @@ _TABLES = {
     "explain_variance": ("factors",),
     "map_features": ("feature_map",),
     "weigh_budget": ("budget",),
+    "weigh_clinical_use": ("clinical", "decision_curve"),
     "score_fractions": ("fractions",),
 }
 
@@ -65,6 +66,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
         ("compare_test_sets", {score, *tested, *_first_seeds(predictions)}),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
         ("weigh_budget", {score, costs, *features}), ("map_features", features),
+        ("weigh_clinical_use", _first_seeds(predictions)),
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
@@ -82,7 +84,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     report = JobKey("write_report")
     gates = {JobKey("check_leakage", cohort) for cohort in plan.cohorts}
     yield report, {*drawn, *tables, *predictions, *features, *gates, study}
-    yield JobKey("export_tables"), {*tables, *features, *predictions, study}
+    yield JobKey("export_tables"), {*tables, *features, *predictions, *gates, study}
     if plan.config["tracking"]["mlflow"]:
         yield JobKey("track_study"), {report, *drawn, *tables, *features, study}
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}

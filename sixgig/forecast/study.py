@@ -96,6 +96,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
     for rule in (
         "collect_costs", "compare_methods", "weigh_contrasts", "compare_subjects", "compare_test_sets",
         "compare_cohorts", "explain_variance", "weigh_budget", "map_features",
+        "weigh_clinical_use",
     ):  # fmt: skip
         yield JobKey(rule), stages.small(rule)
     for cohort in plan.cohorts:

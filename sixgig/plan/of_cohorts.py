@@ -10,9 +10,10 @@ from sixgig.cohorts.registry import load_adapter
 from sixgig.plan.inputs import CohortInput
 from sixgig.runtime.paths import user_path
 from sixgig.tables.levels import labels_of, metrics_of
+from sixgig.tables.use import CLINICAL_KEYS, clinical_use
 
 #: Keys of a cohort's stanza that its preparation does not need.
-_LATER = ("metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups")
+_LATER = ("metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups", *CLINICAL_KEYS)
 
 
 class CohortLookups:
@@ -70,6 +71,11 @@ class CohortLookups:
     def positives(self) -> dict[str, str | None]:
         """The positive class of every cohort, None for the default."""
         return {name: cohort.get("positive") for name, cohort in self.config["cohorts"].items()}
+
+    @property
+    def clinical_uses(self) -> dict[str, dict[str, Any]]:
+        """How the methods of every cohort are to be used; see :class:`sixgig.statistics.clinical.ClinicalUse`."""
+        return {name: clinical_use(cohort) for name, cohort in self.config["cohorts"].items()}
 
     def splits_file(self, cohort: str) -> list[str]:
         """Return the splits that the user gives for a cohort; none when they are drawn."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.arms.seeds import arm_and_seed
-from sixgig.classifiers.registry import alone, classifier_module, takes_bags
+from sixgig.classifiers.registry import alone, classifier_module, gives_probabilities, takes_bags
 from sixgig.figures.base import Kind
 from sixgig.figures.catalogue import kinds_of
 from sixgig.figures.catalogue import module_of as figure_module
@@ -23,6 +23,8 @@ from sixgig.tables.test_pairs import HELD_OUT
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong", "test_pairs")
+#: Tables of what clinicians ask, likewise.
+CLINICAL_TABLES = ("clinical", "decision_curve")
 #: Tables over all cohorts, likewise.
 OVER_COHORTS = ("omnibus", "ranks", "factors", "budget", "feature_map")
 #: Arms whose features are mapped in two dimensions.
@@ -134,6 +136,11 @@ class Plan(ExternalLookups):
         """Return the classifiers that are fitted to an arm's features, or to those of one of its runs."""
         return [name for name in self.classifiers if (arm_and_seed(arm)[0], name) in self.methods]
 
+    @property
+    def probability_classifiers(self) -> list[str]:
+        """Classifiers whose scores are probabilities."""
+        return sorted({name for _, name in self.methods if gives_probabilities(name)})
+
     def classify_rule(self, classifier: str) -> str:
         """Return the rule that fits a classifier."""
         return "classify_bags" if classifier in self.bag_classifiers else "classify_subjects"
@@ -167,7 +174,7 @@ class Plan(ExternalLookups):
             return held_in + self.external_predictions("csv") + self.fraction_predictions("csv")
         if stage == "statistics":
             names = ["metrics.csv", "summary.csv", "test_summary.csv", "costs.csv"]
-            names += [f"statistics/{name}.csv" for name in (*CONTRASTS, *PAIR_TESTS, *OVER_COHORTS)]
+            names += [f"statistics/{name}.csv" for name in (*CONTRASTS, *PAIR_TESTS, *OVER_COHORTS, *CLINICAL_TABLES)]
             names += ["fractions.csv"] if self.has_fractions else []
             names += ["statistics/groups.csv"] if self.grouped_cohorts else []
             return [f"{root}/{name}" for name in names]

@@ -26,6 +26,7 @@ COHORT_TABLES = {
     "metrics": ("sixgig.reporting.results", "all_metrics"),
     "pairs": ("sixgig.reporting.comparisons", "pairs"),
     "tests": ("sixgig.reporting.comparisons", "tests"),
+    "clinical": ("sixgig.reporting.clinical", "clinical"),
 }
 #: Further tables of each cohort of a study with label-fraction curves.
 FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
@@ -40,6 +41,8 @@ STUDY_TABLES = {
     "budget": ("sixgig.reporting.budget", "budget"),
     "costs": ("sixgig.reporting.results", "costs"),
     "arms": ("sixgig.reporting.results", "arms"),
+    "tripod_ai": ("sixgig.reporting.checklists.tables", "tripod_ai"),
+    "claim": ("sixgig.reporting.checklists.tables", "claim"),
 }
 #: Modules that make the tables.
 MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *FRACTION_TABLES.values(), *STUDY_TABLES.values())})

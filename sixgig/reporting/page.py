@@ -16,6 +16,7 @@ from sixgig.figures.catalogue import FigureInfo, figure_list, kinds_of
 from sixgig.reporting import (
     budget,
     card,
+    clinical,
     cohorts,
     comparisons,
     dictionaries,
@@ -115,6 +116,7 @@ def _render(study: Study) -> str:
         held_out=results.held_out(study),
         test_pairs=test_sets.pairs(study),
         all_metrics={cohort: results.all_metrics(study, cohort) for cohort in names},
+        clinical={cohort: clinical.section(study, cohort) for cohort in names},
         pairs={cohort: pairs for cohort, (pairs, _) in compared.items()},
         tests={cohort: tests for cohort, (_, tests) in compared.items()},
         fraction_sentences={name: fractions.sentence(study, name) for name in names if study.has_fractions},

@@ -21,6 +21,7 @@ from sixgig.results.training import Training
 from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.outcomes import FAILED, failed_status
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import MANIFEST, QUARANTINE, REMARKS, SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
@@ -320,6 +321,16 @@ class Study:
     def budget(self) -> pd.DataFrame:
         """``statistics/budget.csv``: what the estimate of every method took."""
         return read_table(BUDGET, self.folder / "statistics/budget.csv")
+
+    @cached_property
+    def clinical(self) -> pd.DataFrame:
+        """``statistics/clinical.csv``: errors at the operating point, predictive values and calibration."""
+        return read_table(CLINICAL, self.folder / "statistics/clinical.csv")
+
+    @cached_property
+    def decision_curve(self) -> pd.DataFrame:
+        """``statistics/decision_curve.csv``: net benefit by threshold probability, of cohorts with two classes."""
+        return read_table(DECISION_CURVE, self.folder / "statistics/decision_curve.csv")
 
     @cached_property
     def feature_map(self) -> pd.DataFrame:

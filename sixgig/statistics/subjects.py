@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.errors import TableError
-from sixgig.evaluation.levels import at_level
+from sixgig.evaluation.levels import at_level, joint_class
 from sixgig.evaluation.metrics import outcomes
 from sixgig.statistics.delong import clustered_delong
 from sixgig.statistics.fold_differences import Pair
@@ -48,12 +48,14 @@ class SubjectScores(NamedTuple):
         subjects: Names of the subjects in sorted order, [n]; of images, those of their subjects.
         true: Index of the true class, [n].
         scores: Mean class scores, [n, n_classes], classes in sorted order.
+        predicted: Index of the class that the repeats come to, [n].
         images: Names of the images, [n]; None where subjects are counted, or each has one image.
     """
 
     subjects: NDArray[np.str_]
     true: NDArray[np.intp]
     scores: NDArray[np.float64]
+    predicted: NDArray[np.intp]
     images: NDArray[np.str_] | None = None
 
     @property
@@ -63,8 +65,8 @@ class SubjectScores(NamedTuple):
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether the class with the highest mean score, the first of those with equal scores, is the true one, [n]."""
-        found: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.true
+        """Whether the class that the repeats come to is the true one, [n]."""
+        found: NDArray[np.bool_] = self.predicted == self.true
         return found
 
 
@@ -131,7 +133,8 @@ def is_constant(predictions: pd.DataFrame) -> bool:
 def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
     """Average the class scores of every subject over the repeats, so that each subject counts once.
 
-    The class with the highest mean score may differ from the one that a single repeat predicts. The area under the
+    The class that they come to (:func:`sixgig.evaluation.levels.joint_class`) may differ from the one that a single
+    repeat predicts. The area under the
     curve of mean scores is not the mean of the folds' areas either: scores of several models are ranked together, and
     averaging takes noise out of them.
 
@@ -146,12 +149,13 @@ def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
     # Sorted by repeat, so that equal scores are added up in one order whatever that of the rows.
     by_subject = predictions.sort_values([*names, "repeat"], kind="stable").groupby(names, sort=True)
     mean = by_subject[columns].mean().round(_DIGITS)
-    mean["label"] = mean["predicted"] = by_subject["label"].first()
+    predicted = joint_class(predictions, names, mean)
+    mean["label"], mean["predicted"] = by_subject["label"].first(), predicted
     found = outcomes(mean)
     subjects, *images = (mean.index.get_level_values(name).to_numpy(dtype=str) for name in names)
     if len(np.unique(subjects)) == len(subjects):  # each has one image, so that either may be said to be counted
-        return SubjectScores(subjects, found.true, found.scores)
-    return SubjectScores(subjects, found.true, found.scores, *images)
+        return SubjectScores(subjects, found.true, found.scores, found.predicted)
+    return SubjectScores(subjects, found.true, found.scores, found.predicted, *images)
 
 
 def _check_same_subjects(found: Mapping[tuple[str, str], SubjectScores], method: tuple[str, str], file: Path) -> None:

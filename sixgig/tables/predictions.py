@@ -20,7 +20,12 @@ PREDICTIONS = Table(
         Column("repeat", "integer", "repeat of the cross-validation, from 0"),
         Column("fold", "integer", "fold in which the subject was tested, from 0"),
         Column("label", "string", "true class"),
-        Column("predicted", "string", "predicted class"),
+        Column(
+            "predicted",
+            "string",
+            "predicted class, decided with classes weighed alike; where scores are probabilities it need not have the "
+            "highest",
+        ),
     ),
     extra_prefix=SCORE,
 )

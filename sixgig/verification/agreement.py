@@ -14,7 +14,7 @@ import pandas as pd
 
 from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances, seeded
-from sixgig.classifiers.registry import alone
+from sixgig.classifiers.registry import alone, gives_probabilities
 from sixgig.errors import SixgigError
 from sixgig.evaluation.fold_ratio import fold_ratios
 from sixgig.evaluation.fraction_scores import FractionFiles, score_fractions
@@ -28,6 +28,7 @@ from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json
 from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.clinical import ClinicalTables, ClinicalUse, weigh_clinical_use
 from sixgig.statistics.contrasts import Settings, weigh_contrasts
 from sixgig.statistics.costs import collect_costs
 from sixgig.statistics.factors import explain_variance
@@ -37,6 +38,7 @@ from sixgig.statistics.selection import score_procedures, summarise_procedures
 from sixgig.statistics.subjects import SubjectTests, compare_subjects
 from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.format import Table
@@ -46,6 +48,7 @@ from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
 from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
+from sixgig.tables.use import clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
 
@@ -134,6 +137,12 @@ class Recomputed:
         return compare_subjects(self._predictions("csv"), self._study.alpha, self._positives, self._metrics_of)
 
     @cached_property
+    def _clinical(self) -> ClinicalTables:
+        uses = {name: ClinicalUse(**clinical_use(stanza)) for name, stanza in self._study.config["cohorts"].items()}
+        own = {key[2] for key in self.keys if gives_probabilities(key[2])}
+        return weigh_clinical_use(self._predictions("csv"), uses, own, self._study.alpha)
+
+    @cached_property
     def _over_cohorts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         return compare_over_cohorts(self._study.summary, self._study.metric, self._study.alpha, self._seed)
 
@@ -161,6 +170,8 @@ class Recomputed:
         yield "statistics/factors.csv", FACTORS, lambda: explain_variance(study.summary, metric), "summary.csv"
         yield "costs.csv", COSTS, self._costs, "what the jobs say of themselves"
         yield "statistics/budget.csv", BUDGET, self._budget, "summary.csv and costs.csv"
+        yield "statistics/clinical.csv", CLINICAL, lambda: self._clinical.values, "the predictions"
+        yield "statistics/decision_curve.csv", DECISION_CURVE, lambda: self._clinical.curves, "the predictions"
         if study.has_fractions:
             yield "fractions.csv", FRACTIONS, self._fractions, "its predictions and summary.csv"
         if self._grouped:

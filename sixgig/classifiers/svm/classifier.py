@@ -20,9 +20,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sixgig.classifiers.columns import DecidesByValues, as_columns
 from sixgig.classifiers.kernels import Products, width
+from sixgig.classifiers.probabilities import Probabilities, fit_probabilities
 from sixgig.classifiers.reduction import first_steps
 from sixgig.classifiers.registry import Grid
-from sixgig.classifiers.temperature import held_out_temperature
+from sixgig.classifiers.temperature import held_out_values
 
 #: libsvm can take minutes over a penalty that is far too large for the scale of the features; it warns when stopped.
 _MAX_ITERATIONS = 200_000
@@ -33,32 +34,32 @@ _BATCH = 1024
 
 
 class ScoredSVC(DecidesByValues, ClassifierMixin, BaseEstimator):
-    """scikit-learn's SVC, with class scores that agree with its predictions and kernels that a whole grid shares.
+    """scikit-learn's SVC, with calibrated class probabilities and kernels that a whole grid shares.
 
-    The score of a class is softmax(decision / T), for two classes sigmoid(decision / T). T is fitted on decision values
-    of held-out training subjects (``calibration_folds`` further fits; the inner search does not need them). With more
-    than two classes the decision values are scikit-learn's one-vs-rest summary of the pairwise machines, and the class
-    with the highest one is predicted. Platt's sigmoid, the usual calibration, has an intercept as well, per class: its
-    highest probability and the prediction may then name two classes, and a few hundred subjects do not fix it. The
-    drawback: with balanced weights a score of one half lies where two classes would be equally likely if they were
-    equally frequent, so in a cohort of unequal classes the rare one is promised too often (the report's calibration
-    curves show by how much).
+    The scores are probabilities: softmax(slope * decision + intercept of the class), with slope and intercepts fitted
+    on decision values of held-out training subjects (``calibration_folds`` further fits; the inner search does not need
+    them), see :mod:`sixgig.classifiers.probabilities`. With more than two classes the decision values are
+    scikit-learn's one-vs-rest summary of the pairwise machines. The class with the highest decision value is predicted.
+    With balanced weights that is the class whose probability is highest for its frequency, and need not be the one
+    with the highest probability: of 10 positive and 90 negative subjects, those with a probability of about 0.1 or
+    more are called positive.
 
-    Memory: ``fit`` holds one kernel of n_train x n_train doubles and, while T is fitted, the part of it that trains a
-    held-out fold; ``predict_candidates`` holds two. With 5,000 subjects these are 200 MB each, besides at most 200 MiB
-    of libsvm's. The fitted estimator holds the training features.
+    Memory: ``fit`` holds one kernel of n_train x n_train doubles and, while probabilities are fitted, the part of it
+    that trains a held-out fold; ``predict_candidates`` holds two. With 5,000 subjects these are 200 MB each, besides at
+    most 200 MiB of libsvm's. The fitted estimator holds the training features.
 
     Args:
         kernel: ``linear`` or ``rbf``.
         C: Penalty.
         gamma: RBF width: a number, ``scale`` or ``auto``, which are taken from all training subjects.
         class_weight: ``balanced`` weighs every class alike, as balanced accuracy does.
-        calibration_folds: Folds for T; 0 leaves T at 1.
+        calibration_folds: Folds for slope and intercepts; 0, or a class with one subject, leaves the slope at 1 and
+            the intercepts at the logarithms of the classes' shares.
         random_state: Seed of these folds.
 
     Attributes:
         classes_: Classes in column order.
-        temperature_: T.
+        probabilities_: Slope and intercepts.
     """
 
     def __init__(
@@ -83,12 +84,12 @@ class ScoredSVC(DecidesByValues, ClassifierMixin, BaseEstimator):
         return SVC(kernel="precomputed", break_ties=True, max_iter=_MAX_ITERATIONS, cache_size=_CACHE_MB, **own)
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> ScoredSVC:
-        """Fit the machine and the temperature on X, [n_samples, n_features].
+        """Fit the machine and the probabilities on X, [n_samples, n_features].
 
         Args:
             X: Training features, [n_samples, n_features].
             y: Class of each sample, [n_samples].
-            groups: Subject of each sample, where one may have several: T is fitted on whole subjects held out.
+            groups: Subject of each sample, where one may have several: they are held out together.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
@@ -103,10 +104,17 @@ class ScoredSVC(DecidesByValues, ClassifierMixin, BaseEstimator):
             machine = self._machine().fit(kernel[np.ix_(train, train)], y[train])
             return as_columns(machine.decision_function(kernel[np.ix_(held_out, train)]))
 
-        self.temperature_ = held_out_temperature(
-            decide, classes, self.calibration_folds, self.random_state, 1.0, groups
+        values = held_out_values(decide, classes, self.calibration_folds, self.random_state, groups)
+        shares = np.bincount(classes) / len(classes)
+        self.probabilities_ = (
+            Probabilities(1.0, np.log(shares)) if values is None else fit_probabilities(values, classes)
         )
         return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the class probabilities, [n, n_classes]; rows add up to one."""
+        values = self._values(X)  # says it first when the estimator is not fitted
+        return self.probabilities_.of(values)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return SVC's decision values: [n] for two classes, [n, n_classes] for more."""
@@ -129,7 +137,7 @@ class ScoredSVC(DecidesByValues, ClassifierMixin, BaseEstimator):
         X_test: NDArray[np.float64],
         candidates: Sequence[Mapping[str, Any]],
     ) -> list[NDArray[Any]]:
-        """Return the predictions of every candidate, without fitting temperatures (see ``search``).
+        """Return the predictions of every candidate, without fitting probabilities (see ``search``).
 
         Inner products are computed once for all candidates, an RBF kernel once for all candidates of one width.
 

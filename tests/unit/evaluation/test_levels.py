@@ -105,3 +105,19 @@ def test_a_study_that_counts_subjects_checks_that_it_can(tmp_path):
     with pytest.raises(ConfigError, match="cohorts.c.metrics_of: is subject, and every subject of fold 0"):
         score_study(files, {"c": None}, 100, 1, 1, {"c": "subject"})
     assert len(score_study(files, {"c": None}, 100, 1, 1, {"c": "image"}).summary) == 8
+
+
+def test_of_probabilities_the_class_predicted_most_often_counts():
+    """A rare class is predicted at a probability of 0.2: its mean probability is never the highest."""
+    table = of_images(
+        [
+            ("p", "a", "x", "x", {"x": 0.2, "y": 0.7, "z": 0.1}),
+            ("p", "b", "x", "x", {"x": 0.3, "y": 0.6, "z": 0.1}),
+            ("p", "c", "x", "y", {"x": 0.1, "y": 0.8, "z": 0.1}),
+            ("q", "d", "y", "x", {"x": 0.2, "y": 0.7, "z": 0.1}),
+            ("q", "e", "y", "z", {"x": 0.1, "y": 0.6, "z": 0.3}),
+        ]
+    )
+    found = at_level(table, "subject").set_index("subject_id")
+    assert found["predicted"].to_dict() == {"p": "x", "q": "z"}  # equal votes: z has the higher mean score
+    assert found.loc["p", "score_x"] == pytest.approx(0.2)

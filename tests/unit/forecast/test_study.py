@@ -31,9 +31,9 @@ def test_every_job_of_a_study_has_a_cost_and_its_place(plan_of, machine, name):
         assert cost.basis in ("computed", "assumed")
 
 
-def test_the_default_study_has_its_112_jobs(plan_of, machine):
+def test_the_default_study_has_its_113_jobs(plan_of, machine):
     costs = forecast_study(plan_of(), machine)
-    assert len(costs) == 112
+    assert len(costs) == 113
     assert sum(job.rule == "classify_subjects" for job in costs) == 42
     assert {job.name for job in costs if job.rule == "pretrain_arm"} == {
         f"{cohort}.{arm}"

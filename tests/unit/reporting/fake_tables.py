@@ -11,12 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from sixgig.statistics.budget import weigh_budget
+from sixgig.statistics.clinical import ClinicalUse, weigh_clinical_use
 from sixgig.statistics.factors import explain_variance
 from sixgig.statistics.omnibus import compare_over_cohorts
 from sixgig.statistics.pairwise import weigh_pairs
 from sixgig.statistics.subjects import compare_subjects
 from sixgig.statistics.test_sets import compare_on_test_sets
 from sixgig.tables.budget import BUDGET
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST, CONTRASTS
 from sixgig.tables.costs import COSTS
@@ -79,6 +81,10 @@ def write_further_tests(folder: Path, cohorts: tuple[str, ...], arms: list[str],
     tests = compare_subjects(files)
     MCNEMAR.write(tests.mcnemar, own / "mcnemar.csv")
     DELONG.write(tests.delong, own / "delong.csv")
+    uses = {cohort: ClinicalUse() for cohort in cohorts}
+    clinical = weigh_clinical_use(files, uses, {"svm", "majority_class"})
+    CLINICAL.write(clinical.values, own / CLINICAL.name)
+    DECISION_CURVE.write(clinical.curves, own / DECISION_CURVE.name)
     held_out = {
         (key[0], HELD_OUT, *key[1:]): path for key, path in files.items() if key[0] == "elpv" and key[1] != "vit_sparse"
     }

@@ -16,6 +16,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors, forest
 from sixgig.figures.catalogue import KINDS, draw_figure
 from sixgig.reporting import budget, first_screen, over_cohorts, page, training
+from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
 from sixgig.verdicts import sentences
@@ -52,6 +53,7 @@ def texts_by_name():
     yield from (look.words for look in arms.looks().values() if look.words)
     yield from training.MEASURES.values()
     yield from over_cohorts.FACTOR_TITLES.values()
+    yield from (item.topic for item in (*TRIPOD_AI, *CLAIM))
     yield from budget.FRONT_TITLES.values()
     yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *first_screen.LEVELS.values())
     yield from (words for words, _ in factors.PARTS.values())
@@ -120,7 +122,12 @@ def test_report_and_figures_in_portuguese(drawn_study):
     assert '<html lang="pt-BR">' in html
     for words in ("Veredito", "acurácia balanceada", "intervalo de 95%", "Sujeitos de avaliação".lower()):
         assert words in html
-    text = re.sub(r"<svg.*?</svg>|<script.*?</script>|<style.*?</style>|<pre.*?</pre>", "", html, flags=re.DOTALL)
+    text = re.sub(
+        r"<svg.*?</svg>|<script.*?</script>|<style.*?</style>|<pre.*?</pre>|data-sort=\"[^\"]*\"",
+        "",
+        html,
+        flags=re.DOTALL,
+    )
     for english in ("Balanced accuracy", "within noise", "Cohorts and splits", "Seed<", "comparisons", "0.812"):
         assert english not in text, english
     axes = draw_figure(study, "intervals", "elpv").axes[0]

@@ -110,7 +110,7 @@ def test_a_study_that_does_not_exist(tmp_path):
         Study(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("table", ["summary", "metrics", "costs", "pairwise", "omnibus", "ranks", "factors", "budget"])
+@pytest.mark.parametrize("table", ["summary", "metrics", "costs", "pairwise", "omnibus", "ranks", "factors", "budget", "clinical"])
 def test_a_study_that_has_not_run(tmp_path, table):
     with pytest.raises(TableError, match=rf"{table}\.csv: the study has not written this file yet"):
         getattr(Study(tmp_path), table)

@@ -30,6 +30,8 @@ STATISTICS = (
     "ranks",
     "factors",
     "budget",
+    "clinical",
+    "decision_curve",
 )
 
 

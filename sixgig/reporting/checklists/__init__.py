@@ -1,0 +1,1 @@
+"""Checklists of reporting guidelines, filled in where the study knows the answer."""
