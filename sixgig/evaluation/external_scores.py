@@ -15,7 +15,7 @@ from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.roles import EVALUATION
 from sixgig.tables.scores import SUMMARY
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 
 
 def with_external(

@@ -49,7 +49,7 @@ class _Drawn(Resamples):
     matrices: Floats
 
     @property
-    def confusion(self) -> Floats:  # type: ignore[override]
+    def confusion(self) -> Floats:
         return self.matrices
 
 
@@ -249,7 +249,7 @@ def area_error(areas: Floats, n: float, others: float, folds: int) -> Floats:
 def _tested(predictions: pd.DataFrame, alpha: float, positive: str | None, seed: int) -> _Tested:
     unit = IMAGE if IMAGE in predictions else "subject_id"
     rows = predictions.sort_values(list(dict.fromkeys(["repeat", "fold", "subject_id", unit])), kind="stable")
-    fold = rows.groupby(["repeat", "fold"], sort=True).ngroup().to_numpy(dtype=np.intp)
+    fold = np.asarray(rows.groupby(["repeat", "fold"], sort=True).ngroup(), dtype=np.intp)
     repeats = rows["repeat"].nunique()
     return _Tested(
         outcomes(rows, positive),

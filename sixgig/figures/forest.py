@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
@@ -104,8 +105,8 @@ def draw(study: Study, cohort: str) -> Figure:
 def _limits(axes: Axes, rows: pd.DataFrame, rope: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ends = rows[["ci_low", "ci_high", "difference"]].abs().max(axis=None)
-    reach = 1.06 * max(0.02 if numbers.is_missing(ends) else float(ends), 1.5 * rope)
+    ends = rows[["ci_low", "ci_high", "difference"]].abs().to_numpy(dtype=float)
+    reach = 1.06 * max(0.02 if np.isnan(ends).all() else float(np.nanmax(ends)), 1.5 * rope)
     axes.set_xlim(-reach, reach)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
 
@@ -128,7 +129,16 @@ def _row(axes: Axes, place: float, row: pd.Series, *, alone: bool) -> None:
         style.tell(mark, f"{pair}: {figures}{numbers.between()}{verdict_words(row)}")
 
 
-def _mark(found: str) -> dict[str, object]:
+class _Mark(TypedDict):
+    """How a mark looks, as Matplotlib's lines take it."""
+
+    marker: str
+    markersize: float
+    markerfacecolor: NotRequired[str]
+    markeredgewidth: NotRequired[float]
+
+
+def _mark(found: str) -> _Mark:
     """Look of a mark: full where a difference was found, a diamond where the two are equal, else hollow."""
     if found in ("a better", "b better"):
         return {"marker": "o", "markersize": 7}
@@ -147,7 +157,7 @@ def _legend(axes: Axes, rows: pd.DataFrame) -> None:
         ({"undecided", "not testable"}, _OPEN, tr("undecided")),
     ]
     shown = [
-        Line2D([], [], color=colour, label=label, linewidth=2, **_mark(sorted(names)[0]))  # type: ignore[arg-type]
+        Line2D([], [], color=colour, label=label, linewidth=2, **_mark(sorted(names)[0]))
         for names, colour, label in entries
         if names & found
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sixgig.figures.cost_axis import best_of_arms
@@ -64,7 +65,8 @@ def facts(study: Study, cohort: str) -> list[tuple[str, str]]:
     rows = best_of_arms(study, cohort)
     if not len(rows):
         return []
-    best = rows.loc[rows["estimate"].idxmax() if _higher(study) else rows["estimate"].idxmin()]
+    estimates = rows["estimate"].to_numpy(dtype=float)
+    best = rows.iloc[int(np.nanargmax(estimates) if _higher(study) else np.nanargmin(estimates))]
     cheap = _cheapest(study, cohort, rows)
     scored = numbers.with_interval(best["estimate"], best["ci_low"], best["ci_high"])
     found = [(tr("Highest estimate"), f"{method_title(_method(best))}: {scored}")]

@@ -14,7 +14,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.fractions import curves
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import classifier_title, metric_title
