@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from sixgig.figures import style
@@ -67,13 +68,13 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure, 4.6 inches wide, so that it can be read on a telephone; an empty one that says why without rows.
     """
     rows = of_cohort(study, cohort)
-    title = tr("Difference in {metric}", metric=titles.metric_words(study.metric))
+    title = tr("{cohort}: planned comparisons", cohort=cohort)
     if not len(rows):
         return style.empty_figure(title, tr("no comparison of this cohort could be planned or tested"), 4.6)
     groups = [(str(question), own) for question, own in rows.groupby("question", sort=False)]
     lines = _LINE * len(rows) + _HEADING * len(groups)
     with style.style():
-        figure = style.new_figure(4.6, lines + 0.95)
+        figure = style.new_figure(4.6, lines + 1.15)
         axes = figure.add_subplot()
         rope = float(rows["rope"].iloc[0])
         axes.axvspan(-rope, rope, color="#E5E7EB", zorder=0, linewidth=0)
@@ -96,7 +97,8 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.tick_params(labelsize=8)
         axes.xaxis.set_major_formatter(lambda value, _: _tick(value))
         axes.grid(axis="x")
-        axes.set_xlabel(title, fontsize=9)
+        axes.set_xlabel(tr("Difference in {metric}", metric=titles.metric_words(study.metric)), fontsize=9)
+        axes.set_title(title, loc="left", fontsize=9, color="#555555")
         _legend(axes, rows)
     return figure
 
@@ -104,8 +106,8 @@ def draw(study: Study, cohort: str) -> Figure:
 def _limits(axes: Axes, rows: pd.DataFrame, rope: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ends = rows[["ci_low", "ci_high", "difference"]].abs().max(axis=None)
-    reach = 1.06 * max(0.02 if numbers.is_missing(ends) else float(ends), 1.5 * rope)
+    ends = rows[["ci_low", "ci_high", "difference"]].abs().to_numpy(dtype=float)
+    reach = 1.06 * max([0.02, 1.5 * rope, *ends[np.isfinite(ends)].tolist()])
     axes.set_xlim(-reach, reach)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
 
@@ -122,13 +124,13 @@ def _row(axes: Axes, place: float, row: pd.Series, *, alone: bool) -> None:
     _write(axes, 1, text, figures, ha="right", fontsize=8, color=colour)
     low, high = row["ci_low"], row["ci_high"]
     if not (numbers.is_missing(low) or numbers.is_missing(high)):
-        axes.plot([low, high], [bar, bar], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
+        axes.plot([float(low), float(high)], [bar, bar], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
     if not numbers.is_missing(row["difference"]):
-        (mark,) = axes.plot(row["difference"], bar, color=colour, zorder=3, linestyle="none", **_mark(found))
+        (mark,) = axes.plot(float(row["difference"]), bar, color=colour, zorder=3, linestyle="none", **_mark(found))
         style.tell(mark, f"{pair}: {figures}{numbers.between()}{verdict_words(row)}")
 
 
-def _mark(found: str) -> dict[str, object]:
+def _mark(found: str) -> dict[str, Any]:
     """Look of a mark: full where a difference was found, a diamond where the two are equal, else hollow."""
     if found in ("a better", "b better"):
         return {"marker": "o", "markersize": 7}
@@ -147,7 +149,7 @@ def _legend(axes: Axes, rows: pd.DataFrame) -> None:
         ({"undecided", "not testable"}, _OPEN, tr("undecided")),
     ]
     shown = [
-        Line2D([], [], color=colour, label=label, linewidth=2, **_mark(sorted(names)[0]))  # type: ignore[arg-type]
+        Line2D([], [], color=colour, label=label, linewidth=2, **_mark(sorted(names)[0]))
         for names, colour, label in entries
         if names & found
     ]

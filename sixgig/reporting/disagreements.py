@@ -84,7 +84,7 @@ def cases(study: Study, cohort: str) -> Cases:
     rows = _rows(study, cohort)
 
     def case(unit: str) -> Case:
-        said = [(title, str(table.loc[unit, title]), bool(right.loc[unit, title])) for title in table]
+        said = [(title, str(table.loc[unit, title]), bool(right.loc[unit, title])) for title in words]
         return Case(unit, str(label[unit]), _picture(study, cohort, rows.get(unit)), said)
 
     return Cases(sentence, [case(unit) for unit in chosen.index[:MOST]], [case(unit) for unit in missed.index[:MOST]])
@@ -109,7 +109,7 @@ def _words(study: Study, cohort: str, method: Method) -> pd.DataFrame | None:
     if rows is None:
         return None
     unit = rows[IMAGE if IMAGE in rows else "subject_id"].astype(str)
-    scores = [name for name in rows if name.startswith(SCORE)]
+    scores = [str(name) for name in rows if str(name).startswith(SCORE)]
     classes = np.array([name.removeprefix(SCORE) for name in scores])
     means = rows[scores].groupby(unit).mean()
     votes = pd.crosstab(unit, rows["predicted"].astype(str)).reindex(index=means.index, columns=classes, fill_value=0)
@@ -125,7 +125,7 @@ def _rows(study: Study, cohort: str) -> dict[str, int]:
     """Row of the image that stands for each case: an image itself, or the middle one of a subject."""
     manifest = study.manifest(cohort).reset_index(drop=True)
     if study.metrics_of(cohort) == "image":
-        return {str(image): int(row) for row, image in manifest["image_id"].items()}
+        return {str(image): row for row, image in enumerate(manifest["image_id"])}
     groups = manifest.groupby("subject_id", sort=False).indices
     return {str(subject): int(own[len(own) // 2]) for subject, own in groups.items()}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.cost_axis import best_of_arms
 from sixgig.figures.forest import of_cohort, verdict_words
 from sixgig.reporting import verdict
@@ -64,7 +65,7 @@ def facts(study: Study, cohort: str) -> list[tuple[str, str]]:
     rows = best_of_arms(study, cohort)
     if not len(rows):
         return []
-    best = rows.loc[rows["estimate"].idxmax() if _higher(study) else rows["estimate"].idxmin()]
+    best = rows.sort_values("estimate", ascending=not METRICS[study.metric].higher_is_better, kind="stable").iloc[0]
     cheap = _cheapest(study, cohort, rows)
     scored = numbers.with_interval(best["estimate"], best["ci_low"], best["ci_high"])
     found = [(tr("Highest estimate"), f"{method_title(_method(best))}: {scored}")]
@@ -101,12 +102,6 @@ def _jobs(study: Study, cohort: str, arm: str) -> Iterator[dict[str, Any]]:
     for facts_of_job in (training, study.sidecar(cohort, arm) or {}):
         if facts_of_job.get("gpu"):
             yield facts_of_job["gpu"]
-
-
-def _higher(study: Study) -> bool:
-    from sixgig.evaluation.metrics import METRICS
-
-    return METRICS[study.metric].higher_is_better
 
 
 def _cheapest(study: Study, cohort: str, rows: pd.DataFrame) -> pd.Series:
