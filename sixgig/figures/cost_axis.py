@@ -52,12 +52,12 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    title = tr("{metric} and time", metric=titles.metric_title(study.metric))
+    title = tr("{cohort}: {metric} and time", cohort=cohort, metric=titles.metric_words(study.metric))
     rows = best_of_arms(study, cohort)
     if not len(rows):
         return style.empty_figure(title, tr("no method of this cohort has both an estimate and a cost"), 4.6)
     with style.style():
-        figure = style.new_figure(4.6, 2.4 + 0.19 * len(rows))
+        figure = style.new_figure(4.6, 2.6 + 0.19 * len(rows))
         axes = figure.add_subplot()
         for _, row in rows.iterrows():
             method = Method(str(row["arm"]), str(row["classifier"]))
@@ -73,6 +73,7 @@ def draw(study: Study, cohort: str) -> Figure:
                 label=f"{titles.short_method_title(method)}{numbers.between()}{numbers.seconds(took)}",
             )  # fmt: skip
             style.tell(mark, words)
+        axes.set_title(title, loc="left", fontsize=9, color="#555555")
         axes.set_xscale("log")
         least, most = float(rows["seconds"].min()), float(rows["seconds"].max())
         axes.set_xlim(least / 1.6, most * 1.6)

@@ -68,13 +68,13 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure, 4.6 inches wide, so that it can be read on a telephone; an empty one that says why without rows.
     """
     rows = of_cohort(study, cohort)
-    title = tr("Difference in {metric}", metric=titles.metric_words(study.metric))
+    title = tr("{cohort}: planned comparisons", cohort=cohort)
     if not len(rows):
         return style.empty_figure(title, tr("no comparison of this cohort could be planned or tested"), 4.6)
     groups = [(str(question), own) for question, own in rows.groupby("question", sort=False)]
     lines = _LINE * len(rows) + _HEADING * len(groups)
     with style.style():
-        figure = style.new_figure(4.6, lines + 0.95)
+        figure = style.new_figure(4.6, lines + 1.15)
         axes = figure.add_subplot()
         rope = float(rows["rope"].iloc[0])
         axes.axvspan(-rope, rope, color="#E5E7EB", zorder=0, linewidth=0)
@@ -97,7 +97,8 @@ def draw(study: Study, cohort: str) -> Figure:
         axes.tick_params(labelsize=8)
         axes.xaxis.set_major_formatter(lambda value, _: _tick(value))
         axes.grid(axis="x")
-        axes.set_xlabel(title, fontsize=9)
+        axes.set_xlabel(tr("Difference in {metric}", metric=titles.metric_words(study.metric)), fontsize=9)
+        axes.set_title(title, loc="left", fontsize=9, color="#555555")
         _legend(axes, rows)
     return figure
 
@@ -123,9 +124,9 @@ def _row(axes: Axes, place: float, row: pd.Series, *, alone: bool) -> None:
     _write(axes, 1, text, figures, ha="right", fontsize=8, color=colour)
     low, high = row["ci_low"], row["ci_high"]
     if not (numbers.is_missing(low) or numbers.is_missing(high)):
-        axes.plot([low, high], [bar, bar], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
+        axes.plot([float(low), float(high)], [bar, bar], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
     if not numbers.is_missing(row["difference"]):
-        (mark,) = axes.plot(row["difference"], bar, color=colour, zorder=3, linestyle="none", **_mark(found))
+        (mark,) = axes.plot(float(row["difference"]), bar, color=colour, zorder=3, linestyle="none", **_mark(found))
         style.tell(mark, f"{pair}: {figures}{numbers.between()}{verdict_words(row)}")
 
 

@@ -241,6 +241,8 @@ class Plan(ExternalLookups):
         suffixes = ("csv", "json", "npz") if self.leaves_pictures else ("csv", "json")
         # cohort.json says in which planes the volumes lie that the pictures are of.
         info = [f"results/{self.study}/cohorts/{cohort}/cohort.json"] if self.leaves_pictures else []
+        # Maps of features show the groups of subjects, too.
+        info += [f"results/{self.study}/cohorts/{cohort}/groups.csv"] if cohort in self.grouped_cohorts else []
         trainings = [file for name in suffixes for file in self.trainings(name, cohort)]
         return self.predictions("csv", cohort) + trainings + info
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.figures.cost_axis import best_of_arms
 from sixgig.figures.forest import of_cohort, verdict_words
 from sixgig.reporting import verdict
@@ -103,12 +104,6 @@ def _jobs(study: Study, cohort: str, arm: str) -> Iterator[dict[str, Any]]:
     for facts_of_job in (training, study.sidecar(cohort, arm) or {}):
         if facts_of_job.get("gpu"):
             yield facts_of_job["gpu"]
-
-
-def _higher(study: Study) -> bool:
-    from sixgig.evaluation.metrics import METRICS
-
-    return METRICS[study.metric].higher_is_better
 
 
 def _cheapest(study: Study, cohort: str, rows: pd.DataFrame) -> pd.Series:

@@ -25,6 +25,7 @@ from sixgig.figures.catalogue import FORMATS, KINDS, draw_figure, figure_list, f
 from sixgig.results.study import Method, Study
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import DECISION_CURVE
+from sixgig.tables.contrasts import CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.pairs import PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
@@ -55,6 +56,7 @@ def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         (BUDGET, "statistics/budget.csv"),
         (PAIRWISE, "statistics/pairwise.csv"),
         (DECISION_CURVE, "statistics/decision_curve.csv"),
+        (CONTRASTS, "statistics/contrasts.csv"),
     ):
         table.write(pd.DataFrame(columns=table.column_names), folder / name)
     empty = pd.DataFrame(columns=PREDICTIONS.column_names)
