@@ -161,7 +161,7 @@ def judge(cell: Cell, metrics: pd.DataFrame, true: float, every_pair: bool = Tru
     decision = decide(CohortTables("c", METRIC, summary, arms, contrasts, n_classes=2))
     pairs = compare_pairs(metrics if every_pair else metrics[:0], METRIC, ratio)
     pairs = pairs[(pairs["arm_a"] != CONTROL) & (pairs["arm_b"] != CONTROL)]
-    own, best = contrasts[contrasts["question"] != "control"], arms.set_index("arm").loc[BEST]
+    own, best = contrasts[contrasts["question"] != "control"], arms[arms["arm"] == BEST].iloc[0].to_dict()
     return Study(
         bool(own["verdict"].isin(FALSE).any()),
         bool((own["p_value"] < 0.05).any()),

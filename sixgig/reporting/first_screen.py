@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sixgig.evaluation.metrics import METRICS
@@ -66,8 +65,7 @@ def facts(study: Study, cohort: str) -> list[tuple[str, str]]:
     rows = best_of_arms(study, cohort)
     if not len(rows):
         return []
-    estimates = rows["estimate"].to_numpy(dtype=float)
-    best = rows.iloc[int(np.nanargmax(estimates) if _higher(study) else np.nanargmin(estimates))]
+    best = rows.sort_values("estimate", ascending=not METRICS[study.metric].higher_is_better, kind="stable").iloc[0]
     cheap = _cheapest(study, cohort, rows)
     scored = numbers.with_interval(best["estimate"], best["ci_low"], best["ci_high"])
     found = [(tr("Highest estimate"), f"{method_title(_method(best))}: {scored}")]
