@@ -9,8 +9,8 @@ import pytest
 
 from bench.false_better import CONTROL, Cell, Study, draw, judge, truth
 
-STUDIES = 30
-CELL = Cell(60, 5, 3)
+STUDIES = 60
+CELL = Cell(100, 3, 1)
 #: Five percent, and two standard errors of so many studies.
 BOUND = 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)
 
@@ -20,7 +20,7 @@ def found():
     """What the studies show, one column for each."""
     true = truth(CELL, np.random.default_rng(0), samples=2000)
     gc.freeze()  # Holm's correction by statsmodels collects garbage every time
-    studies = [judge(CELL, draw(CELL, [0, number]), true, every_pair=False) for number in range(STUDIES)]
+    studies = [judge(CELL, draw(CELL, [4, number]), true, every_pair=False) for number in range(STUDIES)]
     gc.unfreeze()
     return Study(*np.array(studies, dtype=float).T)
 
