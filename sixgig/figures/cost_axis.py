@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import style
 from sixgig.figures.base import Kind
-from sixgig.results.study import Method, Study
+from sixgig.results.study import Study
+from sixgig.tables.contrasts import BEST
 from sixgig.words import numbers, titles
 from sixgig.words.language import tr
 
@@ -20,24 +22,47 @@ KIND = Kind(
     name="cost_axis",
     title="What an arm reaches and takes",
     caption=(
-        "One mark per arm, with its best classifier: further left takes less time, and the bar is the interval of the "
-        "estimate. Time is that of training, encoding and classifier together, without the work that all arms share."
+        "One mark per arm, with its classifier chosen inside the training folds: further left takes less time, and the "
+        "bar is the interval of the estimate. Time is that of training, encoding and all classifiers that are "
+        "chosen from, without the work that all arms share."
     ),
     order=6,
-    reads=("statistics/budget.csv",),
+    reads=("statistics/budget.csv", "statistics/arm_summary.csv"),
 )
+#: Estimates that differ only beyond these decimals are equal.
+_DECIMALS = 9
 
 
-def best_of_arms(study: Study, cohort: str) -> pd.DataFrame:
-    """Rows of ``tables.BUDGET`` of one cohort: the best method of every arm, controls apart, fastest first.
+def arms_by_time(study: Study, cohort: str) -> pd.DataFrame:
+    """What every arm of a cohort reaches as a procedure, and what it takes; controls apart, the fastest first.
 
-    Among methods that score alike the faster one counts.
+    Args:
+        study: The study.
+        cohort: The cohort.
+
+    Returns:
+        Columns ``arm``, ``estimate``, ``ci_low``, ``ci_high`` (as in ``arm_summary.csv``), ``device``, ``learned``
+        (seconds of training and encoding) and ``seconds`` (these and all its classifiers, which the choice inside
+        needs); missing where not all of it is known. Arms of unknown cost stand last.
     """
-    rows = study.budget[(study.budget["cohort"] == cohort) & (study.budget["metric"] == study.metric)]
-    rows = rows[~rows["arm"].str.startswith("control_").astype(bool) & rows["estimate"].notna() & (rows["seconds"] > 0)]
+    costs = study.budget[(study.budget["cohort"] == cohort) & (study.budget["metric"] == study.metric)]
+    found = []
+    for arm, own in costs.groupby("arm", sort=False):
+        parts = own[["seconds_train", "seconds_encode", "seconds_classify"]].to_numpy(dtype=float)
+        learned, classified = parts[0, :2].sum(), parts[:, 2].sum()  # NaN where a part is not known
+        found.append((str(arm), str(own["device"].iloc[0]), learned, learned + classified))
+    rows = study.arm_summary
+    rows = rows[(rows["cohort"] == cohort) & (rows["metric"] == study.metric) & rows["estimate"].notna()]
+    rows = rows[~rows["arm"].map(is_control).astype(bool) & (rows["arm"] != BEST)]
+    rows = rows[["arm", "estimate", "ci_low", "ci_high"]].assign(arm=rows["arm"].astype(str))
+    rows = rows.merge(pd.DataFrame(found, columns=["arm", "device", "learned", "seconds"]), on="arm", how="left")
+    return rows.sort_values("seconds", kind="stable").reset_index(drop=True)
+
+
+def highest(study: Study, rows: pd.DataFrame) -> pd.Series:
+    """The row with the best estimate of :func:`arms_by_time`; of equal ones the fastest arm's."""
     sign = 1 if METRICS[study.metric].higher_is_better else -1
-    ranked = rows.assign(rank=-sign * rows["estimate"]).sort_values(["rank", "seconds"], kind="stable")
-    return ranked.drop_duplicates("arm").drop(columns="rank").sort_values("seconds", kind="stable")
+    return rows.loc[[int((sign * rows["estimate"]).round(_DECIMALS).to_numpy(dtype=float).argmax())]].iloc[0]
 
 
 def draw(study: Study, cohort: str) -> Figure:
@@ -53,24 +78,25 @@ def draw(study: Study, cohort: str) -> Figure:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     title = tr("{cohort}: {metric} and time", cohort=cohort, metric=titles.metric_words(study.metric))
-    rows = best_of_arms(study, cohort)
+    rows = arms_by_time(study, cohort)
+    rows = rows[rows["seconds"] > 0]
     if not len(rows):
         return style.empty_figure(title, tr("no method of this cohort has both an estimate and a cost"), 4.6)
     with style.style():
         figure = style.new_figure(4.6, 2.6 + 0.19 * len(rows))
         axes = figure.add_subplot()
         for _, row in rows.iterrows():
-            method = Method(str(row["arm"]), str(row["classifier"]))
+            arm = str(row["arm"])
             took, estimate, low, high = (float(row[name]) for name in ("seconds", "estimate", "ci_low", "ci_high"))
-            colour = titles.arm_colour(method.arm)
+            colour = titles.arm_colour(arm)
             if not (numbers.is_missing(low) or numbers.is_missing(high)):
                 axes.plot([took, took], [low, high], color=colour, linewidth=1.6, alpha=0.6)
-            words = f"{titles.method_title(method)}: {numbers.with_interval(estimate, low, high)}"
+            words = f"{titles.arm_title(arm)}: {numbers.with_interval(estimate, low, high)}"
             words += f"{numbers.between()}{numbers.seconds(took)}"
             (mark,) = axes.plot(
-                took, estimate, marker=style.marker(method.classifier), linestyle="none", color=colour, markersize=8,
+                took, estimate, marker="o", linestyle="none", color=colour, markersize=8,
                 markeredgecolor="white", zorder=3,
-                label=f"{titles.short_method_title(method)}{numbers.between()}{numbers.seconds(took)}",
+                label=f"{titles.short_arm_title(arm)}{numbers.between()}{numbers.seconds(took)}",
             )  # fmt: skip
             style.tell(mark, words)
         axes.set_title(title, loc="left", fontsize=9, color="#555555")

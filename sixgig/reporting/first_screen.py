@@ -8,15 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from sixgig.evaluation.metrics import METRICS
-from sixgig.figures.cost_axis import best_of_arms
+from sixgig.figures.cost_axis import arms_by_time, highest
 from sixgig.figures.forest import of_cohort, verdict_words
 from sixgig.reporting import verdict
 from sixgig.reporting.verdict import Verdict
-from sixgig.results.study import Method, Study
+from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, method_title
+from sixgig.words.titles import arm_title
 
 #: Figures of the first screen, by kind; all others are folded away.
 FIGURES = ("forest", "cost_axis")
@@ -52,6 +51,8 @@ def answers(study: Study) -> dict[str, Answer]:
 def facts(study: Study, cohort: str) -> list[tuple[str, str]]:
     """Say what the arm with the highest estimate reaches, how far it lies from the cheapest one, and what both take.
 
+    Estimates are those of arms as procedures, which the verdict speaks of, too.
+
     The cheapest arm is the one that the planned comparisons compare with; where none does, the fastest. Energy is said
     where a card told its power.
 
@@ -60,15 +61,15 @@ def facts(study: Study, cohort: str) -> list[tuple[str, str]]:
         cohort: The cohort.
 
     Returns:
-        Names and values; none where no arm has both an estimate and a cost.
+        Names and values; none where no arm has an estimate.
     """
-    rows = best_of_arms(study, cohort)
+    rows = arms_by_time(study, cohort)
     if not len(rows):
         return []
-    best = rows.sort_values("estimate", ascending=not METRICS[study.metric].higher_is_better, kind="stable").iloc[0]
+    best = highest(study, rows)
     cheap = _cheapest(study, cohort, rows)
     scored = numbers.with_interval(best["estimate"], best["ci_low"], best["ci_high"])
-    found = [(tr("Highest estimate"), f"{method_title(_method(best))}: {scored}")]
+    found = [(tr("Highest estimate"), f"{_arm(best)}: {scored}")]
     if cheap["arm"] == best["arm"]:
         found.append((tr("Difference from the cheapest"), tr("none: {arm} is the cheapest", arm=_arm(best))))
         found.append((tr("Time"), _time(best)))
@@ -123,16 +124,13 @@ def _difference(study: Study, cohort: str, best: pd.Series, cheap: pd.Series) ->
 
 def _time(row: pd.Series) -> str:
     """Wall time, with the minutes on a GPU where there were any."""
+    if numbers.is_missing(row["seconds"]):
+        return tr("not known")
     whole = numbers.seconds(row["seconds"])
     if "cuda" not in str(row["device"]):
         return tr("{time} on the CPU", time=whole)
-    on_card = float(row["seconds_train"]) + float(row["seconds_encode"])
-    return tr("{time}, of it {minutes} GPU minutes", time=whole, minutes=numbers.small(on_card / 60))
+    return tr("{time}, of it {minutes} GPU minutes", time=whole, minutes=numbers.small(float(row["learned"]) / 60))
 
 
 def _arm(row: pd.Series) -> str:
     return arm_title(str(row["arm"]))
-
-
-def _method(row: pd.Series) -> Method:
-    return Method(str(row["arm"]), str(row["classifier"]))

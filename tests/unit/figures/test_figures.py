@@ -25,7 +25,7 @@ from sixgig.figures.catalogue import FORMATS, KINDS, draw_figure, figure_list, f
 from sixgig.results.study import Method, Study
 from sixgig.tables.budget import BUDGET
 from sixgig.tables.clinical import DECISION_CURVE
-from sixgig.tables.contrasts import CONTRASTS
+from sixgig.tables.contrasts import ARM_SUMMARY, CONTRASTS
 from sixgig.tables.costs import COSTS
 from sixgig.tables.pairs import PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
@@ -57,6 +57,7 @@ def failed_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         (PAIRWISE, "statistics/pairwise.csv"),
         (DECISION_CURVE, "statistics/decision_curve.csv"),
         (CONTRASTS, "statistics/contrasts.csv"),
+        (ARM_SUMMARY, "statistics/arm_summary.csv"),
     ):
         table.write(pd.DataFrame(columns=table.column_names), folder / name)
     empty = pd.DataFrame(columns=PREDICTIONS.column_names)

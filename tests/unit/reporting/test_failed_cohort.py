@@ -17,7 +17,7 @@ from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.tables.cohorts import SPLITS
-from sixgig.tables.contrasts import CONTRASTS
+from sixgig.tables.contrasts import ARM_SUMMARY, CONTRASTS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
@@ -42,6 +42,7 @@ def fail(folder: Path) -> None:
         (DELONG, folder / "statistics/delong.csv"),
         (SUMMARY, folder / "test_summary.csv"),
         (CONTRASTS, folder / "statistics/contrasts.csv"),
+        (ARM_SUMMARY, folder / "statistics/arm_summary.csv"),
     ):
         rows = table.read(path)
         table.write(rows[rows["cohort"] != COHORT], path)

@@ -2,11 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from sixgig.figures import forest, style
 from sixgig.figures.catalogue import draw_figure
-from sixgig.figures.cost_axis import best_of_arms
+from sixgig.figures.cost_axis import arms_by_time
 from sixgig.reporting import first_screen, page, planned
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
@@ -55,25 +56,50 @@ def test_difference_from_the_cheapest_is_that_of_the_planned_comparison(study, v
     )  # fmt: skip
 
 
-def test_time_is_that_of_the_budget(study):
+def test_time_is_that_of_all_that_the_choice_inside_needs(study):
     plan(study, "undecided")
-    rows = study.budget.set_index(["arm", "classifier"])["seconds"]
-    best = best_of_arms(study, COHORT).set_index("arm")
-    assert best.index[0] == "baseline_cnn"  # the fastest first
-    assert "control_random_vit" not in best.index
+    own = study.budget[study.budget["arm"] == "vit_pure"]
+    took = own["seconds_encode"].iloc[0] + own["seconds_classify"].sum()
+    rows = arms_by_time(study, COHORT).set_index("arm")
+    assert rows.index[0] == "baseline_cnn"  # the fastest first
+    assert {*rows.index} == {"baseline_cnn", "vit_pure", "vit_sparse"}  # no control, and not the best one as such
+    assert rows.loc["vit_pure", "seconds"] == pytest.approx(took)
     said = facts(study)
-    seconds = [numbers.seconds(rows[arm, best.loc[arm, "classifier"]]) for arm in ("vit_pure", "baseline_cnn")]
-    assert said["Time"] == f"{seconds[0]} on the CPU; the cheapest, Baseline CNN, takes {seconds[1]} on the CPU"
-    assert said["Highest estimate"].startswith("Pure ViT + ")
+    least = numbers.seconds(rows.loc["baseline_cnn", "seconds"])
+    assert said["Time"] == f"{numbers.seconds(took)} on the CPU; the cheapest, Baseline CNN, takes {least} on the CPU"
     assert "Energy of the GPU" not in said
+
+
+def test_the_highest_estimate_is_the_one_that_the_verdict_names(drawn_study):
+    study = Study(drawn_study)
+    for cohort in study.cohorts:
+        with showing(study):
+            answer = first_screen.answers(study)[cohort]
+        arm, shown = dict(answer.facts)["Highest estimate"].split(": ")
+        sentence = next(text for text in answer.verdict.sentences if " has the highest " in text)
+        assert sentence.startswith(f"{arm} has the highest balanced accuracy: {shown.partition(' ')[0]} (")
 
 
 def test_the_cheapest_arm_has_nothing_to_pay_for(study):
     plan(study, "undecided")
-    study.budget.loc[study.budget["arm"] == "baseline_cnn", "estimate"] = 0.999
+    study.arm_summary.loc[study.arm_summary["arm"] == "baseline_cnn", "estimate"] = 0.999
     said = facts(study)
     assert said["Difference from the cheapest"] == "none: Baseline CNN is the cheapest"
     assert "cheapest" not in said["Time"]
+
+
+def test_of_equal_estimates_that_of_the_faster_arm_is_named(study):
+    plan(study, "undecided")
+    study.arm_summary["estimate"] = 0.7 + 1e-13 * np.arange(len(study.arm_summary))
+    assert facts(study)["Highest estimate"].startswith("Baseline CNN: 0.700")
+
+
+def test_an_arm_of_unknown_cost_keeps_its_estimate(study):
+    plan(study, "undecided")
+    study.budget.loc[study.budget["arm"] == "vit_pure", "seconds_classify"] = np.nan
+    said = facts(study)
+    assert said["Highest estimate"].startswith("Pure ViT: ")
+    assert said["Time"].startswith("not known; ")
 
 
 def test_energy_and_minutes_of_a_card_are_said_where_it_told_them(study):
