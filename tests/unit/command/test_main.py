@@ -14,7 +14,7 @@ from sixgig.runtime.places import WORKFLOW
 
 STUDY = {
     "study": "x",
-    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 20}}}},
+    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 40}}}},
     "weights": {"w": {"source": {"hub": {}}, "converter": "timm", "model": "resnet50.a1_in1k"}},
     "arms": {"baseline_cnn": {"weights": "w"}},
     "controls": {"random_vit": False},

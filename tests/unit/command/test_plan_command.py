@@ -17,7 +17,7 @@ from tests.unit.forecast.made import answer
 
 STUDY = {
     "study": "x",
-    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 20}}}},
+    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 40}}}},
     "weights": {"w": {"source": {"hub": {}}, "converter": "timm", "model": "resnet50.a1_in1k"}},
     "arms": {"baseline_cnn": {"weights": "w"}},
     "controls": {"random_vit": False},

@@ -57,7 +57,7 @@ def test_images_with_classes_of_their_own_are_dealt_once():
         return Record(Path(), name, None, tuple(Item(f"{name}_{i}", {}, label=label) for i, label in enumerate(labels)))
 
     found = [patient(f"p{index}", "a", "b", "a") for index in range(4)] + [patient("q", None, None)]
-    evaluation, stanza = {"folds": 3, "pretraining_fraction": 0.0}, {"labels_of": "image"}
+    evaluation, stanza = {"folds": 3, "inner_folds": 2, "pretraining_fraction": 0.0}, {"labels_of": "image"}
     check_folds(found, evaluation, stanza, "c")
     with pytest.raises(
         ConfigError, match=r"evaluation.folds: is 5, and in cohort c class 'a' is held by 4 evaluation subj"
@@ -75,7 +75,8 @@ def test_subjects_of_several_of_three_classes_cannot_be_counted():
             for number, classes in enumerate(of)
         ]
 
-    evaluation, stanza = {"folds": 3, "pretraining_fraction": 0.25}, {"labels_of": "image", "metrics_of": "subject"}
+    evaluation = {"folds": 3, "inner_folds": 2, "pretraining_fraction": 0.25}
+    stanza = {"labels_of": "image", "metrics_of": "subject"}
     with pytest.raises(
         ConfigError, match=r"cohorts.c.metrics_of: is subject, and subject s0 has images of x \+ y: of 3"
     ):

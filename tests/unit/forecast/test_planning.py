@@ -20,7 +20,7 @@ STUDY = {
     "study": "x",
     "title": "A study",
     "device": "cpu",
-    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 20}}}},
+    "cohorts": {"c": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 40}}}},
     "weights": {"w": {"source": {"hub": {}}, "converter": "timm", "model": "resnet50.a1_in1k"}},
     "arms": {"baseline_cnn": {"weights": "w"}},
     "controls": {"random_vit": False},

@@ -16,6 +16,7 @@ from sixgig.reporting.exports import write_tables
 from sixgig.reporting.page import render
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
+from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.contrasts import ARM_SUMMARY, CONTRASTS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
@@ -43,6 +44,8 @@ def fail(folder: Path) -> None:
         (SUMMARY, folder / "test_summary.csv"),
         (CONTRASTS, folder / "statistics/contrasts.csv"),
         (ARM_SUMMARY, folder / "statistics/arm_summary.csv"),
+        (CLINICAL, folder / "statistics/clinical.csv"),
+        (DECISION_CURVE, folder / "statistics/decision_curve.csv"),
     ):
         rows = table.read(path)
         table.write(rows[rows["cohort"] != COHORT], path)

@@ -38,7 +38,7 @@ def test_the_package_offers_it():
 def test_a_figure_as_an_object(folder):
     study = sixgig.Study(folder)
     assert study.figure("elpv", "scores").axes
-    with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of intervals"):
+    with pytest.raises(SixgigError, match="no such figure\n  Next step: use one of forest, cost_axis, intervals"):
         study.figure("elpv", "pie")
     with pytest.raises(SixgigError, match=r"no cohort 'xyz' in summary.csv\n  Next step: use one of elpv"):
         study.figure("xyz", "scores")

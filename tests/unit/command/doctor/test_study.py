@@ -20,7 +20,7 @@ STUDY = {
     "device": "cpu",
     "cohorts": {
         "pics": {"adapter": "image_folder", "source": {"path": "pics"}},
-        "phantom": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 20}}},
+        "phantom": {"adapter": "acdc", "source": {"phantom": {"kind": "acdc", "subjects": 40}}},
     },
     "weights": {"w": {"source": {"hub": {}}, "converter": "timm", "model": "resnet50.a1_in1k"}},
     "arms": {"baseline_cnn": {"weights": "w"}},
