@@ -43,8 +43,9 @@ test: setup  ## set up, then run every test
 chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
-simulate: setup  ## how often intervals cover the truth, in simulated studies (docs/method.md)
+simulate: setup  ## how often intervals cover the truth, and equal methods are called different (docs/method.md)
 	@$(BIN)/python -m bench.coverage
+	@$(BIN)/python -m bench.false_better
 
 bench: setup  ## measure speed against plain implementations, alternating in one run
 	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"

@@ -94,7 +94,8 @@ def cover(cell: Cell, studies: int, seed: int) -> str:
         )
         splits = splits[splits["role"] == "evaluation"]
         table = predict(cell, splits, rng)
-        row = summarise(table, "c", "a", "x", splits=splits, n_resamples=400).set_index("metric").loc[METRIC]
+        rows = summarise(table, "c", "a", "x", splits=splits, n_resamples=400)
+        row = rows[rows["metric"] == METRIC].iloc[0]
         ends["procedure"].append((row["ci_low"], row["ci_high"]))
         ends["bootstrap"].append((row["pooled_low"], row["pooled_high"]))
         values = fold_scores(fold_metrics(table, "c", "a", "x"), "c", "a", "x", METRIC)["value"].to_numpy()

@@ -24,10 +24,11 @@ def main(
 ) -> None:
     """Test the planned contrasts of each cohort between arms that choose their classifier inside."""
     scores = METRICS.read(metrics)
-    n_subjects = SUMMARY.read(summary).groupby("cohort")["n_subjects"].max()
+    most = SUMMARY.read(summary).groupby("cohort")["n_subjects"].max()
+    n_subjects = {str(cohort): int(n) for cohort, n in most.items()}
     procedures = score_procedures(scores, metric)
     ratio, alpha = settings.n_test_over_n_train, settings.alpha
-    found = weigh_contrasts(procedures, planned, metric, settings, n_subjects.to_dict(), scores)
+    found = weigh_contrasts(procedures, planned, metric, settings, n_subjects, scores)
     CONTRASTS.write(found, contrasts)
     ARM_SUMMARY.write(summarise_procedures(procedures, scores, metric, ratio, alpha), arm_summary)
     ARM_SCORES.write(procedures, arm_scores)

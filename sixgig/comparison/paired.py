@@ -35,7 +35,7 @@ class Paired:
         a: Estimate of the metric in A, as in summary.csv.
         b: Estimate in B.
         difference: Mean difference over the folds.
-        ci_low: Lower end of the corrected 95% interval of the difference.
+        ci_low: Lower end of the corrected interval of the difference, at 1 minus alpha of the first study.
         ci_high: Upper end.
         p_value: Of the corrected resampled t-test; NaN when it is not defined.
         p_holm: After Holm's correction over the methods of the cohort that differ.
@@ -155,7 +155,7 @@ def _compare(a: Study, b: Study, cohort: str, method: Method, ratio: float) -> P
         spread = seed_variance(
             *(seed_scores(study.metrics, cohort, method.arm, method.classifier, a.metric) for study in (a, b))
         )
-    test = corrected_resampled_t_test(differences, ratio, spread=spread)
+    test = corrected_resampled_t_test(differences, ratio, confidence=1 - a.alpha, spread=spread)
     rope = float((a.config.get("evaluation") or {}).get("rope", 0.01))
     below, within, above = correlated_t_posterior(differences, ratio, rope, spread)
     p_a, p_b = (above, below) if METRICS[a.metric].higher_is_better else (below, above)

@@ -12,9 +12,10 @@ from sixgig.comparison.paired import CohortComparison, Paired, compare_cohort
 from sixgig.comparison.same_data import common_cohorts
 from sixgig.comparison.settings import Difference, differing_settings, differing_versions
 from sixgig.results.study import Study
+from sixgig.words import numbers
 
 _COLUMNS = (
-    "method", "A", "B", "A - B", "95% interval", "p (Holm)", "P(A better)", "P(same)", "P(B better)",
+    "method", "A", "B", "A - B", "{level} interval", "p (Holm)", "P(A better)", "P(same)", "P(B better)",
     "only A right", "only B right", "p McNemar", "AUC A - B", "p DeLong", "verdict",
 )  # fmt: skip
 _VERDICTS = {"a better": "A better", "b better": "B better"}
@@ -86,7 +87,7 @@ def as_text(found: Comparison) -> str:
     for title, differences in _differences(found):
         lines += [title, *(f"  {line}" for line in _aligned([[key, f"{a} -> {b}"] for key, a, b in differences])), ""]
     for own in found.cohorts:
-        lines += [_heading(own, found.a), *(f"  {line}" for line in _aligned(_rows(own)))]
+        lines += [_heading(own, found.a), *(f"  {line}" for line in _aligned(_rows(own, found.a.alpha)))]
         lines += [*(f"  {line}" for line in _remarks(own)), ""]
     lines += [f"not compared: {cohort} ({reason})" for cohort, reason in found.left_out.items()]
     return "\n".join([*lines, _NOTES])
@@ -99,7 +100,7 @@ def as_html(found: Comparison) -> str:
     for title, differences in _differences(found):
         parts += [f"<h2>{escape(title)}</h2>", _table([["key", "A", "B"], *map(list, differences)])]
     for own in found.cohorts:
-        parts += [f"<h2>{escape(_heading(own, found.a))}</h2>", _table(_rows(own))]
+        parts += [f"<h2>{escape(_heading(own, found.a))}</h2>", _table(_rows(own, found.a.alpha))]
         parts += [f"<p>{escape(line)}</p>" for line in _remarks(own)]
     parts += [f"<p>not compared: {escape(f'{name} ({reason})')}</p>" for name, reason in found.left_out.items()]
     head = f'<meta charset="utf-8"><title>Comparison of two studies</title><style>{_STYLE}</style>'
@@ -127,11 +128,14 @@ def _remarks(own: CohortComparison) -> list[str]:
     return same + [f"not compared: {name} ({reason})" for name, reason in own.left_out.items()]
 
 
-def _rows(own: CohortComparison) -> list[list[str]]:
+def _rows(own: CohortComparison, alpha: float) -> list[list[str]]:
     """Return the table of a cohort as text, its head first; without the columns that nothing stands in."""
     if not own.methods:
         return []
-    rows = [list(_COLUMNS), *(_cells(paired) for paired in own.methods)]
+    rows = [
+        [title.format(level=numbers.level(alpha)) for title in _COLUMNS],
+        *(_cells(paired) for paired in own.methods),
+    ]
     kept = [n for n in range(len(_COLUMNS)) if any(row[n] != "-" for row in rows[1:])]
     return [[row[n] for n in kept] for row in rows]
 

@@ -34,7 +34,7 @@ class Reliability:
     Attributes:
         promised: Mean score in the bin, [n_bins].
         observed: Share of its predictions in which the event happened, [n_bins].
-        low: Lower end of the 95% interval of ``observed``, [n_bins].
+        low: Lower end of the interval of ``observed``, [n_bins].
         high: Upper end, [n_bins].
         n_subjects: Predictions in the bin divided by the number of repeats, [n_bins]; images where they are counted.
         error: Expected calibration error: mean over predictions of the distance of their bin from the diagonal.
@@ -50,7 +50,7 @@ class Reliability:
     error_if_calibrated: float
 
 
-def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Reliability:
+def reliability(predictions: pd.DataFrame, positive: str | None = None, alpha: float = 0.05) -> Reliability:
     """Compute the reliability curve of one method.
 
     The predictions of all repeats are pooled. Repeats predict the same subjects again, so a bin's interval counts its
@@ -61,6 +61,7 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     Args:
         predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier.
         positive: See :func:`sixgig.evaluation.metrics.positive_class`.
+        alpha: 1 minus the level of the intervals.
 
     Raises:
         TableError: A class has no score column, or a score is missing.
@@ -81,7 +82,7 @@ def reliability(predictions: pd.DataFrame, positive: str | None = None) -> Relia
     counts = np.bincount(bins)
     promised, observed = np.bincount(bins, promise) / counts, np.bincount(bins, kept) / counts
     effect = design_effects(kept, bins, members, repeats) if len(subjects) < len(names) else 1.0
-    low, high = wilson(observed, counts / repeats / effect)
+    low, high = wilson(observed, counts / repeats / effect, 1 - alpha)
     return Reliability(
         promised,
         observed,

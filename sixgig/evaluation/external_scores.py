@@ -15,7 +15,7 @@ from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.roles import EVALUATION
 from sixgig.tables.scores import SUMMARY
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 
 
 def with_external(
@@ -27,6 +27,7 @@ def with_external(
     metrics_of: Mapping[str, str],
     bootstrap_samples: int,
     seed: int,
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Add the rows of external cohorts to those of held-out test sets.
 
@@ -39,6 +40,7 @@ def with_external(
         metrics_of: What metrics count by cohort.
         bootstrap_samples: Resamples of subjects.
         seed: The study's seed.
+        alpha: 1 minus the level of the intervals.
 
     Returns:
         Rows of ``tables.SUMMARY``, with ``tested_on`` where there are external cohorts.
@@ -56,6 +58,7 @@ def with_external(
         rows = summarise(
             found, cohort, arm, classifier, status, splits=tested.assign(role=EVALUATION, repeat=0, fold=0),
             n_resamples=bootstrap_samples, seed=seed, positive=positives[cohort], labels_of=labels_of,
+            alpha=alpha,
         )  # fmt: skip
         parts.append(rows.assign(tested_on=other))
     if not predictions:

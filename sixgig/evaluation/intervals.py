@@ -49,7 +49,7 @@ class _Drawn(Resamples):
     matrices: Floats
 
     @property
-    def confusion(self) -> Floats:  # type: ignore[override]
+    def confusion(self) -> Floats:
         return self.matrices
 
 
@@ -62,7 +62,8 @@ class _Tested:
         subjects: Subject of each, [n].
         rows: What each is of, the same number in every repeat, [n].
         fold: Number of the test fold of each, over all repeats, [n].
-        repeats: Repeats.
+        repeats: Repeats of the cross-validation; runs with further seeds are none.
+        seeds: Runs of these repeats, each with its own seed.
         folds: Test folds of a repeat.
         alpha: 1 minus the level of the intervals.
         seed: Seed of drawn matrices.
@@ -73,6 +74,7 @@ class _Tested:
     rows: NDArray[np.intp]
     fold: NDArray[np.intp]
     repeats: int
+    seeds: int
     folds: int
     alpha: float
     seed: int
@@ -86,7 +88,9 @@ class _Tested:
     def confusion(self) -> Floats:
         """Mean over repeats of the numbers by true and predicted class, [n_classes, n_classes]."""
         n = len(self.data.classes)
-        return np.bincount(self.data.true * n + self.data.predicted, minlength=n * n).reshape(n, n) / self.repeats
+        return np.bincount(self.data.true * n + self.data.predicted, minlength=n * n).reshape(n, n) / (
+            self.repeats * self.seeds
+        )
 
     @cached_property
     def counts(self) -> Floats:
@@ -160,7 +164,7 @@ class _Tested:
 
 
 def procedure_intervals(
-    predictions: pd.DataFrame, *, alpha: float = 0.05, positive: str | None = None, seed: int = 0
+    predictions: pd.DataFrame, *, alpha: float = 0.05, positive: str | None = None, seed: int = 0, seeds: int = 1
 ) -> dict[str, Interval]:
     """Estimate every metric of a procedure with its interval.
 
@@ -170,6 +174,8 @@ def procedure_intervals(
         alpha: 1 minus the level of the intervals.
         positive: See ``sixgig.evaluation.metrics.positive_class``.
         seed: Seed of drawn confusion matrices.
+        seeds: Runs in the predictions, each with its own seed and all repeats (:func:`sixgig.evaluation.runs.joined`).
+            They count as no further repeats; :func:`sixgig.evaluation.runs.with_spread` adds the spread between them.
 
     Returns:
         An interval per metric, whose method is ``jeffreys``, ``dirichlet``, ``newcombe``, ``log-normal``, or ``none:
@@ -178,7 +184,7 @@ def procedure_intervals(
     Raises:
         TableError: A class has no score column, or a score is missing.
     """
-    tested = _tested(predictions, alpha, positive, seed)
+    tested = _tested(predictions, alpha, positive, seed, seeds)
     makers = {
         "recalls": (tested.recalls, "jeffreys"),
         "confusion": (tested.drawn, "dirichlet"),
@@ -208,7 +214,7 @@ def procedure_intervals(
 
 def undefined_folds(predictions: pd.DataFrame, positive: str | None = None) -> dict[str, int]:
     """Return in how many test folds each metric is undefined, for those where it is in any."""
-    scores = _tested(predictions, 0.05, positive, 0).scores
+    scores = _tested(predictions, 0.05, positive, 0, 1).scores
     return {name: int(n) for name, values in scores.items() if (n := np.isnan(values).sum())}
 
 
@@ -246,17 +252,18 @@ def area_error(areas: Floats, n: float, others: float, folds: int) -> Floats:
     return result
 
 
-def _tested(predictions: pd.DataFrame, alpha: float, positive: str | None, seed: int) -> _Tested:
+def _tested(predictions: pd.DataFrame, alpha: float, positive: str | None, seed: int, seeds: int) -> _Tested:
     unit = IMAGE if IMAGE in predictions else "subject_id"
     rows = predictions.sort_values(list(dict.fromkeys(["repeat", "fold", "subject_id", unit])), kind="stable")
-    fold = rows.groupby(["repeat", "fold"], sort=True).ngroup().to_numpy(dtype=np.intp)
+    fold = np.asarray(rows.groupby(["repeat", "fold"], sort=True).ngroup(), dtype=np.intp)
     repeats = rows["repeat"].nunique()
     return _Tested(
         outcomes(rows, positive),
         np.unique(rows["subject_id"].to_numpy(dtype=str), return_inverse=True)[1],
         np.unique(rows[unit].to_numpy(dtype=str), return_inverse=True)[1],
         fold,
-        repeats,
+        repeats // seeds,
+        seeds,
         max(1, round((fold.max() + 1) / repeats)),
         alpha,
         seed,

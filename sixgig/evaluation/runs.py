@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sixgig.arms.seeds import arm_and_seed
-from sixgig.evaluation.seeds import seed_variance
+from sixgig.evaluation.metrics import METRICS, Metric
+from sixgig.evaluation.seeds import SeedSpread, seed_variance, with_seeds
 from sixgig.runtime.outcomes import FAILED
 
 Key = tuple[str, ...]
@@ -74,12 +75,18 @@ def by_seed(metrics: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     return metrics.assign(repeat=repeat, seed=seeds).sort_values("seed", kind="stable", ignore_index=True)
 
 
-def with_spread(summary: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Add to the summary of a method how many seeds it has, and how far their scores lie apart.
+def with_spread(summary: pd.DataFrame, metrics: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Add to the summary of a method how many seeds it has, and how far their scores lie apart; widen its intervals.
+
+    Each side of an interval counts as a normal quantile times an error. To the square of this comes
+    ``seed_sd**2 / n_seeds``, and the quantile is Student's with the degrees of freedom of
+    :func:`sixgig.evaluation.seeds.with_seeds`. A mean over subjects (Brier) is widened on the scale of logarithms, as
+    its interval is made there. One seed, or seeds that agree, leave an interval as it is.
 
     Args:
-        summary: Rows of ``tables.SUMMARY``, one per metric.
+        summary: Rows of ``tables.SUMMARY``, one per metric, whose intervals know nothing of seeds.
         metrics: Its fold scores with the column ``seed``; without rows when it failed.
+        alpha: 1 minus the level of the intervals.
 
     Returns:
         The rows with ``n_seeds`` and ``seed_sd``; the second is empty with one seed.
@@ -91,7 +98,18 @@ def with_spread(summary: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     names = summary["metric"].astype(str)
     n_seeds = metrics["seed"].nunique() or pd.NA
     sds = [spreads[name].sd if name in spreads else float("nan") for name in names]
-    return summary.assign(n_seeds=pd.array([n_seeds] * len(names), dtype="Int64"), seed_sd=sds)
+    ends = [
+        _widened(METRICS[name], estimate, low, high, spreads.get(name), alpha)
+        for name, estimate, low, high in zip(
+            names, *(summary[end].to_numpy(dtype=float) for end in ("estimate", "ci_low", "ci_high")), strict=True
+        )
+    ]
+    return summary.assign(
+        ci_low=[low for low, _ in ends],
+        ci_high=[high for _, high in ends],
+        n_seeds=pd.array([n_seeds] * len(names), dtype="Int64"),
+        seed_sd=sds,
+    )
 
 
 def status_of(runs: Sequence[Run]) -> str:
@@ -108,6 +126,30 @@ def status_of(runs: Sequence[Run]) -> str:
         kept = len(runs) - len(failed)
         notes.append(f"{len(failed)} of {len(runs)} seeds failed ({reasons}), and scores are of the other {kept}")
     return f"{_FALLBACK}{'; '.join(dict.fromkeys(notes))}" if notes else "ok"
+
+
+def _widened(
+    metric: Metric, estimate: float, low: float, high: float, spread: SeedSpread | None, alpha: float
+) -> tuple[float, float]:
+    """Return the ends of an interval with the spread between seeds."""
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
+    if spread is None or spread.variance == 0 or np.isnan([low, high]).any():
+        return low, high
+    q = 1 - alpha / 2
+    logarithms = metric.family == "mean" and low > 0
+    if logarithms:
+        spread = spread._replace(variance=spread.variance / estimate**2)
+
+    def wider(side: float) -> float:
+        error, df = with_seeds(side / norm.ppf(q), np.inf, spread)
+        return float(student.ppf(q, df)) * error
+
+    if logarithms:
+        return estimate / np.exp(wider(np.log(estimate / low))), estimate * np.exp(wider(np.log(high / estimate)))
+    lowest = -1.0 if metric.family == "confusion" else 0.0
+    return max(estimate - wider(estimate - low), lowest), min(estimate + wider(high - estimate), 1.0)
 
 
 def _repeats(predictions: pd.DataFrame) -> int:

@@ -114,7 +114,7 @@ def score_study(
     test = _joined([scores.test for scores in found], SUMMARY)
     if files.external:
         test = with_external(
-            test, files.external, files.external_facts, files.splits, positives, counted, bootstrap_samples, seed
+            test, files.external, files.external_facts, files.splits, positives, counted, bootstrap_samples, seed, alpha
         )
     return Scores(
         _joined([scores.metrics for scores in found], METRICS),
@@ -169,18 +169,18 @@ def _score_method(
         for table, run, number in zip(tables, runs, map(seed_number, runs), strict=True)
     ]
     predictions, status = joined(found), status_of(found)
-    failed = len(predictions) == 0
+    failed, seeds = len(predictions) == 0, max(1, sum(not run.failed for run in found))
     metrics = _no_rows(METRICS)
     if not failed:
         metrics = fold_metrics(predictions, cohort, arm, classifier, positive=positive)
     summary = summarise(
         None if failed else predictions, cohort, arm, classifier, status,
         splits=splits, n_resamples=bootstrap_samples, seed=seed, positive=positive, labels_of=labels_of,
-        alpha=alpha,
+        alpha=alpha, seeds=seeds,
     )  # fmt: skip
     if several:
         metrics = by_seed(metrics, found)
-        summary = with_spread(summary, metrics)
+        summary = with_spread(summary, metrics, alpha)
     test = _no_rows(SUMMARY)
     one_fold = held_out_fold(splits)
     if len(one_fold):
@@ -193,11 +193,11 @@ def _score_method(
         test = summarise(
             held_out, cohort, arm, classifier, status,
             splits=one_fold[one_fold["fold"] == 0], n_resamples=bootstrap_samples, seed=seed, positive=positive,
-            labels_of=labels_of, alpha=alpha,
+            labels_of=labels_of, alpha=alpha, seeds=seeds,
         )  # fmt: skip
         if several and held_out is not None:
             own = by_seed(fold_metrics(held_out, cohort, arm, classifier, positive=positive), shown)
-            test = with_spread(test, own)
+            test = with_spread(test, own, alpha)
     return Scores(metrics, SUMMARY.check(summary, f"{cohort} {arm} {classifier}"), test)
 
 

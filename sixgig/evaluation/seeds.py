@@ -50,7 +50,7 @@ def mean_over_seeds(metrics: pd.DataFrame) -> pd.DataFrame:
     if "seed" not in metrics:
         return metrics
     keys = [name for name in metrics.columns if name not in ("seed", "value")]
-    return metrics.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return metrics.groupby(keys, sort=False, as_index=False)[["value"]].mean()
 
 
 def seed_variance(scores: pd.DataFrame, others: pd.DataFrame | None = None) -> SeedSpread:

@@ -27,6 +27,7 @@ def summarise(
     positive: str | None = None,
     labels_of: str = "subject",
     alpha: float = 0.05,
+    seeds: int = 1,
 ) -> pd.DataFrame:
     """Summarise the predictions of one cohort, arm and classifier.
 
@@ -42,6 +43,8 @@ def summarise(
         positive: See :func:`sixgig.evaluation.metrics.positive_class`.
         labels_of: What has a class, ``subject`` or ``image``.
         alpha: 1 minus the level of the intervals.
+        seeds: Runs in the predictions, each with its own seed; see
+            :func:`sixgig.evaluation.intervals.procedure_intervals`.
 
     Returns:
         Rows of ``tables.SUMMARY``; estimates and intervals are empty when there are no predictions.
@@ -68,7 +71,7 @@ def summarise(
                 f"subject {different[0]!r} is in the predictions or in the evaluation, but not in both",
                 "delete the file of predictions and run snakemake again",
             )
-        intervals = procedure_intervals(predictions, alpha=alpha, positive=positive, seed=seed)
+        intervals = procedure_intervals(predictions, alpha=alpha, positive=positive, seed=seed, seeds=seeds)
         pooled = bootstrap_intervals(
             predictions, n_resamples=n_resamples, seed=seed, confidence=1 - alpha, positive=positive
         )

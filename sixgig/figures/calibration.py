@@ -21,15 +21,16 @@ KIND = Kind(
     name="calibration",
     title="Calibration of the scores",
     caption=(
-        "Out-of-fold scores of all repeats, in bins of about equally many predictions; bars are 95% intervals (Wilson) "
-        "of the observed share. On the dotted line scores come true as often as they say; below it they promise too "
-        "much. Error: mean distance from the line; by chance: what perfect scores would show on as many subjects."
+        "Out-of-fold scores of all repeats, in bins of about equally many predictions; bars are Wilson intervals of "
+        "the observed share at the study's level. On the dotted line scores come true as often as they say; below "
+        "it they promise too much. Error: mean distance from the line; by chance: what perfect scores would show "
+        "on as many subjects."
     ),
     caption_of_images=(
-        "Out-of-fold scores of the images in all repeats, in bins of about equally many predictions; bars are 95% "
-        "intervals (Wilson) of the observed share, widened because images of one subject are alike. On the dotted line "
-        "scores come true as often as they say; below it they promise too much. Error: mean distance from the line; by "
-        "chance: what perfect scores would show on as many images."
+        "Out-of-fold scores of the images in all repeats, in bins of about equally many predictions; bars are Wilson "
+        "intervals of the observed share at the study's level, widened because images of one subject are alike. "
+        "On the dotted line scores come true as often as they say; below it they promise too much. Error: mean "
+        "distance from the line; by chance: what perfect scores would show on as many images."
     ),
     order=50,
     reads=("summary.csv",),
@@ -77,7 +78,7 @@ def draw(study: Study, cohort: str) -> Figure:
             if frame is None:
                 axes.text(0.5, 0.5, tr("failed"), ha="center", va="center", color="#555555")
             else:
-                _panel(axes, reliability(frame, positive), titles.arm_colour(method.arm))
+                _panel(axes, reliability(frame, positive, study.alpha), titles.arm_colour(method.arm))
         grid.finish(panels)
         for number, arm in enumerate(arms):
             panels[grid.place(number, 0)].set_title(

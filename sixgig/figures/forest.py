@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -107,7 +107,7 @@ def _limits(axes: Axes, rows: pd.DataFrame, rope: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
     ends = rows[["ci_low", "ci_high", "difference"]].abs().to_numpy(dtype=float)
-    reach = 1.06 * max([0.02, 1.5 * rope, *ends[np.isfinite(ends)].tolist()])
+    reach = 1.06 * max(0.02 if np.isnan(ends).all() else float(np.nanmax(ends)), 1.5 * rope)
     axes.set_xlim(-reach, reach)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
 
@@ -130,7 +130,16 @@ def _row(axes: Axes, place: float, row: pd.Series, *, alone: bool) -> None:
         style.tell(mark, f"{pair}: {figures}{numbers.between()}{verdict_words(row)}")
 
 
-def _mark(found: str) -> dict[str, Any]:
+class _Mark(TypedDict):
+    """How a mark looks, as Matplotlib's lines take it."""
+
+    marker: str
+    markersize: float
+    markerfacecolor: NotRequired[str]
+    markeredgewidth: NotRequired[float]
+
+
+def _mark(found: str) -> _Mark:
     """Look of a mark: full where a difference was found, a diamond where the two are equal, else hollow."""
     if found in ("a better", "b better"):
         return {"marker": "o", "markersize": 7}

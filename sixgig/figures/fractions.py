@@ -22,8 +22,8 @@ KIND = Kind(
     caption=(
         "Each panel is one arm, with all other methods in grey. Every method is trained on the same labelled subjects "
         "and tested on the same folds. The axis is logarithmic: labelled subjects of a training fold, and their share. "
-        "Bands are 95% bootstrap intervals over subjects; which subjects were labelled varies between folds and "
-        "repeats. The dashed line is the level that at least half of the arms reach with all labels."
+        "Bands are intervals of the procedure at the study's level; which subjects were labelled varies between folds "
+        "and repeats. The dashed line is the level that at least half of the arms reach with all labels."
     ),
     order=65,
     reads=("fractions.csv",),

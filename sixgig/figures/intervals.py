@@ -1,4 +1,4 @@
-"""Forest plot: the estimate of every method of one cohort with its 95% interval."""
+"""Forest plot: the estimate of every method of one cohort with its interval."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from sixgig.classifiers.registry import takes_bags
 from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import ConfigError
 from sixgig.tables.levels import labels_of, metrics_of
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 
 #: Keys of two cohorts that must agree, since they decide what an image or a volume of theirs is.
 _SAME = ("volume", "modalities")

@@ -19,7 +19,7 @@ from sixgig.plan.study_file import Study
 from sixgig.plan.tracking import StudyTracking
 from sixgig.reporting import exports
 from sixgig.runtime.recorded_hashes import OUTPUTS
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 
 #: Tables of tests between two methods of one cohort, under ``statistics/``.
 PAIR_TESTS = ("pairwise", "bayesian", "mcnemar", "delong", "test_pairs")

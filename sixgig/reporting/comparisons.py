@@ -43,7 +43,7 @@ def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
         "minus B, of the means of the fold scores; its interval of {level} is for that pair alone. Detectable: the "
         "true difference that this test finds in 80% of such studies, at Bonferroni's level.",
         cohort=cohort,
-        level=numbers.percent(1 - study.alpha),
+        level=numbers.level(study.alpha),
         comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
     )
     if len(ropes):

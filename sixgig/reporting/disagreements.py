@@ -109,7 +109,7 @@ def _words(study: Study, cohort: str, method: Method) -> pd.DataFrame | None:
     if rows is None:
         return None
     unit = rows[IMAGE if IMAGE in rows else "subject_id"].astype(str)
-    scores = [str(name) for name in rows if str(name).startswith(SCORE)]
+    scores = [name for name in map(str, rows) if name.startswith(SCORE)]
     classes = np.array([name.removeprefix(SCORE) for name in scores])
     means = rows[scores].groupby(unit).mean()
     votes = pd.crosstab(unit, rows["predicted"].astype(str)).reindex(index=means.index, columns=classes, fill_value=0)

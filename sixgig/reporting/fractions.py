@@ -29,9 +29,11 @@ def sentence(study: Study, cohort: str) -> str:
     if found.method is not None:
         return tr(
             "On {cohort} {method} reaches a {metric} of {level} with fewest labelled subjects: {number} ({share} of a "
-            "training fold), where its 95% interval is {interval} and those of all other arms end below {level}.",
+            "training fold), where its {confidence} interval is {interval} and those of all other arms end below "
+            "{level}.",
             method=method_title(found.method),
             interval=numbers.interval(point.low, point.high),
+            confidence=numbers.level(study.alpha),
             **facts,
         )
     if point.fraction == 1:
@@ -40,9 +42,10 @@ def sentence(study: Study, cohort: str) -> str:
         )
     return tr(
         "On {cohort} it is not shown which arm reaches a {metric} of {level} with fewest labelled subjects: the first "
-        "estimate does with {number} ({share} of a training fold); its 95% interval there is {interval}, and {open} of "
-        "{arms} arms and controls have intervals that reach that level.",
+        "estimate does with {number} ({share} of a training fold); its {confidence} interval there is {interval}, "
+        "and {open} of {arms} arms and controls have intervals that reach that level.",
         interval=numbers.interval(point.low, point.high),
+        confidence=numbers.level(study.alpha),
         open=found.n_open,
         arms=found.n_arms,
         **facts,
@@ -55,11 +58,12 @@ def estimates(study: Study, cohort: str) -> TableView:
     level = level_of(found)
     points = next(iter(found.values()), [])
     caption = tr(
-        "{cohort}: {metric} with 95% bootstrap interval, by the labelled subjects of a training fold. Every method is "
-        "trained on the same subjects of a fold, those of a smaller share are among those of a larger one, and the "
-        "test folds are the same. All labels: the ordinary run.",
+        "{cohort}: {metric} with the {confidence} interval of the procedure, by the labelled subjects of a training "
+        "fold. Every method is trained on the same subjects of a fold, those of a smaller share are "
+        "among those of a larger one, and the test folds are the same. All labels: the ordinary run.",
         cohort=cohort,
         metric=metric_title(study.metric),
+        confidence=numbers.level(study.alpha),
     )
     columns = [f"{numbers.count(point.n_labelled)} ({numbers.percent(point.fraction)})" for point in points]
     view = TableView(f"fractions-{cohort}", caption, [tr("Method"), *columns])

@@ -258,7 +258,8 @@ def factor_sentences(study: Study) -> list[str]:
         width = first["interval_width"]
         if not numbers.is_missing(width) and float(first["highest"]) - float(first["lowest"]) < float(width):
             text += " " + tr(
-                "That range is narrower than a typical 95% interval ({width}), so the shares may be noise.",
+                "That range is narrower than a typical {level} interval ({width}), so the shares may be noise.",
+                level=numbers.level(study.alpha),
                 width=numbers.score(width),
             )
         if status.startswith("without "):

@@ -14,7 +14,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.fractions import curves
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.runtime.versions import ENCODING_PACKAGES
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import classifier_title, metric_title
@@ -68,13 +68,16 @@ def held_out(study: Study) -> TableView:
         "held-out-table",
         tr(
             "Subjects which no arm and no classifier had seen, of official test sets and of other cohorts: each method "
-            "was fitted on all evaluation subjects of its cohort and scored once. 95% bootstrap interval over test "
-            "subjects (BCa where it is defined)."
+            "was fitted on all evaluation subjects of its cohort and scored once. The {level} interval is about new "
+            "subjects for these fitted models; where an arm has several seeds, it holds the spread between them.",
+            level=numbers.level(study.alpha),
         )
         if external
         else tr(
             "Official test sets, which no arm and no classifier had seen: each method was fitted on all evaluation "
-            "subjects and scored once. 95% bootstrap interval over test subjects (BCa where it is defined)."
+            "subjects and scored once. The {level} interval is about new subjects for these fitted models; where an "
+            "arm has several seeds, it holds the spread between them.",
+            level=numbers.level(study.alpha),
         ),
         [tr("Cohort"), tr("Method"), tr("Test subjects"), *(metric_title(name) for name in names)],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sixgig.reporting import views
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import method_title, metric_title

@@ -52,8 +52,8 @@ def number(value: Any, form: Callable[[Any], str], strong: bool = False) -> Cell
 
 def method(value: Method) -> Cell:
     """A cell that names a method, with its arm's colour."""
-    own, read_by = arm_title(value.arm), classifier_title(value.classifier)
-    return Cell(method_title(value), colour=arm_colour(value.arm), arm=own, classifier=read_by)
+    colour, classifier = arm_colour(value.arm), classifier_title(value.classifier)
+    return Cell(method_title(value), colour=colour, arm=arm_title(value.arm), classifier=classifier)
 
 
 def arm(name: Any) -> Cell:

@@ -21,7 +21,7 @@ class Point(NamedTuple):
         fraction: Share of the training subjects that had labels.
         n_labelled: Labelled subjects of a training fold, mean over folds and repeats.
         estimate: The study's metric; NaN when it failed.
-        low: Lower end of its 95% interval; NaN without one.
+        low: Lower end of its interval; NaN without one.
         high: Upper end.
         status: ``ok``, ``fallback: what`` or ``failed: reason``.
     """

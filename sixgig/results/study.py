@@ -195,7 +195,7 @@ class Study:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """``summary.csv``: estimates with 95% intervals and status."""
+        """``summary.csv``: estimates with intervals at the level 1 - alpha, and status."""
         return read_table(SUMMARY, self.folder / "summary.csv")
 
     @cached_property

@@ -49,5 +49,5 @@ def collect_costs(
     names = [arm_and_seed(name) if isinstance(name, str) else (None, None) for name in table["arm"]]
     if any(number for _, number in names):
         seeds = pd.array([number for _, number in names], dtype="Int64")
-        table = table.assign(arm=[arm for arm, _ in names], seed=seeds)
+        table = table.assign(arm=table["arm"].map(lambda name: arm_and_seed(name)[0], na_action="ignore"), seed=seeds)
     return table

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.test_sets import Method, chosen_methods
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 
 #: What kinds of disagreement there are, gravest first.
 CHANCE, WORSE, BETTER = "chance", "worse", "better"

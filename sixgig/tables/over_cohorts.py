@@ -81,7 +81,7 @@ FACTORS = Table(
         Column("eta_squared", "number", "share of the total sum of squares; empty when undefined", required=False),
         Column("lowest", "number", "lowest estimate of an arm on the cohort", required=False),
         Column("highest", "number", "highest estimate of an arm on the cohort", required=False),
-        Column("interval_width", "number", "median width of the 95% intervals of the arms' estimates", required=False),
+        Column("interval_width", "number", "median width of the intervals of the arms' estimates", required=False),
         Column("status", "string", "ok, 'without arms' (or 'classifier name'), or 'undefined: reason'"),
     ),
 )

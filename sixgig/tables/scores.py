@@ -100,7 +100,7 @@ SUMMARY = Table(
         Column(
             "seed_sd",
             "number",
-            "standard deviation between seeds of the mean over folds; empty with one seed",
+            "standard deviation between seeds of the mean over folds, which the interval holds; empty with one seed",
             required=False,
             rare=True,
         ),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from sixgig.tables.format import COHORT, METRIC, Column, Table
 
-#: What ``tested_on`` says of a cohort's own official test set.
-HELD_OUT = "held_out"
-
 TESTED_ON = Column(
     "tested_on",
     "string",

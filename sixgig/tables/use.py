@@ -8,6 +8,9 @@ from typing import Any
 from sixgig.errors import ConfigError
 from sixgig.tables.levels import metrics_of
 
+#: What ``tested_on`` says of a cohort's own official test set.
+HELD_OUT = "held_out"
+
 #: Keys of a cohort's stanza that say it, and on which nothing before the statistics depends.
 CLINICAL_KEYS = ("operating_point", "prevalence")
 

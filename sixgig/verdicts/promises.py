@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from sixgig.results.study import Method
 from sixgig.statistics.disagreements import CHANCE, WORSE, disagreements
-from sixgig.tables.test_pairs import HELD_OUT
+from sixgig.tables.use import HELD_OUT
 from sixgig.verdicts.tables import CohortTables
 from sixgig.words import numbers
 from sixgig.words.language import tr

@@ -218,19 +218,22 @@ def _test_sets(tables: CohortTables, found: Decision) -> Iterator[str]:
 
 
 def _seeds(tables: CohortTables, found: Decision) -> Iterator[str]:
-    trained = [arm for arm in dict.fromkeys([*found.chosen, *found.leaders]) if arm in tables.learning]
-    if not trained:
-        return
-    rows = tables.summary[tables.summary["arm"].isin(trained)]
-    runs = int(rows["n_seeds"].min()) if "n_seeds" in rows and rows["n_seeds"].notna().any() else 1
-    if runs > 1:
-        yield tr("{names}: the scores are means over {number} training runs.", names=named(trained), number=runs)
-    else:
-        yield tr(
-            "{names}: all of this is about this trained network; another training run (`evaluation.seeds`) could come "
-            "out otherwise.",
-            names=named(trained),
-        )
+    """Of how many training runs the scores of the arms are that the verdict names."""
+    arms = dict.fromkeys([*found.chosen, *found.leaders, *found.beaten, *found.equal])
+    runs: dict[int, list[str]] = {}
+    for arm in (arm for arm in arms if arm in tables.learning):
+        rows = tables.summary[tables.summary["arm"] == arm]
+        known = rows["n_seeds"].dropna() if "n_seeds" in rows else ()
+        runs.setdefault(int(min(known, default=1)), []).append(arm)
+    for number, own in sorted(runs.items()):
+        if number > 1:
+            yield tr("{names}: the scores are means over {number} training runs.", names=named(own), number=number)
+        else:
+            yield tr(
+                "{names}: all of this is about this trained network; another training run (`evaluation.seeds`) could "
+                "come out otherwise.",
+                names=named(own),
+            )
 
 
 def _interval(tables: CohortTables, row: pd.Series) -> str:

@@ -47,8 +47,8 @@ from sixgig.tables.groups import GROUPS
 from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR, PAIRWISE
 from sixgig.tables.scores import METRICS, SUMMARY
-from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
-from sixgig.tables.use import clinical_use
+from sixgig.tables.test_pairs import TEST_PAIRS
+from sixgig.tables.use import HELD_OUT, clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
 from sixgig.version import __version__
 
@@ -213,7 +213,8 @@ class Recomputed:
         settings = Settings(ratio, study.alpha, rope, float(self._settings["relevant_difference"]))
 
         def contrasts() -> pd.DataFrame:
-            n_subjects = study.summary.groupby("cohort")["n_subjects"].max().to_dict()
+            most = study.summary.groupby("cohort")["n_subjects"].max()
+            n_subjects = {str(cohort): int(n) for cohort, n in most.items()}
             planned = planned_contrasts(study.config)
             return weigh_contrasts(study.arm_scores, planned, metric, settings, n_subjects, study.metrics)
 

@@ -64,7 +64,8 @@ def download_file(place: str, source: Mapping[str, Any], downloads: Path) -> Obt
             found = _asked(where, repository, lambda: _look(repository, commit or revision))
             commit, file = commit or found[0], file or _choose_file(where, found[1])
         path = Path(_asked(where, repository, lambda: hf_hub_download(repository, file, revision=commit)))
-        data, digest, shards = path.read_bytes(), "", {}
+        data, digest = path.read_bytes(), ""
+        shards: dict[str, str] = {}
         if is_index(file):
             digest = hashlib.sha256(data).hexdigest()
             data, shards = _joined(where, repository, commit, file, data)

@@ -34,6 +34,7 @@ def finished(tmp_path_factory, tiny_config):
         "cohorts": {"sites": sites, "ages": ages},
         "arms": {arm: tiny_config["arms"][arm] for arm in ("vit_pure", "vit_sparse")},
         "weights": {"vit": tiny_config["weights"]["vit"]},
+        "classifiers": {"svm": tiny_config["classifiers"]["svm"]},
         "tracking": {"mlflow": False},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -125,3 +125,11 @@ def test_images_that_all_come_true_count_once_a_subject():
     table = table.assign(image_id=np.arange(12).astype(str), predicted="y", score_x=0.1, score_y=0.9)
     found = reliability(table)
     assert (found.low, found.high) == wilson(np.array([1.0]), np.array([3.0]))
+
+
+def test_bars_are_at_the_level_asked_for():
+    table = predictions(200)
+    found, narrow = reliability(table), reliability(table, alpha=0.5)
+    n = found.n_subjects
+    assert np.stack([found.low, found.high]) == pytest.approx(np.stack(wilson(found.observed, n, 0.95)))
+    assert np.stack([narrow.low, narrow.high]) == pytest.approx(np.stack(wilson(found.observed, n, 0.5)))

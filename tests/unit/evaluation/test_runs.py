@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm, t
 
 from sixgig.evaluation.fold_scores import fold_scores
 from sixgig.evaluation.runs import Run, runs_of, status_of
@@ -92,6 +93,30 @@ def test_scores_have_a_seed_and_the_summary_is_their_mean_with_its_spread(study)
     assert set(scores.metrics.loc[scores.metrics["arm"] == "frozen", "seed"]) == {0}
     assert METRICS.check(scores.metrics, "x").columns[-1] == "seed"
     SUMMARY.check(scores.summary, "x")
+
+
+def test_the_interval_holds_the_spread_between_seeds(study):
+    scores = study([(0, 2), (4, 4), (6, 8)])
+    found = row(scores.summary, "learns")
+    frozen = row(scores.summary, "frozen")  # as many mistakes, and no seeds: the same estimate
+    assert found["estimate"] == frozen["estimate"]
+    added = (3 / 16) ** 2 / 3
+    for side, end in ((-1, "ci_low"), (1, "ci_high")):
+        error = abs(frozen[end] - 0.75) / norm.ppf(0.975)
+        df = (error**2 + added) ** 2 / (added**2 / 2)
+        assert found[end] == pytest.approx(min(0.75 + side * t.ppf(0.975, df) * np.sqrt(error**2 + added), 1.0))
+    for name in scores.summary["metric"].unique():
+        own, one = row(scores.summary, "learns", name), row(scores.summary, "frozen", name)
+        if own["seed_sd"]:
+            assert own["ci_high"] - own["ci_low"] > one["ci_high"] - one["ci_low"], name
+
+
+def test_seeds_that_agree_give_the_interval_of_one_seed(study):
+    one, several = (study([(4, 6)] * n).summary for n in (1, 3))
+    columns = ["metric", "estimate", "ci_low", "ci_high", "ci_method"]
+    rows = [table.loc[table["arm"] == "learns", columns].set_index("metric") for table in (one, several)]
+    assert rows[0]["ci_low"].notna().all()
+    pd.testing.assert_frame_equal(*rows)
 
 
 def test_differences_over_folds_are_of_means_over_seeds(study):

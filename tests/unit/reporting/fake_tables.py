@@ -28,7 +28,8 @@ from sixgig.tables.over_cohorts import FACTORS, OMNIBUS, RANKS
 from sixgig.tables.pairs import BAYESIAN, DELONG, MCNEMAR
 from sixgig.tables.predictions import PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
-from sixgig.tables.test_pairs import HELD_OUT, TEST_PAIRS
+from sixgig.tables.test_pairs import TEST_PAIRS
+from sixgig.tables.use import HELD_OUT
 
 FOLDS = 5
 

@@ -31,7 +31,7 @@ def several(folder):
     metrics = METRICS.read(folder / "metrics.csv")
     summary = SUMMARY.read(folder / "summary.csv").reset_index(drop=True)
     parts = [
-        with_spread(rows, metrics[(metrics["arm"] == arm) & (metrics["classifier"] == classifier)])
+        with_spread(rows, metrics[(metrics["arm"] == arm) & (metrics["classifier"] == classifier)], 0.05)
         for (arm, classifier), rows in summary.groupby(["arm", "classifier"], sort=False)
     ]
     SUMMARY.write(type(summary)(np.concatenate(parts), columns=parts[0].columns), folder / "summary.csv")

@@ -307,6 +307,15 @@ def test_the_winners_estimate_is_marked_as_selected():
     )
 
 
+def test_one_training_run_of_the_arm_that_lost_says_so():
+    given = by_hand(GOOD, against("a better", "b better"), learning=frozenset([MIM]))
+    found = judge(given)
+    assert found.headline == "Use Pure ViT: it is better than Baseline CNN."
+    assert not any("trained network" in said for said in found.sentences)
+    given = by_hand(GOOD, [("named", PURE, MIM, "a better"), *CONTROLS], learning=frozenset([MIM]))
+    assert any(said.startswith("MIM ViT: all of this is about this trained network") for said in judge(given).sentences)
+
+
 @pytest.mark.parametrize(("seeds", "words"), [(None, "this trained network"), (3, "means over 3 training runs")])
 def test_one_training_run_says_so(seeds, words):
     given = by_hand(GOOD | {MIM: 0.9}, against("a better", "a better"), n_seeds=seeds, learning=frozenset([MIM]))
