@@ -190,7 +190,7 @@ def summarise_procedures(
 def _interval(
     values: NDArray[np.float64], n_test_over_n_train: float, alpha: float, spread: SeedSpread | None
 ) -> tuple[float, float]:
-    """Return the interval of a mean of fold scores; NaN without variance."""
+    """Return the interval of a mean of fold scores, inside what scores can be; NaN without variance."""
     from scipy.stats import t as student
 
     if len(values) < 2:
@@ -199,4 +199,5 @@ def _interval(
     if found.error == 0:
         return float("nan"), float("nan")
     half = float(student.isf(alpha / 2, found.df)) * found.error
-    return found.mean - half, found.mean + half
+    least = -1.0 if values.min() < 0 else 0.0  # only correlations fall below 0
+    return max(found.mean - half, least), min(found.mean + half, 1.0)
