@@ -65,6 +65,7 @@ rule write_report:
         images=PLAN.cohort_files("images.npy"),
         volumes=PLAN.cohort_files("volumes.npy"),
         splits=PLAN.cohort_files("splits.csv"),
+        groups=PLAN.group_files(),
         quarantines=PLAN.cohort_files("quarantine.csv"),
         remarks=PLAN.cohort_files("remarks.csv"),
         trainings=PLAN.trainings("json"),

@@ -202,8 +202,14 @@ class Recomputed:
             files, self._study.summary, self._study.metric, self._study.alpha,
             n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
             positives=self._positives, metrics_of=self._metrics_of,
-            pairs=[(a, b) for _, a, b in planned_contrasts(self._study.config)],
+            pairs=[(a, b) for _, a, b in self._planned()],
         )  # fmt: skip
+
+    def _planned(self) -> list[tuple[str, str, str]]:
+        """The planned contrasts; study.json sorts the arms by name, and names their order in ``arms``."""
+        config, order = self._study.config, self._study.info.get("arms") or ()
+        arms = config["arms"]
+        return planned_contrasts(config | {"arms": {name: arms[name] for name in (*order, *arms) if name in arms}})
 
     def _contrasts(
         self, ratio: dict[str, float], rope: float
@@ -215,8 +221,7 @@ class Recomputed:
         def contrasts() -> pd.DataFrame:
             most = study.summary.groupby("cohort")["n_subjects"].max()
             n_subjects = {str(cohort): int(n) for cohort, n in most.items()}
-            planned = planned_contrasts(study.config)
-            return weigh_contrasts(study.arm_scores, planned, metric, settings, n_subjects, study.metrics)
+            return weigh_contrasts(study.arm_scores, self._planned(), metric, settings, n_subjects, study.metrics)
 
         yield "statistics/arm_scores.csv", ARM_SCORES, lambda: score_procedures(study.metrics, metric), "metrics.csv"
         yield (

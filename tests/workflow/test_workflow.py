@@ -188,7 +188,7 @@ def test_stage_targets_and_files(study, target, rules, others):
 
 def test_changed_option_reruns_only_what_depends_on_it(finished):
     config = yaml.safe_load((finished / "study.yaml").read_text())
-    config["evaluation"]["alpha"] = 0.01
+    config["evaluation"]["rope"] = 0.02
     (finished / "other.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     shown = snakemake(finished, "statistics", "-n", "--configfile", str(finished / "other.yaml")).stdout
     assert "rule compare_methods" in shown
