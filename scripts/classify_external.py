@@ -15,19 +15,11 @@ def main(method: ExternalJob) -> None:
 if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
-    def side(name: str, place: int) -> Side:
-        """Return what is known of one of the two cohorts."""
-        files = {
-            key: Path(snakemake.input[key][place]) if snakemake.input[key] else None
-            for key in ("features", "sidecar", "manifest")
-        }
-        return Side(name=name, splits=Path(snakemake.input.splits[place]), **files)
-
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
             ExternalJob(
-                own=side(snakemake.wildcards.cohort, 0),
-                other=side(snakemake.wildcards.other, 1),
+                own=Side.of(snakemake.wildcards.cohort, snakemake.input, 0),
+                other=Side.of(snakemake.wildcards.other, snakemake.input, 1),
                 gate=Path(snakemake.input.gate),
                 classifier=snakemake.wildcards.classifier,
                 options=snakemake.params.options,

@@ -47,6 +47,13 @@ class Side:
     sidecar: Path | None = None
     manifest: Path | None = None
 
+    @classmethod
+    def of(cls, name: str, files: Any, place: int) -> Side:
+        """Return the cohort at a place of a job's inputs; each name there holds the files of both cohorts, or none."""
+        optional = {key: files[key] for key in ("features", "sidecar", "manifest")}
+        given = {key: Path(both[place]) if both else None for key, both in optional.items()}
+        return cls(name=name, splits=Path(files["splits"][place]), **given)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalJob:

@@ -44,7 +44,7 @@ def test_catalogue_finds_the_workflow_where_it_looks(tmp_path):
 def test_another_snakefile_uses_every_rule(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=ROOT / "Snakefile"))
     study = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    phantom = {"phantom": {"kind": "acdc", "subjects": 5, "shape": [40, 40, 10], "spacing": 4.0}}
+    phantom = {"phantom": {"kind": "acdc", "subjects": 40, "shape": [40, 40, 10], "spacing": 4.0}}
     study["cohorts"]["acdc_phantom"]["source"] = phantom
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     planned = snakemake(tmp_path, "-n")

@@ -76,7 +76,7 @@ def test_wheel_holds_the_workflow_and_no_tests(wheel):
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert {name for name in names if "__pycache__" in name} == set()
     assert expected - names == set()
-    assert {name for name in names if "test" in Path(name).name} == set()
+    assert {name for name in names if "tests" in Path(name).parts or "conftest" in name} == set()
 
 
 def test_dependencies_are_those_of_the_environment():

@@ -1,4 +1,4 @@
-"""Groups of subjects through the real DAG: sites as folds on a phantom, and a user's table with sex and age."""
+"""Groups of subjects through the real DAG: a phantom's sites as folds, and its sex and age."""
 
 import json
 
@@ -15,23 +15,16 @@ from sixgig.tables.scores import METRICS
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tiny_config):
     folder = tmp_path_factory.mktemp("groups")
-    rows = [f"patient{number:03d},{'FM'[number % 2]},{30 + number}" for number in range(2, 31)]
-    (folder / "patients.csv").write_text("\n".join(["patient,sex,age", *rows, "patient999,F,50"]) + "\n")
-    brats, acdc = tiny_config["cohorts"]["brats_phantom"], tiny_config["cohorts"]["acdc_phantom"]
+    brats = tiny_config["cohorts"]["brats_phantom"]
     sites = {
         **{key: value for key, value in brats.items() if key != "volume"},
         "source": {"phantom": {**brats["source"]["phantom"], "subjects": 30}},
         "groups": {"columns": ["site", "sex", {"age": [60]}], "minimum": 2},
         "group_by": "site",
     }
-    ages = {
-        **acdc,
-        "classes": {"sick": ["MINF", "DCM", "HCM", "RV"], "well": ["NOR"]},
-        "groups": {"table": str(folder / "patients.csv"), "id": "patient", "columns": ["sex", {"age": [45]}]},
-    }
     config = {
         **tiny_config,
-        "cohorts": {"sites": sites, "ages": ages},
+        "cohorts": {"sites": sites},
         "arms": {arm: tiny_config["arms"][arm] for arm in ("vit_pure", "vit_sparse")},
         "weights": {"vit": tiny_config["weights"]["vit"]},
         "classifiers": {"svm": tiny_config["classifiers"]["svm"]},
@@ -60,20 +53,10 @@ def test_each_site_is_one_fold_of_the_only_repeat(finished):
     assert gate["n_sites"] == gate["n_sites_learned_from"] == 3
     metrics = METRICS.read(finished / "metrics.csv")
     assert set(metrics.loc[metrics["cohort"] == "sites", "fold"]) == {0, 1, 2}
-    assert set(metrics.loc[metrics["cohort"] == "ages", "repeat"]) == {0, 1}
 
 
-def test_a_users_table_gives_groups_and_names_who_is_missing(finished):
-    groups = SUBJECT_GROUPS.read(finished / "cohorts/ages/groups.csv")
-    assert set(groups.loc[groups["group"] == "age", "value"].dropna()) == {"< 45", ">= 45"}
-    assert set(groups.loc[groups["value"].isna(), "subject_id"]) == {"patient001"}
-    log = (finished / "logs/group_subjects/ages.log").read_text()
-    assert "patient999" in log
-    assert "1 of 25 subjects have no sex" in log
+def test_groups_have_metrics_and_a_largest_difference(finished):
     table = GROUPS.read(finished / "statistics/groups.csv")
-    own = table[(table["cohort"] == "ages") & (table["group"] == "sex") & (table["metric"] == "accuracy")]
-    assert set(own["value"]) == {"F", "M"}  # of neither sex there are five patients of both classes
-    assert own["method"].str.startswith("none: ").all()
-    assert "gap" in set(table.loc[table["cohort"] == "sites", "value"])
-    page = (finished / "report.html").read_text()
-    assert "patient999" not in page
+    assert set(table["group"]) == {"site", "sex", "age"}
+    assert "gap" in set(table["value"])
+    assert "Who it works for" in (finished / "report.html").read_text()

@@ -67,7 +67,15 @@ def run(tmp_path, monkeypatch):
     def begin(predict=lambda plan: {A: 60.0, B: 60.0, C: 30.0}, ended=(), hooks=()):
         config = {"hooks": {"finished": list(hooks), "time_limit": 30}}
         plan = SimpleNamespace(
-            study="night", config=config, cohorts=[], arm_runs=[], method_runs=[], fraction_keys=[], external_keys=[]
+            study="night",
+            config=config,
+            cohorts=[],
+            arm_runs=[],
+            method_runs=[],
+            fraction_keys=[],
+            external_keys=[],
+            external_arm_keys=[],
+            external_method_keys=[],
         )
         workflow = SimpleNamespace(dag=Dag(ended), touch=False, global_resources={"_cores": 2, "gpu": 1})
         stream = io.StringIO()
