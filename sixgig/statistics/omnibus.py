@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.arms.registry import is_control
 from sixgig.evaluation.metrics import METRICS
 from sixgig.statistics.blocks import Blocks, blocks
 from sixgig.statistics.friedman import all_equal, cohorts_for_power, friedman_test, power, wilcoxon_test
@@ -63,7 +64,7 @@ def compare_over_cohorts(
             places = place_among(found.control_scores[:, column], found.scores, higher)
             rows.append(_row(metric, method, "control", places, "", "ok"))
     for method, cohorts in found.left_out.items():
-        role = "control" if method[0].startswith("control_") else "arm"
+        role = "control" if is_control(method[0]) else "arm"
         status = f"left out: no estimate on {', '.join(cohorts)}"
         rows.append(_row(metric, method, role, None, "", status))
     place = f"methods over cohorts by {metric}"

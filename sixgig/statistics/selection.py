@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sixgig.arms.registry import is_control
 from sixgig.errors import ConfigError
 from sixgig.evaluation.metrics import METRICS
-from sixgig.evaluation.seeds import SeedSpread, chosen_scores, seed_variance
+from sixgig.evaluation.seeds import SeedSpread, chosen_scores, mean_over_seeds, seed_variance
 from sixgig.statistics.resampled import corrected_mean, ratio_of
 from sixgig.tables.contrasts import ARM_SCORES, ARM_SUMMARY, BEST
 
-#: What the names of controls begin with; the procedure that chooses the arm never chooses one.
-_CONTROL = "control_"
 #: Means that differ by less are equal, and the method that the study lists first is chosen.
 _DIGITS = 9
 
@@ -51,10 +50,10 @@ def grids(metrics: pd.DataFrame, metric: str) -> Iterator[Grid]:
     """
     if metric not in METRICS:
         raise ConfigError(f"metric {metric!r}", "there is no such metric", f"use one of {', '.join(METRICS)}")
-    rows = metrics[(metrics["metric"] == metric) & metrics["value"].notna()].astype({"value": float})
+    rows = mean_over_seeds(metrics[(metrics["metric"] == metric) & metrics["value"].notna()]).astype({"value": float})
     for cohort, own in rows.groupby("cohort", sort=False):
-        means = own.groupby(["arm", "classifier", "repeat", "fold"], sort=False)["value"].mean()
-        table = means.unstack(["repeat", "fold"]).sort_index(axis=1)
+        values = own.set_index(["arm", "classifier", "repeat", "fold"])["value"]
+        table = values.unstack(["repeat", "fold"]).sort_index(axis=1)
         order = list(dict.fromkeys(zip(own["arm"].astype(str), own["classifier"].astype(str), strict=True)))
         table = table.loc[order]
         folds = np.array(table.columns.to_list(), dtype=np.int64)
@@ -107,7 +106,7 @@ def score_procedures(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     for grid in grids(metrics, metric):
         arms = np.array([arm for arm, _ in grid.methods])
         groups = {str(arm): np.flatnonzero(arms == arm) for arm in dict.fromkeys(arms)}
-        real = np.flatnonzero(~np.char.startswith(arms, _CONTROL))
+        real = np.flatnonzero([not is_control(str(arm)) for arm in arms])
         if len(real):
             groups[BEST] = real
         for name, members in groups.items():
@@ -170,7 +169,7 @@ def summarise_procedures(
     plain: dict[tuple[str, str], float] = {}
     for grid in grids(metrics, metric):
         for (arm, _), values in zip(grid.methods, grid.values, strict=True):
-            names = (arm,) if arm.startswith(_CONTROL) else (arm, BEST)
+            names = (arm,) if is_control(arm) else (arm, BEST)
             for name in names:
                 mean = sign * float(np.nanmean(values))
                 plain[grid.cohort, name] = max(mean, plain.get((grid.cohort, name), -np.inf))
