@@ -166,7 +166,18 @@ def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
     concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
     check_concat(concat, records, stanza, name, deep)
     _check_splits(plan, records, name, stanza)
+    _check_groups(plan, [record.subject_id for record in records], name, stanza)
     return {label for record in records for label in record.labels if label is not None}
+
+
+def _check_groups(plan: Plan, subjects: list[str], name: str, stanza: Mapping[str, Any]) -> None:
+    """Check the groups of a phantom, or of a table of the user's; other cohorts say theirs when they are prepared."""
+    from sixgig.cohorts.groups import group_subjects
+
+    groups, simulated = stanza.get("groups") or {}, "phantom" in stanza["source"]
+    if (groups.get("table") or (groups and simulated)) and not plan.key_table(name):
+        place = f"config key cohorts.{name}.groups"
+        group_subjects(subjects, stanza, plan.inputs[name].adapter, Path(), simulated=simulated, key=place)
 
 
 def _simulated(phantom: Mapping[str, Any]) -> Discovery:

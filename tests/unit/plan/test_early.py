@@ -194,6 +194,16 @@ def test_paths_in_a_table_start_in_its_folder(plan_of, data):
         plan_of(changed(("tab/list.csv", "elsewhere.csv")))
 
 
+def test_groups_of_a_table_are_looked_at_while_planning(plan_of, data):
+    (data / "sexes.csv").write_text(
+        "".join(f"{line}\n" for line in ["id,sex", *(f"{n:03d},{'FM'[n % 2]}" for n in range(20))])
+    )
+    groups = "    positive: 1\n    groups: {table: sexes.csv, id: id, columns: [COLUMN]}"
+    plan_of(changed(("    positive: 1", groups.replace("COLUMN", "sex"))))
+    with pytest.raises(SixgigError, match=r"sexes.csv: lacks the column sexx; it has id, sex\n.*did you mean 'sex'"):
+        plan_of(changed(("    positive: 1", groups.replace("COLUMN", "sexx"))))
+
+
 def test_subjects_that_arms_learn_from_are_not_tested(plan_of):
     text = changed(
         ("baseline_cnn: {weights: w}", "vit_pure: {weights: w, token: mean}\n  vit_sparse: {}"),
