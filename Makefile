@@ -38,7 +38,7 @@ setup:  ## build both environments from their hashed locks (once)
 
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 25 minutes on 2 cores"
-	@$(BIN)/python -m pytest -n auto --dist loadscope --durations=8
+	@$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder --durations=8
 
 chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and compare it with an undisturbed one
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)

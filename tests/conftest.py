@@ -20,6 +20,11 @@ for _number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(_number, lambda *_: None)
 
 
+def pytest_collection_modifyitems(items):
+    """Start with the tests that run whole studies: last, a long one would keep one process busy and the others idle."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def downloads():
     """The folder of fetched wheels, the same one that the workflow uses."""

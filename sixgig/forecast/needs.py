@@ -60,12 +60,13 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     tested = {job for job in external if job.rule == "classify_external"}
     yield score, predictions | features | tested
     yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
-    tables = {score, costs}
+    tables, pictured = {score, costs}, {".".join(key) for key in plan.mapped_arms}
+    mapped = {job for job in features if job.name in pictured}
     for rule, needed in (
         ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
         ("compare_test_sets", {score, *tested, *_first_seeds(predictions)}),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
-        ("weigh_budget", {score, costs, *features}), ("map_features", features),
+        ("weigh_budget", {score, costs, *features}), ("map_features", mapped),
         ("weigh_clinical_use", _first_seeds(predictions)),
     ):  # fmt: skip
         yield JobKey(rule), needed
