@@ -27,7 +27,7 @@ include: "rules/features.smk"
 include: "rules/classify.smk"
 include: "rules/external.smk"
 include: "rules/statistics.smk"
-include: "rules/use.smk"
+include: "rules/statistics_of_use.smk"
 include: "rules/report.smk"
 include: "rules/plan.smk"
 

@@ -107,6 +107,12 @@ def group_subjects(
     return SUBJECT_GROUPS.check(pd.DataFrame(rows, columns=SUBJECT_GROUPS.column_names), "groups")
 
 
+def said_before(stanza: Mapping[str, Any], simulated: bool) -> bool:
+    """Whether the groups of a cohort can be told before it is prepared: from a table of the user's, or of a phantom."""
+    groups = stanza.get("groups") or {}
+    return bool(groups.get("table") or (groups and simulated))
+
+
 def group_cohort(
     cohort: str,
     manifest: Path,

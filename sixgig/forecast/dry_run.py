@@ -67,7 +67,8 @@ def _describe_job(dag: Any, persistence: Any, job: Any, places: Mapping[Any, int
     return {
         "rule": job.rule.name,
         "name": found[2] if found else ".".join(job.wildcards_dict.values()),
-        "stage": Path(str(job.rule.snakefile)).stem,
+        # A stage's rules stand in files that begin with its name.
+        "stage": Path(str(job.rule.snakefile)).stem.partition("_")[0],
         "wildcards": {name: value for name, value in job.wildcards_dict.items() if name != "study"},
         "threads": job.threads,
         "mem_mb": _number(job.resources.get("mem_mb")),

@@ -9,13 +9,14 @@ from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.needed import StudyJob
 from sixgig.forecast.reasons import short_why
 
-#: Stages in the order in which they run, by the name of their file of rules, and their names for people.
+#: Stages in the order in which they run, by the first word of their files of rules, and their names for people.
 STAGES = {
     "environments": "set-up",
     "cohorts": "cohorts",
     "weights": "weights",
     "features": "features",
     "classify": "classifiers",
+    "external": "other cohorts",
     "statistics": "statistics",
     "report": "report",
 }

@@ -172,10 +172,10 @@ def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
 
 def _check_groups(plan: Plan, subjects: list[str], name: str, stanza: Mapping[str, Any]) -> None:
     """Check the groups of a phantom, or of a table of the user's; other cohorts say theirs when they are prepared."""
-    from sixgig.cohorts.groups import group_subjects
+    from sixgig.cohorts.groups import group_subjects, said_before
 
-    groups, simulated = stanza.get("groups") or {}, "phantom" in stanza["source"]
-    if (groups.get("table") or (groups and simulated)) and not plan.key_table(name):
+    simulated = "phantom" in stanza["source"]
+    if said_before(stanza, simulated) and not plan.key_table(name):
         place = f"config key cohorts.{name}.groups"
         group_subjects(subjects, stanza, plan.inputs[name].adapter, Path(), simulated=simulated, key=place)
 
