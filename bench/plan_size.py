@@ -122,17 +122,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = write_study(folder, *size, asked.subjects, **further)
-        snakemake = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(_ROOT / "Snakefile"),
-            "-d",
-            name,
-            "--cores",
-            "2",
-        ]
+        snakemake = [sys.executable, "-m", "snakemake", "-s", str(_ROOT / "Snakefile"), "-d", name, "--cores", "2"]
         commands = {
             "snakemake -n": [*snakemake, "-n", "--quiet", "all", "--configfile", str(study)],
             "sixgig plan": [sys.executable, "-m", "sixgig", "plan", str(study), "--cores", "2", "-d", name],
