@@ -97,7 +97,7 @@ rule export_tables:
     """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
     input:
         tables=PLAN.targets("statistics"),
-        study="results/{study}/study.json",
+        study=f"results/{PLAN.study}/study.json",
         cohorts=PLAN.cohort_files("cohort.json"),
         gates=PLAN.cohort_files("leakage.json"),
         splits=PLAN.cohort_files("splits.csv"),
@@ -108,9 +108,9 @@ rule export_tables:
     output:
         tables=ensure(PLAN.tables(), non_empty=True),
     log:
-        "results/{study}/logs/export_tables.log",
+        f"results/{PLAN.study}/logs/export_tables.log",
     benchmark:
-        "results/{study}/benchmarks/export_tables.tsv"
+        f"results/{PLAN.study}/benchmarks/export_tables.tsv"
     conda:
         "../envs/main.yaml"
     resources:

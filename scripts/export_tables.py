@@ -20,5 +20,5 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            study=Path(snakemake.input.study).parent,
         )

@@ -180,8 +180,7 @@ class Plan(ExternalLookups):
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
-            tables = [name.replace("{study}", self.study) for name in self.tables()]
-            return [f"{root}/report.html", *tracking, *tables, f"{root}/{OUTPUTS}"]
+            return [f"{root}/report.html", *tracking, *self.tables(), f"{root}/{OUTPUTS}"]
         raise ValueError(f"no stage {stage}")
 
     def trainings(self, suffix: str, cohort: str | None = None) -> list[str]:
@@ -247,10 +246,14 @@ class Plan(ExternalLookups):
         return self.predictions("csv", cohort) + trainings + info
 
     def tables(self) -> list[str]:
-        """Return every table that is exported for a paper; the study's name stays a wildcard."""
+        """Return every table that is exported for a paper.
+
+        The study's name is no wildcard in them: Snakemake tries every output that begins as a file does, for each of
+        the files of a study, and these are many.
+        """
         own = exports.cohort_tables(self.has_fractions)
         names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
-        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
+        return [f"results/{self.study}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def classifier_module(self, classifier: str) -> str:
         """Return the module that builds a classifier."""
