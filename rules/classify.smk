@@ -35,6 +35,7 @@ rule classify_subjects:
         "../envs/main.yaml"
     resources:
         mem_mb=growing(800),
+        runtime=minutes,
         attempt=attempt,
     params:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
@@ -72,6 +73,7 @@ if PLAN.bag_classifiers:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(1200),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
@@ -105,6 +107,7 @@ if PLAN.bag_classifiers:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(1200),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
@@ -139,6 +142,7 @@ rule classify_fractions:
         "../envs/main.yaml"
     resources:
         mem_mb=growing(800),
+        runtime=minutes,
         attempt=attempt,
     params:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
@@ -171,7 +175,8 @@ rule predict_majority:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         seed=PLAN.seed,
         digest=code_digest("predict_majority", PLAN.classifier_module("majority_class")),

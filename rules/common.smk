@@ -10,6 +10,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
+from sixgig.forecast.asking import Asking
 from sixgig.plan import failures
 from sixgig.plan.opening import open_plan
 from sixgig.plan.outputs import hashed_files
@@ -84,8 +85,20 @@ def attempt(wildcards, attempt):
 
 
 def growing(mem_mb):
-    """Ask for more memory at every attempt, so that fewer other jobs run beside it."""
-    return lambda wildcards, attempt: mem_mb * attempt
+    """Ask for more memory at every attempt, so that fewer other jobs run beside it; on a cluster for what is planned."""
+    return lambda wildcards, attempt, rulename: ASKING.memory_mb(
+        mem_mb(wildcards) if callable(mem_mb) else mem_mb, rulename, dict(wildcards.items()), attempt
+    )
+
+
+def card(wildcards):
+    """Ask for a card."""
+    return ASKING.cards
+
+
+def minutes(wildcards, attempt, rulename):
+    """Ask a cluster for three times the planned run time, and for more at every attempt."""
+    return ASKING.minutes(rulename, dict(wildcards.items()), attempt)
 
 
 def source_features(wildcards):

@@ -18,7 +18,8 @@ if PLAN.external_keys:
         conda:
             "../envs/main.yaml"
         resources:
-            mem_mb=1500,
+            mem_mb=growing(1500),
+            runtime=minutes,
         params:
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
             digest=code_digest("check_external"),
@@ -51,8 +52,9 @@ if PLAN.external_keys:
             "../envs/main.yaml"
         threads: 4
         resources:
-            gpu=1,
+            gpu=card,
             mem_mb=growing(2500),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -92,6 +94,7 @@ if PLAN.external_keys:
         threads: 2
         resources:
             mem_mb=growing(2000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -131,6 +134,7 @@ if PLAN.external_keys:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(800),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.external_options(wildcards.classifier),

@@ -49,8 +49,9 @@ if PLAN.pretrained_arms:
             "../envs/main.yaml"
         threads: 4
         resources:
-            gpu=1,
+            gpu=card,
             mem_mb=growing(4000),
+            runtime=minutes,
             attempt=attempt,
             mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
@@ -85,7 +86,8 @@ if PLAN.pretrained_arms:
         conda:
             "../envs/main.yaml"
         resources:
-            mem_mb=1000,
+            mem_mb=growing(1000),
+            runtime=minutes,
         params:
             scope=PLAN.config["scope"],
             digest=code_digest("check_training"),
@@ -118,8 +120,9 @@ rule encode_images:
         "../envs/main.yaml"
     threads: 4
     resources:
-        gpu=1,
+        gpu=card,
         mem_mb=growing(2500),
+        runtime=minutes,
         attempt=attempt,
     params:
         kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -161,6 +164,7 @@ if PLAN.plain_arms:
         threads: 4
         resources:
             mem_mb=growing(1000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -196,6 +200,7 @@ if PLAN.feature_arms:
         threads: 2
         resources:
             mem_mb=growing(2000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
