@@ -30,7 +30,7 @@ rule classify_subjects:
     wildcard_constraints:
         arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     resources:
@@ -68,7 +68,7 @@ if PLAN.bag_classifiers:
         wildcard_constraints:
             arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:
@@ -102,7 +102,7 @@ if PLAN.bag_classifiers:
         wildcard_constraints:
             arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:
@@ -137,7 +137,7 @@ rule classify_fractions:
     wildcard_constraints:
         arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     resources:

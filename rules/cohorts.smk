@@ -60,7 +60,7 @@ rule prepare_cohort:
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4

@@ -16,12 +16,15 @@ from sixgig.plan.opening import open_plan
 from sixgig.plan.outputs import hashed_files
 from sixgig.reporting import exports
 from sixgig.runtime.known_digests import KNOWN_DIGESTS
+from sixgig.runtime.orphans import orphaned
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
 from sixgig.runtime.umask import keep_others_out
 from sixgig.telling.handler import follow_study
 
 keep_others_out()
+# On a node of a cluster the job's own process tries nothing again: the main process does, and asks for more memory.
+RETRIES = 0 if workflow.remote_exec else 2
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 
@@ -43,6 +46,8 @@ def plan_study(study_config):
             supervise(workflow, JobScheduler, plan.study)
             for sentence in (*plan.changes(), *failures.sentences(plan)):
                 print(f"[sixgig] {sentence}", file=sys.stderr)
+        elif orphaned(plan.study):  # before Snakemake removes what the job would write
+            raise WorkflowError("The run that this job belongs to is over; the next one makes it.")
         return plan
     except SixgigError as error:
         raise WorkflowError(str(error)) from None

@@ -47,7 +47,7 @@ if PLAN.external_keys:
         wildcard_constraints:
             arm="|".join(PLAN.external_trained) or "(?!)",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
@@ -88,7 +88,7 @@ if PLAN.external_keys:
         wildcard_constraints:
             arm="|".join(PLAN.external_coded) or "(?!)",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 2
@@ -129,7 +129,7 @@ if PLAN.external_keys:
         wildcard_constraints:
             arm=r"[a-z0-9_]+",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:

@@ -44,7 +44,7 @@ if PLAN.pretrained_arms:
             "results/{study}/benchmarks/pretrain_arm/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.pretrained_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
@@ -115,7 +115,7 @@ rule encode_images:
         "results/{study}/benchmarks/encode_images/{cohort}.{arm}.tsv"
     wildcard_constraints:
         arm="|".join(PLAN.image_arms) or "(?!)",  # no arm at all; an empty constraint would be none
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
@@ -158,7 +158,7 @@ if PLAN.plain_arms:
             "results/{study}/benchmarks/compute_features/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.plain_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
@@ -194,7 +194,7 @@ if PLAN.feature_arms:
             "results/{study}/benchmarks/code_features/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.feature_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 2

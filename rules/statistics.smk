@@ -34,7 +34,7 @@ rule score_predictions:
         "results/{study}/logs/score_predictions.log",
     benchmark:
         "results/{study}/benchmarks/score_predictions.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
@@ -75,7 +75,7 @@ rule score_fractions:
         "results/{study}/logs/score_fractions.log",
     benchmark:
         "results/{study}/benchmarks/score_fractions.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4

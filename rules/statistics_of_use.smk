@@ -16,7 +16,7 @@ rule compare_groups:
         "results/{study}/logs/compare_groups.log",
     benchmark:
         "results/{study}/benchmarks/compare_groups.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4

@@ -1,4 +1,4 @@
-"""Profiles of Snakemake that a run names: where they are, where their jobs run, and whether their plugins are installed.
+"""Profiles of Snakemake that a run names: where they are, where jobs run, and whether plugins are installed.
 
 Snakemake passes over a workflow profile that it does not find, and of a plugin that is missing it says that its name is
 no valid choice.

@@ -34,7 +34,7 @@ _ORDER = ("weights", "environment", "cohort", "arm", "classifier")
 
 
 def forecast_costs(plan: Plan) -> Mapping[JobKey, JobCost]:
-    """Return what the jobs of a study take on a machine like this one, or with the card that :data:`NODE_CARD` names."""
+    """Return what jobs take on a machine like this one, or on one with the card that :data:`NODE_CARD` names."""
     from sixgig.forecast.cards import machine_with_card
     from sixgig.forecast.machine import this_machine
     from sixgig.forecast.study import forecast_study
@@ -97,7 +97,10 @@ class Asking:
             return self._foresee(self._plan)
         except Exception as error:  # without a forecast the study runs all the same, with what its rules say
             reason = f"{type(error).__name__}: {error}"
-            print(f"[sixgig] no forecast of memory and times ({reason}): jobs ask for what their rules say", file=sys.stderr)
+            print(
+                f"[sixgig] no forecast of memory and times ({reason}): jobs ask for what their rules say",
+                file=sys.stderr,
+            )
             return {}
 
 

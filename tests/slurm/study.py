@@ -48,9 +48,9 @@ def main(folder: Path) -> None:
     there = folder / "slurm"
     interrupted = start(there, *ON_SLURM)
     wait_for_jobs(there, interrupted, 6)
-    say(f"Ctrl-C after {done(there)} jobs, with these in the queue:\n{queue()}")
-    interrupted.send_signal(signal.SIGINT)
-    expect(interrupted.wait() == 130, "the interrupted run ends with 130")
+    say(f"SIGTERM after {done(there)} jobs, with these in the queue:\n{queue()}")
+    interrupted.send_signal(signal.SIGTERM)
+    expect(interrupted.wait() == 143, "the interrupted run ends with 143")
     wait_until(lambda: not queue(), "its jobs leave the queue")
     killed = start(there, *ON_SLURM)
     wait_for_jobs(there, killed, 16)
