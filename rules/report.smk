@@ -24,7 +24,8 @@ rule draw_figures:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("draw_figures", *PLAN.figure_modules(over_cohorts=False)),
         templates=template_digest(),
@@ -45,7 +46,8 @@ rule draw_comparisons:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("draw_comparisons", *PLAN.figure_modules(over_cohorts=True)),
         templates=template_digest(),
@@ -85,7 +87,8 @@ rule write_report:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("write_report", *PLAN.figure_modules()),
         templates=template_digest(),
@@ -114,7 +117,8 @@ rule export_tables:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("export_tables", *exports.MODULES),
         templates=template_digest(),
@@ -147,7 +151,8 @@ rule track_study:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=minutes,
     params:
         store="results/{study}/mlflow.db",
         artifacts="results/{study}/mlartifacts",
@@ -172,7 +177,8 @@ rule hash_outputs:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         known=str(KNOWN_DIGESTS),
         digest=code_digest("hash_outputs"),

@@ -16,12 +16,13 @@ rule compare_groups:
         "results/{study}/logs/compare_groups.log",
     benchmark:
         "results/{study}/benchmarks/compare_groups.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(1500),
+        runtime=minutes,
         attempt=attempt,
     params:
         methods=[key for cohort in PLAN.grouped_cohorts for key in PLAN.method_keys if key[0] == cohort],
@@ -54,7 +55,8 @@ rule compare_test_sets:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         methods=PLAN.test_set_keys,
         contrasts=PLAN.contrasts,
@@ -91,7 +93,8 @@ rule weigh_clinical_use:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         methods=PLAN.method_keys,
         uses=PLAN.clinical_uses,
@@ -121,7 +124,8 @@ rule map_features:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=minutes,
     params:
         arms=PLAN.mapped_arms,
         digest=code_digest("map_features"),
