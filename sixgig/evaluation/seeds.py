@@ -98,7 +98,7 @@ def seed_variance(scores: pd.DataFrame, others: pd.DataFrame | None = None) -> S
 
 
 def values_spread(values: Mapping[int, float], others: Mapping[int, float] | None = None) -> SeedSpread:
-    """Return the same of one value per seed, such as a quantity on a test set, or of differences of two methods' values.
+    """Return the same of one value per seed, such as a metric on a test set, or of differences of two methods'.
 
     Args:
         values: Value by number of the seed; seeds in which it is undefined do not count.

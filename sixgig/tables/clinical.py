@@ -28,8 +28,8 @@ CLINICAL = Table(
         Column(
             "quantity",
             "string",
-            "sensitivity, specificity, ppv, npv (predictive values), threshold (mean over folds and seeds), calibration_slope, "
-            "calibration_intercept (slope held at 1)",
+            "sensitivity, specificity, ppv, npv (predictive values), threshold (mean over folds and seeds), "
+            "calibration_slope, calibration_intercept (slope held at 1)",
         ),
         Column("estimate", "number", "mean over repeats and seeds; empty when undefined", required=False),
         Column(
