@@ -178,7 +178,7 @@ rule weigh_contrasts:
 rule compare_subjects:
     """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
     input:
-        predictions=PLAN.predictions("csv"),
+        predictions=PLAN.predictions("csv", seeds=True),
     output:
         mcnemar=report(
             ensure("results/{study}/statistics/mcnemar.csv", non_empty=True),
@@ -199,7 +199,7 @@ rule compare_subjects:
     resources:
         mem_mb=800,
     params:
-        methods=PLAN.method_keys,
+        methods=PLAN.method_runs,
         alpha=PLAN.config["evaluation"]["alpha"],
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,

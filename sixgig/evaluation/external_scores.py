@@ -37,8 +37,8 @@ def with_external(
 
     Args:
         test: ``tables.SUMMARY`` on held-out test sets.
-        predictions: Predictions by cohort, external cohort, arm and classifier, an arm of several seeds under a name for
-            each; none leaves ``test`` as it is.
+        predictions: Predictions by cohort, external cohort, arm and classifier, an arm of several seeds under a
+            name for each; none leaves ``test`` as it is.
         facts: What :func:`sixgig.evaluation.external.classify_external` says of them, by the same.
         splits: splits.csv by cohort, ``(cohort,)``.
         positives: Positive class by cohort; that of the cohort that trained counts.
