@@ -79,8 +79,8 @@ def sentences(study: Study, cohort: str) -> list[str]:
     on_tests = [
         tr(
             "On a test set the threshold is the one chosen on the out-of-fold predictions of the training subjects, "
-            "and so are probabilities where scores are none. Predictive values hold at the stated prevalence, or else at "
-            "the share of the class in that test set."
+            "and so are probabilities where scores are none. Predictive values hold at the stated prevalence, or else "
+            "at the share of the class in that test set."
         )
     ] * bool(study.clinical_tests["cohort"].eq(cohort).any())
     if not any(rows["quantity"].eq("specificity").any() for rows in found.values()):

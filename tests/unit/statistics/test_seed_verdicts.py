@@ -75,7 +75,8 @@ def test_on_test_sets_the_bootstrap_is_of_means_over_seeds_with_their_spread(fil
     against = metric_of(PREDICTIONS.read(files["c", "frozen", "svm"]), "accuracy")
     row = found.loc["bootstrap"]
     assert row["difference"] == pytest.approx(np.mean(own) - against)
-    assert row["n_seeds"] == 3 and pd.isna(row["seeds_agree"])
+    assert row["n_seeds"] == 3
+    assert pd.isna(row["seeds_agree"])
     whole = pd.concat(
         [PREDICTIONS.read(files["c", f"vit{name}", "svm"]).assign(repeat=place) for place, name in
          enumerate(("", "-seed1", "-seed2"))]
