@@ -107,14 +107,14 @@ class Plan(ExternalLookups):
 
     @property
     def test_set_keys(self) -> list[tuple[str, str, str, str]]:
-        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen."""
-        held_out = [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen, every seed's."""
+        held_out = [(cohort, HELD_OUT, run, classifier) for cohort, run, classifier in self.method_runs]
         return held_out + self.external_method_keys
 
     @property
     def test_set_files(self) -> list[str]:
         """The predictions of :attr:`test_set_keys`, in their order."""
-        return self.predictions("test.csv") + self.external_predictions("csv")
+        return self.predictions("test.csv", seeds=True) + self.external_predictions("csv")
 
     @property
     def contrasts(self) -> list[tuple[str, str, str]]:
