@@ -11,7 +11,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import classifier_title
+from sixgig.words.titles import classifier_title, cohort_title
 
 #: Columns of cohorts with two classes.
 _QUANTITIES = ("sensitivity", "specificity", "ppv", "npv", "calibration_slope", "calibration_intercept")
@@ -119,7 +119,7 @@ def _two_classes(found: dict[Method, pd.DataFrame], cohort: str, alpha: float) -
             "intervals over subjects for these fitted models. Probabilities keep their promise on average at a "
             "calibration slope of 1 and intercept of 0; a slope below 1 says that they are too extreme, an intercept "
             "below 0 that they promise too much.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             name=name,
             level=f"{100 * (1 - alpha):g}",
         ),
@@ -148,7 +148,7 @@ def _each_class(found: dict[Method, pd.DataFrame], cohort: str, alpha: float) ->
         tr(
             "{cohort}: each class against the rest, from out-of-fold predictions, with {level}% intervals over "
             "subjects for these fitted models.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             level=f"{100 * (1 - alpha):g}",
         ),
         [tr("Method"), tr("Class"), tr("Sensitivity"), tr("Positive predictive value")],

@@ -130,6 +130,14 @@ class Study(StatisticsTables):
         return str(self.config.get("title") or self.name)
 
     @cached_property
+    def cohort_titles(self) -> dict[str, str]:
+        """Titles of its cohorts; with the key where two have the same, and the key alone where there is none."""
+        stanzas = self.config.get("cohorts") or {}
+        titles = {cohort: str((stanza or {}).get("title") or cohort) for cohort, stanza in stanzas.items()}
+        own = list(titles.values())
+        return {cohort: title if own.count(title) == 1 else f"{title} ({cohort})" for cohort, title in titles.items()}
+
+    @cached_property
     def looks(self) -> dict[str, Look]:
         """How its arms and controls are shown, by name in display order."""
         return looks_of(self.config, self.info.get("arms") or ())
