@@ -94,7 +94,7 @@ rule write_report:
 
 
 rule export_tables:
-    """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
+    """Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown, for a paper."""
     input:
         tables=PLAN.targets("statistics"),
         study="results/{study}/study.json",
@@ -106,6 +106,11 @@ rule export_tables:
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
     output:
+        verdicts=report(
+            ensure("results/{study}/verdicts.csv", non_empty=True),
+            caption="../report/captions/verdicts.rst",
+            category="Tables",
+        ),
         tables=ensure(PLAN.tables(), non_empty=True),
     log:
         "results/{study}/logs/export_tables.log",
@@ -133,6 +138,7 @@ rule track_study:
             *PLAN.targets("statistics"),
             "results/{study}/study.json",
             "results/{study}/report.html",
+            "results/{study}/verdicts.csv",
         ],
         splits=PLAN.cohort_files("splits.csv"),
         sidecars=PLAN.features("json"),

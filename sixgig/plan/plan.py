@@ -181,7 +181,7 @@ class Plan(ExternalLookups):
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
             tables = [name.replace("{study}", self.study) for name in self.tables()]
-            return [f"{root}/report.html", *tracking, *tables, f"{root}/{OUTPUTS}"]
+            return [f"{root}/report.html", f"{root}/verdicts.csv", *tracking, *tables, f"{root}/{OUTPUTS}"]
         raise ValueError(f"no stage {stage}")
 
     def trainings(self, suffix: str, cohort: str | None = None) -> list[str]:

@@ -28,6 +28,7 @@ from sixgig.tables.groups import GROUPS, SUBJECT_GROUPS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,6 +206,11 @@ class Study(StatisticsTables):
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
         return read_table(SUMMARY, self.folder / "test_summary.csv")
 
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """``verdicts.csv``: what every cohort shows, real cohorts first."""
+        return read_table(VERDICTS, self.folder / VERDICTS.name)
+
     @property
     def has_fractions(self) -> bool:
         """Whether the study has label-fraction curves."""
@@ -306,6 +312,10 @@ class Study(StatisticsTables):
     def cohort_info(self, cohort: str) -> dict[str, Any]:
         """``cohort.json``: adapter, dimensions, subjects, classes, simulated or real."""
         return read_object(self.cohort_folder(cohort) / "cohort.json")
+
+    def is_simulated(self, cohort: str) -> bool:
+        """Whether sixgig made the images of a cohort."""
+        return bool(self.cohort_info(cohort).get("simulated"))
 
     def failed_cohort(self, cohort: str) -> str:
         """Why a cohort failed, so that nothing was computed on it; empty for one that did not."""
