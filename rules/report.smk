@@ -97,7 +97,7 @@ rule write_report:
 
 
 rule export_tables:
-    """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
+    """Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown, for a paper."""
     input:
         tables=PLAN.targets("statistics"),
         study=f"results/{PLAN.study}/study.json",
@@ -109,6 +109,11 @@ rule export_tables:
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
     output:
+        verdicts=report(
+            ensure(f"results/{PLAN.study}/verdicts.csv", non_empty=True),
+            caption="../report/captions/verdicts.rst",
+            category="Tables",
+        ),
         tables=ensure(PLAN.tables(), non_empty=True),
     log:
         f"results/{PLAN.study}/logs/export_tables.log",
@@ -137,6 +142,7 @@ rule track_study:
             *PLAN.targets("statistics"),
             "results/{study}/study.json",
             "results/{study}/report.html",
+            "results/{study}/verdicts.csv",
         ],
         splits=PLAN.cohort_files("splits.csv"),
         sidecars=PLAN.features("json"),

@@ -53,5 +53,6 @@ def hashed_files(plan: Plan) -> list[str]:
         *(file for suffix in FORMATS for file in plan.figures(suffix)),
         *plan.tables(),
         f"{root}/report.html",
+        f"{root}/verdicts.csv",
     ]
     return list(dict.fromkeys(files))

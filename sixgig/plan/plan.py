@@ -180,7 +180,7 @@ class Plan(ExternalLookups):
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
-            return [f"{root}/report.html", *tracking, *self.tables(), f"{root}/{OUTPUTS}"]
+            return [f"{root}/report.html", f"{root}/verdicts.csv", *tracking, *self.tables(), f"{root}/{OUTPUTS}"]
         raise ValueError(f"no stage {stage}")
 
     def trainings(self, suffix: str, cohort: str | None = None) -> list[str]:

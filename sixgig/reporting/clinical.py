@@ -13,7 +13,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import classifier_title
+from sixgig.words.titles import classifier_title, cohort_title
 
 #: Columns of cohorts with two classes.
 _QUANTITIES = ("sensitivity", "specificity", "ppv", "npv", "calibration_slope", "calibration_intercept")
@@ -145,7 +145,7 @@ def _two_classes(found: _Found, cohort: str, alpha: float) -> TableView:
             "intervals over subjects for these fitted models. Probabilities keep their promise on average at a "
             "calibration slope of 1 and intercept of 0; a slope below 1 says that they are too extreme, an intercept "
             "below 0 that they promise too much.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             name=name,
             level=f"{100 * (1 - alpha):g}",
         ),
@@ -187,7 +187,7 @@ def _each_class(found: _Found, cohort: str, alpha: float) -> TableView:
         tr(
             "{cohort}: each class against the rest, from out-of-fold predictions, with {level}% intervals over "
             "subjects for these fitted models.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             level=f"{100 * (1 - alpha):g}",
         ),
         [tr("Method"), *_heading(found), tr("Class"), tr("Sensitivity"), tr("Positive predictive value")],

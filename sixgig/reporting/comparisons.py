@@ -9,7 +9,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title, metric_words
+from sixgig.words.titles import cohort_title, method_title, metric_title, metric_words
 
 _OTHER_WAY = {"a better": "b better", "b better": "a better"}
 #: Pairs that the page shows; of more it shows those of the method that scored highest. The files have all.
@@ -42,7 +42,7 @@ def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
         "asked. Corrected resampled t-test (Nadeau and Bengio), Holm's correction over {comparisons}. Difference is A "
         "minus B, of the means of the fold scores; its interval of {level} is for that pair alone. Detectable: the "
         "true difference that this test finds in 80% of such studies, at Bonferroni's level.",
-        cohort=cohort,
+        cohort=cohort_title(cohort),
         level=numbers.level(study.alpha),
         comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
     )
@@ -204,7 +204,7 @@ def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
         tr(
             "{cohort}: are the predictions of these fitted models different? This is another question than which arm "
             "to train, and no verdict rests on it; Holm's correction for each test apart.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
         ),
         tr(
             "McNemar and DeLong count each image once, by its class scores averaged over the repeats, and do not take "

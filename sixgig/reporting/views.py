@@ -10,7 +10,7 @@ from sixgig.arms.seeds import arm_and_seed
 from sixgig.results.study import Method
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_colour, arm_title, classifier_title, method_title
+from sixgig.words.titles import arm_colour, arm_title, classifier_title, cohort_title, method_title
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def arm(name: Any) -> Cell:
     if numbers.is_missing(name):
         return Cell(tr("shared by all arms"))
     return Cell(arm_title(str(name)), colour=arm_colour(str(name)), arm=arm_title(str(name)))
+
+
+def cohort(name: Any) -> Cell:
+    """A cell that names a cohort by its title."""
+    return Cell(cohort_title(str(name)))
 
 
 def run(name: str) -> Cell:
