@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -161,7 +162,8 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 def _jobs(processes: list[Identity], study: str, told: set[Identity]) -> list[Identity]:
     """Return those of the processes that are jobs, and no job's children: a job ends its own."""
-    recorded = {job.pid for job in running_jobs(Path("results") / study)}
+    here = socket.gethostname()
+    recorded = {job.pid for job in running_jobs(Path("results") / study) if job.host == here}
     return [process for process in processes if process not in told and not recorded & set(ancestors(process.pid))]
 
 
