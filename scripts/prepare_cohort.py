@@ -54,8 +54,5 @@ if __name__ == "__main__":
             inventory=Path(snakemake.params.inventory),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
             n_cohorts=snakemake.resources.cohorts,
-            shards=[
-                Shard(*map(Path, files))
-                for files in zip(*(snakemake.input[kind] for kind in Shard._fields), strict=True)
-            ],
+            shards=[Shard(*map(Path, files)) for files in zip(*map(snakemake.input.get, Shard._fields), strict=True)],
         )
