@@ -161,6 +161,9 @@ def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
+    if plan.shards(name) > len(records):
+        reason = f"is {plan.shards(name)}, and the cohort has {len(records)} subjects"
+        raise ConfigError(f"config key {section}.shards", reason, f"write {len(records)} at most; 1 for one job")
     deep = files.adapter.dimensions == 3
     check_bag_sizes(config, records, name, deep, {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms})
     concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
