@@ -6,6 +6,7 @@ from typing import Any
 from sixgig.reporting.exports import write_tables
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
+from sixgig.runtime.running import study_folder
 
 
 def main(
@@ -20,5 +21,5 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            study=study_folder(snakemake.log[0]),
         )

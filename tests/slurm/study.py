@@ -19,7 +19,7 @@ import yaml
 from conftest import ROOT, RUN
 
 ARMS = ("vit_pure", "vit_sparse", "vit_mim")
-START = (sys.executable, "-m", "sixgig", "run", "study.yaml")
+START = (sys.executable, "-m", "sixgig", "run", "study.yaml", *chaos.SMALL)
 #: As a user starts it, but that there is no accounting here, and that nobody wants to wait 40 s for a first look.
 ON_SLURM = (
     "--workflow-profile", str(ROOT / "profiles" / "slurm"), "--slurm-status-command", "squeue",
@@ -47,13 +47,13 @@ def main(folder: Path) -> None:
     local = start(folder / "local", *RUN)
     there = folder / "slurm"
     interrupted = start(there, *ON_SLURM)
-    wait_for_jobs(there, interrupted, 6)
+    wait_for_jobs(there, interrupted, 5)
     say(f"SIGTERM after {done(there)} jobs, with these in the queue:\n{queue()}")
     interrupted.send_signal(signal.SIGTERM)
     expect(interrupted.wait() == 143, "the interrupted run ends with 143")
     wait_until(lambda: not queue(), "its jobs leave the queue")
     killed = start(there, *ON_SLURM)
-    wait_for_jobs(there, killed, 16)
+    wait_for_jobs(there, killed, 10)
     say(f"kill -9 after {done(there)} jobs, with these in the queue:\n{queue()}")
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -99,7 +99,7 @@ def wait_for_jobs(folder: Path, run: subprocess.Popen[bytes], number: int) -> No
     expect(run.poll() is None, f"the run goes on until {number} jobs are done")
 
 
-def wait_until(condition, what: str, seconds: float = 600.0) -> None:
+def wait_until(condition, what: str, seconds: float = 1800.0) -> None:
     """Return when a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
