@@ -1,16 +1,18 @@
 """Helpers that the rules share. No rules here."""
 
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.scheduling.job_scheduler import JobScheduler
+from snakemake.script import PythonScript
 from snakemake.settings.types import DeploymentMethod
 
 from sixgig.errors import SixgigError
 from sixgig.figures.catalogue import FORMATS
 from sixgig.forecast.asking import Asking
+from sixgig.gpu.card import first_card
 from sixgig.plan import failures
 from sixgig.plan.opening import open_plan
 from sixgig.plan.outputs import hashed_files
@@ -20,6 +22,7 @@ from sixgig.runtime.orphans import orphaned
 from sixgig.runtime.provenance import this_source
 from sixgig.runtime.supervision import supervise
 from sixgig.runtime.umask import keep_others_out
+from sixgig.runtime.warm.starts import warm_starts
 from sixgig.telling.handler import follow_study
 
 keep_others_out()
@@ -50,7 +53,7 @@ def plan_study(study_config):
     try:
         plan = open_plan(*study, with_conda=with_conda, look=workflow.is_main_process, jobs_here=here)
         if workflow.is_main_process:  # and not each of the jobs, which read this file again
-            supervise(workflow, JobScheduler, plan.study)
+            supervise(workflow, JobScheduler, plan.study, partial(warm_starts, PythonScript, has_card))
             for sentence in (*plan.changes(), *failures.sentences(plan)):
                 print(f"[sixgig] {sentence}", file=sys.stderr)
         elif orphaned(plan.study):  # before Snakemake removes what the job would write
@@ -58,6 +61,11 @@ def plan_study(study_config):
         return plan
     except SixgigError as error:
         raise WorkflowError(str(error)) from None
+
+
+def has_card():
+    """Whether jobs may compute on a card: they then start afresh."""
+    return first_card() is not None
 
 
 def say_outcome(finished):

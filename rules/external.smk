@@ -127,7 +127,7 @@ if PLAN.external_keys:
         benchmark:
             "results/{study}/benchmarks/classify_external/{cohort}.{arm}.{classifier}.on.{other}.tsv"
         wildcard_constraints:
-            arm=r"[a-z0-9_]+",
+            arm=r"[a-z0-9_-]+",
             other="|".join(PLAN.cohorts),
         retries: RETRIES
         conda:

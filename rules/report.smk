@@ -97,10 +97,10 @@ rule write_report:
 
 
 rule export_tables:
-    """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
+    """Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown, for a paper."""
     input:
         tables=PLAN.targets("statistics"),
-        study="results/{study}/study.json",
+        study=f"results/{PLAN.study}/study.json",
         cohorts=PLAN.cohort_files("cohort.json"),
         gates=PLAN.cohort_files("leakage.json"),
         splits=PLAN.cohort_files("splits.csv"),
@@ -109,11 +109,16 @@ rule export_tables:
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
     output:
+        verdicts=report(
+            ensure(f"results/{PLAN.study}/verdicts.csv", non_empty=True),
+            caption="../report/captions/verdicts.rst",
+            category="Tables",
+        ),
         tables=ensure(PLAN.tables(), non_empty=True),
     log:
-        "results/{study}/logs/export_tables.log",
+        f"results/{PLAN.study}/logs/export_tables.log",
     benchmark:
-        "results/{study}/benchmarks/export_tables.tsv"
+        f"results/{PLAN.study}/benchmarks/export_tables.tsv"
     conda:
         "../envs/main.yaml"
     resources:
@@ -137,6 +142,7 @@ rule track_study:
             *PLAN.targets("statistics"),
             "results/{study}/study.json",
             "results/{study}/report.html",
+            "results/{study}/verdicts.csv",
         ],
         splits=PLAN.cohort_files("splits.csv"),
         sidecars=PLAN.features("json"),

@@ -182,7 +182,7 @@ rule weigh_contrasts:
 rule compare_subjects:
     """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
     input:
-        predictions=PLAN.predictions("csv"),
+        predictions=PLAN.predictions("csv", seeds=True),
     output:
         mcnemar=report(
             ensure("results/{study}/statistics/mcnemar.csv", non_empty=True),
@@ -204,7 +204,7 @@ rule compare_subjects:
         mem_mb=growing(800),
         runtime=minutes,
     params:
-        methods=PLAN.method_keys,
+        methods=PLAN.method_runs,
         alpha=PLAN.config["evaluation"]["alpha"],
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,

@@ -21,6 +21,7 @@ from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.progress import REPORT_IS_NAMED
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
+from sixgig.telling.closing import closing_lines
 
 #: Option of our own: what failed is tried again, with all that depends on it.
 _RETRY = "--retry-failed"
@@ -53,15 +54,15 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         # A target would count as one more file of --forcerun.
         return show_plan(study, [*again, *options] if options[0].startswith("-") else [*options, *again])
     code = _follow(snakemake_command(study.resolve(), options, files, elsewhere))
-    report = folder / "results" / name / "report.html"
     if DRY & set(options):
         return code
     if code == 0 and plan is not None:  # when there was nothing to do, Snakemake had no last word
         with _working_in(folder):
             code = exit_code(plan)
-    if code in (0, WITH_FAILURES) and report.is_file():
-        print(f"[sixgig] report: {report}")
-    elif code not in (0, WITH_FAILURES):
+    if code in (0, WITH_FAILURES):
+        for line in closing_lines(folder / "results" / name):
+            print(line)
+    else:
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
             f"[sixgig] Next step: mend what is named above, then sixgig run {study}",
