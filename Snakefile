@@ -1,5 +1,7 @@
 """sixgig: from a study file to a report. See README.md; the keys of a study file are in config/schema.yaml."""
 
+import os
+
 from snakemake.utils import min_version
 
 from sixgig.runtime.places import WORKFLOW
@@ -14,6 +16,12 @@ if "study" not in config:
 
 
 include: "rules/common.smk"
+
+
+# Only where it is asked for: the name of an image would run every job of an older study again.
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+
+    container: os.environ.get("SIXGIG_IMAGE", "sixgig.sif")
 
 
 PLAN = plan_study(config)

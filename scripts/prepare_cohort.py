@@ -41,7 +41,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.resources.attempt, [Path(snakemake.log.quarantine)]):
         main(
             source=Path(snakemake.input.source),
-            folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
+            folder=Path(snakemake.output.manifest).parent,
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
             image=snakemake.params.image,
