@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances, seeded
@@ -290,7 +291,7 @@ def check_tables(study: Study, threads: int) -> Iterator[Finding]:
     """Compute metrics, summary and tests again and compare them with the files, number by number."""
     again = Recomputed(study, threads)
     known = {FEATURE_MAP}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):  # as jobs of one core compute them
         for name, table, compute, source in again.tables():
             known.add(name)
             try:
@@ -300,7 +301,8 @@ def check_tables(study: Study, threads: int) -> Iterator[Finding]:
                 yield Finding("tables", ERROR, f"{name} cannot be computed again: {reason_of(error)}", name)
                 continue
             yield same_text("tables", study.folder, name, Path(folder) / "again.csv", source)
-    yield from check_feature_map(study)
+    with threadpool_limits(1):
+        yield from check_feature_map(study)
     for path in sorted((study.folder / "statistics").glob("*.csv")):
         name = path.relative_to(study.folder).as_posix()
         if name not in known:
