@@ -59,7 +59,8 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     yield from external.items()
     tested = {job for job in external if job.rule == "classify_external"}
     yield score, predictions | features | tested
-    yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
+    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
+    yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features | curves
     tables, pictured = {score, costs}, {".".join(key) for key in plan.mapped_arms}
     mapped = {job for job in features if job.name in pictured}
     for rule, needed in (
@@ -71,7 +72,6 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
-    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
     if plan.has_fractions:
         yield JobKey("score_fractions"), {score, *curves}
         tables.add(JobKey("score_fractions"))
