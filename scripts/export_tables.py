@@ -22,6 +22,6 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            folder=Path(f"results/{snakemake.wildcards.study}"),
+            folder=Path(snakemake.input.study).parent,
             verdicts=Path(snakemake.output.verdicts),
         )

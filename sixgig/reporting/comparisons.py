@@ -112,6 +112,14 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
             *([tr("AUC, A minus B"), tr("DeLong p (Holm)")] if binary else []),
         ],
     )
+    several = "seeds_agree" in subjects
+    if several:
+        view.caption += " " + tr(
+            "These tests are about one fitted model each. Where arms were trained with several seeds they are those of "
+            "the first seed, 0 of {number}; the last columns say how many seeds have the same verdict.",
+            number=numbers.count(study.seeds),
+        )
+        view.columns += [tr("McNemar, seeds that agree"), *([tr("DeLong, seeds that agree")] if binary else [])]
     subjects = _shown(study, cohort, subjects, view, "tests") if brief else subjects
     rows = []
     for _, mcnemar in subjects.iterrows():
@@ -126,6 +134,8 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
         if binary:
             difference = views.number(None if delong is None else delong["difference"], numbers.difference)
             cells += [difference, _p_cell(delong, study.alpha)]
+        if several:
+            cells += [views.agreement(row) for row in ([mcnemar, delong] if binary else [mcnemar])]
         order = [mcnemar["p_holm"], mcnemar["p_value"]]
         rows.append((tuple(float("inf") if numbers.is_missing(p) else float(p) for p in order), cells))
     view.rows = [cells for _, cells in sorted(rows, key=lambda row: row[0])]

@@ -146,6 +146,8 @@ def _table(study: Study, cohort: str, group: str) -> TableView:
         metric=metric_title(study.metric),
         group=group,
     )
+    if study.seeds > 1:
+        caption += " " + tr("Values are means over seeds, and intervals hold how far these lie apart.")
     own = values_of(study, cohort, group, methods[0]) if methods else []
     columns = [f"{value.name} ({numbers.count(value.n_subjects)})" for value in own]
     view = TableView(f"groups-{cohort}-{group}", caption, [tr("Method"), *columns, tr("Largest difference")])

@@ -44,6 +44,14 @@ def pairs(study: Study) -> TableView:
             tr("Verdict"),
         ],
     )
+    several = "seeds_agree" in rows
+    if several:
+        view.columns.append(tr("Seeds that agree"))
+        view.caption += " " + tr(
+            "With several seeds the bootstrap compares means over them, with their spread in the interval; McNemar's "
+            "and DeLong's tests are those of the first seed, with the number of seeds whose own test has the same "
+            "verdict."
+        )
     for _, row in rows.iterrows():
         a = Method(str(row["arm_a"]), str(row["classifier_a"]))
         b = Method(str(row["arm_b"]), str(row["classifier_b"]))
@@ -65,6 +73,7 @@ def pairs(study: Study) -> TableView:
                     tr("{method} better", method=better) if better else tr(str(row["verdict"])),
                     strong=own_metric and better is not None,
                 ),
+                *([views.agreement(row)] if several else []),
             ]
         )
     return view

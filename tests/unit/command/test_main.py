@@ -32,6 +32,7 @@ def started(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
     monkeypatch.setattr("sixgig.command.dry.plan_study", lambda *given, **named: 0)
+    monkeypatch.setattr("sixgig.command.profiles.find_spec", lambda name: name)  # every plugin is installed
     return commands
 
 
