@@ -79,7 +79,7 @@ def _render(study: Study) -> str:
     environment.globals["tr"] = tr
     trained = any(study.training.arms(cohort) for cohort in study.cohorts)
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
-    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
+    kinds = kinds_of(False, trained, pictures, study.has_fractions, study.has_groups)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     names = study.cohorts
     figures = {
