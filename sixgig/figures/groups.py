@@ -33,7 +33,7 @@ KIND = Kind(
 
 #: Height of a method within a value, and the room between values, in inches.
 _DOT, _GAP = 0.15, 0.16
-_WRAP = 100
+_WRAP = 78
 
 
 def draw(study: Study, cohort: str) -> Figure:

@@ -91,6 +91,7 @@ def _render(study: Study) -> str:
     environment.globals["explained"] = explaining({**terms, **glossary.names(study)})
     return environment.get_template("report.html.j2").render(
         study=study,
+        title=tr(study.title),
         language=current(),
         version=__version__,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
