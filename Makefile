@@ -47,14 +47,11 @@ simulate: setup  ## how often intervals cover the truth, and equal methods are c
 	@$(BIN)/python -m bench.coverage
 	@$(BIN)/python -m bench.false_better
 
-bench: setup  ## measure speed against plain implementations, alternating in one run
-	@echo "[bench] about 5 minutes on 2 cores; nothing else should run meanwhile"
-	@$(BIN)/python -m bench.prepare_cohort
-	@$(BIN)/python -m bench.contrastive_step
-	@$(BIN)/python -m bench.mim_step
-	@$(BIN)/python -m bench.sparse_coding
-	@$(BIN)/python -m bench.sparse_coding --digits
-	@$(BIN)/python -m bench.svm_search
+bench: setup  ## measure speed against what else one would use; writes docs/bench.md (QUICK=yes tries it, BUSY=yes measures on a busy machine)
+	@$(PYTHON) envs/build.py .venv-bench 3.11 envs/bench.txt
+	@echo ../../../../.venv/lib/python3.11/site-packages > .venv-bench/lib/python3.11/site-packages/main.pth
+	@echo "[bench] about 10 minutes on 2 cores; nothing else should run meanwhile"
+	@.venv-bench/bin/python -m bench.run $(if $(filter yes,$(QUICK)),--quick) $(if $(filter yes,$(BUSY)),--busy) $(if $(SECTIONS),--only $(SECTIONS))
 
 showcase:  ## run the default study, then put its results and pictures into docs/ and README.md
 	@$(MAKE) study CONFIG=config/config.yaml
@@ -83,7 +80,8 @@ slurm: setup  ## add what profiles/slurm needs to .venv (docs/cluster.md)
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
 	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
-	@$(LOCK) --python-version 3.11 --constraints envs/main.txt envs/slurm.in -o envs/slurm.txt
+	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/slurm.in -o envs/slurm.txt
+	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/bench.in -o envs/bench.txt
 	@echo "[lock] envs/*.txt written; envs/*.yaml must name the same versions (make test checks)"
 
 clean:  ## remove environments and caches; results stay
