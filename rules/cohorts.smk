@@ -110,7 +110,7 @@ rule group_subjects:
         runtime=minutes,
     params:
         stanza=lambda wildcards: PLAN.group_options(wildcards.cohort),
-        simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
+        simulated=lambda wildcards: PLAN.draws_groups(wildcards.cohort),
         state=lambda wildcards: PLAN.group_state(wildcards.cohort),
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("group_subjects", PLAN.adapter_module(wildcards.cohort)),

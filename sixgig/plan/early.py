@@ -177,7 +177,7 @@ def _check_groups(plan: Plan, subjects: list[str], name: str, stanza: Mapping[st
     """Check the groups of a phantom, or of a table of the user's; other cohorts say theirs when they are prepared."""
     from sixgig.cohorts.groups import group_subjects, said_before
 
-    simulated = "phantom" in stanza["source"]
+    simulated = plan.draws_groups(name)
     if said_before(stanza, simulated) and not plan.key_table(name):
         place = f"config key cohorts.{name}.groups"
         group_subjects(subjects, stanza, plan.inputs[name].adapter, Path(), simulated=simulated, key=place)

@@ -99,7 +99,7 @@ class CohortLookups:
 
     def group_state(self, cohort: str) -> str:
         """Return what changes when a file changes from which a cohort itself says its groups."""
-        return "" if self.group_table(cohort) or self.simulated(cohort) else self.inputs[cohort].state
+        return "" if self.group_table(cohort) or self.draws_groups(cohort) else self.inputs[cohort].state
 
     def site_splits(self) -> list[str]:
         """Return the splits of :attr:`site_cohorts`, whose folds are not equal."""
@@ -157,7 +157,11 @@ class CohortLookups:
         return f"results/{self.study}/cohorts/{cohort}/inventory.json"
 
     def simulated(self, cohort: str) -> bool:
-        """Whether sixgig wrote the cohort itself."""
+        """Whether sixgig made the images of a cohort, for this study or earlier."""
+        return self.inputs[cohort].simulated
+
+    def draws_groups(self, cohort: str) -> bool:
+        """Whether a cohort's subjects are made for this study, so that groups of theirs are drawn, too."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
 
     def adapter_module(self, cohort: str) -> str:
