@@ -134,30 +134,40 @@ def overview(found: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def tables(found: pd.DataFrame) -> str:
+    """Return the tables of docs/method.md."""
+    return "\n\n".join(
+        (
+            "Intervals of the procedure:",
+            table(found[found["method"] == "procedure"], "cell", "metric"),
+            "Balanced accuracy:",
+            table(found[found["metric"] == "balanced_accuracy"], "cell", "method"),
+            "All metrics and methods over the cells:",
+            overview(found),
+        )
+    )
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--cells", type=int, nargs="*", default=range(len(OLD + FRESH)), help="numbers, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time, each in a process of its own")
-    parser.add_argument("--csv", type=Path, help="file for all figures")
+    parser.add_argument("--csv", type=Path, help="file of all figures; cells that it holds are not run again")
     options = parser.parse_args()
-    cells = [(OLD + FRESH)[number] for number in options.cells]
-    work = (delayed(cover)(cell, number, options.studies) for cell, number in zip(cells, options.cells, strict=True))
     parts = []
-    for cell, number, own in zip(
-        cells, options.cells, Parallel(options.jobs, return_as="generator")(work), strict=True
-    ):
-        parts.append(own.assign(cell=str(cell), number=number, fresh=cell in FRESH))
+    if options.csv and options.csv.exists():
+        known = pd.read_csv(options.csv)
+        parts = [own for _, own in known[known["studies"] == options.studies].groupby("number")]
+    open_cells = [number for number in options.cells if number not in {int(own["number"].iloc[0]) for own in parts}]
+    work = (delayed(cover)((OLD + FRESH)[number], number, options.studies) for number in open_cells)
+    for number, own in zip(open_cells, Parallel(options.jobs, return_as="generator")(work), strict=True):
+        cell = (OLD + FRESH)[number]
+        parts.append(own.assign(cell=str(cell), number=number, fresh=cell in FRESH, studies=options.studies))
         if options.csv:
             pd.concat(parts).to_csv(options.csv, index=False)
-    found = pd.concat(parts, ignore_index=True)
-    print("Intervals of the procedure, coverage in percent with mean width:\n")
-    print(table(found[found["method"] == "procedure"], "cell", "metric"))
-    print("\nBalanced accuracy by all methods:\n")
-    print(table(found[found["metric"] == "balanced_accuracy"], "cell", "method"))
-    print("\nAll metrics and methods over the cells:\n")
-    print(overview(found))
+    print(tables(pd.concat(parts, ignore_index=True).sort_values("number", kind="stable")))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sixgig.evaluation.seeds import SeedSpread, with_seeds
 #: Scores come from a table of ten digits: a difference or a spread of less than this is rounding.
 _ROUNDING = 1e-9
 #: With fewer differences than these their own deviation says too little, see :func:`least_deviation`.
-_FEW = 5
+FEW = 5
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def least_deviation(family: Iterable[NDArray[np.float64]]) -> float:
     """Return the deviation that the tests of one family take at least: the median of it, where test folds are few.
 
     Scores are shares of a few subjects, so that three or four folds show nearly the same difference by chance. The
-    deviation is then nearly zero, and among many tests some are always found: in simulations of equal methods with
-    three folds, once, a false difference was in 15% of studies, whatever Holm's correction. Constants against such
-    small deviations are known from tests of many genes on few samples (Tusher, Tibshirani and Chu, PNAS 98, 2001).
+    deviation is then nearly zero, and among many tests some find a difference: in simulations of equal methods with
+    three folds, once, 15% of studies had a pair called different in spite of Holm's correction. A constant against
+    small deviations is known from tests of many genes on few samples (Tusher, Tibshirani and Chu, PNAS 98, 2001).
     From five test folds on there is no need of one.
 
     Args:
@@ -79,7 +79,7 @@ def least_deviation(family: Iterable[NDArray[np.float64]]) -> float:
     Returns:
         The median over the tests with fewer than five differences that are not all equal; 0 where there is none.
     """
-    few = [values for values in family if 2 <= len(values) < _FEW]
+    few = [values for values in family if 2 <= len(values) < FEW]
     found = [deviation for values in few if (deviation := _deviation(np.asarray(values, np.float64)))]
     return float(np.median(found)) if found else 0.0
 
@@ -112,7 +112,7 @@ def corrected_mean(
     if not n_test_over_n_train > 0:
         raise ValueError(f"n_test_over_n_train must be above zero, got {n_test_over_n_train}")
     n, mean, deviation = len(values), float(values.mean()), _deviation(values)
-    if deviation and n < _FEW:
+    if deviation and n < FEW:
         deviation = max(deviation, least)
     error, df = float(deviation * np.sqrt(1 / n + n_test_over_n_train)), n - 1
     if spread is None:
