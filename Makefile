@@ -44,7 +44,7 @@ chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and co
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
 simulate: setup  ## how often intervals cover the truth, and equal methods are called different (docs/method.md)
-	@$(BIN)/python -m bench.coverage
+	@$(BIN)/python -m bench.coverage --jobs 2 --document docs/method.md
 	@$(BIN)/python -m bench.false_better
 
 bench: setup  ## measure speed against what else one would use; writes docs/bench.md (QUICK=yes tries it, BUSY=yes measures on a busy machine)
