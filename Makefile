@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor setup test chaos bench simulate showcase lint format snakemake-report mlflow lock clean
+.PHONY: help study plan doctor setup test chaos bench simulate showcase lint format snakemake-report mlflow slurm lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -79,9 +79,13 @@ snakemake-report: setup  ## Snakemake's own report, with provenance of every fil
 mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
 	@$(BIN)/python -m sixgig.telling.pages $(CONFIG)
 
+slurm: setup  ## add what profiles/slurm needs to .venv (docs/cluster.md)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/slurm.txt
+
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
 	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
+	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/slurm.in -o envs/slurm.txt
 	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/bench.in -o envs/bench.txt
 	@echo "[lock] envs/*.txt written; envs/*.yaml must name the same versions (make test checks)"
 

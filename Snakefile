@@ -17,6 +17,7 @@ include: "rules/common.smk"
 
 
 PLAN = plan_study(config)
+ASKING = Asking(PLAN, elsewhere=workflow.resource_settings.nodes is not None and workflow.is_main_process)
 follow_study(workflow, PLAN)
 
 

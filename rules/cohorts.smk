@@ -24,7 +24,8 @@ rule obtain_cohort:
         "../envs/main.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=minutes,
     params:
         source=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["source"],
         raw="results/{study}/raw",
@@ -59,12 +60,13 @@ rule prepare_cohort:
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(2000),
+        runtime=minutes,
         attempt=attempt,
         cohorts=len(PLAN.cohorts),
     params:
@@ -100,7 +102,8 @@ rule group_subjects:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=minutes,
     params:
         stanza=lambda wildcards: PLAN.group_options(wildcards.cohort),
         simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
@@ -128,7 +131,8 @@ rule split_cohort:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
         cohorts=len(PLAN.cohorts),
     params:
         folds=PLAN.config["evaluation"]["folds"],
@@ -168,7 +172,8 @@ rule check_leakage:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=minutes,
         cohorts=len(PLAN.cohorts),
     params:
         duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],

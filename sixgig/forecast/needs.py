@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sixgig.arms.seeds import arm_and_seed
 from sixgig.forecast.base import JobKey
 
 if TYPE_CHECKING:
@@ -63,11 +62,11 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     tables, pictured = {score, costs}, {".".join(key) for key in plan.mapped_arms}
     mapped = {job for job in features if job.name in pictured}
     for rule, needed in (
-        ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
-        ("compare_test_sets", {score, *tested, *_first_seeds(predictions)}),
+        ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", predictions),
+        ("compare_test_sets", {score, *tested, *predictions}),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
         ("weigh_budget", {score, costs, *features}), ("map_features", mapped),
-        ("weigh_clinical_use", _first_seeds(predictions)),
+        ("weigh_clinical_use", predictions | tested),
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
@@ -140,14 +139,9 @@ def _external(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
             yield seen(cohort, arm, other), {gate, JobKey("split_cohort", cohort), *own, *needed}
     for cohort, other, arm, classifier in plan.external_method_keys:
         needed = {JobKey("check_external", f"{cohort}.on.{other}")}
-        if arm in plan.arms:
+        if arm in plan.runs:
             needed |= {JobKey(rule_of(arm), f"{cohort}.{arm}"), seen(cohort, arm, other)}
         yield JobKey("classify_external", f"{cohort}.{arm}.{classifier}.on.{other}"), needed
-
-
-def _first_seeds(predictions: set[JobKey]) -> set[JobKey]:
-    """Return the jobs without those of further seeds: tests over subjects are about the first one's models."""
-    return {job for job in predictions if not any(number for _, number in map(arm_and_seed, job.name.split(".")))}
 
 
 def _drawn_from(plan: Plan, *, over_cohorts: bool) -> set[JobKey]:

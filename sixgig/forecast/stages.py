@@ -229,7 +229,7 @@ class Stages:
 
     def external_fit(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of one search on all evaluation subjects of a cohort."""
-        if arm not in self.plan.arms:
+        if arm not in self.plan.runs:
             return self.small("predict_majority")
         evaluation = self.plan.config["evaluation"]
         seconds, held = self._searching(cohort, arm, classifier)

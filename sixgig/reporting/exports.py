@@ -32,6 +32,7 @@ COHORT_TABLES = {
 FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
 #: Tables of the study: their file name, and module and function of the view.
 STUDY_TABLES = {
+    "verdicts": ("sixgig.reporting.verdict_table", "verdicts"),
     "results": ("sixgig.reporting.results", "overview"),
     "held_out": ("sixgig.reporting.results", "held_out"),
     "test_pairs": ("sixgig.reporting.test_sets", "pairs"),

@@ -41,6 +41,7 @@ from sixgig.version import __version__
 from sixgig.words import numbers
 from sixgig.words.language import current, tr
 from sixgig.words.showing import showing
+from sixgig.words.titles import cohort_title
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 #: Template, style and script of the report.
@@ -196,7 +197,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     content = re.sub(r"url\(#", f"url(#{prefix}", content)
     content = re.sub(r'href="#', f'href="#{prefix}', content)
     content = content.replace('<g class="tells">', '<g class="tells" tabindex="0">')
-    label = Markup.escape(f"{info.cohort}: {info.title}" if info.cohort else info.title)
+    label = Markup.escape(f"{cohort_title(info.cohort)}: {info.title}" if info.cohort else info.title)
     return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))
 
 

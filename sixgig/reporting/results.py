@@ -17,7 +17,7 @@ from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import classifier_title, metric_title
+from sixgig.words.titles import classifier_title, cohort_title, metric_title
 
 
 def _estimate_cell(row: object, strong: bool = False) -> Cell:
@@ -41,7 +41,7 @@ def overview(study: Study) -> TableView:
             metric=metric_title(study.metric),
             level=numbers.level(study.alpha),
         ),
-        [tr("Method"), *by_cohort],
+        [tr("Method"), *map(cohort_title, by_cohort)],
     )
     for method in methods:
         cells = [views.method(method)]
@@ -92,7 +92,7 @@ def held_out(study: Study) -> TableView:
             cells = [Cell(numbers.MISSING, numeric=True) if row is None else _estimate_cell(row) for row in found]
             n_subjects = views.number(own["n_subjects"].iloc[0], numbers.count)
             where = [Cell(tested_on(str(place)))] if external else []
-            table.rows.append([Cell(str(cohort)), *where, views.method(method), n_subjects, *cells])
+            table.rows.append([views.cohort(cohort), *where, views.method(method), n_subjects, *cells])
     return table
 
 
@@ -104,7 +104,7 @@ def all_metrics(study: Study, cohort: str) -> TableView:
         f"metrics-{cohort}",
         tr(
             "{cohort}: every metric with its {level} interval. *: ran with a fallback.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             level=numbers.level(study.alpha),
         ),
         [tr("Method"), *(metric_title(name) for name in names)],
@@ -135,7 +135,7 @@ def costs(study: Study) -> TableView:
     for _, row in study.costs.iterrows():
         table.rows.append(
             [
-                views.text(row["cohort"]),
+                views.cohort(row["cohort"]),
                 _run(row),
                 views.text(row["stage"]),
                 views.number(row["seconds"], numbers.seconds),
@@ -182,7 +182,7 @@ def arms(study: Study) -> TableView:
             weights = sidecar.get("weights") or {}
             table.rows.append(
                 [
-                    views.text(cohort),
+                    views.cohort(cohort),
                     views.arm(name),
                     views.text(sidecar.get("backbone")),
                     views.text(weights.get("name")),
@@ -243,7 +243,7 @@ def trouble(study: Study) -> TableView:
         seen: dict[tuple[str, str, str], None] = {}
         failed = study.failed_cohort(cohort)
         if failed:
-            what = [Cell(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(failed)]
+            what = [views.cohort(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(failed)]
             table.rows.append(what)
             continue
         for method, row in study.estimates(cohort).items():
@@ -263,7 +263,7 @@ def trouble(study: Study) -> TableView:
         for arm, kind, reason in seen:
             table.rows.append(
                 [
-                    Cell(cohort),
+                    views.cohort(cohort),
                     views.arm(arm),
                     Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
                     Cell(reason or tr("no reason given")),

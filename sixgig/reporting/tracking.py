@@ -92,7 +92,7 @@ def track_study(study: Study, target: Target, files: Sequence[Path], trainings: 
     ids = {}
 
     parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {STUDY: study.name})
-    _log(client, parent, _study_params(study), _study_metrics(study), {})
+    _log(client, parent, _study_params(study), _study_metrics(study), _verdict_tags(study))
     track_card(client, parent, study)
     ids[_WHOLE_STUDY] = str(parent.info.run_id)
     for curve in trainings:
@@ -154,6 +154,14 @@ def _study_params(study: Study) -> dict[str, Any]:
     params |= {f"evaluation.{name}": value for name, value in evaluation.items()}
     params["cohorts"] = ", ".join(study.cohorts)
     return params
+
+
+def _verdict_tags(study: Study) -> dict[str, str]:
+    """Level and headline of every cohort, as tags: a verdict may change, and MLflow's parameters cannot."""
+    tags = {}
+    for _, row in study.verdicts.iterrows():
+        tags |= {f"sixgig.verdict.{row['cohort']}.{name}": str(row[name]) for name in ("level", "headline")}
+    return tags
 
 
 def _study_metrics(study: Study) -> dict[str, float]:

@@ -127,3 +127,18 @@ ARM = Column("arm", "string", "arm or control that computed the features")
 CLASSIFIER = Column("classifier", "string", "classifier fitted to the features")
 METRIC = Column("metric", "string", "metric name, see sixgig.evaluation.metrics")
 SUBJECT = Column("subject_id", "string", "subject (patient)")
+#: Of tables whose values are means over seeds.
+N_SEEDS = Column(
+    "n_seeds",
+    "integer",
+    "seeds whose values are averaged; empty without any, absent where every arm of the study has one",
+    required=False,
+    rare=True,
+)
+SEED_SD = Column(
+    "seed_sd",
+    "number",
+    "standard deviation of the value between seeds, which the interval holds; empty with one seed",
+    required=False,
+    rare=True,
+)

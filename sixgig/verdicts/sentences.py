@@ -15,7 +15,7 @@ from sixgig.verdicts.promises import broken_promises
 from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, lower_case, metric_title
+from sixgig.words.titles import arm_title, lower_case, metric_title, place_title
 
 #: What ends the reason of a contrast with an arm that has no scores.
 _WITHOUT = " without scores"
@@ -203,8 +203,7 @@ def _test_sets(tables: CohortTables, found: Decision) -> Iterator[str]:
     for arm in found.chosen:
         for other in others:
             for place, word in tested(tables, arm, other):
-                name = tr("the held-out test set") if place == "held_out" else place
-                text = {"place": name, "a": arm_title(arm), "b": arm_title(other)}
+                text = {"place": place_title(place), "a": arm_title(arm), "b": arm_title(other)}
                 if word == "a better":
                     yield (
                         tr("On {place}, too, {a} is better than {b}.", **text)

@@ -95,8 +95,9 @@ class Recomputed:
         """The predictions of external cohorts by cohort, external cohort, arm and classifier, as tables have them."""
         folder, stanzas = self._study.folder / "predictions", self._study.config["cohorts"]
         found = {
-            (c, other, arm, name): folder / c / f"{arm}.{name}.on.{other}.{suffix}"
+            (c, other, run, name): folder / c / f"{run}.{name}.on.{other}.{suffix}"
             for c, arm, name in self.keys
+            for run in self._runs.get(arm, [arm])
             for other in stanzas[c].get("evaluate_on", ())
         }
         return dict(sorted(found.items(), key=lambda item: self._place_of_test(*item[0][:2])))
@@ -134,13 +135,15 @@ class Recomputed:
 
     @cached_property
     def _subjects(self) -> SubjectTests:
-        return compare_subjects(self._predictions("csv"), self._study.alpha, self._positives, self._metrics_of)
+        return compare_subjects(
+            self._predictions("csv", seeds=True), self._study.alpha, self._positives, self._metrics_of
+        )
 
     @cached_property
     def _clinical(self) -> ClinicalTables:
         uses = {name: ClinicalUse(**clinical_use(stanza)) for name, stanza in self._study.config["cohorts"].items()}
         own = {key[2] for key in self.keys if gives_probabilities(key[2])}
-        return weigh_clinical_use(self._predictions("csv"), uses, own, self._study.alpha)
+        return weigh_clinical_use(self._predictions("csv", seeds=True), uses, own, self._study.alpha, self._test_sets())
 
     @cached_property
     def _over_cohorts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -188,18 +191,21 @@ class Recomputed:
 
     def _groups(self) -> pd.DataFrame:
         return score_groups(
-            {key: path for key, path in self._predictions("csv").items() if key[0] in self._grouped},
+            {key: path for key, path in self._predictions("csv", seeds=True).items() if key[0] in self._grouped},
             {cohort: self._study.cohort_folder(cohort) / "groups.csv" for cohort in self._grouped},
             {cohort: int(self._study.groups_of(cohort)["minimum"]) for cohort in self._grouped},
             self._positives, self._metrics_of, n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
             alpha=self._study.alpha, threads=self._threads,
         )  # fmt: skip
 
+    def _test_sets(self) -> dict[tuple[str, ...], Path]:
+        """The predictions of test subjects by cohort, test set, arm and classifier, of every seed."""
+        held_out = self._predictions("test.csv", seeds=True)
+        return {(key[0], HELD_OUT, *key[1:]): path for key, path in held_out.items()} | self._external("csv")
+
     def _test_pairs(self) -> pd.DataFrame:
-        files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
-        files |= self._external("csv")
         return compare_on_test_sets(
-            files, self._study.summary, self._study.metric, self._study.alpha,
+            self._test_sets(), self._study.summary, self._study.metric, self._study.alpha,
             n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
             positives=self._positives, metrics_of=self._metrics_of,
             pairs=[(a, b) for _, a, b in self._planned()],

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from sixgig.command import run
 from sixgig.command.main import main
 from sixgig.errors import GpuError
 from sixgig.runtime.places import WORKFLOW
+from sixgig.tables.verdicts import VERDICTS
 
 STUDY = {
     "study": "x",
@@ -29,6 +31,7 @@ def started(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
     monkeypatch.setattr("sixgig.command.dry.plan_study", lambda *given, **named: 0)
+    monkeypatch.setattr("sixgig.command.profiles.find_spec", lambda name: name)  # every plugin is installed
     return commands
 
 
@@ -87,6 +90,21 @@ def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, 
     assert "report" not in capsys.readouterr().out
     main(["run", "study.yaml", "-d", str(folder)])
     assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
+
+
+def test_a_run_ends_with_the_verdicts_real_cohorts_first(started, tmp_path, capsys):
+    (tmp_path / "results/x").mkdir(parents=True)
+    rows = [("a", "Heart", "real", "better", "Use A."), ("p", "Phantom", "simulated", "failed", "None finished.")]
+    table = pd.DataFrame(rows, columns=VERDICTS.column_names[:-1]).assign(sentences=None)
+    VERDICTS.write(table, tmp_path / "results/x/verdicts.csv")
+    main(["run", "study.yaml"])
+    assert capsys.readouterr().out == ""  # a run of some stages has no report yet
+    (tmp_path / "results/x/report.html").write_text("")
+    main(["run", "study.yaml"])
+    assert capsys.readouterr().out.splitlines() == [
+        "[sixgig] Heart: Use A.", "[sixgig] Phantom (simulated): None finished.",
+        "[sixgig] report: results/x/report.html",
+    ]  # fmt: skip
 
 
 def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):

@@ -15,11 +15,11 @@ from sixgig.cohorts.base import Remark
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors, forest
 from sixgig.figures.catalogue import KINDS, draw_figure
-from sixgig.reporting import budget, first_screen, over_cohorts, page, training
+from sixgig.reporting import budget, over_cohorts, page, training
 from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
-from sixgig.verdicts import sentences
+from sixgig.verdicts import judging, sentences
 from sixgig.words import numbers
 from sixgig.words.language import LANGUAGES, catalogue, current, speaking, tr
 
@@ -55,7 +55,7 @@ def texts_by_name():
     yield from over_cohorts.FACTOR_TITLES.values()
     yield from (item.topic for item in (*TRIPOD_AI, *CLAIM))
     yield from budget.FRONT_TITLES.values()
-    yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *first_screen.LEVELS.values())
+    yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *judging.LEVELS.values())
     yield from (words for words, _ in factors.PARTS.values())
     yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
     yield from ("difference found", "no verdict")
