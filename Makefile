@@ -35,6 +35,11 @@ setup:  ## build both environments from their hashed locks (once)
 	@if [ "$(TENSORFLOW1)" != no ]; then $(PYTHON) envs/build.py .venv-tf1 3.7 envs/tensorflow1.txt || { \
 	echo "[set-up] .venv-tf1 serves the arm vit_contrastive alone. To go on without it: make TENSORFLOW1=no, with"; \
 	echo "[set-up] arms.vit_contrastive.on_missing_environment: torch (or skip) in the study file"; exit 1; }; fi
+	@$(MAKE) --no-print-directory .venv/.compiled
+
+.venv/.compiled: $(wildcard sixgig/sparse_coding/*.py) sixgig/runtime/compilation.py envs/main.txt
+	@$(BIN)/python -m sixgig.sparse_coding.ahead
+	@touch $@
 
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 25 minutes on 2 cores"
