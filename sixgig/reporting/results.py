@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -189,12 +190,21 @@ def arms(study: Study) -> TableView:
                     views.text((weights.get("sha256") or tr("none"))[:12]),
                     views.number(sidecar.get("n_features"), numbers.count),
                     views.text(sidecar.get("device")),
-                    views.text(sidecar.get("dtype")),
+                    views.text(_precision(sidecar)),
                     views.number(sidecar.get("batch_size_asked"), numbers.count),
                     views.number(sidecar.get("batch_size_used"), numbers.count),
                 ]
             )
     return table
+
+
+def _precision(sidecar: Mapping[str, Any]) -> Any:
+    """Return the computation type, and how far it takes features from float32's where that was measured."""
+    found = sidecar.get("rounding")
+    if not found:
+        return sidecar.get("dtype")
+    off = numbers.small(100 * found["relative_error"])
+    return tr("{dtype}, {percent}% from float32", dtype=sidecar["dtype"], percent=off)
 
 
 def other_versions(study: Study, cohort: str, arm: str) -> list[str]:
