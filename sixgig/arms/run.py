@@ -21,6 +21,7 @@ from sixgig.arms.naming import naming
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import check_pooling, pool_samples
 from sixgig.arms.registry import get_arm
+from sixgig.arms.rounding import prove_rounding
 from sixgig.arms.shards import Encoded, Part, read_shards, write_shard
 from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
@@ -42,8 +43,8 @@ from sixgig.tables.features import write_features
 from sixgig.weights.loading import data_config
 
 _LOG = logging.getLogger(__name__)
-#: Encodes with a rung, in a type, keeping features as they come and counting what is done.
-Work = Callable[[Rung, str, PartialFeatures, Callable[[int], None]], np.ndarray]
+#: Encodes some rows of what there is (None: all) with a rung, in a type, keeping features and counting what is done.
+Work = Callable[[Any, Rung, str, Any, Callable[[int], None]], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,9 +283,10 @@ def _encode(
         names = list(table["volume_id"])[job.rows(len(volumes))]
 
         def work_on_volumes(
-            rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]
+            chosen: Any, rung: Rung, dtype: str, partial: Any, advance: Callable[[int], None]
         ) -> np.ndarray:
-            rows: np.ndarray = encoder.encode(own, rung, dtype, partial, advance, names)
+            some, their = (own, names) if chosen is None else (own[chosen], [names[row] for row in chosen])
+            rows: np.ndarray = encoder.encode(some, rung, dtype, partial, advance, their)
             return rows
 
         own = volumes[job.rows(len(volumes))]
@@ -294,8 +296,9 @@ def _encode(
     assert isinstance(arm, ImageArm)
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
-    def work_on_images(rung: Rung, dtype: str, partial: PartialFeatures, advance: Callable[[int], None]) -> np.ndarray:
-        return encode(arm, encoder, own_images, job.options, rung, dtype, partial, advance)
+    def work_on_images(chosen: Any, rung: Rung, dtype: str, partial: Any, advance: Callable[[int], None]) -> np.ndarray:
+        some = own_images if chosen is None else own_images[chosen]
+        return encode(arm, encoder, some, job.options, rung, dtype, partial, advance)
 
     own_images = images[job.rows(len(images))]
     batch, given_up = fitting_batch(
@@ -320,6 +323,11 @@ def _down_the_ladder(
 
     def run(rung: Rung) -> np.ndarray:
         dtype = device.dtype_on(rung.device)
+        if rung.device == "cpu" and dtype != "float32":
+            facts["rounding"] = prove_rounding(
+                f"arms.{job.arm}.precision",
+                lambda chosen, used, kept: work(chosen, rung, used, kept, lambda _: None), number, unit, dtype,
+            )  # fmt: skip
         # A checkpoint is continued only at the same batch size and type: both change the last bits of a feature.
         key = {**inputs, "batch_size": rung.batch_size, "device": rung.device, "dtype": dtype}
         folder = checkpoints.checkpoint_folder(job.checkpoints, job.place, key)
@@ -332,7 +340,7 @@ def _down_the_ladder(
                 progress.advance(count)
                 watch.cool_down()
 
-            rows = work(rung, dtype, partial, advance)
+            rows = work(None, rung, dtype, partial, advance)
         checkpoints.drop(folder)
         return rows
 

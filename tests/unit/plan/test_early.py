@@ -78,6 +78,17 @@ def test_a_right_study_is_planned(plan_of):
     assert plan.config["evaluation"]["folds"] == 4
 
 
+def test_bfloat16_without_units_is_refused_while_planning(plan_of, monkeypatch):
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr("sixgig.gpu.processor.bfloat16_units", lambda: None)
+    study = changed(("{weights: w}", "{weights: w, precision: bfloat16}"))
+    said = r"study.yaml:15: config key arms.baseline_cnn.precision: is bfloat16, .* no units .*\n.*precision: auto"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(study)
+    monkeypatch.setattr("sixgig.gpu.processor.bfloat16_units", lambda: "avx512_bf16")
+    assert plan_of(study).config["arms"]["baseline_cnn"]["precision"] == "bfloat16"
+
+
 def test_attention_over_single_images_is_refused_while_planning(plan_of):
     study = changed(("controls:", "classifiers: {svm: {}, mil: {}}\ncontrols:"))
     said = r"study.yaml:16: .*classifiers.mil: on pics every subject has one image .*\n.*use svm, which sees the same"
