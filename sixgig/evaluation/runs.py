@@ -177,9 +177,9 @@ def widen_metric(
         return low, high
     family = METRICS[name].family
     if family == "mean" and low > 0:
-        ends = np.log([estimate, low, high]).tolist()
+        center, lowest, highest = np.log([estimate, low, high]).tolist()
         spread = spread._replace(variance=spread.variance / estimate**2)
-        below, above = widened(*ends, spread, alpha, (-np.inf, np.inf))
+        below, above = widened(center, lowest, highest, spread, alpha, (-np.inf, np.inf))
         return float(np.exp(below)), float(np.exp(above))
     return widened(estimate, low, high, spread, alpha, (-1.0 if family == "confusion" else 0.0, 1.0))
 

@@ -72,8 +72,8 @@ def describe(study: Study, cohort: str) -> CohortView:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     planes = dict(info.get("planes") or {})
     if set(planes) - {"axial"}:
-        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
-        facts.insert(4, (tr("Planes of the slices"), said))
+        counted = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), counted))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,

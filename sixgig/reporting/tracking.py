@@ -158,7 +158,7 @@ def _study_params(study: Study) -> dict[str, Any]:
 
 def _verdict_tags(study: Study) -> dict[str, str]:
     """Level and headline of every cohort, as tags: a verdict may change, and MLflow's parameters cannot."""
-    tags = {}
+    tags: dict[str, str] = {}
     for _, row in study.verdicts.iterrows():
         tags |= {f"sixgig.verdict.{row['cohort']}.{name}": str(row[name]) for name in ("level", "headline")}
     return tags
