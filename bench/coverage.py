@@ -119,7 +119,7 @@ def table(found: pd.DataFrame, rows: str, columns: str) -> str:
 
 def by_cell(found: pd.DataFrame, columns: str) -> str:
     """Return a table of ``coverage in percent (mean width)``."""
-    shown = [f"{100 * own.coverage:.0f} ({own.width:.2f})" for own in found.itertuples()]
+    shown = [f"{100 * coverage:.0f} ({width:.2f})" for coverage, width in found[["coverage", "width"]].to_numpy()]
     return table(found.assign(shown=shown), "cell", columns)
 
 

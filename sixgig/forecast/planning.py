@@ -134,6 +134,9 @@ def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]
     away = [name for name, files in plan.inputs.items() if files.own_folder and not files.own_folder.exists()]
     if away:
         notes.append(f"planned without the data of {', '.join(away)}, which are not there; their size is assumed")
+    simulated = [str(plan.config["cohorts"][name]["title"] or name) for name in plan.cohorts if plan.simulated(name)]
+    if simulated:
+        notes.append(f"simulated images, which say nothing about patients: {', '.join(simulated)}")
     running = [job.running for job in jobs if job.running is not None]
     if running:
         host = running[0].host
