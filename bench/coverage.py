@@ -127,14 +127,11 @@ def overview(found: pd.DataFrame) -> str:
     """Return a table of ``least to greatest coverage over cells, mean (mean of width over that of procedure)``."""
     own = found[found["method"] == "procedure"].set_index(["cell", "metric"])["width"]
     found = found.assign(relative=found["width"] / own.reindex(found.set_index(["cell", "metric"]).index).to_numpy())
-    kept = found.groupby(["metric", "method"], sort=False)
-    rows = [
-        (*key, "{:.0f} to {:.0f}, {:.0f}".format(*(100 * cells["coverage"]).agg(["min", "max", "mean"])), cells)
-        for key, cells in kept
-    ]
-    shown = [f"{text} ({cells['relative'].mean():.2f})" for *_, text, cells in rows]
-    frame = pd.DataFrame([row[:2] for row in rows], columns=["metric", "method"]).assign(shown=shown)
-    return table(frame, "metric", "method")
+    rows = []
+    for key, cells in found.groupby(["metric", "method"], sort=False):
+        low, high, mean = (100 * cells["coverage"]).agg(["min", "max", "mean"])
+        rows.append((*key, f"{low:.0f} to {high:.0f}, {mean:.0f} ({cells['relative'].mean():.2f})"))
+    return table(pd.DataFrame(rows, columns=["metric", "method", "shown"]), "metric", "method")
 
 
 def tables(found: pd.DataFrame) -> str:

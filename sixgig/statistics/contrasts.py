@@ -139,7 +139,8 @@ def _differences(values: pd.DataFrame, contrast: Contrast) -> NDArray[np.float64
     """Return the differences of two arms on the folds where both have a score; none where one is missing."""
     if contrast.a not in values or contrast.b not in values:
         return np.empty(0)
-    return (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
+    result: NDArray[np.float64] = (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
+    return result
 
 
 def _compare(
