@@ -75,7 +75,7 @@ def read_runs(
 
 
 def _has_rows(file: Path) -> bool:
-    """Whether a table has more than its header, which is quickly seen; one that is not there is for the reader to tell."""
+    """Whether a table has more than its header, which is quickly seen; of one that is not there the reader tells."""
     try:
         with file.open("rb") as lines:
             return len(lines.readline()) == 0 or bool(lines.readline().strip())
