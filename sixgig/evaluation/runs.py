@@ -75,7 +75,7 @@ def read_runs(
 
 
 def _has_rows(file: Path) -> bool:
-    """Whether a table has more than its header, which is quickly seen; of one that is not there the reader tells."""
+    """Whether a table has more than its header, which is quickly seen; a missing one is the reader's to tell."""
     try:
         with file.open("rb") as lines:
             return len(lines.readline()) == 0 or bool(lines.readline().strip())

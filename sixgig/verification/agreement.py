@@ -344,7 +344,7 @@ def check_figures(study: Study) -> Iterator[Finding]:
     folder = study.folder / "figures"
     infos = figure_list(folder, kinds_of(over_cohorts=True))
     for cohort in study.cohorts:
-        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions), cohort)
+        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions, study.has_groups), cohort)
     problems = 0
     without_images = any(study.images(cohort) is None for cohort in study.cohorts)
     left_out = []

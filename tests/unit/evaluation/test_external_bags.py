@@ -53,7 +53,6 @@ def test_what_is_learned_on_one_cohort_is_found_on_the_other(tmp_path):
 
 def test_features_of_another_length_are_an_outcome(tmp_path):
     classify_external(job(tmp_path, write_side(tmp_path, "a", 16, 0), write_side(tmp_path, "b", 10, 1, 5)))
-    assert (
-        f"subjects of a have 4 features, and those of b {width}" in read_json(tmp_path / "arm.mil.on.b.json")["status"]
-    )
+    status = read_json(tmp_path / "arm.mil.on.b.json")["status"]
+    assert "subjects of a have 4 features, and those of b 5" in status
     assert not len(PREDICTIONS.read(tmp_path / "arm.mil.on.b.csv"))
