@@ -18,7 +18,7 @@ from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.said_by_jobs import said
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import arm_title, classifier_title, cohort_title, metric_title
 
 
@@ -257,7 +257,12 @@ def trouble(study: Study) -> TableView:
         seen: dict[tuple[str, str, str], None] = {}
         failed = study.failed_cohort(cohort)
         if failed:
-            what = [views.cohort(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(said(failed))]
+            what = [
+                views.cohort(cohort),
+                Cell(tr("every arm")),
+                Cell(tr("failed"), strong=True),
+                Cell(said_by_job(failed)),
+            ]
             table.rows.append(what)
             continue
         for method, row in study.estimates(cohort).items():
@@ -280,7 +285,7 @@ def trouble(study: Study) -> TableView:
                     views.cohort(cohort),
                     views.arm(arm),
                     Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
-                    Cell(said(reason) or tr("no reason given")),
+                    Cell(said_by_job(reason) or tr("no reason given")),
                 ]
             )
     return table
