@@ -25,7 +25,7 @@ from sixgig.runtime.atomic import write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules of ``bench.rows``, in the order of the page.
-SECTIONS = ("encoding", "training", "sparse_coding")
+SECTIONS = ("encoding", "training", "preparation", "sparse_coding", "classifiers")
 
 
 def run_section(name: str, quick: bool, out: Path) -> None:

@@ -47,6 +47,10 @@ rule prepare_cohort:
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
+        lines=lambda wildcards: PLAN.shard_files(wildcards.cohort, "jsonl"),
+        images=lambda wildcards: PLAN.shard_files(wildcards.cohort, "images.npy"),
+        volumes=lambda wildcards: PLAN.shard_files(wildcards.cohort, "volumes.npy"),
+        facts=lambda wildcards: PLAN.shard_files(wildcards.cohort, "json"),
     output:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),

@@ -69,8 +69,18 @@ def read_runs(
         positive: See ``sixgig.evaluation.metrics.positive_class``.
         place: Where in a key the arm stands.
     """
-    tables = {seed_number(run, place): PREDICTIONS.read(files[run]) for run in runs if run in files}
+    known = [run for run in runs if run in files and _has_rows(files[run])]
+    tables = {seed_number(run, place): PREDICTIONS.read(files[run]) for run in known}
     return [Run(seed, at_level(rows, metrics_of, positive), "ok") for seed, rows in tables.items() if len(rows)]
+
+
+def _has_rows(file: Path) -> bool:
+    """Whether a table has more than its header, which is quickly seen; a missing one is the reader's to tell."""
+    try:
+        with file.open("rb") as lines:
+            return len(lines.readline()) == 0 or bool(lines.readline().strip())
+    except OSError:
+        return True
 
 
 def seed_of_repeat(runs: Sequence[Run]) -> dict[int, int]:

@@ -191,7 +191,7 @@ def arms(study: Study) -> TableView:
                     views.text((weights.get("sha256") or tr("none"))[:12]),
                     views.number(sidecar.get("n_features"), numbers.count),
                     views.text(sidecar.get("device")),
-                    views.text(sidecar.get("dtype")),
+                    views.text(_precision(sidecar)),
                     views.number(sidecar.get("batch_size_asked"), numbers.count),
                     views.number(sidecar.get("batch_size_used"), numbers.count),
                 ]
@@ -209,6 +209,15 @@ def _weights(weights: Mapping[str, Any]) -> Cell:
     """Their name in the study file; those that were trained here have that of their start."""
     start = ((weights.get("source") or {}).get("pretraining") or {}).get("name")
     return Cell(tr("trained here from {start}", start=start)) if start else views.text(weights.get("name"))
+
+
+def _precision(sidecar: Mapping[str, Any]) -> Any:
+    """Return the computation type, and how far it takes features from float32's where that was measured."""
+    found = sidecar.get("rounding")
+    if not found:
+        return sidecar.get("dtype")
+    off = numbers.small(100 * found["relative_error"])
+    return tr("{dtype}, {percent}% from float32", dtype=sidecar["dtype"], percent=off)
 
 
 def other_versions(study: Study, cohort: str, arm: str) -> list[str]:
