@@ -207,7 +207,9 @@ def _backbone(sidecar: Mapping[str, Any]) -> Cell:
 
 def _weights(weights: Mapping[str, Any]) -> Cell:
     """Their name in the study file; those that were trained here have that of their start."""
-    start = ((weights.get("source") or {}).get("pretraining") or {}).get("name")
+    source = weights.get("source")
+    trained = source.get("pretraining") if isinstance(source, Mapping) else None  # random weights have a word there
+    start = trained.get("name") if isinstance(trained, Mapping) else None
     return Cell(tr("trained here from {start}", start=start)) if start else views.text(weights.get("name"))
 
 
