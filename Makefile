@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := study
-.PHONY: help study plan doctor setup test chaos bench simulate showcase lint format snakemake-report mlflow slurm lock clean
+.PHONY: help study plan doctor setup test chaos bench simulate showcase lint format snakemake-report mlflow slurm s3 lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -49,7 +49,7 @@ chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and co
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
 simulate: setup  ## how often intervals cover the truth, and equal methods are called different (docs/method.md)
-	@$(BIN)/python -m bench.coverage
+	@$(BIN)/python -m bench.coverage --jobs 2 --document docs/method.md
 	@$(BIN)/python -m bench.false_better
 
 bench: setup  ## measure speed against what else one would use; writes docs/bench.md (QUICK=yes tries it, BUSY=yes measures on a busy machine)
@@ -82,10 +82,15 @@ mlflow: setup  ## open MLflow's pages for the study on 127.0.0.1:5000
 slurm: setup  ## add what profiles/slurm needs to .venv (docs/cluster.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/slurm.txt
 
+s3: setup  ## add what profiles/s3 needs to .venv (docs/cluster.md)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/s3.txt
+
 lock: setup  ## pin the packages of envs/*.in again (needs the package registry)
 	@$(LOCK) --python-version 3.11 envs/main.in -o envs/main.txt
 	@$(LOCK) --python-version 3.7 envs/tensorflow1.in -o envs/tensorflow1.txt
 	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/slurm.in -o envs/slurm.txt
+	@grep -o '^[A-Za-z0-9].*==[^ ;]*' envs/main.txt | grep -v dateutil > .tools/pins.txt
+	@$(LOCK) --python-version 3.11 --constraints .tools/pins.txt envs/s3.in -o envs/s3.txt
 	@$(LOCK) --python-version 3.11 -c envs/main.txt envs/bench.in -o envs/bench.txt
 	@echo "[lock] envs/*.txt written; envs/*.yaml must name the same versions (make test checks)"
 

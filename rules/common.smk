@@ -28,6 +28,13 @@ from sixgig.telling.handler import follow_study
 keep_others_out()
 # On a node of a cluster the job's own process tries nothing again: the main process does, and asks for more memory.
 RETRIES = 0 if workflow.remote_exec else 2
+if workflow.storage_settings.default_storage_provider:
+
+    def ensure(file, **checks):
+        """Stand for Snakemake's own, which looks into the bucket before the file is there (Snakemake 9.27)."""
+        return file
+
+
 code_digest = cache(this_source().digest)
 template_digest = this_source().template_digest
 
@@ -107,6 +114,11 @@ def growing(mem_mb):
 def card(wildcards):
     """Ask for a card."""
     return ASKING.cards
+
+
+def card_without_shards(wildcards):
+    """Ask for a card, where the job computes and does not gather what others have computed."""
+    return 0 if wildcards.cohort in PLAN.sharded_cohorts else ASKING.cards
 
 
 def minutes(wildcards, attempt, rulename):

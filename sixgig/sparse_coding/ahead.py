@@ -38,7 +38,7 @@ def main() -> None:
     running = [subprocess.Popen([*command, solver]) for solver in SOLVERS]
     failed = [process.args for process in running if process.wait()]
     if failed:
-        sys.exit(f"[set-up] failed: {failed[0]} could not compile; read its message above")
+        sys.exit(f"[set-up] failed: {failed[0]!r} could not compile; read its message above")
     for solver in SOLVERS:
         call(solver)
     print(f"[set-up] inner loops are compiled ({time.monotonic() - began:.0f} s)", flush=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import chaos
@@ -31,29 +32,18 @@ ON_SLURM = (
 
 def main(folder: Path) -> None:
     """Run the study locally and on SLURM, and compare."""
-    weights = folder / "weights"
-    weights.mkdir()
-    config = tiny.tiny_config(tiny.write_weights(weights))
-    config |= {
-        "arms": {arm: config["arms"][arm] for arm in ARMS},
-        "cohorts": {"brats_phantom": config["cohorts"]["brats_phantom"]},
-        "classifiers": {"svm": config["classifiers"]["svm"]},
-        "device": "auto",  # so that networks ask for a card
-    }
-    for name in ("local", "slurm"):
-        (folder / name).mkdir()
-        (folder / name / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    write_study(folder, ("local", "slurm"), device="auto")  # so that networks ask for a card
     began = time.monotonic()
     local = start(folder / "local", *RUN)
     there = folder / "slurm"
     interrupted = start(there, *ON_SLURM)
-    wait_for_jobs(there, interrupted, 6)
+    wait_for_jobs(there, interrupted, 5)
     say(f"SIGTERM after {done(there)} jobs, with these in the queue:\n{queue()}")
     interrupted.send_signal(signal.SIGTERM)
     expect(interrupted.wait() == 143, "the interrupted run ends with 143")
     wait_until(lambda: not queue(), "its jobs leave the queue")
     killed = start(there, *ON_SLURM)
-    wait_for_jobs(there, killed, 16)
+    wait_for_jobs(there, killed, 10)
     say(f"kill -9 after {done(there)} jobs, with these in the queue:\n{queue()}")
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -75,11 +65,29 @@ def main(folder: Path) -> None:
     say(f"all of it took {time.monotonic() - began:.0f} s")
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+def write_study(folder: Path, names: Sequence[str], device: str) -> None:
+    """Write the study file into folders of these names."""
+    weights = folder / "weights"
+    weights.mkdir()
+    config = tiny.tiny_config(tiny.write_weights(weights))
+    config |= {
+        "arms": {arm: config["arms"][arm] for arm in ARMS},
+        "cohorts": {"brats_phantom": config["cohorts"]["brats_phantom"]},
+        "classifiers": {"svm": config["classifiers"]["svm"]},
+        "device": device,
+    }
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def start(folder: Path, *options: str, targets: Sequence[str] = chaos.SMALL) -> subprocess.Popen[bytes]:
     """Start the study in a folder, where its output goes to a file."""
     number = len(list(folder.glob("run-*.log")))
     with (folder / f"run-{number}.log").open("wb") as log:
-        return subprocess.Popen([*START, *options], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            [*START, *options, "--", *chaos.SMALL], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
 
 
 def done(folder: Path) -> int:
@@ -99,7 +107,7 @@ def wait_for_jobs(folder: Path, run: subprocess.Popen[bytes], number: int) -> No
     expect(run.poll() is None, f"the run goes on until {number} jobs are done")
 
 
-def wait_until(condition, what: str, seconds: float = 600.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 1800.0) -> None:
     """Return when a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

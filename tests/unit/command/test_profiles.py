@@ -53,15 +53,16 @@ def test_cores_of_this_machine_are_no_limit_for_jobs_elsewhere(tmp_path):
     assert "--cores" not in run.snakemake_command(tmp_path / "s.yaml", ["--workflow-profile", SLURM], elsewhere=True)
 
 
-def test_the_profile_of_slurm_tries_again_and_leaves_triggers_as_they_are():
-    slurm, default = (
-        yaml.safe_load((WORKFLOW / f"profiles/{name}/config.yaml").read_text()) for name in ("slurm", "default")
+@pytest.mark.parametrize("name", ["slurm", "kubernetes", "s3"])
+def test_profiles_leave_triggers_and_outcomes_as_they_are(name):
+    ours, default = (
+        yaml.safe_load((WORKFLOW / f"profiles/{folder}/config.yaml").read_text()) for folder in (name, "default")
     )
-    assert slurm["executor"] == "slurm"
-    assert slurm["retries"] == 2
-    assert [entry for entry in slurm["default-resources"] if entry.startswith(("mem_mb=", "runtime="))] == [
-        "mem_mb=1500 * attempt",
-        "runtime=60 * attempt",
-    ]
-    for key in ("rerun-triggers", "rerun-incomplete", "keep-going", "max-checksum-file-size"):
-        assert slurm[key] == default[key]
+    for key in ("rerun-triggers", "rerun-incomplete", "keep-going", "show-failed-logs", "max-checksum-file-size"):
+        assert ours[key] == default[key]
+    if name == "s3":
+        assert ours["default-storage-provider"] == "s3"
+        assert ours["resources"] == default["resources"]
+    else:  # a job that was killed is tried again with more
+        assert (ours["executor"], ours["retries"]) == (name, 2)
+        assert {"mem_mb=1500 * attempt", "runtime=60 * attempt"} <= set(ours["default-resources"])
