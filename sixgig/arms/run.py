@@ -34,6 +34,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.outcomes import require_cohort
+from sixgig.runtime.pages import keep_pages
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.stopping import saving
 from sixgig.runtime.versions import encoding_versions
@@ -92,6 +93,8 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
     arm = cast("NetworkArm", get_arm(job.kind_name)())
     asked = int(job.options["batch_size"])
     device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
+    if device.kind == "cpu":
+        keep_pages()
     facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
     facts |= {"device_name": device.name, "fallbacks": list(device.fallbacks)}
     images = np.load(job.images, mmap_mode="r")
