@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.run import transform_cohort
+from sixgig.arms.transform import transform_cohort
 from sixgig.runtime.jobs import job
 from sixgig.tables.cohorts import SPLITS
 from sixgig.tables.roles import pretraining_subjects

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from sixgig.arms.encode_job import EncodeJob
 from sixgig.arms.external import ExternalEncodeJob
-from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.arms.run import encode_cohort
 from sixgig.runtime.jobs import job
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.run import EncodeJob, encode_cohort, gather_cohort
+from sixgig.arms.encode_job import EncodeJob
+from sixgig.arms.run import encode_cohort, gather_cohort
 from sixgig.arms.shards import Encoded
 from sixgig.runtime.jobs import job
 

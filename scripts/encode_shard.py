@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sixgig.arms.run import EncodeJob, encode_shard
+from sixgig.arms.encode_job import EncodeJob
+from sixgig.arms.run import encode_shard
 from sixgig.arms.shards import Encoded, Part
 from sixgig.runtime.jobs import job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sixgig.arms.run import EncodeJob
+from sixgig.arms.encode_job import EncodeJob
 
 
 @dataclass(frozen=True, kw_only=True)

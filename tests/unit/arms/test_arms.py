@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-import sixgig.arms.run as run_module
+import sixgig.arms.begun as run_module
 from sixgig.arms.base import Encoder, FeatureArm, NetworkArm, PlainArm
+from sixgig.arms.encode_job import EncodeJob
 from sixgig.arms.encoding import PartialFeatures, encode, prefetched_batches
 from sixgig.arms.network_input import describe_input
 from sixgig.arms.registry import arm_names, get_arm, looks
-from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.arms.run import encode_cohort
 from sixgig.errors import ArmError, ConfigError, GpuError, PassingError
 from sixgig.gpu.device import Device
 from sixgig.gpu.ladder import Rung
@@ -271,7 +272,7 @@ def encoded(cohort, tmp_path, weights, monkeypatch):
     """Encode once; return a function that runs the job again and says whether the network was asked."""
     first = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
     asked = []
-    monkeypatch.setattr("sixgig.arms.run.encode", lambda *rest: asked.append(1) or encode(*rest))
+    monkeypatch.setattr("sixgig.arms.begun.encode", lambda *rest: asked.append(1) or encode(*rest))
 
     def again(**changes):
         asked.clear()
@@ -332,8 +333,8 @@ def test_full_gpu_climbs_down_to_the_cpu_and_says_so(cohort, tmp_path, weights, 
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return encode(arm, encoder, images, options, rung, *rest)
 
-    monkeypatch.setattr("sixgig.arms.run.encode", full)
-    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *_: Device("cuda", "RTX", "float16", card="GPU-1"))
+    monkeypatch.setattr("sixgig.arms.begun.encode", full)
+    monkeypatch.setattr("sixgig.arms.begun.choose_device", lambda *_: Device("cuda", "RTX", "float16", card="GPU-1"))
     monkeypatch.setattr("sixgig.gpu.lock.lock_path", lambda card: tmp_path / f"{card}.lock")
     features, _, sidecar = run(job(cohort, "vit_pure", weights["vit"]), tmp_path)
     assert tried == [("cuda", 4), ("cuda", 2), ("cuda", 1), ("cpu", 4)]
@@ -365,7 +366,7 @@ def test_a_hot_card_is_waited_for_between_batches_and_changes_no_byte(cohort, tm
     monkeypatch.setattr("sixgig.gpu.lock.FOLDER", tmp_path)
     monkeypatch.setattr("sixgig.gpu.watch.READERS", {"nvml": Reader})
     monkeypatch.setattr("sixgig.gpu.watch.GpuWatch.cool_down", lambda watch: waited.append(watch))
-    monkeypatch.setattr("sixgig.arms.run.choose_device", lambda *_: Device("cpu", "CPU", "float32", card="1234"))
+    monkeypatch.setattr("sixgig.arms.begun.choose_device", lambda *_: Device("cpu", "CPU", "float32", card="1234"))
     hot = job(cohort, "vit_pure", weights["vit"], checkpoints=tmp_path / "hot/.checkpoints")
     features, _, sidecar = run(hot, tmp_path)
     assert len(waited) == 3  # ten images, four at a time

@@ -9,10 +9,11 @@ import pytest
 import timm
 import torch
 
+from sixgig.arms.encode_job import EncodeJob
 from sixgig.arms.pretrain_job import PretrainJob
 from sixgig.arms.pretraining import pretrain_cohort
 from sixgig.arms.registry import get_arm
-from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.arms.run import encode_cohort
 from sixgig.arms.vit_mim import pretraining as mim
 from sixgig.arms.vit_mim.arm import MaskedViT
 from sixgig.errors import ArmError

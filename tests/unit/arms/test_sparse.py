@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import orthogonal_mp_gram
 
-from sixgig.arms.run import transform_cohort
+from sixgig.arms.transform import transform_cohort
 from sixgig.arms.vit_sparse.arm import SparseViT
 from sixgig.arms.vit_sparse.atoms import number_of_atoms
 from sixgig.tables.features import read_features

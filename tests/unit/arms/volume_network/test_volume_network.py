@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from sixgig.arms.base import VolumeEncoder
+from sixgig.arms.encode_job import EncodeJob
 from sixgig.arms.encoding import PartialFeatures
-from sixgig.arms.run import EncodeJob, encode_cohort
+from sixgig.arms.run import encode_cohort
 from sixgig.arms.volume_network.arm import VolumeNetwork
 from sixgig.arms.volume_network.encoding import Intensity, encoding
 from sixgig.arms.volume_network.orientation import axes_of, is_orientation, orient, oriented_size
