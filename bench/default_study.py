@@ -134,7 +134,7 @@ def run_study(name: str, checkout: Path, place: Path, cores: int, study: Path | 
     before, busy, began = resource.getrusage(resource.RUSAGE_CHILDREN), _busy(), time.perf_counter()
     with (place / "run.log").open("w") as log:
         done = subprocess.run(_command(checkout, cores, study), cwd=place, stdout=log, stderr=log, check=False)
-    wall = time.perf_counter() - began
+    wall, busy = time.perf_counter() - began, _busy() - busy
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if done.returncode:
@@ -145,7 +145,7 @@ def run_study(name: str, checkout: Path, place: Path, cores: int, study: Path | 
         for pattern in SAME
         for file in sorted(results.glob(pattern))
     }
-    return Run(name, wall, cpu, max(0.0, (_busy() - busy - cpu) / wall), measured(results), hashes)
+    return Run(name, wall, cpu, max(0.0, (busy - cpu) / wall), measured(results), hashes)
 
 
 def _busy() -> float:

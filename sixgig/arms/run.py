@@ -35,6 +35,7 @@ from sixgig.runtime.digests import file_sha256
 from sixgig.runtime.jobs import say_failed, say_fallbacks
 from sixgig.runtime.monitor import CostMeter, peak_rss_mb, peak_vram_mb
 from sixgig.runtime.outcomes import require_cohort
+from sixgig.runtime.pages import keep_pages
 from sixgig.runtime.progress import Progress
 from sixgig.runtime.stopping import saving
 from sixgig.runtime.versions import encoding_versions
@@ -181,6 +182,8 @@ class _Encoding:
         torch.set_num_threads(max(1, job.threads))
         self._job = job
         self._device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
+        if self._device.kind == "cpu":
+            keep_pages()
         self.facts: dict[str, Any] = {"batch_size_used": int(job.options["batch_size"]), "device": self._device.kind}
         self.facts |= {"dtype": self._device.dtype, "device_name": self._device.name}
         self.facts["fallbacks"] = list(self._device.fallbacks)

@@ -142,6 +142,8 @@ def _external(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
         needed = {JobKey("check_external", f"{cohort}.on.{other}")}
         if arm in plan.runs:
             needed |= {JobKey(rule_of(arm), f"{cohort}.{arm}"), seen(cohort, arm, other)}
+        if classifier in plan.bag_classifiers:
+            needed |= {JobKey("prepare_cohort", name) for name in (cohort, other)}
         yield JobKey("classify_external", f"{cohort}.{arm}.{classifier}.on.{other}"), needed
 
 

@@ -14,7 +14,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.said_by_jobs import said
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import cohort_title
 
 
@@ -79,8 +79,8 @@ def describe(study: Study, cohort: str) -> CohortView:
         name=cohort,
         title=cohort_title(cohort),
         simulated=bool(info.get("simulated")),
-        failed=said(study.failed_cohort(cohort)),
-        note=said(str(info.get("subject_note") or "")),
+        failed=said_by_job(study.failed_cohort(cohort)),
+        note=said_by_job(str(info.get("subject_note") or "")),
         facts=facts,
         leakage_passed=passed,
         leakage=leakage,
@@ -217,7 +217,7 @@ def _quarantine(study: Study, cohort: str) -> TableView:
     )
     for _, row in study.quarantine(cohort).iterrows():
         named = [views.text(row[name]) for name in ("file", "subject_id")]
-        table.rows.append([*named, Cell(said(str(row["reason"])))])
+        table.rows.append([*named, Cell(said_by_job(str(row["reason"])))])
     return table
 
 
@@ -235,5 +235,5 @@ def _remarks(study: Study, cohort: str) -> TableView:
     for key, rows in study.remarks(cohort).groupby(["kind", "remark"], sort=False):
         kind, remark = map(str, cast(tuple[str, str], key))
         number = Cell(numbers.count(len(rows)), float(len(rows)), numeric=True)
-        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(said(remark))])
+        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(said_by_job(remark))])
     return table

@@ -18,7 +18,7 @@ from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.said_by_jobs import said
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import arm_title, classifier_title, cohort_title, metric_title
 
 
@@ -207,7 +207,9 @@ def _backbone(sidecar: Mapping[str, Any]) -> Cell:
 
 def _weights(weights: Mapping[str, Any]) -> Cell:
     """Their name in the study file; those that were trained here have that of their start."""
-    start = ((weights.get("source") or {}).get("pretraining") or {}).get("name")
+    source = weights.get("source")
+    trained = source.get("pretraining") if isinstance(source, Mapping) else None  # random weights have a word there
+    start = trained.get("name") if isinstance(trained, Mapping) else None
     return Cell(tr("trained here from {start}", start=start)) if start else views.text(weights.get("name"))
 
 
@@ -266,7 +268,12 @@ def trouble(study: Study) -> TableView:
         seen: dict[tuple[str, str, str], None] = {}
         failed = study.failed_cohort(cohort)
         if failed:
-            what = [views.cohort(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(said(failed))]
+            what = [
+                views.cohort(cohort),
+                Cell(tr("every arm")),
+                Cell(tr("failed"), strong=True),
+                Cell(said_by_job(failed)),
+            ]
             table.rows.append(what)
             continue
         for method, row in study.estimates(cohort).items():
@@ -289,7 +296,7 @@ def trouble(study: Study) -> TableView:
                     views.cohort(cohort),
                     views.arm(arm),
                     Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
-                    Cell(said(reason) or tr("no reason given")),
+                    Cell(said_by_job(reason) or tr("no reason given")),
                 ]
             )
     return table
