@@ -54,7 +54,7 @@ def describe(study: Study, cohort: str) -> CohortView:
     evaluation = splits[splits["role"] == "evaluation"]
     modalities = [str(name) for name in info.get("modalities") or []]
     facts = [
-        (tr("Kind"), str(info.get("title") or info.get("adapter") or numbers.MISSING)),
+        (tr("Kind"), tr(str(info.get("title") or info.get("adapter") or numbers.MISSING))),
         (tr("Dimensions"), f"{info.get('dimensions', numbers.MISSING)}D"),
         (tr("Subjects"), numbers.count(splits["subject_id"].nunique())),
         (tr("Images"), numbers.count(len(manifest))),

@@ -10,6 +10,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.titles import cohort_title
 
 
 def network_input(study: Study) -> TableView:
@@ -32,7 +33,7 @@ def network_input(study: Study) -> TableView:
                 rows.setdefault((name, said), []).append(cohort)
     for (name, pairs), cohorts in rows.items():
         cells = [Cell(words, strong=differs) for words, differs in pairs]
-        table.rows.append([views.arm(name), views.text(", ".join(cohorts)), *cells])
+        table.rows.append([views.arm(name), views.text(", ".join(map(cohort_title, cohorts))), *cells])
     return table
 
 
