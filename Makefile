@@ -35,6 +35,11 @@ setup:  ## build both environments from their hashed locks (once)
 	@if [ "$(TENSORFLOW1)" != no ]; then $(PYTHON) envs/build.py .venv-tf1 3.7 envs/tensorflow1.txt || { \
 	echo "[set-up] .venv-tf1 serves the arm vit_contrastive alone. To go on without it: make TENSORFLOW1=no, with"; \
 	echo "[set-up] arms.vit_contrastive.on_missing_environment: torch (or skip) in the study file"; exit 1; }; fi
+	@$(MAKE) --no-print-directory .venv/.compiled
+
+.venv/.compiled: $(wildcard sixgig/sparse_coding/*.py) sixgig/runtime/compilation.py envs/main.txt
+	@$(BIN)/python -m sixgig.sparse_coding.ahead
+	@touch $@
 
 test: setup  ## set up, then run every test
 	@echo "[test] unit, script and workflow tests; about 25 minutes on 2 cores"
@@ -44,7 +49,7 @@ chaos: setup  ## kill the tiny study at random moments (KILLS=25 SEED=1), and co
 	@PYTHONPATH=. $(BIN)/python tests/workflow/chaos.py --kills $(KILLS) --seed $(SEED)
 
 simulate: setup  ## how often intervals cover the truth, and equal methods are called different (docs/method.md)
-	@$(BIN)/python -m bench.coverage
+	@$(BIN)/python -m bench.coverage --jobs 2 --document docs/method.md
 	@$(BIN)/python -m bench.false_better
 
 bench: setup  ## measure speed against what else one would use; writes docs/bench.md (QUICK=yes tries it, BUSY=yes measures on a busy machine)

@@ -31,8 +31,10 @@ follow_study(workflow, PLAN)
 
 include: "rules/environments.smk"
 include: "rules/cohorts.smk"
+include: "rules/cohorts_in_shards.smk"
 include: "rules/weights.smk"
 include: "rules/features.smk"
+include: "rules/features_in_shards.smk"
 include: "rules/classify.smk"
 include: "rules/external.smk"
 include: "rules/statistics.smk"

@@ -44,7 +44,8 @@ FRESH = (
     Cell((20, 380), 1.2, 10, 1, 50), Cell((60, 240), 1.5, 3, 3, 10), Cell((30, 30, 30), 1.5, 5, 1, 10),
     Cell((80, 40, 40, 20, 20), 1.7, 3, 3, 30), Cell((40, 40, 40, 40, 40), 1.2, 10, 1, 10),
 )  # fmt: skip
-METHODS = ("procedure", "bootstrap", "corrected t", "bootstrap + variance", "nested")
+#: What docs/method.md has the tables between.
+MARKS = ("<!-- coverage: bench.coverage writes these tables -->", "<!-- end of coverage -->")
 _NESTED = ("accuracy", "balanced_accuracy")
 #: Studies that share a draw of folds.
 _SHARED = 10
@@ -108,30 +109,42 @@ def cover(cell: Cell, number: int, studies: int) -> pd.DataFrame:
 
 
 def table(found: pd.DataFrame, rows: str, columns: str) -> str:
-    """Return a table of ``coverage in percent (mean width)``."""
-    cells = found.assign(shown=[f"{100 * own.coverage:.0f} ({own.width:.2f})" for own in found.itertuples()])
-    wide = cells.pivot(index=rows, columns=columns, values="shown").fillna("")
+    """Return a table of the column ``shown``."""
+    wide = found.pivot(index=rows, columns=columns, values="shown").fillna("")
     wide = wide.loc[list(dict.fromkeys(found[rows])), list(dict.fromkeys(found[columns]))]
     lines = [f"| {rows} | {' | '.join(wide.columns)} |", "|---" * (wide.shape[1] + 1) + "|"]
     lines += [f"| {name} | {' | '.join(values)} |" for name, values in zip(wide.index, wide.to_numpy(), strict=True)]
     return "\n".join(lines)
 
 
+def by_cell(found: pd.DataFrame, columns: str) -> str:
+    """Return a table of ``coverage in percent (mean width)``."""
+    shown = [f"{100 * coverage:.0f} ({width:.2f})" for coverage, width in found[["coverage", "width"]].to_numpy()]
+    return table(found.assign(shown=shown), "cell", columns)
+
+
 def overview(found: pd.DataFrame) -> str:
-    """Return a table of the methods: coverage over the cells, and the mean of width over that of procedure."""
-    lines = [
-        "| metric | method | fresh | least | mean | greatest | below 93 | cells | width / procedure |",
-        "|---" * 9 + "|",
+    """Return a table of ``least to greatest coverage over cells, mean (mean of width over that of procedure)``."""
+    own = found[found["method"] == "procedure"].set_index(["cell", "metric"])["width"]
+    found = found.assign(relative=found["width"] / own.reindex(found.set_index(["cell", "metric"]).index).to_numpy())
+    rows = []
+    for key, cells in found.groupby(["metric", "method"], sort=False):
+        low, high, mean = (100 * cells["coverage"]).agg(["min", "max", "mean"])
+        rows.append((*key, f"{low:.0f} to {high:.0f}, {mean:.0f} ({cells['relative'].mean():.2f})"))
+    return table(pd.DataFrame(rows, columns=["metric", "method", "shown"]), "metric", "method")
+
+
+def tables(found: pd.DataFrame) -> str:
+    """Return the tables of docs/method.md."""
+    parts = [
+        ("Intervals of the procedure by cell", by_cell(found[found["method"] == "procedure"], "metric")),
+        ("Balanced accuracy by cell and method", by_cell(found[found["metric"] == "balanced_accuracy"], "method")),
     ]
-    keys = ["metric", "method", "fresh"]
-    known = found[found["method"] == "procedure"].set_index(["cell", "metric"])["width"]
-    found = found.assign(relative=found["width"] / known.reindex(found.set_index(["cell", "metric"]).index).to_numpy())
-    for key, own in found.groupby(keys, sort=False):
-        percent = 100 * own["coverage"]
-        values = [f"{value:.0f}" for value in (percent.min(), percent.mean(), percent.max())]
-        values += [str(int((percent < 93).sum())), str(len(own)), f"{own['relative'].mean():.2f}"]
-        lines.append(f"| {' | '.join([*map(str, key), *values])} |")
-    return "\n".join(lines)
+    for fresh, title in ((True, "that chose nothing"), (False, "that chose the shares")):
+        own = found[found["fresh"] == fresh]
+        if len(own):
+            parts.append((f"The {own['number'].nunique()} cells {title}", overview(own)))
+    return "\n\n".join(f"{title}:\n\n{text}" for title, text in parts)
 
 
 def main() -> None:
@@ -140,24 +153,26 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--cells", type=int, nargs="*", default=range(len(OLD + FRESH)), help="numbers, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time, each in a process of its own")
-    parser.add_argument("--csv", type=Path, help="file for all figures")
+    parser.add_argument("--csv", type=Path, help="file of all figures; cells that it holds are not run again")
+    parser.add_argument("--document", type=Path, help="file that gets the tables between its two marks")
     options = parser.parse_args()
-    cells = [(OLD + FRESH)[number] for number in options.cells]
-    work = (delayed(cover)(cell, number, options.studies) for cell, number in zip(cells, options.cells, strict=True))
     parts = []
-    for cell, number, own in zip(
-        cells, options.cells, Parallel(options.jobs, return_as="generator")(work), strict=True
-    ):
-        parts.append(own.assign(cell=str(cell), number=number, fresh=cell in FRESH))
+    if options.csv and options.csv.exists():
+        known = pd.read_csv(options.csv)
+        parts = [own for _, own in known[known["studies"] == options.studies].groupby("number")]
+    open_cells = [number for number in options.cells if number not in {int(own["number"].iloc[0]) for own in parts}]
+    work = (delayed(cover)((OLD + FRESH)[number], number, options.studies) for number in open_cells)
+    for number, own in zip(open_cells, Parallel(options.jobs, return_as="generator")(work), strict=True):
+        cell = (OLD + FRESH)[number]
+        parts.append(own.assign(cell=str(cell), number=number, fresh=cell in FRESH, studies=options.studies))
         if options.csv:
             pd.concat(parts).to_csv(options.csv, index=False)
-    found = pd.concat(parts, ignore_index=True)
-    print("Intervals of the procedure, coverage in percent with mean width:\n")
-    print(table(found[found["method"] == "procedure"], "cell", "metric"))
-    print("\nBalanced accuracy by all methods:\n")
-    print(table(found[found["metric"] == "balanced_accuracy"], "cell", "method"))
-    print("\nAll metrics and methods over the cells:\n")
-    print(overview(found))
+    text = tables(pd.concat(parts, ignore_index=True).sort_values("number", kind="stable"))
+    print(text)
+    if options.document:
+        before, start, rest = options.document.read_text("utf-8").partition(MARKS[0])
+        _, end, after = rest.partition(MARKS[1])
+        options.document.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -33,17 +33,21 @@ _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "a
 MOST = 0.15
 
 
-def require_packages() -> None:
-    """Check that everything to compare with is installed.
+def require_packages(*modules: str) -> None:
+    """Check that everything to compare with is installed, or these modules.
 
     Raises:
         BenchError: Something is missing.
     """
-    missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    missing = [package for module, package in _PACKAGES.items() if _missing(module, modules)]
     if missing:
         raise BenchError(
             ".venv-bench", f"without {', '.join(missing)} there is nothing to compare with", "run it by `make bench`"
         )
+
+
+def _missing(module: str, wanted: tuple[str, ...]) -> bool:
+    return (not wanted or module in wanted) and importlib.util.find_spec(module) is None
 
 
 def quiet(busy: bool, seconds: float = 3.0) -> None:

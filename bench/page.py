@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.facts import MOST
+
 _HEAD = """\
 # Bench
 
@@ -15,36 +17,37 @@ marks an aim that was not met.
 """
 
 
-def page(found: Mapping[str, Any]) -> str:
-    """Return the whole page as Markdown."""
-    facts = found["machine"]
+def page(*runs: Mapping[str, Any]) -> str:
+    """Return the whole page as Markdown: sections of each run, and the machine of each."""
+    lines = [_HEAD, *(line for found in runs for line in _run(found)), "## The machine", ""]
+    for found in runs:
+        facts = found["machine"]
+        versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+        commit = facts["source"].get("commit", "unknown")[:12]
+        changed = " with changes" if facts["source"].get("changed") else ""
+        load = ", ".join(map(str, facts["load"]))
+        lines += [
+            f"{_machine(facts)} {facts['system']}; load before the run {load}; source {commit}{changed}. {versions}."
+        ]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _run(found: Mapping[str, Any]) -> list[str]:
     busiest = max((section.get("others_share", 0.0) for section in found["sections"]), default=0.0)
-    lines = [_HEAD]
+    lines = [_machine(found["machine"]), ""]
     if found["quick"]:
         lines += ["**Small sizes, to try the bench: the figures mean nothing.**", ""]
-    if busiest > 0.15:
-        lines += [
-            f"**Other programs used up to {busiest:.0%} of the cores meanwhile: ratios are rough, times too long.**",
-            "",
-        ]
-    lines += [
-        f"{facts['processor']}, {facts['usable_cores']} cores ({', '.join(facts['flags'])}), {facts['memory_gb']} GB "
-        f"of memory, {facts['date']}." + _card(facts),
-        "",
-    ]
-    for section in found["sections"]:
-        lines += [*_section(section), ""]
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    commit = facts["source"].get("commit", "unknown")[:12]
-    changed = " with changes" if facts["source"].get("changed") else ""
-    lines += [
-        "## The machine",
-        "",
-        f"{facts['system']}; load before the run {', '.join(map(str, facts['load']))}; source {commit}{changed}.",
-        f"{versions}.",
-        "",
-    ]
-    return "\n".join(lines)
+    if busiest > MOST:
+        said = f"**Other programs used up to {busiest:.0%} of the cores meanwhile: ratios are rough, times too long.**"
+        lines += [said, ""]
+    return lines + [line for section in found["sections"] for line in [*_section(section), ""]]
+
+
+def _machine(facts: Mapping[str, Any]) -> str:
+    flags = ", ".join(facts["flags"])
+    cores = f"{facts['usable_cores']} cores ({flags})"
+    return f"{facts['processor']}, {cores}, {facts['memory_gb']} GB of memory, {facts['date']}." + _card(facts)
 
 
 def _card(facts: Mapping[str, Any]) -> str:

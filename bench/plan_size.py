@@ -54,7 +54,7 @@ def write_study(
     phantom = {"kind": "brats", "subjects": subjects, "shape": [32, 32, 24], "spacing": 6.0}
     chosen = dict(list(_ARMS.items())[:arms])
     used = {stanza["weights"] for stanza in chosen.values() if "weights" in stanza}
-    study = {
+    study: dict[str, Any] = {
         "study": "size",
         "device": "cpu",
         "image": {"size": 32},
@@ -113,15 +113,15 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="one cohort, one arm, one classifier, one seed")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the study there, and stop")
     asked = parser.parse_args()
-    size = [1] * 4 if asked.tiny else [asked.cohorts, asked.arms, asked.classifiers, asked.seeds]
-    further = {} if asked.shards is None else {"shards": asked.shards}
+    size = (1, 1, 1, 1) if asked.tiny else (asked.cohorts, asked.arms, asked.classifiers, asked.seeds)
+    further: dict[str, Any] = {} if asked.shards is None else {"shards": asked.shards}
     if asked.write:
         asked.write.mkdir(parents=True, exist_ok=True)
-        print(write_study(asked.write.resolve(), *size, asked.subjects, **further))
+        print(write_study(asked.write.resolve(), *size, subjects=asked.subjects, **further))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        study = write_study(folder, *size, asked.subjects, **further)
+        study = write_study(folder, *size, subjects=asked.subjects, **further)
         snakemake = [sys.executable, "-m", "snakemake", "-s", str(_ROOT / "Snakefile"), "-d", name, "--cores", "2"]
         commands = {
             "snakemake -n": [*snakemake, "-n", "--quiet", "all", "--configfile", str(study)],

@@ -20,12 +20,17 @@ from typing import Any
 from bench.facts import MOST, machine, others_share, quiet, require_packages
 from bench.harness import BenchError, measure, say
 from bench.page import page
+from bench.rows.study import FOLDER
 from sixgig.errors import SixgigError
 from sixgig.runtime.atomic import write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Modules of ``bench.rows``, in the order of the page.
-SECTIONS = ("encoding", "training", "sparse_coding")
+SECTIONS = (
+    "encoding", "training", "preparation", "sparse_coding", "classifiers", "statistics", "study", "planning",
+)  # fmt: skip
+#: What `bench/gpu.sh` runs.
+GPU_SECTIONS = ("gpu",)
 
 
 def run_section(name: str, quick: bool, out: Path) -> None:
@@ -81,25 +86,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="small sizes, to try the bench; nothing in docs/ changes")
+    parser.add_argument("--gpu", action="store_true", help="the rows on a GPU, as bench/gpu.sh does")
     parser.add_argument("--busy", action="store_true", help="measure although other programs run; the page says so")
+    parser.add_argument("--study", type=Path, help="folder of a finished default study (default results/default)")
     parser.add_argument("--to", type=Path, default=ROOT / "docs", help="folder of bench.md and bench.json")
     parser.add_argument("--section", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    if given.study:
+        os.environ[FOLDER] = str(given.study.resolve())
     try:
-        require_packages()
+        require_packages(*(("torch", "timm") if given.gpu or given.section in GPU_SECTIONS else ()))
         if given.section:
             run_section(given.section, given.quick, given.out)
             return
-        found = run_all(given.only or list(SECTIONS), given.quick, given.busy)
+        sections = list(GPU_SECTIONS) if given.gpu else given.only or list(SECTIONS)
+        found = run_all(sections, given.quick, given.busy)
     except SixgigError as error:
         sys.exit(f"[bench] failed: {error}")
     if given.only or given.quick:
         print(page(found))
         return
-    write_json(given.to / "bench.json", found)
-    write_text(given.to / "bench.md", page(found))
-    say(f"written: {given.to / 'bench.md'} and bench.json")
+    write_json(given.to / ("bench_gpu.json" if given.gpu else "bench.json"), found)
+    parts = [given.to / name for name in ("bench.json", "bench_gpu.json")]
+    if parts[0].is_file():
+        write_text(given.to / "bench.md", page(*(json.loads(part.read_text()) for part in parts if part.is_file())))
+    say(f"written: {given.to}")
 
 
 if __name__ == "__main__":

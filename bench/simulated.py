@@ -127,7 +127,8 @@ def truth(cell: Cell, rng: np.random.Generator, whole: bool = False, samples: in
     found: dict[str, list[Floats]] = {}
     for number in range(samples):
         held = sizes[number % len(sizes)]
-        labels = np.repeat(np.arange(len(held)), np.array(cell.counts) - (0 if whole else held))
+        trained = [n if whole else n - n_held for n, n_held in zip(cell.counts, held, strict=True)]
+        labels = np.repeat(np.arange(len(held)), trained)
         tests = np.tile(np.repeat(np.arange(len(held)), held), _TESTED)
         scores = scores_of(cell, draw(cell, labels, rng), labels, draw(cell, tests, rng))
         names = tuple(f"c{index}" for index in range(len(held)))

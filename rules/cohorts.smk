@@ -47,6 +47,10 @@ rule prepare_cohort:
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
+        lines=lambda wildcards: PLAN.shard_files(wildcards.cohort, "jsonl"),
+        images=lambda wildcards: PLAN.shard_files(wildcards.cohort, "images.npy"),
+        volumes=lambda wildcards: PLAN.shard_files(wildcards.cohort, "volumes.npy"),
+        facts=lambda wildcards: PLAN.shard_files(wildcards.cohort, "json"),
     output:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
@@ -106,7 +110,7 @@ rule group_subjects:
         runtime=minutes,
     params:
         stanza=lambda wildcards: PLAN.group_options(wildcards.cohort),
-        simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
+        simulated=lambda wildcards: PLAN.draws_groups(wildcards.cohort),
         state=lambda wildcards: PLAN.group_state(wildcards.cohort),
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("group_subjects", PLAN.adapter_module(wildcards.cohort)),

@@ -116,6 +116,11 @@ def card(wildcards):
     return ASKING.cards
 
 
+def card_without_shards(wildcards):
+    """Ask for a card, where the job computes and does not gather what others have computed."""
+    return 0 if wildcards.cohort in PLAN.sharded_cohorts else ASKING.cards
+
+
 def minutes(wildcards, attempt, rulename):
     """Ask a cluster for three times the planned run time, and for more at every attempt."""
     return ASKING.minutes(rulename, dict(wildcards.items()), attempt)

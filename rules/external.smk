@@ -111,7 +111,15 @@ if PLAN.external_keys:
     rule classify_external:
         """Train one method on all evaluation subjects of a cohort, and test it on another cohort."""
         input:
-            features=lambda wildcards: PLAN.external_sides(wildcards.cohort, wildcards.arm, wildcards.other, "npz"),
+            features=lambda wildcards: PLAN.external_seen(
+                wildcards.cohort, wildcards.arm, wildcards.other, wildcards.classifier
+            ),
+            image_features=lambda wildcards: PLAN.external_bags(
+                wildcards.cohort, wildcards.arm, wildcards.other, wildcards.classifier
+            ),
+            images=lambda wildcards: PLAN.external_manifests(
+                wildcards.cohort, wildcards.other, wildcards.classifier
+            ),
             sidecar=lambda wildcards: PLAN.external_sides(wildcards.cohort, wildcards.arm, wildcards.other, "json"),
             splits=[
                 "results/{study}/cohorts/{cohort}/splits.csv",
@@ -139,6 +147,9 @@ if PLAN.external_keys:
         params:
             options=lambda wildcards: PLAN.external_options(wildcards.classifier),
             inner_folds=lambda wildcards: PLAN.external_folds(wildcards.classifier),
+            of_volumes=lambda wildcards: PLAN.external_of_volumes(
+                wildcards.cohort, wildcards.arm, wildcards.classifier
+            ),
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("classify_external", PLAN.classifier_module(wildcards.classifier)),
         script:

@@ -105,6 +105,8 @@ rule encode_images:
         training_gate=lambda wildcards: PLAN.training_gate(wildcards.cohort, wildcards.arm),
         weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
         provenance=lambda wildcards: PLAN.provenance_file(PLAN.encoder_file(wildcards.cohort, wildcards.arm)),
+        shards=lambda wildcards: PLAN.shard_files(wildcards.cohort, "npy", wildcards.arm),
+        shard_facts=lambda wildcards: PLAN.shard_files(wildcards.cohort, "json", wildcards.arm),
     output:
         features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
         sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),
@@ -120,7 +122,7 @@ rule encode_images:
         "../envs/main.yaml"
     threads: 4
     resources:
-        gpu=card,
+        gpu=card_without_shards,
         mem_mb=growing(2500),
         runtime=minutes,
         attempt=attempt,

@@ -220,6 +220,7 @@ rule collect_costs:
         trainings=PLAN.trainings("json"),
         sidecars=PLAN.features("json", seeds=True),
         predictions=PLAN.predictions("json", seeds=True),
+        curves=PLAN.fraction_predictions("json"),
     output:
         costs=report(
             ensure("results/{study}/costs.csv", non_empty=True),
@@ -240,6 +241,7 @@ rule collect_costs:
         trained=PLAN.trained_keys,
         arms=PLAN.arm_runs,
         methods=PLAN.method_runs,
+        curves=PLAN.fraction_keys,
         digest=code_digest("collect_costs"),
     script:
         "../scripts/collect_costs.py"

@@ -26,5 +26,6 @@ if __name__ == "__main__":
                 inner_folds=snakemake.params.inner_folds,
                 seed=snakemake.params.seed,
                 predictions=Path(snakemake.output.predictions),
+                of_volumes=snakemake.params.of_volumes,
             )
         )

@@ -139,7 +139,7 @@ def encode(
         images: uint8 [n_images, H, W, 3].
         options: The arm's stanza in the config.
         rung: Batch size and device.
-        dtype: ``float32``, or the type of mixed precision on a GPU.
+        dtype: ``float32``, or the type of mixed precision.
         partial: Where features are kept.
         advance: Called with the number of images after each batch.
 
@@ -152,7 +152,7 @@ def encode(
     import torch
 
     cuda = rung.device == "cuda"
-    mixed = cuda and dtype != "float32"
+    mixed = dtype != "float32"
     memory_format = torch.channels_last if arm.channels_last else torch.contiguous_format
     network = encoder.network.to(rung.device).to(memory_format=memory_format).eval()  # type: ignore[call-overload]
     mean = torch.tensor(encoder.mean, device=rung.device).view(1, -1, 1, 1)

@@ -51,7 +51,7 @@ class BagsOfImages(Seen):
         if self._of_volumes:
             table = table.drop_duplicates("volume_id").reset_index(drop=True)
         bags, names = bags_of(self._rows, table)
-        _check(bags, self._place)
+        check_bags_of(bags, self._place)
         self._bags, self._table = bags, table
         return np.arange(float(len(bags)))[:, None], names, {"place": self._place, "bags": bags}
 
@@ -86,7 +86,12 @@ def attention_of(bags: Bags, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _check(bags: Bags, place: Path) -> None:
+def check_bags_of(bags: Bags, place: object) -> None:
+    """Check that features of images are finite, and that some subject has several.
+
+    Raises:
+        ClassifierError: They are not; ``place`` is where they come from.
+    """
     wrong = ~np.isfinite(bags.features).all(axis=1)
     if wrong.any():
         raise ClassifierError(

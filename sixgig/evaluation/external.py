@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sixgig.classifiers.bags import Bags, bags_of
 from sixgig.errors import ClassifierError, SixgigError
+from sixgig.evaluation.bags import check_bags_of
 from sixgig.evaluation.cross_validation import predict_held_out
 from sixgig.evaluation.effects import plain
 from sixgig.runtime.atomic import read_json, write_json
@@ -39,6 +41,8 @@ class Side:
         features: .npz of its subjects, or images; None for a classifier that sees none.
         sidecar: What the encoding says of itself; None without features.
         manifest: manifest.csv where images have classes of their own; else None.
+        image_features: .npy of its images, or volumes, for a classifier of bags; else None.
+        images: manifest.csv that says whose they are; else None.
     """
 
     name: str
@@ -46,11 +50,13 @@ class Side:
     features: Path | None = None
     sidecar: Path | None = None
     manifest: Path | None = None
+    image_features: Path | None = None
+    images: Path | None = None
 
     @classmethod
     def of(cls, name: str, files: Any, place: int) -> Side:
         """Return the cohort at a place of a job's inputs; each name there holds the files of both cohorts, or none."""
-        optional = {key: files[key] for key in ("features", "sidecar", "manifest")}
+        optional = {key: files[key] for key in ("features", "sidecar", "manifest", "image_features", "images")}
         given = {key: Path(both[place]) if both else None for key, both in optional.items()}
         return cls(name=name, splits=Path(files["splits"][place]), **given)
 
@@ -68,6 +74,7 @@ class ExternalJob:
         inner_folds: Folds of the search for hyper-parameters.
         seed: The study's seed.
         predictions: Output .csv; a ``.json`` file of cost, choice and status stands beside it.
+        of_volumes: Whether the arm has a feature of every volume of a subject, and not of every image.
     """
 
     own: Side
@@ -78,6 +85,7 @@ class ExternalJob:
     inner_folds: int
     seed: int
     predictions: Path
+    of_volumes: bool = False
 
 
 def classify_external(job: ExternalJob) -> None:
@@ -127,10 +135,15 @@ def _predict(job: ExternalJob) -> tuple[pd.DataFrame, pd.DataFrame]:
     if job.own.manifest is not None and job.other.manifest is not None:
         tables = (_named(MANIFEST.read(job.own.manifest), _OWN), _named(MANIFEST.read(job.other.manifest), _OTHER))
         images = pd.concat([table.drop(columns="official", errors="ignore") for table in tables], ignore_index=True)
-    features, names = _features(job, splits, images)
+    bags = None
+    if job.own.image_features is not None and job.other.image_features is not None:
+        bags, names = _bags(job)
+        features: Any = np.arange(float(len(bags)))[:, None]
+    else:
+        features, names = _features(job, splits, images)
     found, chosen = predict_held_out(
-        features, names, splits, job.classifier, job.options,
-        inner_folds=job.inner_folds, seed=job.seed, images=images, place=job.other.features or job.other.splits,
+        features, names, splits, job.classifier, job.options, inner_folds=job.inner_folds, seed=job.seed, images=images,
+        place=job.other.features or job.other.image_features or job.other.splits, bags=bags,
     )  # fmt: skip
     for column in ("subject_id", IMAGE):
         if column in found:
@@ -149,6 +162,35 @@ def _features(job: ExternalJob, splits: pd.DataFrame, images: pd.DataFrame | Non
         names = (splits["subject_id"].drop_duplicates() if images is None else images[IMAGE]).astype(str).tolist()
         return np.zeros((len(names), 1), np.float32), names
     (own, own_names), (other, other_names) = (read_features(path) for path in (job.own.features, job.other.features))
+    _check_widths(job, own, other)
+    names = [f"{_OWN}{name}" for name in own_names] + [f"{_OTHER}{name}" for name in other_names]
+    return np.concatenate([own, other]), names
+
+
+def _bags(job: ExternalJob) -> tuple[Bags, list[str]]:
+    """Return the bags of both cohorts, one after the other, and the name of each."""
+    rows, tables = [], []
+    for side, prefix in ((job.own, _OWN), (job.other, _OTHER)):
+        assert side.image_features is not None
+        assert side.images is not None
+        table = MANIFEST.read(side.images)
+        if job.of_volumes:
+            table = table.drop_duplicates("volume_id")
+        rows.append(np.load(side.image_features, mmap_mode="r"))
+        tables.append(_named(table, prefix).drop(columns="official", errors="ignore"))
+        if len(rows[-1]) != len(table):
+            raise ClassifierError(
+                side.image_features,
+                f"has {len(rows[-1])} rows for {len(table)} images of {side.name}",
+                "delete the cohort's features and run snakemake again",
+            )
+    _check_widths(job, *rows)
+    bags, names = bags_of(np.concatenate(rows), pd.concat(tables, ignore_index=True))
+    check_bags_of(bags, job.other.image_features)
+    return bags, names
+
+
+def _check_widths(job: ExternalJob, own: Any, other: Any) -> None:
     if own.shape[1] != other.shape[1]:
         raise ClassifierError(
             f"config key cohorts.{job.own.name}.evaluate_on",
@@ -156,5 +198,3 @@ def _features(job: ExternalJob, splits: pd.DataFrame, images: pd.DataFrame | Non
             "frames, partitions or pooling of the two cohorts differ",
             "give both cohorts the same modalities, frames and slices, or remove the cohort",
         )
-    names = [f"{_OWN}{name}" for name in own_names] + [f"{_OTHER}{name}" for name in other_names]
-    return np.concatenate([own, other]), names

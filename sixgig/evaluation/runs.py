@@ -69,8 +69,18 @@ def read_runs(
         positive: See ``sixgig.evaluation.metrics.positive_class``.
         place: Where in a key the arm stands.
     """
-    tables = {seed_number(run, place): PREDICTIONS.read(files[run]) for run in runs if run in files}
+    known = [run for run in runs if run in files and _has_rows(files[run])]
+    tables = {seed_number(run, place): PREDICTIONS.read(files[run]) for run in known}
     return [Run(seed, at_level(rows, metrics_of, positive), "ok") for seed, rows in tables.items() if len(rows)]
+
+
+def _has_rows(file: Path) -> bool:
+    """Whether a table has more than its header, which is quickly seen; a missing one is the reader's to tell."""
+    try:
+        with file.open("rb") as lines:
+            return len(lines.readline()) == 0 or bool(lines.readline().strip())
+    except OSError:
+        return True
 
 
 def seed_of_repeat(runs: Sequence[Run]) -> dict[int, int]:
@@ -167,9 +177,9 @@ def widen_metric(
         return low, high
     family = METRICS[name].family
     if family == "mean" and low > 0:
-        ends = np.log([estimate, low, high]).tolist()
+        center, lowest, highest = np.log([estimate, low, high]).tolist()
         spread = spread._replace(variance=spread.variance / estimate**2)
-        below, above = widened(*ends, spread, alpha, (-np.inf, np.inf))
+        below, above = widened(center, lowest, highest, spread, alpha, (-np.inf, np.inf))
         return float(np.exp(below)), float(np.exp(above))
     return widened(estimate, low, high, spread, alpha, (-1.0 if family == "confusion" else 0.0, 1.0))
 

@@ -45,9 +45,10 @@ _MIB = 2**20
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
     "compute_features": 4, "encode_external": 4, "code_external": 2, "score_predictions": 4, "score_fractions": 4,
+    "prepare_shard": 4, "encode_shard": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
-ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images", "encode_external")
+ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images", "encode_shard", "encode_external")
 
 
 @dataclass(frozen=True)

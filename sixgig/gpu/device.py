@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sixgig.errors import GpuError
 from sixgig.gpu.card import used_uuid
 from sixgig.gpu.choice import take_free_card
+from sixgig.gpu.processor import require_bfloat16
 from sixgig.runtime.progress import tell
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,14 @@ class Device:
 
     def dtype_on(self, kind: str) -> str:
         """Return the computation type on this device, or on the CPU that stands in for it."""
-        return self.dtype if kind == "cuda" else "float32"
+        return self.dtype if kind == self.kind else "float32"
+
+    def for_training(self) -> Device:
+        """Return the same device as it trains: a CPU trains in float32, whatever it encodes in."""
+        if self.kind == "cuda" or self.dtype == "float32":
+            return self
+        fallback = f"trained in float32 instead of {self.dtype}: a CPU trains in float32"
+        return replace(self, dtype="float32", fallbacks=(*self.fallbacks, fallback))
 
 
 def require_gpu(place: str) -> None:
@@ -69,7 +77,7 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
         memory_limit_mb: Maximum GPU memory that this process may reserve, in MiB.
 
     Raises:
-        GpuError: ``cuda`` was asked for and torch cannot use a GPU.
+        GpuError: ``cuda`` was asked for and torch cannot use a GPU; or bfloat16, and the CPU has no units for it.
     """
     if asked != "cpu":
         take_free_card(tell)
@@ -78,8 +86,11 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     if asked == "cuda":
         require_gpu("device: cuda")
     if asked == "cpu" or not torch.cuda.is_available():
+        if precision == "bfloat16":
+            require_bfloat16("precision")
+            return Device("cpu", "CPU", precision)
         fallbacks: tuple[str, ...] = ()
-        if precision not in ("auto", "float32"):
+        if precision == "float16":
             fallbacks = (f"float32 instead of {precision}: a CPU computes in float32",)
         return Device("cpu", "CPU", "float32", fallbacks)
     properties = torch.cuda.get_device_properties(0)

@@ -42,7 +42,7 @@ def encode_volumes(
         volumes: float16 [n_volumes, D, H, W, M] in [0, 1], memory-mapped: crops are read one batch ahead. An encoder
             with a ``reference`` shape gets them as z-scores.
         rung: Crops at a time, and the device.
-        dtype: ``float32``, or the type of mixed precision on a GPU.
+        dtype: ``float32``, or the type of mixed precision.
         kept: Where features are kept.
         advance: Called with the number of volumes that a batch completes.
         names: Of the volumes, for error messages.

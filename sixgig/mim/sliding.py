@@ -184,7 +184,7 @@ def encode_crops(
         features_of: The network: crops [k, c, *crop] on the device to features [k, d].
         batch_size: Crops at a time.
         device: ``cuda`` or ``cpu``.
-        dtype: ``float32``, or the type of mixed precision on a GPU.
+        dtype: ``float32``, or the type of mixed precision.
         kept: Where features are kept.
         advance: Called with the number of volumes that a batch completes.
         not_finite: Returns the error for a volume's row, in a type, whose features are not finite.
@@ -198,14 +198,14 @@ def encode_crops(
     import torch
 
     pool = _Pool(crops)
-    mixed = device == "cuda" and dtype != "float32"
+    mixed = dtype != "float32"
     with torch.inference_mode(), torch.autocast(device, dtype=getattr(torch, dtype), enabled=mixed):
         for first, batch in crops.batches(kept.done, batch_size, pin=device == "cuda"):
             features = features_of(batch.to(device, non_blocking=True))
             done = pool.add(first, features.float().cpu().numpy(), kept.done)
             for row, feature in done:
                 if not np.isfinite(feature).all():
-                    raise not_finite(row, dtype if mixed else "float32")
+                    raise not_finite(row, dtype)
                 kept.put(row, row + 1, feature[None])
             if done:
                 advance(len(done))

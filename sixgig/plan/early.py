@@ -49,6 +49,8 @@ def check_early(plan: Plan, study: Study, jobs_here: bool) -> None:
     if plan.config["device"] == "cuda" and jobs_here:
         with suppress(ModuleNotFoundError):
             check_card()
+    if jobs_here:
+        check_processor(plan.config)
     with suppress(ModuleNotFoundError):
         look_at_networks(plan.config)
         check_weights(plan.config["weights"])
@@ -87,6 +89,20 @@ def check_card() -> None:
     except GpuError as error:
         reason = "CUDA_VISIBLE_DEVICES hides every card" if hidden else error.reason
         raise GpuError(error.place, f"is cuda, and {reason}", error.next_step) from None
+
+
+def check_processor(config: Mapping[str, Any]) -> None:
+    """Refuse an arm that shall compute in bfloat16 on a processor without units for it.
+
+    Raises:
+        GpuError: There is no card to be used either.
+    """
+    from sixgig.gpu.card import first_card
+    from sixgig.gpu.processor import require_bfloat16
+
+    asking = [name for name, options in config["arms"].items() if options.get("precision") == "bfloat16"]
+    if asking and (config["device"] == "cpu" or (config["device"] == "auto" and first_card() is None)):
+        require_bfloat16(f"config key arms.{asking[0]}.precision")
 
 
 def check_weights(weights: Mapping[str, Any]) -> None:
@@ -161,6 +177,9 @@ def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
+    if plan.shards(name) > len(records):
+        reason = f"is {plan.shards(name)}, and the cohort has {len(records)} subjects"
+        raise ConfigError(f"config key {section}.shards", reason, f"write {len(records)} at most; 1 for one job")
     deep = files.adapter.dimensions == 3
     check_bag_sizes(config, records, name, deep, {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms})
     concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
@@ -174,7 +193,7 @@ def _check_groups(plan: Plan, subjects: list[str], name: str, stanza: Mapping[st
     """Check the groups of a phantom, or of a table of the user's; other cohorts say theirs when they are prepared."""
     from sixgig.cohorts.groups import group_subjects, said_before
 
-    simulated = "phantom" in stanza["source"]
+    simulated = plan.draws_groups(name)
     if said_before(stanza, simulated) and not plan.key_table(name):
         place = f"config key cohorts.{name}.groups"
         group_subjects(subjects, stanza, plan.inputs[name].adapter, Path(), simulated=simulated, key=place)

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sixgig.classifiers.registry import takes_bags
 from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import ConfigError
 from sixgig.tables.levels import labels_of, metrics_of
@@ -41,14 +40,6 @@ def check_external(config: Mapping[str, Any]) -> None:
                     "give the cohort another name",
                 )
             _check_alike(key, name, stanza, other, cohorts[other])
-    bags = [name for name in config["classifiers"] if takes_bags(name)]
-    asking = [name for name, stanza in cohorts.items() if stanza.get("evaluate_on")]
-    if bags and asking:
-        raise ConfigError(
-            f"config key cohorts.{asking[0]}.evaluate_on",
-            f"{bags[0]} takes bags of images, and is not tested on other cohorts yet",
-            f"remove {bags[0]} from `classifiers`, or this key",
-        )
 
 
 def _check_alike(key: str, name: str, own: Mapping[str, Any], other: str, theirs: Mapping[str, Any]) -> None:

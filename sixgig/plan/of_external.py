@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sixgig.classifiers.registry import alone
+from sixgig.classifiers.registry import alone, takes_bags
 from sixgig.plan.config import methods_of
 from sixgig.plan.of_arms import ArmLookups
 
@@ -66,6 +66,23 @@ class ExternalLookups(ArmLookups):
             f"{self.external_stem(cohort, arm, other)}.{suffix}",
         ]
 
+    def external_seen(self, cohort: str, arm: str, other: str, classifier: str) -> list[str]:
+        """Return the features of subjects with which a classifier is tested on another cohort; none for one of bags."""
+        return [] if takes_bags(classifier) else self.external_sides(cohort, arm, other, "npz")
+
+    def external_bags(self, cohort: str, arm: str, other: str, classifier: str) -> list[str]:
+        """Return the features of images, or volumes, of a cohort and of another one; none without bags."""
+        return self.external_sides(cohort, arm, other, "images.npy") if takes_bags(classifier) else []
+
+    def external_manifests(self, cohort: str, other: str, classifier: str) -> list[str]:
+        """Return the manifests that say whose these images are; none without bags."""
+        names = (cohort, other) if takes_bags(classifier) else ()
+        return [f"results/{self.study}/cohorts/{name}/manifest.csv" for name in names]
+
+    def external_of_volumes(self, cohort: str, arm: str, classifier: str) -> bool:
+        """Whether the bags of an arm hold volumes, and not images."""
+        return takes_bags(classifier) and bool(self.volumes_file(cohort, arm))
+
     def external_source(self, cohort: str, arm: str, other: str) -> str:
         """Return the image features of another cohort from which an arm computes its own."""
         return f"{self.external_stem(cohort, self.source_arm(arm), other)}.images.npy"
@@ -81,7 +98,8 @@ class ExternalLookups(ArmLookups):
 
     def external_options(self, classifier: str) -> dict[str, Any]:
         """Return a classifier's stanza; a control that sees no features has none."""
-        return {} if alone(classifier) else dict(self.config["classifiers"][classifier])
+        own = {} if alone(classifier) else self.config["classifiers"][classifier]
+        return {key: value for key, value in own.items() if key != "arms"}
 
     def external_folds(self, classifier: str) -> int:
         """Return the folds of a classifier's search."""

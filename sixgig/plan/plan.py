@@ -216,7 +216,8 @@ class Plan(ExternalLookups):
 
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
+        trained, groups = bool(self.pretrained_arms), bool(self.grouped_cohorts)
+        return kinds_of(over_cohorts, trained, self.leaves_pictures, self.has_fractions, groups)
 
     def figures(self, suffix: str) -> list[str]:
         """Return every figure file of a type, ``svg``, ``png`` or ``pdf``."""
@@ -251,8 +252,8 @@ class Plan(ExternalLookups):
         The study's name is no wildcard in them: Snakemake tries every output that begins as a file does, for each of
         the files of a study, and these are many.
         """
-        own = exports.cohort_tables(self.has_fractions)
-        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
+        own = {c: exports.cohort_tables(self.has_fractions, c in self.grouped_cohorts) for c in self.cohorts}
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own[cohort])]
         return [f"results/{self.study}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def classifier_module(self, classifier: str) -> str:

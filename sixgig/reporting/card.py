@@ -13,6 +13,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.titles import cohort_title
 
 _WIDTH, _HEIGHT, _MARGIN = 220, 44, 3
 #: What the lower and the upper border of a curve stand for, when no value lies beyond.
@@ -74,7 +75,7 @@ def card(study: Study) -> TableView:
         gpu = job.gpu
         table.rows.append(
             [
-                views.text(job.cohort),
+                views.cohort(job.cohort),
                 views.arm(job.arm),
                 views.text(job.stage),
                 views.number(gpu.get("card_memory_peak_mb"), numbers.mebibytes),
@@ -106,7 +107,9 @@ def courses(study: Study) -> list[Course]:
                 curves.append((_range(name, values, unit), _curve(series["seconds"], values, name, _SCALES[quantity])))
         if curves:
             duration = numbers.seconds(series["seconds"][-1])
-            found.append(Course(f"{job.cohort}, {views.arm(job.arm).text}, {job.stage}: {duration}", curves))
+            found.append(
+                Course(f"{cohort_title(job.cohort)}, {views.arm(job.arm).text}, {job.stage}: {duration}", curves)
+            )
     return found
 
 

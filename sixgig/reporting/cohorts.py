@@ -14,6 +14,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import cohort_title
 
 
@@ -71,15 +72,15 @@ def describe(study: Study, cohort: str) -> CohortView:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     planes = dict(info.get("planes") or {})
     if set(planes) - {"axial"}:
-        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
-        facts.insert(4, (tr("Planes of the slices"), said))
+        counted = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), counted))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
         title=cohort_title(cohort),
         simulated=bool(info.get("simulated")),
-        failed=study.failed_cohort(cohort),
-        note=str(info.get("subject_note") or ""),
+        failed=said_by_job(study.failed_cohort(cohort)),
+        note=said_by_job(str(info.get("subject_note") or "")),
         facts=facts,
         leakage_passed=passed,
         leakage=leakage,
@@ -215,7 +216,8 @@ def _quarantine(study: Study, cohort: str) -> TableView:
         sortable=False,
     )
     for _, row in study.quarantine(cohort).iterrows():
-        table.rows.append([views.text(row[name]) for name in ("file", "subject_id", "reason")])
+        named = [views.text(row[name]) for name in ("file", "subject_id")]
+        table.rows.append([*named, Cell(said_by_job(str(row["reason"])))])
     return table
 
 
@@ -233,5 +235,5 @@ def _remarks(study: Study, cohort: str) -> TableView:
     for key, rows in study.remarks(cohort).groupby(["kind", "remark"], sort=False):
         kind, remark = map(str, cast(tuple[str, str], key))
         number = Cell(numbers.count(len(rows)), float(len(rows)), numeric=True)
-        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(remark)])
+        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(said_by_job(remark))])
     return table

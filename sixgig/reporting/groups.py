@@ -158,6 +158,30 @@ def _table(study: Study, cohort: str, group: str) -> TableView:
     return view
 
 
+def every(study: Study, cohort: str) -> TableView:
+    """Every group and value (rows) for every method, and the largest differences: one table, for a paper."""
+    view = TableView(
+        f"every-group-{cohort}",
+        tr(
+            "{cohort}: {metric} within groups of subjects, over pooled out-of-fold predictions of these fitted models, "
+            "with intervals; the interval of a largest difference holds for all pairs of values together.",
+            cohort=cohort_title(cohort),
+            metric=metric_title(study.metric),
+        ),
+        [tr("Group"), tr("Method"), tr("Value"), tr("Subjects"), metric_title(study.metric)],
+    )
+    for group in groups_of(study, cohort):
+        for method in study.methods(cohort):
+            key = [Cell(group), views.method(method)]
+            for value in values_of(study, cohort, group, method):
+                number = views.number(value.n_subjects, numbers.count)
+                view.rows.append([*key, Cell(value.name), number, _cell(value)])
+            gap = gap_of(study, cohort, group, method)
+            if gap is not None:
+                view.rows.append([*key, Cell(tr("Largest difference")), views.number(None, numbers.count), _gap(gap)])
+    return view
+
+
 def _cell(value: Value) -> Cell:
     if math.isnan(value.estimate):
         return Cell(tr("too few"), float("-inf"), numeric=True)

@@ -79,7 +79,7 @@ def _render(study: Study) -> str:
     environment.globals["tr"] = tr
     trained = any(study.training.arms(cohort) for cohort in study.cohorts)
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
-    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
+    kinds = kinds_of(False, trained, pictures, study.has_fractions, study.has_groups)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     names = study.cohorts
     figures = {
@@ -91,6 +91,7 @@ def _render(study: Study) -> str:
     environment.globals["explained"] = explaining({**terms, **glossary.names(study)})
     return environment.get_template("report.html.j2").render(
         study=study,
+        title=tr(study.title),
         language=current(),
         version=__version__,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),

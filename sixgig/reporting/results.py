@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +18,8 @@ from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import classifier_title, cohort_title, metric_title
+from sixgig.words.said_by_jobs import said as said_by_job
+from sixgig.words.titles import arm_title, classifier_title, cohort_title, metric_title
 
 
 def _estimate_cell(row: object, strong: bool = False) -> Cell:
@@ -184,17 +186,40 @@ def arms(study: Study) -> TableView:
                 [
                     views.cohort(cohort),
                     views.arm(name),
-                    views.text(sidecar.get("backbone")),
-                    views.text(weights.get("name")),
+                    _backbone(sidecar),
+                    _weights(weights),
                     views.text((weights.get("sha256") or tr("none"))[:12]),
                     views.number(sidecar.get("n_features"), numbers.count),
                     views.text(sidecar.get("device")),
-                    views.text(sidecar.get("dtype")),
+                    views.text(_precision(sidecar)),
                     views.number(sidecar.get("batch_size_asked"), numbers.count),
                     views.number(sidecar.get("batch_size_used"), numbers.count),
                 ]
             )
     return table
+
+
+def _backbone(sidecar: Mapping[str, Any]) -> Cell:
+    """The network, or the arm whose features an arm reads."""
+    source = sidecar.get("source_arm")
+    return Cell(tr("features of {arm}", arm=arm_title(str(source)))) if source else views.text(sidecar.get("backbone"))
+
+
+def _weights(weights: Mapping[str, Any]) -> Cell:
+    """Their name in the study file; those that were trained here have that of their start."""
+    source = weights.get("source")
+    trained = source.get("pretraining") if isinstance(source, Mapping) else None  # random weights have a word there
+    start = trained.get("name") if isinstance(trained, Mapping) else None
+    return Cell(tr("trained here from {start}", start=start)) if start else views.text(weights.get("name"))
+
+
+def _precision(sidecar: Mapping[str, Any]) -> Any:
+    """Return the computation type, and how far it takes features from float32's where that was measured."""
+    found = sidecar.get("rounding")
+    if not found:
+        return sidecar.get("dtype")
+    off = numbers.small(100 * found["relative_error"])
+    return tr("{dtype}, {percent}% from float32", dtype=sidecar["dtype"], percent=off)
 
 
 def other_versions(study: Study, cohort: str, arm: str) -> list[str]:
@@ -243,7 +268,12 @@ def trouble(study: Study) -> TableView:
         seen: dict[tuple[str, str, str], None] = {}
         failed = study.failed_cohort(cohort)
         if failed:
-            what = [views.cohort(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(failed)]
+            what = [
+                views.cohort(cohort),
+                Cell(tr("every arm")),
+                Cell(tr("failed"), strong=True),
+                Cell(said_by_job(failed)),
+            ]
             table.rows.append(what)
             continue
         for method, row in study.estimates(cohort).items():
@@ -266,7 +296,7 @@ def trouble(study: Study) -> TableView:
                     views.cohort(cohort),
                     views.arm(arm),
                     Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
-                    Cell(reason or tr("no reason given")),
+                    Cell(said_by_job(reason) or tr("no reason given")),
                 ]
             )
     return table

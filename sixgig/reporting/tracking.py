@@ -158,7 +158,7 @@ def _study_params(study: Study) -> dict[str, Any]:
 
 def _verdict_tags(study: Study) -> dict[str, str]:
     """Level and headline of every cohort, as tags: a verdict may change, and MLflow's parameters cannot."""
-    tags = {}
+    tags: dict[str, str] = {}
     for _, row in study.verdicts.iterrows():
         tags |= {f"sixgig.verdict.{row['cohort']}.{name}": str(row[name]) for name in ("level", "headline")}
     return tags
@@ -198,8 +198,9 @@ def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, floa
             metrics |= {name: point.estimate, f"{name}.ci_low": point.low, f"{name}.ci_high": point.high}
     measured = ["seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"]
     for stage, row in rows(study.costs).groupby("stage", sort=False)[measured].mean().iterrows():  # over seeds
-        if str(stage).startswith("classify:") and stage != f"classify:{method.classifier}":
+        kind, _, classifier = str(stage).partition(":")
+        if classifier not in ("", method.classifier):
             continue
         for name in measured:
-            metrics[f"cost.{str(stage).partition(':')[0]}.{name}"] = float(row[name])
+            metrics[f"cost.{kind}.{name}"] = float(row[name])
     return metrics

@@ -9,6 +9,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import cohort_title
 
 #: What is measured on evaluation subjects before and after training, in words.
@@ -92,7 +93,7 @@ def reconstruction(study: Study) -> TableView:
                 continue
             before, after = found["before"], found["after"]
             values = (before["network"], *(after[n] for n in ("network", "mean_of_visible", "nearest_visible_patch")))
-            mode = f"{facts.get('mode')}, {facts.get('loss')}, {facts.get('init')}"
+            mode = ", ".join(said_by_job(str(facts.get(name))) for name in ("mode", "loss", "init"))
             mode += tr(", as published: z-scores") if facts.get("reference") else ""
             cells = [views.number(value, numbers.score, strong=place == 1) for place, value in enumerate(values)]
             table.rows.append([views.cohort(cohort), views.arm(arm), Cell(mode), *cells])
@@ -102,7 +103,7 @@ def reconstruction(study: Study) -> TableView:
 def notes(study: Study) -> list[str]:
     """Notes of the trainings besides their numbers, such as that the cohort needed another loss."""
     return [
-        f"{cohort_title(cohort)}, {views.run(arm).text}: {note}"
+        f"{cohort_title(cohort)}, {views.run(arm).text}: {said_by_job(str(note).removeprefix(f'{cohort}: '))}"
         for cohort in study.cohorts
         for arm in study.training.runs(cohort)
         for note in study.training.facts(cohort, arm).get("notes") or []

@@ -270,10 +270,15 @@ class Study(StatisticsTables):
 
     # ---- statistics
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether a cohort has groups of subjects, such as sites."""
+        return any(cohort.get("groups") for cohort in (self.config.get("cohorts") or {}).values())
+
     @cached_property
     def groups(self) -> pd.DataFrame:
         """``statistics/groups.csv``: metrics within groups of subjects; no rows where the study has none."""
-        if not any(cohort.get("groups") for cohort in (self.config.get("cohorts") or {}).values()):
+        if not self.has_groups:
             return GROUPS.check(pd.DataFrame(columns=GROUPS.column_names), "groups")
         return read_table(GROUPS, self.folder / "statistics/groups.csv")
 

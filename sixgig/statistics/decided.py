@@ -114,5 +114,7 @@ def joined(parts: Sequence[Decided]) -> Decided:
         return parts[0]
     repeats = int(parts[0].repeats.max()) + 1
     moved = [part._replace(repeats=part.repeats + place * repeats) for place, part in enumerate(parts)]
-    *arrays, _ = zip(*moved, strict=True)
-    return Decided(*map(np.concatenate, arrays), flat=all(part.flat for part in parts))
+    joint = {
+        name: np.concatenate([getattr(part, name) for part in moved]) for name in Decided._fields if name != "flat"
+    }
+    return Decided(**joint, flat=all(part.flat for part in parts))

@@ -7,6 +7,7 @@ from sixgig.verdicts.deciding import GUESSING, Decision
 from sixgig.verdicts.tables import CohortTables
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said
 from sixgig.words.showing import look_of
 from sixgig.words.titles import arm_title, short_arm_title
 
@@ -25,7 +26,7 @@ def headline(tables: CohortTables, found: Decision) -> str:
     """
     if found.level == "failed":
         if found.reason == "cohort":
-            return tr("This cohort failed, and nothing was computed on it: {reason}.", reason=tables.failure)
+            return tr("This cohort failed, and nothing was computed on it: {reason}.", reason=said(tables.failure))
         return tr("No arm finished on this cohort.")
     if found.level == "better":
         return _better(tables, found)

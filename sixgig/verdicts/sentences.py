@@ -15,6 +15,7 @@ from sixgig.verdicts.promises import broken_promises
 from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said as said_by_job
 from sixgig.words.titles import arm_title, lower_case, metric_title, place_title
 
 #: What ends the reason of a contrast with an arm that has no scores.
@@ -118,7 +119,7 @@ def trouble(tables: CohortTables) -> list[str]:
     """Sentences on arms that failed or fell back, one per arm and status."""
     said = []
     for arm, status in tables.summary[["arm", "status"]].drop_duplicates().itertuples(index=False):
-        reason = str(status).partition(":")[2].strip().rstrip(".") or tr("no reason given")
+        reason = said_by_job(str(status).partition(":")[2].strip().rstrip(".")) or tr("no reason given")
         if is_failed(status):
             said.append(tr("{arm} failed and has no result: {reason}.", arm=arm_title(arm), reason=reason))
         elif status != "ok":

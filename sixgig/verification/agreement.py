@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances, seeded
@@ -50,6 +51,8 @@ from sixgig.tables.scores import METRICS, SUMMARY
 from sixgig.tables.test_pairs import TEST_PAIRS
 from sixgig.tables.use import HELD_OUT, clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
+from sixgig.verification.maps import NAME as FEATURE_MAP
+from sixgig.verification.maps import check_feature_map
 from sixgig.version import __version__
 
 _IMAGE_STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
@@ -249,15 +252,19 @@ class Recomputed:
             (c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)
         }
         sidecars = self._sidecars(seeds=True)
-        return collect_costs(cohorts, trainings, sidecars, self._predictions("json", seeds=True))
+        curves = self._curves("json") if self._study.has_fractions else {}
+        return collect_costs(cohorts, trainings, sidecars, self._predictions("json", seeds=True), curves)
+
+    def _curves(self, suffix: str) -> dict[tuple[str, ...], Path]:
+        """What label-fraction curves left, by cohort, arm and classifier."""
+        folder, keys = self._study.folder / "fractions", [key for key in self.keys if alone(key[2]) is None]
+        return {key: folder / key[0] / f"{key[1]}.{key[2]}.{suffix}" for key in keys}
 
     def _fractions(self) -> pd.DataFrame:
-        folder, config = self._study.folder, self._study.config
-        keys = [key for key in self.keys if alone(key[2]) is None]
-        stems = {key: folder / "fractions" / key[0] / f"{key[1]}.{key[2]}" for key in keys}
+        config = self._study.config
         files = FractionFiles(
-            {key: stem.with_name(f"{stem.name}.csv") for key, stem in stems.items()},
-            {key: stem.with_name(f"{stem.name}.json") for key, stem in stems.items()},
+            self._curves("csv"),
+            self._curves("json"),
             {(c,): self._study.cohort_folder(c) / "splits.csv" for c in config["cohorts"]},
             {(c,): self._study.cohort_folder(c) / "leakage.json" for c in config["cohorts"]},
         )
@@ -283,8 +290,10 @@ class Recomputed:
 def check_tables(study: Study, threads: int) -> Iterator[Finding]:
     """Compute metrics, summary and tests again and compare them with the files, number by number."""
     again = Recomputed(study, threads)
-    with tempfile.TemporaryDirectory() as folder:
+    known = {FEATURE_MAP}
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):  # as jobs of one core compute them
         for name, table, compute, source in again.tables():
+            known.add(name)
             try:
                 with redirect_stderr(io.StringIO()):  # bars of progress
                     table.write(compute(), Path(folder) / "again.csv")
@@ -292,6 +301,12 @@ def check_tables(study: Study, threads: int) -> Iterator[Finding]:
                 yield Finding("tables", ERROR, f"{name} cannot be computed again: {reason_of(error)}", name)
                 continue
             yield same_text("tables", study.folder, name, Path(folder) / "again.csv", source)
+    with threadpool_limits(1):
+        yield from check_feature_map(study)
+    for path in sorted((study.folder / "statistics").glob("*.csv")):
+        name = path.relative_to(study.folder).as_posix()
+        if name not in known:
+            yield Finding("tables", NOTE, f"{name} is not computed again", name)
 
 
 def check_exports(study: Study) -> Iterator[Finding]:
@@ -329,7 +344,7 @@ def check_figures(study: Study) -> Iterator[Finding]:
     folder = study.folder / "figures"
     infos = figure_list(folder, kinds_of(over_cohorts=True))
     for cohort in study.cohorts:
-        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions), cohort)
+        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions, study.has_groups), cohort)
     problems = 0
     without_images = any(study.images(cohort) is None for cohort in study.cohorts)
     left_out = []

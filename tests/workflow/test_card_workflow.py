@@ -26,6 +26,7 @@ def start(folder, config, card, times):
     (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     variables = ENVIRONMENT | {
         "PATH": f"{folder / 'bin'}:{ENVIRONMENT['PATH']}",
+        "SIXGIG_WARM": "0",  # the hook changes modules before a script imports them
         "PYTHONPATH": os.pathsep.join([str(HOOK), str(ROOT)]),
         "TMPDIR": str(folder / "tmp"),
         "CARD": card,

@@ -229,7 +229,7 @@ def train_here(training: Training, network: nn.Module) -> Outcome:
 
     job, architecture = training.job, training.architecture
     torch.set_num_threads(max(1, job.threads))
-    device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
+    device = choose_device(job.device, job.options["precision"], job.memory_limit_mb).for_training()
     folder = training.folder(f"PyTorch {torch.__version__}", device.kind, device.dtype)
     mean, std = tuple(architecture["mean"]), tuple(architecture["std"])
     data = TrainingData(job.load_images(), training.pretraining, training.evaluation, mean, std)

@@ -66,7 +66,7 @@ def pretrain(job: PretrainJob) -> Trained:
     geometry, shape = first.encoder.geometry, first.encoder.shape
     ready = [first]  # the first rung takes it out: a copy to start again from would hold half a gigabyte
     del first
-    device = choose_device(job.device, options["precision"], job.memory_limit_mb)
+    device = choose_device(job.device, options["precision"], job.memory_limit_mb).for_training()
     settings = Settings.from_stanza(options, precision=device.dtype, seed=job.seed, threads=job.threads)
     train_on, measure_on = (_source(job, volumes, images, geometry, rows) for rows in job.pools())
     reference = bool(options["reference"])

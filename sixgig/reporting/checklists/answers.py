@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any
-
 from sixgig.classifiers.registry import gives_probabilities
 from sixgig.evaluation.metrics import METRICS
-from sixgig.results.study import Study
+from sixgig.reporting.checklists.findings import Findings
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, classifier_title, cohort_title, method_title, metric_title, metric_words
+from sixgig.words.titles import arm_title, classifier_title, cohort_title, metric_title, metric_words
 
 
-class Answers:
-    """Answers from the files of a study, each a sentence or two in the language in use.
-
-    Args:
-        study: The study, with every table written.
-    """
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._evaluation: dict[str, Any] = dict(study.config.get("evaluation") or {})
-
-    @cached_property
-    def _cohorts(self) -> list[str]:
-        return [cohort for cohort in self._study.cohorts if not self._study.failed_cohort(cohort)]
-
-    def _each(self, say: Callable[[str], str]) -> str:
-        """Join what is said of every cohort."""
-        said = [(cohort, say(cohort)) for cohort in self._cohorts]
-        return "; ".join(f"{cohort_title(cohort)}: {text}" for cohort, text in said if text)
+class Answers(Findings):
+    """Answers about data and methods from the files of a study, beside those of :class:`Findings`."""
 
     def _classifiers(self) -> list[str]:
         own = dict.fromkeys(m.classifier for c in self._cohorts for m in self._study.methods(c) if m.reads_features)
@@ -102,8 +81,8 @@ class Answers:
             return numbers.plural(splits[splits["role"] == "evaluation"]["subject_id"].nunique(), "evaluation subject")
 
         return tr(
-            "{cohorts}. No size was calculated beforehand; what difference this many can show stands in "
-            "statistics/pairwise.csv.",
+            "{cohorts}. No size was calculated beforehand; statistics/contrasts.csv says for every planned comparison "
+            "what difference this many can show, and how many would be needed.",
             cohorts=self._each(say),
         )
 
@@ -111,7 +90,7 @@ class Answers:
         """How data were divided."""
         splits = [self._study.splits(cohort) for cohort in self._cohorts]
         aside = sum(rows[rows["role"] == "pretraining"]["subject_id"].nunique() for rows in splits)
-        return tr(
+        said = tr(
             "By subject: {folds}-fold cross-validation, {repeats} times, stratified by class; {number} subjects "
             "are set aside for arms that learn. A gate checks that no subject, copy or near copy lies on two sides; "
             "splits.csv is hashed in the report.",
@@ -119,6 +98,11 @@ class Answers:
             repeats=self._evaluation.get("repeats", numbers.MISSING),
             number=numbers.count(aside),
         )
+        whole = {c: by for c in self._cohorts if (by := self._study.group_by(c))}
+        if whole:
+            named = ", ".join(f"{cohort_title(cohort)} ({by})" for cohort, by in whole.items())
+            said += " " + tr("Whole groups are left out instead, each once, of {cohorts}.", cohorts=named)
+        return said
 
     def model(self) -> str:
         """Type of model."""
@@ -142,9 +126,11 @@ class Answers:
     def tests(self) -> str:
         """Uncertainty and tests."""
         return tr(
-            "Intervals over subjects; corrected resampled t-tests over folds (Nadeau and Bengio, 2003) with Holm's "
-            "correction at {level}.",
+            "Intervals of estimates hold the spread between folds, which are new training sets. Planned comparisons: "
+            "corrected resampled t-tests (Nadeau and Bengio, 2003) with Holm's correction at {level}, and equivalence "
+            "within {rope}.",
             level=numbers.localised(f"{self._study.alpha:g}"),
+            rope=numbers.localised(f"{float(self._evaluation.get('rope', 0.01)):g}"),
         )
 
     def updating(self) -> str:
@@ -196,21 +182,6 @@ class Answers:
         own = [classifier_title(name) for name in names if gives_probabilities(name)]
         return own, [classifier_title(name) for name in names if not gives_probabilities(name)]
 
-    def test_data(self) -> str:
-        """Data beside those of the cross-validation."""
-        held = list(dict.fromkeys(self._study.test_summary["cohort"].astype(str)))
-        if not held:
-            return tr("No data beside those of the cross-validation: there is no external test set.")
-        return tr("Held-out test sets of {cohorts}, scored once.", cohorts=", ".join(map(cohort_title, held)))
-
-    def groups(self) -> str:
-        """Performance by centre, scanner, sex or age."""
-        found = getattr(self._study, "groups", None)
-        if found is None or not len(found):
-            return ""
-        named = ", ".join(dict.fromkeys(found["group"].astype(str)))
-        return tr("Performance by {groups} stands in statistics/groups.csv, with intervals and gaps.", groups=named)
-
     def code(self) -> str:
         """Code, versions, seed."""
         info = self._study.info
@@ -232,44 +203,6 @@ class Answers:
             return ", ".join(f"{tr(str(role).capitalize())} {numbers.count(number)}" for role, number in roles.items())
 
         return self._each(say)
-
-    def performance(self) -> str:
-        """The highest estimate of every cohort, said to be that."""
-
-        def say(cohort: str) -> str:
-            found = self._study.estimates(cohort)
-            known = {method: row for method, row in found.items() if not numbers.is_missing(row["estimate"])}
-            if not known:
-                return tr("every method failed")
-            better = METRICS[self._study.metric].higher_is_better
-            top = (max if better else min)(known, key=lambda method: float(known[method]["estimate"]))
-            row = known[top]
-            value = numbers.with_interval(row["estimate"], row["ci_low"], row["ci_high"])
-            return f"{method_title(top)} {value}"
-
-        return tr(
-            "{metric} of the method with the highest estimate, which is selected and so too favourable: {cohorts}. All "
-            "methods stand in results.md.",
-            metric=metric_title(self._study.metric),
-            cohorts=self._each(say),
-        )
-
-    def accuracy(self) -> str:
-        """Sensitivity and the like."""
-        return tr("Sensitivity, specificity and predictive values stand in statistics/clinical.csv, with intervals.")
-
-    def limits(self) -> str:
-        """Limitations that the study knows."""
-        simulated = [cohort for cohort in self._cohorts if self._study.cohort_info(cohort).get("simulated")]
-        said = [tr("Intervals and tests are about these subjects; see the report for what they cannot show.")]
-        if simulated:
-            said.append(
-                tr(
-                    "Simulated cohorts ({names}) test the workflow; they say nothing about patients.",
-                    names=", ".join(map(cohort_title, simulated)),
-                )
-            )
-        return " ".join(said)
 
     def names(self) -> str:
         """Pseudonyms."""
@@ -313,10 +246,6 @@ class Answers:
         if not self._study.has_fractions:
             return tr("Controls (random weights, majority class) run beside the arms.")
         return tr("Controls (random weights, majority class), and every method with fewer labelled subjects.")
-
-    def errors(self) -> str:
-        """Cases that methods get wrong."""
-        return tr("Every wrong prediction stands in predictions/; confusion matrices are in the report.")
 
 
 def _words(kind: str) -> str:

@@ -23,7 +23,7 @@ def claim(study: Study) -> TableView:
 
 def _table(study: Study, name: str, guideline: str, items: Iterable[Item]) -> TableView:
     answers = Answers(study)
-    blank = tr("For you to fill in.")
+    blank = tr("To be filled in by the authors.")
     view = TableView(
         name,
         tr(

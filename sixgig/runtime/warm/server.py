@@ -9,6 +9,8 @@ next one, what the first has imported while it ran. It never starts a thread and
 forks is as a fresh process. It ends with the process that started it, after the last of its jobs.
 """
 
+from __future__ import annotations
+
 import ast
 import atexit
 import gc
@@ -22,9 +24,23 @@ import socket
 import sys
 import tempfile
 import types
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Job(NamedTuple):
+    """A job that runs: its process, where its exit code is told, its script, and the file where it tells its modules.
+
+    That file is there for the first job of a script alone; None for the others.
+    """
+
+    process: int
+    reply: socket.socket
+    script: str
+    learned: int | None
 
 
 class Server:
@@ -34,16 +50,16 @@ class Server:
         control: Where the sockets of jobs come from.
     """
 
-    def __init__(self, control):
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
-        #: By the descriptor of a job's process: its number, where its exit code is told, the script, what it imported.
-        self._jobs = {}
+        #: By the descriptor of the job's process.
+        self._jobs: dict[int, _Job] = {}
         #: Names of modules that a script has imported, by the script; None while its first job runs.
-        self._known = {}
+        self._known: dict[str, list[str] | None] = {}
 
-    def serve(self):
+    def serve(self) -> dict[str, Any] | None:
         """Start jobs until there will be none; return None in the end, and in each job, as `fork` does, its line."""
         # The jobs get them too, and the server ends when those who started it have ended. One that a job gets before
         # it can act waits for it, which one that is ignored would not.
@@ -64,10 +80,10 @@ class Server:
                     return line
         return None
 
-    def _start(self, reply):
+    def _start(self, reply: socket.socket) -> dict[str, Any] | None:
         """Fork; return the line in the job, None in the server."""
         with reply.makefile("rb") as stream:
-            line = json.loads(stream.readline() or "null")
+            line: dict[str, Any] | None = json.loads(stream.readline() or "null")
         if line is None:  # who asked has ended
             return None
         sys.path.extend(folder for folder in line["path"] if folder not in sys.path)
@@ -84,25 +100,25 @@ class Server:
             self._become(learned)
             return line
         process = os.pidfd_open(job)
-        self._jobs[process] = (job, reply, script, learned)
+        self._jobs[process] = _Job(job, reply, script, learned)
         self._selector.register(process, selectors.EVENT_READ)
         _say(reply, job)
         return None
 
-    def _become(self, learned):
+    def _become(self, learned: int | None) -> None:
         """Be a job: nothing of the server's is open, and signals come."""
-        for process, (_, reply, _, other) in self._jobs.items():
+        for process, other in self._jobs.items():
             os.close(process)
-            reply.close()
-            if other is not None:
-                os.close(other)
+            other.reply.close()
+            if other.learned is not None:
+                os.close(other.learned)
         self._selector.close()
         self._control.close()
         if learned is not None:
             atexit.register(_tell_modules, learned, frozenset(sys.modules))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _ended(self, process):
+    def _ended(self, process: int) -> None:
         job, reply, script, learned = self._jobs.pop(process)
         self._selector.unregister(process)
         os.close(process)
@@ -119,24 +135,24 @@ class Server:
         reply.close()
 
 
-def _say(reply, number):
+def _say(reply: socket.socket, number: int) -> None:
     with suppress(OSError):  # who asked has ended
         reply.sendall(f"{number}\n".encode())
 
 
-def _at_top(script):
+def _at_top(script: str) -> list[str]:
     """Return the modules that a script imports before it does anything."""
     with open(script, encoding="utf-8") as stream:
         tree = ast.parse(stream.read())
-    names = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and not node.level]
+    names = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
     return names + [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
 
 
-def _tell_modules(learned, before):
+def _tell_modules(learned: int, before: Collection[str]) -> None:
     os.write(learned, "\n".join(name for name in list(sys.modules) if name not in before).encode())
 
 
-def _import(names, allowed):
+def _import(names: Sequence[str], allowed: Collection[str]) -> None:
     """Import what is not imported yet, of some packages; what cannot be imported is the job's to say."""
     for name in names:
         if name not in sys.modules and name.partition(".")[0] in allowed:
@@ -145,7 +161,7 @@ def _import(names, allowed):
 
 
 @contextmanager
-def _silent():
+def _silent() -> Iterator[None]:
     """What is printed while modules are imported belongs to no job."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -164,7 +180,7 @@ def _silent():
         os.close(nowhere)
 
 
-def run(line):
+def run(line: dict[str, Any]) -> None:
     """Run a script as Python does that is started with it."""
     file = line["file"]
     os.environ.clear()

@@ -1,5 +1,6 @@
 """The command line: what it passes on, what it checks first, and its exit codes."""
 
+import logging
 import subprocess
 import sys
 
@@ -208,3 +209,17 @@ def test_one_option_tries_again_what_failed(started, tmp_path, capsys):
     place = started[1].index("--forcerun")
     assert started[1][place + 1 : place + 3] == ["results/x/features/c/baseline_cnn.npz", "--snakefile"]
     assert started[1][-2:] == ["--cores", "1"]
+
+
+def test_a_warning_is_said_once_in_a_command_and_again_in_the_next(started, monkeypatch, capsys):
+    log = logging.getLogger("sixgig.somewhere")
+
+    def plan_study(*given, **named):
+        for name in ("x", "x", "y"):
+            log.warning("2 subjects are not in the cohort: %s", name)
+
+    monkeypatch.setattr("sixgig.command.dry.plan_study", plan_study)
+    monkeypatch.setattr(log, "propagate", False)  # the tests' own handlers would take it
+    for _ in range(2):
+        assert main(["run", "study.yaml", "-n"]) == 0
+        assert capsys.readouterr().err == "".join(f"2 subjects are not in the cohort: {name}\n" for name in "xy")

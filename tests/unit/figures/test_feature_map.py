@@ -31,7 +31,9 @@ def words(figure):
 
 def test_a_study_without_groups_is_drawn_by_class_alone(study):
     said = words(draw_figure(study, "feature_map", COHORT))
-    assert [text for text in said if text.startswith(COHORT)] == ["elpv: features in two dimensions, by class"]
+    assert [text for text in said if text.startswith("ELPV")] == [
+        "ELPV solar cells: features in two dimensions, by class"
+    ]
     assert {"defect", "functional"} <= {*said}
     assert said.count("Pure ViT") == 1
 
@@ -40,9 +42,9 @@ def test_sites_have_panels_of_their_own_and_unknown_ones_are_named(study):
     with_sites(study, ["Porto", "Recife", None])
     figure = draw_figure(study, "feature_map", COHORT)
     said = words(figure)
-    assert [text for text in said if text.startswith(COHORT)] == [
-        "elpv: features in two dimensions, by class",
-        "elpv: features in two dimensions, by site",
+    assert [text for text in said if text.startswith("ELPV")] == [
+        "ELPV solar cells: features in two dimensions, by class",
+        "ELPV solar cells: features in two dimensions, by site",
     ]
     assert {"Porto", "Recife", "not known"} <= {*said}
     assert said.count("Pure ViT") == 2

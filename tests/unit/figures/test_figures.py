@@ -101,7 +101,8 @@ def test_some_figures_need_a_trained_arm():
 @pytest.mark.parametrize("kind", OF_A_COHORT)
 @pytest.mark.parametrize("cohort", ["brats_phantom", "acdc_phantom"])
 def test_each_figure_names_its_cohort(study, kind, cohort):
-    assert any(text.startswith(f"{cohort}: ") for text in words(draw_figure(study, kind, cohort)))
+    title = {"brats_phantom": "BraTS phantom (simulated)", "acdc_phantom": "ACDC phantom (simulated)"}[cohort]
+    assert any(text.startswith(f"{title}: ") for text in words(draw_figure(study, kind, cohort)))
 
 
 @pytest.mark.parametrize("kind", OF_A_COHORT)

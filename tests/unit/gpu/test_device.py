@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from sixgig.errors import GpuError
+from sixgig.gpu import processor
 from sixgig.gpu.device import choose_device
+from sixgig.gpu.processor import bfloat16_units
 
 
 @pytest.fixture
@@ -29,9 +31,37 @@ def test_auto_without_a_card_is_the_cpu_in_float32(no_card):
 
 
 def test_half_precision_on_a_cpu_is_recorded_as_a_fallback(no_card):
-    assert choose_device("cpu", "bfloat16", 6144).fallbacks == (
-        "float32 instead of bfloat16: a CPU computes in float32",
-    )
+    device = choose_device("cpu", "float16", 6144)
+    assert (device.dtype, device.fallbacks) == ("float32", ("float32 instead of float16: a CPU computes in float32",))
+
+
+@pytest.fixture
+def flags(tmp_path, monkeypatch):
+    """Return a function that pretends a processor has flags."""
+
+    def pretend(text):
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {text}\n")
+        monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+
+    return pretend
+
+
+@pytest.mark.parametrize("unit", ["avx512_bf16", "amx_bf16"])
+def test_bfloat16_on_a_processor_with_units_is_for_encoding_and_never_by_itself(no_card, flags, unit):
+    flags(unit)
+    assert bfloat16_units() == unit
+    device = choose_device("auto", "bfloat16", 6144)
+    assert (device.kind, device.dtype, device.fallbacks) == ("cpu", "bfloat16", ())
+    assert (device.dtype_on("cpu"), choose_device("auto", "auto", 6144).dtype) == ("bfloat16", "float32")
+    training = device.for_training()
+    assert training.dtype == "float32"
+    assert training.fallbacks == ("trained in float32 instead of bfloat16: a CPU trains in float32",)
+
+
+def test_bfloat16_on_a_processor_without_units_is_refused(no_card, flags):
+    flags("avx512f avx512_vnni")
+    with pytest.raises(GpuError, match=r"no units for it \(no amx_bf16 and no avx512_bf16\)(.|\n)*precision: auto"):
+        choose_device("cpu", "bfloat16", 6144)
 
 
 def test_cuda_without_a_card_is_an_error(no_card):
@@ -43,6 +73,7 @@ def test_limit_becomes_a_fraction_of_the_card(card):
     _, calls = card
     device = choose_device("auto", "auto", 6144)
     assert (device.kind, device.dtype) == ("cuda", "bfloat16")
+    assert (device.dtype_on("cpu"), device.for_training()) == ("float32", device)
     assert calls == [(0.75, 0)]
 
 

@@ -78,11 +78,29 @@ def test_a_right_study_is_planned(plan_of):
     assert plan.config["evaluation"]["folds"] == 4
 
 
+def test_bfloat16_without_units_is_refused_while_planning(plan_of, monkeypatch):
+    monkeypatch.setattr("sixgig.gpu.card.first_card", lambda: None)
+    monkeypatch.setattr("sixgig.gpu.processor.bfloat16_units", lambda: None)
+    study = changed(("{weights: w}", "{weights: w, precision: bfloat16}"))
+    said = r"study.yaml:15: config key arms.baseline_cnn.precision: is bfloat16, .* no units .*\n.*precision: auto"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(study)
+    monkeypatch.setattr("sixgig.gpu.processor.bfloat16_units", lambda: "avx512_bf16")
+    assert plan_of(study).config["arms"]["baseline_cnn"]["precision"] == "bfloat16"
+
+
 def test_attention_over_single_images_is_refused_while_planning(plan_of):
     study = changed(("controls:", "classifiers: {svm: {}, mil: {}}\ncontrols:"))
     said = r"study.yaml:16: .*classifiers.mil: on pics every subject has one image .*\n.*use svm, which sees the same"
     with pytest.raises(SixgigError, match=said):
         plan_of(study)
+
+
+def test_more_shards_than_subjects_are_refused_while_planning(plan_of):
+    said = r"config key cohorts.pics.shards: is 1000, and the cohort has 21 subjects\n.*write 21 at most"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(STUDY, "cohorts={pics: {shards: 1000}}")
+    assert plan_of(STUDY, "cohorts={pics: {shards: 2}}").shards("pics") == 2
 
 
 @pytest.mark.parametrize(

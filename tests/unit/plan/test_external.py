@@ -57,9 +57,22 @@ def test_a_cohort_with_the_name_of_the_official_test_set_is_refused(config):
     refused(config, "cohorts.held_out: tables have this name")
 
 
-def test_classifiers_of_bags_are_refused(config):
-    config["classifiers"] = {"svm": {}, "mil": {"arms": ["vit_pure"]}}
-    refused(config, "mil takes bags of images, and is not tested on other cohorts yet")
+def test_a_classifier_of_bags_is_tested_on_the_images_of_both_cohorts(config):
+    config["classifiers"] = {"svm": {}, "mil": {"arms": ["vit_pure", "vit_contrastive"]}}
+    plan = Plan(config, look=False)
+    root = "results/default"
+    assert plan.external_bags("brats_phantom", "vit_contrastive", "there", "mil") == [
+        f"{root}/features/brats_phantom/vit_contrastive.images.npy",
+        f"{root}/features/brats_phantom/vit_contrastive.on.there.images.npy",
+    ]
+    assert plan.external_bags("brats_phantom", "vit_pure", "there", "svm") == []
+    assert plan.external_seen("brats_phantom", "vit_pure", "there", "mil") == []
+    assert plan.external_manifests("brats_phantom", "there", "mil") == [
+        f"{root}/cohorts/{name}/manifest.csv" for name in ("brats_phantom", "there")
+    ]
+    assert "arms" not in plan.external_options("mil")
+    job = JobKey("classify_external", "brats_phantom.vit_pure.mil.on.there")
+    assert JobKey("prepare_cohort", "there") in needs_of(plan)[job]
 
 
 def test_other_classes_are_named_while_planning(config):

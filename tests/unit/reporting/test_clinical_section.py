@@ -63,3 +63,19 @@ def test_what_the_study_file_states_is_said(folder, tmp_path):
     ]
     with speaking("pt-BR"):
         assert "sensibilidade de 0,9" in sentences(study, "brats_phantom")[0]
+
+
+def test_test_sets_stand_under_cross_validation_in_a_column_of_their_own(folder, tmp_path):
+    study = Study(write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",)))
+    file = study.folder / "predictions/brats_phantom/vit_pure.svm.csv"
+    key, use = ("vit_pure", "svm"), {"brats_phantom": ClinicalUse()}
+    tests = {("brats_phantom", name, *key): file for name in ("held_out", "hospital_b")}
+    found = weigh_clinical_use({("brats_phantom", *key): file}, use, ["svm"], tests=tests)
+    CLINICAL.write(found.values, study.folder / "statistics" / CLINICAL.name)
+    study = Study(study.folder)
+    with showing(study):
+        view, said = clinical(study, "brats_phantom"), sentences(study, "brats_phantom")
+    assert view.columns[:3] == ["Method", "Tested on", "Sensitivity"]
+    assert [row[1].text for row in view.rows] == ["cross-validation", "official test set", "hospital_b"]
+    assert {len(row) for row in view.rows} == {len(view.columns)}
+    assert said[-1].startswith("On a test set the threshold is the one chosen on the out-of-fold predictions")

@@ -51,7 +51,7 @@ def folder(drawn_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_files_and_page_show_the_same_numbers(folder: Path, drawn_study: Path):
-    html = page.render(Study(drawn_study))
+    html = page.render(Study(drawn_study)).replace("\N{NO-BREAK SPACE}", " ")  # numbers keep together on the page
     names = {path.name for path in folder.iterdir()}
     assert {"results.csv", "results.tex", "results.md", "elpv.metrics.tex", "elpv.pairs.md", "costs.csv"} <= names
     for path in folder.glob("*.csv"):

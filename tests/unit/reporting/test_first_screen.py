@@ -13,6 +13,7 @@ from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.words import numbers
 from sixgig.words.showing import showing
+from sixgig.words.titles import cohort_title
 from tests.unit.reporting.fake_study import write_fake_study
 
 COHORT = "elpv"
@@ -142,10 +143,13 @@ def test_a_word_is_explained_wherever_it_stands_alone():
 
 
 def test_a_title_that_two_cohorts_share_has_the_name_too(drawn_study):
-    from sixgig.reporting.cohorts import title
-
     study = Study(drawn_study)
-    assert title(study, "elpv") == "elpv images"
-    study.cohort_info = lambda cohort: {"title": None if cohort == "acdc_phantom" else "the same"}
-    assert title(study, "elpv") == "the same (elpv)"
-    assert title(study, "acdc_phantom") == "acdc_phantom"
+    with showing(study):
+        assert cohort_title("elpv") == "ELPV solar cells"
+    study = Study(drawn_study)
+    cohorts = study.info["config"]["cohorts"]
+    cohorts["elpv"]["title"] = cohorts["brats_phantom"]["title"] = "the same"
+    cohorts["acdc_phantom"]["title"] = ""
+    with showing(study):
+        shown = [cohort_title(cohort) for cohort in ("elpv", "acdc_phantom")]
+    assert shown == ["the same (elpv)", "acdc_phantom"]

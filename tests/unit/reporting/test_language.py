@@ -7,6 +7,7 @@ from string import Formatter
 from typing import get_args, get_type_hints
 
 import pytest
+import yaml
 from jinja2 import Environment, nodes
 
 from sixgig.arms import registry as arms
@@ -93,6 +94,8 @@ def test_arms_and_classifiers_have_titles(language):
 def test_no_translation_is_left_over(language):
     spoken = {*texts_in_code(), *texts_by_name()} | {"GPU", "memory", "original", "masked input", "reconstruction"}
     spoken |= {"axial", "coronal", "sagittal"}
+    default = yaml.safe_load((PACKAGE.parent / "config/config.yaml").read_text())
+    spoken |= {default["title"], *(cohort["title"] for cohort in default["cohorts"].values())}
     assert sorted(catalogue(language).keys() - spoken) == []
 
 

@@ -91,11 +91,11 @@ def test_every_link_inside_the_page_leads_somewhere(page):
     [
         "Verdict",
         "Each cohort stands alone: a verdict over cohorts needs at least 5 of them, and this study has 3.",
-        "Simulated cohorts (brats images, acdc images)",
-        "Not ranked: Sparse ViT + SVM, Sparse ViT + SRC, without an estimate on brats_phantom.",
+        "Simulated cohorts (BraTS phantom (simulated), ACDC phantom (simulated))",
+        "Not ranked: Sparse ViT + SVM, Sparse ViT + SRC, without an estimate on BraTS phantom (simulated).",
         "Nemenyi's critical difference is 2.71 ranks of 3 possible.",
-        "On elpv the arm explains 92% of the variance between methods",
-        "On acdc_phantom Sparse ViT + SVM is fastest",
+        "On ELPV solar cells the arm explains 92% of the variance between methods",
+        "On ACDC phantom (simulated) Sparse ViT + SVM is fastest",
         "image-level split",
         "Leakage gate passed",
         "duplicates within fold: 1",
@@ -119,9 +119,12 @@ def test_the_splits_are_identified(page, drawn_study):
 
 def test_simulated_cohorts_are_marked_and_real_ones_are_not(html):
     first = html[html.index('id="verdict"') : html.index('class="toc"')]
-    cards = re.findall(r"<h2>([\w ]+) <span class=\"chip[^\"]*\">([^<]+)</span>", first)
+    cards = re.findall(r"<h2>([\w ()]+) <span class=\"chip[^\"]*\">([^<]+)</span>", first)
     # Real ones stand first.
-    assert cards == [("elpv images", "real images"), ("brats images", "SIMULATED"), ("acdc images", "SIMULATED")]
+    assert cards == [
+        ("ELPV solar cells", "real images"), ("BraTS phantom (simulated)", "SIMULATED"),
+        ("ACDC phantom (simulated)", "SIMULATED"),
+    ]  # fmt: skip
     assert re.findall(r'class="answer \w+( small-answer)?"', first) == ["", " small-answer", " small-answer"]
 
 

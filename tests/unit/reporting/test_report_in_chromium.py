@@ -56,7 +56,7 @@ def open_page(browser: str, page: Path, width: int, profile: Path) -> tuple[str,
 def test_the_report_opens_without_a_console_message(browser, report, tmp_path):
     dom, console = open_page(browser, report, 1280, tmp_path / "profile")
     assert console == []
-    for heading in ("elpv images", "Contents", "All cohorts together"):
+    for heading in ("ELPV solar cells", "Contents", "All cohorts together"):
         assert re.search(rf"<h2[^>]*>{heading}", dom)
     for heading in ("Planned comparisons", "Images, subjects and splits", "Results", "What it costs", "Environment"):
         assert f"<summary><h3>{heading}</h3></summary>" in dom

@@ -38,8 +38,8 @@ def test_page_has_the_section_and_its_figure(drawn_study):
     assert '<details class="fold" id="training">' in page
     assert '<a href="#training">' in page
     assert "G^R instead of G^D" in page
-    assert "acdc_phantom: loss while the arms learned" in page
-    assert "acdc_phantom: masked patches filled in by MIM ViT" in page
+    assert "ACDC phantom (simulated): loss while the arms learned" in page
+    assert "ACDC phantom (simulated): masked patches filled in by MIM ViT" in page
     assert page.count("Nothing to draw: ") >= 2  # brats, whose trainings failed
 
 
