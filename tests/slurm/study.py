@@ -27,6 +27,7 @@ ON_SLURM = (
     "--slurm-init-seconds-before-status-checks", "5", "--seconds-between-status-checks", "5", "--latency-wait", "5",
     # Less memory than encoding takes: the first attempt is killed, a later one is not.
     "--set-resources", "encode_images:mem_mb=600*attempt",
+    *RUN[2:],  # training rounds otherwise with another number of threads
 )  # fmt: skip
 
 
