@@ -10,7 +10,6 @@ choices, tests and verdicts are sixgig's own. ``make simulate`` prints a table f
 from __future__ import annotations
 
 import argparse
-import gc
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -191,7 +190,6 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--cells", type=int, nargs="*", default=range(len(CELLS)), help="numbers of cells, from 0")
     options = parser.parse_args()
-    gc.freeze()  # statsmodels collects garbage at every Holm correction, which takes longer than all the rest
     print(
         "| subjects, folds x repeats | studies | truth | contrasts % | without Holm % | pairs % | `better` % "
         "| highest - truth | `best` - truth | `best` covered % |\n|---|---|---|---|---|---|---|---|---|---|"

@@ -30,11 +30,12 @@ rule classify_subjects:
     wildcard_constraints:
         arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     resources:
         mem_mb=growing(800),
+        runtime=minutes,
         attempt=attempt,
     params:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
@@ -67,11 +68,12 @@ if PLAN.bag_classifiers:
         wildcard_constraints:
             arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(1200),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
@@ -100,11 +102,12 @@ if PLAN.bag_classifiers:
         wildcard_constraints:
             arm="|".join(PLAN.runs),
             classifier="|".join(PLAN.bag_classifiers),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(1200),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.classifier_options(wildcards.classifier),
@@ -134,11 +137,12 @@ rule classify_fractions:
     wildcard_constraints:
         arm="|".join(PLAN.runs),
         classifier="|".join(PLAN.vector_classifiers) or "(?!)",
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     resources:
         mem_mb=growing(800),
+        runtime=minutes,
         attempt=attempt,
     params:
         options=lambda wildcards: PLAN.config["classifiers"][wildcards.classifier],
@@ -171,7 +175,8 @@ rule predict_majority:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         seed=PLAN.seed,
         digest=code_digest("predict_majority", PLAN.classifier_module("majority_class")),

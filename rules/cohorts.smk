@@ -24,7 +24,8 @@ rule obtain_cohort:
         "../envs/main.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=minutes,
     params:
         source=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["source"],
         raw="results/{study}/raw",
@@ -46,6 +47,10 @@ rule prepare_cohort:
     """
     input:
         source="results/{study}/cohorts/{cohort}/source.json",
+        lines=lambda wildcards: PLAN.shard_files(wildcards.cohort, "jsonl"),
+        images=lambda wildcards: PLAN.shard_files(wildcards.cohort, "images.npy"),
+        volumes=lambda wildcards: PLAN.shard_files(wildcards.cohort, "volumes.npy"),
+        facts=lambda wildcards: PLAN.shard_files(wildcards.cohort, "json"),
     output:
         manifest=ensure("results/{study}/cohorts/{cohort}/manifest.csv", non_empty=True),
         images=ensure("results/{study}/cohorts/{cohort}/images.npy", non_empty=True),
@@ -59,12 +64,13 @@ rule prepare_cohort:
         quarantine="results/{study}/logs/prepare_cohort/{cohort}.quarantine.csv",
     benchmark:
         "results/{study}/benchmarks/prepare_cohort/{cohort}.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(2000),
+        runtime=minutes,
         attempt=attempt,
         cohorts=len(PLAN.cohorts),
     params:
@@ -100,10 +106,11 @@ rule group_subjects:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=minutes,
     params:
         stanza=lambda wildcards: PLAN.group_options(wildcards.cohort),
-        simulated=lambda wildcards: PLAN.simulated(wildcards.cohort),
+        simulated=lambda wildcards: PLAN.draws_groups(wildcards.cohort),
         state=lambda wildcards: PLAN.group_state(wildcards.cohort),
         key_table=lambda wildcards: PLAN.key_table(wildcards.cohort),
         digest=lambda wildcards: code_digest("group_subjects", PLAN.adapter_module(wildcards.cohort)),
@@ -128,7 +135,8 @@ rule split_cohort:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
         cohorts=len(PLAN.cohorts),
     params:
         folds=PLAN.config["evaluation"]["folds"],
@@ -168,7 +176,8 @@ rule check_leakage:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=minutes,
         cohorts=len(PLAN.cohorts),
     params:
         duplicates=lambda wildcards: PLAN.cohort_options(wildcards.cohort)["duplicates"],

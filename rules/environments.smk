@@ -17,7 +17,8 @@ rule describe_study:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=minutes,
     params:
         config=PLAN.described_config,
         versions=study_versions(),
@@ -53,8 +54,9 @@ if PLAN.environments:
         conda:
             "../envs/{environment}.yaml"
         resources:
-            gpu=1,
-            mem_mb=1500,
+            gpu=card,
+            mem_mb=growing(1500),
+            runtime=minutes,
         params:
             gpu=(
                 ""

@@ -18,7 +18,8 @@ if PLAN.external_keys:
         conda:
             "../envs/main.yaml"
         resources:
-            mem_mb=1500,
+            mem_mb=growing(1500),
+            runtime=minutes,
         params:
             labels_of=lambda wildcards: PLAN.labels_of(wildcards.cohort),
             digest=code_digest("check_external"),
@@ -46,13 +47,14 @@ if PLAN.external_keys:
         wildcard_constraints:
             arm="|".join(PLAN.external_trained) or "(?!)",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
         resources:
-            gpu=1,
+            gpu=card,
             mem_mb=growing(2500),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -86,12 +88,13 @@ if PLAN.external_keys:
         wildcard_constraints:
             arm="|".join(PLAN.external_coded) or "(?!)",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 2
         resources:
             mem_mb=growing(2000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -124,13 +127,14 @@ if PLAN.external_keys:
         benchmark:
             "results/{study}/benchmarks/classify_external/{cohort}.{arm}.{classifier}.on.{other}.tsv"
         wildcard_constraints:
-            arm=r"[a-z0-9_]+",
+            arm=r"[a-z0-9_-]+",
             other="|".join(PLAN.cohorts),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         resources:
             mem_mb=growing(800),
+            runtime=minutes,
             attempt=attempt,
         params:
             options=lambda wildcards: PLAN.external_options(wildcards.classifier),

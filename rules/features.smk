@@ -44,13 +44,14 @@ if PLAN.pretrained_arms:
             "results/{study}/benchmarks/pretrain_arm/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.pretrained_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
         resources:
-            gpu=1,
+            gpu=card,
             mem_mb=growing(4000),
+            runtime=minutes,
             attempt=attempt,
             mlflow=PLAN.tracking.asked,  # no parameter: another server is no reason to train again
         params:
@@ -85,7 +86,8 @@ if PLAN.pretrained_arms:
         conda:
             "../envs/main.yaml"
         resources:
-            mem_mb=1000,
+            mem_mb=growing(1000),
+            runtime=minutes,
         params:
             scope=PLAN.config["scope"],
             digest=code_digest("check_training"),
@@ -103,6 +105,8 @@ rule encode_images:
         training_gate=lambda wildcards: PLAN.training_gate(wildcards.cohort, wildcards.arm),
         weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
         provenance=lambda wildcards: PLAN.provenance_file(PLAN.encoder_file(wildcards.cohort, wildcards.arm)),
+        shards=lambda wildcards: PLAN.shard_files(wildcards.cohort, "npy", wildcards.arm),
+        shard_facts=lambda wildcards: PLAN.shard_files(wildcards.cohort, "json", wildcards.arm),
     output:
         features=ensure("results/{study}/features/{cohort}/{arm}.npz", non_empty=True),
         sidecar=ensure("results/{study}/features/{cohort}/{arm}.json", non_empty=True),
@@ -113,13 +117,14 @@ rule encode_images:
         "results/{study}/benchmarks/encode_images/{cohort}.{arm}.tsv"
     wildcard_constraints:
         arm="|".join(PLAN.image_arms) or "(?!)",  # no arm at all; an empty constraint would be none
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
-        gpu=1,
+        gpu=card_without_shards,
         mem_mb=growing(2500),
+        runtime=minutes,
         attempt=attempt,
     params:
         kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -155,12 +160,13 @@ if PLAN.plain_arms:
             "results/{study}/benchmarks/compute_features/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.plain_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 4
         resources:
             mem_mb=growing(1000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),
@@ -190,12 +196,13 @@ if PLAN.feature_arms:
             "results/{study}/benchmarks/code_features/{cohort}.{arm}.tsv"
         wildcard_constraints:
             arm="|".join(PLAN.feature_arms),
-        retries: 2
+        retries: RETRIES
         conda:
             "../envs/main.yaml"
         threads: 2
         resources:
             mem_mb=growing(2000),
+            runtime=minutes,
             attempt=attempt,
         params:
             kind=lambda wildcards: PLAN.arm_kind(wildcards.arm),

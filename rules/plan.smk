@@ -15,7 +15,8 @@ rule plan:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         python=sys.executable,
         path=str(PACKAGE.parent),

@@ -24,7 +24,8 @@ rule draw_figures:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("draw_figures", *PLAN.figure_modules(over_cohorts=False)),
         templates=template_digest(),
@@ -45,7 +46,8 @@ rule draw_comparisons:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("draw_comparisons", *PLAN.figure_modules(over_cohorts=True)),
         templates=template_digest(),
@@ -85,7 +87,8 @@ rule write_report:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("write_report", *PLAN.figure_modules()),
         templates=template_digest(),
@@ -94,10 +97,10 @@ rule write_report:
 
 
 rule export_tables:
-    """Write the report's tables as CSV, LaTeX and Markdown, for a paper."""
+    """Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown, for a paper."""
     input:
         tables=PLAN.targets("statistics"),
-        study="results/{study}/study.json",
+        study=f"results/{PLAN.study}/study.json",
         cohorts=PLAN.cohort_files("cohort.json"),
         gates=PLAN.cohort_files("leakage.json"),
         splits=PLAN.cohort_files("splits.csv"),
@@ -106,15 +109,21 @@ rule export_tables:
         sidecars=PLAN.features("json"),
         predictions=PLAN.predictions("csv"),
     output:
+        verdicts=report(
+            ensure(f"results/{PLAN.study}/verdicts.csv", non_empty=True),
+            caption="../report/captions/verdicts.rst",
+            category="Tables",
+        ),
         tables=ensure(PLAN.tables(), non_empty=True),
     log:
-        "results/{study}/logs/export_tables.log",
+        f"results/{PLAN.study}/logs/export_tables.log",
     benchmark:
-        "results/{study}/benchmarks/export_tables.tsv"
+        f"results/{PLAN.study}/benchmarks/export_tables.tsv"
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         digest=code_digest("export_tables", *exports.MODULES),
         templates=template_digest(),
@@ -133,6 +142,7 @@ rule track_study:
             *PLAN.targets("statistics"),
             "results/{study}/study.json",
             "results/{study}/report.html",
+            "results/{study}/verdicts.csv",
         ],
         splits=PLAN.cohort_files("splits.csv"),
         sidecars=PLAN.features("json"),
@@ -147,7 +157,8 @@ rule track_study:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=minutes,
     params:
         store="results/{study}/mlflow.db",
         artifacts="results/{study}/mlartifacts",
@@ -172,7 +183,8 @@ rule hash_outputs:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         known=str(KNOWN_DIGESTS),
         digest=code_digest("hash_outputs"),

@@ -34,12 +34,13 @@ rule score_predictions:
         "results/{study}/logs/score_predictions.log",
     benchmark:
         "results/{study}/benchmarks/score_predictions.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(1500),
+        runtime=minutes,
         attempt=attempt,
     params:
         positives=PLAN.positives,
@@ -74,12 +75,13 @@ rule score_fractions:
         "results/{study}/logs/score_fractions.log",
     benchmark:
         "results/{study}/benchmarks/score_fractions.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(1500),
+        runtime=minutes,
         attempt=attempt,
     params:
         fractions=PLAN.fractions,
@@ -118,7 +120,8 @@ rule compare_methods:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         metric=PLAN.config["evaluation"]["metric"],
         folds=PLAN.config["evaluation"]["folds"],
@@ -160,7 +163,8 @@ rule weigh_contrasts:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         contrasts=PLAN.contrasts,
         metric=PLAN.config["evaluation"]["metric"],
@@ -178,7 +182,7 @@ rule weigh_contrasts:
 rule compare_subjects:
     """McNemar's and DeLong's tests between the methods of each cohort, with Holm's correction."""
     input:
-        predictions=PLAN.predictions("csv"),
+        predictions=PLAN.predictions("csv", seeds=True),
     output:
         mcnemar=report(
             ensure("results/{study}/statistics/mcnemar.csv", non_empty=True),
@@ -197,9 +201,10 @@ rule compare_subjects:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
-        methods=PLAN.method_keys,
+        methods=PLAN.method_runs,
         alpha=PLAN.config["evaluation"]["alpha"],
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,
@@ -215,6 +220,7 @@ rule collect_costs:
         trainings=PLAN.trainings("json"),
         sidecars=PLAN.features("json", seeds=True),
         predictions=PLAN.predictions("json", seeds=True),
+        curves=PLAN.fraction_predictions("json"),
     output:
         costs=report(
             ensure("results/{study}/costs.csv", non_empty=True),
@@ -228,12 +234,14 @@ rule collect_costs:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         cohorts=PLAN.cohorts,
         trained=PLAN.trained_keys,
         arms=PLAN.arm_runs,
         methods=PLAN.method_runs,
+        curves=PLAN.fraction_keys,
         digest=code_digest("collect_costs"),
     script:
         "../scripts/collect_costs.py"
@@ -261,7 +269,8 @@ rule compare_cohorts:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         metric=PLAN.config["evaluation"]["metric"],
         alpha=PLAN.config["evaluation"]["alpha"],
@@ -288,7 +297,8 @@ rule explain_variance:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         metric=PLAN.config["evaluation"]["metric"],
         digest=code_digest("explain_variance"),
@@ -315,7 +325,8 @@ rule weigh_budget:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
+        runtime=minutes,
     params:
         metric=PLAN.config["evaluation"]["metric"],
         arms=PLAN.arm_keys,

@@ -4,7 +4,7 @@
 rule compare_groups:
     """Metrics within groups of subjects, such as sites, where the study file asks for them, and their differences."""
     input:
-        predictions=[file for cohort in PLAN.grouped_cohorts for file in PLAN.predictions("csv", cohort)],
+        predictions=[file for cohort in PLAN.grouped_cohorts for file in PLAN.predictions("csv", cohort, seeds=True)],
         groups=PLAN.group_files(),
     output:
         groups=report(
@@ -16,15 +16,16 @@ rule compare_groups:
         "results/{study}/logs/compare_groups.log",
     benchmark:
         "results/{study}/benchmarks/compare_groups.tsv"
-    retries: 2
+    retries: RETRIES
     conda:
         "../envs/main.yaml"
     threads: 4
     resources:
         mem_mb=growing(1500),
+        runtime=minutes,
         attempt=attempt,
     params:
-        methods=[key for cohort in PLAN.grouped_cohorts for key in PLAN.method_keys if key[0] == cohort],
+        methods=[key for cohort in PLAN.grouped_cohorts for key in PLAN.method_runs if key[0] == cohort],
         minima=PLAN.group_minima,
         positives=PLAN.positives,
         metrics_of=PLAN.metrics_of,
@@ -54,7 +55,8 @@ rule compare_test_sets:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
         methods=PLAN.test_set_keys,
         contrasts=PLAN.contrasts,
@@ -72,7 +74,8 @@ rule compare_test_sets:
 rule weigh_clinical_use:
     """Errors at the operating point, predictive values, calibration and decision curve of every method."""
     input:
-        predictions=PLAN.predictions("csv"),
+        predictions=PLAN.predictions("csv", seeds=True),
+        tests=PLAN.test_set_files,
     output:
         clinical=report(
             ensure("results/{study}/statistics/clinical.csv", non_empty=True),
@@ -91,9 +94,11 @@ rule weigh_clinical_use:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=800,
+        mem_mb=growing(800),
+        runtime=minutes,
     params:
-        methods=PLAN.method_keys,
+        methods=PLAN.method_runs,
+        test_sets=PLAN.test_set_keys,
         uses=PLAN.clinical_uses,
         probabilities=PLAN.probability_classifiers,
         alpha=PLAN.config["evaluation"]["alpha"],
@@ -121,7 +126,8 @@ rule map_features:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
+        runtime=minutes,
     params:
         arms=PLAN.mapped_arms,
         digest=code_digest("map_features"),

@@ -17,7 +17,8 @@ rule build_weights:
     conda:
         "../envs/main.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.weights_memory(wildcards.weights) * attempt,
+        mem_mb=growing(lambda wildcards: PLAN.weights_memory(wildcards.weights)),
+        runtime=minutes,
     params:
         spec=lambda wildcards: PLAN.config["weights"][wildcards.weights],
         image_size=PLAN.config["image"]["size"],

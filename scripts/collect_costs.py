@@ -15,10 +15,11 @@ def main(
     trainings: Mapping[tuple[str, ...], Path],
     sidecars: Mapping[tuple[str, ...], Path],
     predictions: Mapping[tuple[str, ...], Path],
+    curves: Mapping[tuple[str, ...], Path],
     costs: Path,
 ) -> None:
     """Collect what each cohort, arm and classifier took."""
-    COSTS.write(collect_costs(cohorts, trainings, sidecars, predictions), costs)
+    COSTS.write(collect_costs(cohorts, trainings, sidecars, predictions, curves), costs)
 
 
 if __name__ == "__main__":
@@ -30,5 +31,6 @@ if __name__ == "__main__":
             trainings=by_key(snakemake.params.trained, snakemake.input.trainings),
             sidecars=by_key(snakemake.params.arms, snakemake.input.sidecars),
             predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
+            curves=by_key(snakemake.params.curves, snakemake.input.curves),
             costs=Path(snakemake.output.costs),
         )

@@ -7,6 +7,7 @@ from typing import Any
 from sixgig.figures.catalogue import write_figures
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
+from sixgig.runtime.running import study_folder
 
 
 def main(
@@ -23,7 +24,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            study=study_folder(snakemake.log[0]),
             cohort=snakemake.wildcards.cohort,
             figures=[Path(file) for file in snakemake.output],
         )

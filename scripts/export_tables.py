@@ -1,18 +1,20 @@
-"""Write the report's tables as CSV, LaTeX and Markdown."""
+"""Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown."""
 
 from pathlib import Path
 from typing import Any
 
 from sixgig.reporting.exports import write_tables
+from sixgig.reporting.verdict import verdict_rows
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
+from sixgig.tables.verdicts import VERDICTS
 
 
-def main(
-    study: Path,
-) -> None:
-    """Write the report's tables as CSV, LaTeX and Markdown."""
-    write_tables(Study(study), study / "tables")
+def main(folder: Path, verdicts: Path) -> None:
+    """Write the verdict on every cohort, and the report's tables as CSV, LaTeX and Markdown."""
+    study = Study(folder)
+    VERDICTS.write(verdict_rows(study), verdicts)
+    write_tables(study, folder / "tables")
 
 
 if __name__ == "__main__":
@@ -20,5 +22,6 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            folder=Path(snakemake.input.study).parent,
+            verdicts=Path(snakemake.output.verdicts),
         )

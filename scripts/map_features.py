@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.runtime.jobs import job
+from sixgig.runtime.running import study_folder
 from sixgig.statistics.feature_map import map_features
 from sixgig.tables.feature_map import FEATURE_MAP
 
@@ -22,7 +23,7 @@ if __name__ == "__main__":
     snakemake: Any  # Snakemake defines it in the script it runs
 
     with job(snakemake.log[0]):
-        root = Path(f"results/{snakemake.wildcards.study}")
+        root = study_folder(snakemake.log[0])
         main(
             features={
                 (cohort, arm): root / "features" / cohort / f"{arm}.npz" for cohort, arm in snakemake.params.arms

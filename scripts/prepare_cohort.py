@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sixgig.cohorts.outcome import prepare_or_fail
+from sixgig.cohorts.shards import Shard
 from sixgig.runtime.jobs import job
 
 
@@ -23,13 +24,14 @@ def main(
     inventory: Path,
     key_table: Path | None,
     n_cohorts: int,
+    shards: list[Shard],
 ) -> None:
     """Turn the files of a cohort into a manifest, images and volumes."""
     prepare_or_fail(
         source, folder, options, image_size=image["size"], n_cohorts=n_cohorts,
         image_filter=image["filter"], image_crop=image.get("crop"),
         seed=seed, max_quarantine_fraction=max_fraction, simulated=simulated, workers=workers, digest=digest,
-        checkpoints=checkpoints, failed_list=failed_list, inventory=inventory, key_table=key_table,
+        checkpoints=checkpoints, failed_list=failed_list, inventory=inventory, key_table=key_table, shards=shards,
     )  # fmt: skip
 
 
@@ -39,7 +41,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.resources.attempt, [Path(snakemake.log.quarantine)]):
         main(
             source=Path(snakemake.input.source),
-            folder=Path(f"results/{snakemake.wildcards.study}/cohorts/{snakemake.wildcards.cohort}"),
+            folder=Path(snakemake.output.manifest).parent,
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
             image=snakemake.params.image,
@@ -52,4 +54,5 @@ if __name__ == "__main__":
             inventory=Path(snakemake.params.inventory),
             key_table=Path(snakemake.params.key_table) if snakemake.params.key_table else None,
             n_cohorts=snakemake.resources.cohorts,
+            shards=[Shard(*map(Path, files)) for files in zip(*map(snakemake.input.get, Shard._fields), strict=True)],
         )

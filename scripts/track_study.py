@@ -7,6 +7,7 @@ from typing import Any
 from sixgig.reporting.tracking import track_study_safely
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
+from sixgig.runtime.running import study_folder
 from sixgig.tracking.target import Target
 
 
@@ -22,7 +23,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            study=study_folder(snakemake.log[0]),
             asked=snakemake.params.asked,
             files=[Path(file) for file in snakemake.input.files],
             trainings=[Path(file) for file in snakemake.input.trainings],

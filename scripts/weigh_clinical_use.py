@@ -12,6 +12,7 @@ from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
 
 def main(
     predictions: Mapping[tuple[str, ...], Path],
+    tests: Mapping[tuple[str, ...], Path],
     uses: Mapping[str, Mapping[str, Any]],
     probabilities: Sequence[str],
     alpha: float,
@@ -20,7 +21,7 @@ def main(
 ) -> None:
     """Compute errors at the operating point, predictive values, calibration and decision curve of every method."""
     asked = {cohort: ClinicalUse(**use) for cohort, use in uses.items()}
-    found = weigh_clinical_use(predictions, asked, probabilities, alpha)
+    found = weigh_clinical_use(predictions, asked, probabilities, alpha, tests)
     CLINICAL.write(found.values, clinical)
     DECISION_CURVE.write(found.curves, curve)
 
@@ -31,6 +32,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
             predictions=by_key(snakemake.params.methods, snakemake.input.predictions),
+            tests=by_key(snakemake.params.test_sets, snakemake.input.tests),
             uses=snakemake.params.uses,
             probabilities=snakemake.params.probabilities,
             alpha=snakemake.params.alpha,

@@ -6,6 +6,7 @@ from typing import Any
 from sixgig.reporting.page import write_report
 from sixgig.results.study import Study
 from sixgig.runtime.jobs import job
+from sixgig.runtime.running import study_folder
 
 
 def main(
@@ -21,6 +22,6 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0]):
         main(
-            study=Path(f"results/{snakemake.wildcards.study}"),
+            study=study_folder(snakemake.log[0]),
             output=Path(snakemake.output.report),
         )

@@ -33,15 +33,16 @@ class KeptFeatures:
     Args:
         job: The encoding.
         inputs: Digests of what it reads, and its settings.
+        place: Name of the folder of its checkpoints.
     """
 
-    def __init__(self, job: Job, inputs: Mapping[str, Any]) -> None:
+    def __init__(self, job: Job, inputs: Mapping[str, Any], place: str) -> None:
         key = {
             **inputs, "device": job.device, "memory_limit_mb": job.memory_limit_mb, "versions": encoding_versions(),
             "finished": True,
         }  # fmt: skip
-        self._root, self._name, self._key = job.checkpoints, f"encode-{job.cohort}-{job.arm}", key
-        self._folder = job.checkpoints / self._name / settings_digest(key)
+        self._root, self._name, self._key = job.checkpoints, place, key
+        self._folder = job.checkpoints / place / settings_digest(key)
 
     def read(self) -> tuple[np.ndarray, dict[str, Any]] | None:
         """Return image features, float32 [n, d], and what was written down about them; None when there are none."""

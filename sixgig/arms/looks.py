@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sixgig.arms.colours import Colours
-from sixgig.arms.families import family_of, family_title, model_title
+from sixgig.arms.families import family_of, family_title
 from sixgig.arms.instances import arms_in_order, control_name, kind_of
 from sixgig.arms.registry import RANDOM, Look, is_control, looks
 from sixgig.errors import ConfigError
@@ -68,8 +68,7 @@ def random_look(family: str, model: str = "") -> Look:
     """Return the look of the control with random weights of a family of networks."""
     look, title = looks()[RANDOM], family_title(family, model)
     titles = {language: text.format(network=title) for language, text in look.titles.items()}
-    network = model_title(model) or title
-    return replace(look, title=look.title.format(network=title), titles=titles, network=network)
+    return replace(look, title=look.title.format(network=title), titles=titles)
 
 
 def _random(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Look]:

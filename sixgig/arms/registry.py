@@ -36,9 +36,7 @@ class Look:
         colour: The same in every figure, as #RRGGBB.
         pictures: Whether training leaves pictures of masked, filled-in and original patches, for a figure.
         reference: Whether verdicts compare the best arm with this one too.
-        words: What a control does, for the sentence "no arm is shown to be better than ..."; it may name its
-            ``{network}``.
-        network: The network of a control with random weights.
+        words: What a control does, for the sentence "no arm is shown to be better than ...".
         baseline: Place among the kinds that contrasts may have as their baseline, cheapest first; 0 for no such kind.
         hours: The least and the most hours that the user expects of it on the study of the laptop.
         meanings: What it does, in a sentence for the report's glossary, by language.
@@ -51,7 +49,6 @@ class Look:
     pictures: bool = False
     reference: bool = False
     words: str = ""
-    network: str = ""
     baseline: int = 0
     hours: Sequence[float] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +80,11 @@ def arm_names() -> tuple[str, ...]:
 def is_control(name: str) -> bool:
     """Whether an arm is a control, which no verdict may name as the best."""
     return name.startswith(CONTROL)
+
+
+def is_random(name: str) -> bool:
+    """Whether an arm is a control with random weights."""
+    return name.startswith(RANDOM_PREFIX)
 
 
 def control_key(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -22,6 +22,7 @@ from sixgig.arms.network_input import describe_input
 from sixgig.arms.pooling import check_pooling, pool_samples
 from sixgig.arms.registry import get_arm
 from sixgig.arms.rounding import prove_rounding
+from sixgig.arms.shards import Encoded, Part, read_shards, write_shard
 from sixgig.errors import CohortFailedError, SixgigError
 from sixgig.gpu.alone import card_alone
 from sixgig.gpu.device import Device, choose_device
@@ -56,6 +57,7 @@ class EncodeJob(Job):
         image_filter: How the images were resized, for the sidecar.
         image_crop: Share of the shorter side that they show, for the sidecar; None for all of it.
         random_weights: Whether the arm is a control, whose network keeps its random weights.
+        part: The part of the cohort that it encodes; None for all of it.
     """
 
     rule: ClassVar[str] = "encode_images"
@@ -64,11 +66,30 @@ class EncodeJob(Job):
     image_filter: str = "bicubic"
     image_crop: float | None = None
     random_weights: bool = False
+    part: Part | None = None
 
     @property
     def label(self) -> str:
         """Name of the job for people."""
-        return f"encode {self.cohort} {self.arm}"
+        part = f", shard {self.part.shard} of {self.part.of}" if self.part else ""
+        return f"encode {self.cohort} {self.arm}{part}"
+
+    @property
+    def series(self) -> Path:
+        """CSV of what the card says while the job runs; a shard has its own."""
+        if self.part is None:
+            return super().series
+        folder = self.checkpoints.parent / "benchmarks" / "encode_shard"
+        return folder / f"{self.cohort}.{self.arm}.{self.part.shard}.gpu.csv"
+
+    @property
+    def place(self) -> str:
+        """Name of the folder of its checkpoints."""
+        return f"encode-{self.cohort}-{self.arm}" + (f".{self.part.shard}" if self.part else "")
+
+    def rows(self, n: int) -> slice:
+        """Return which of ``n`` images or volumes it encodes."""
+        return self.part.rows(n, int(self.options["batch_size"])) if self.part else slice(0, n)
 
 
 def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
@@ -87,50 +108,144 @@ def encode_cohort(job: EncodeJob, features: Path, image_features: Path) -> None:
         GpuError: The study asks for a GPU that cannot be used; no arm could run then.
         PassingError: What stopped the arm may pass by itself; what it has encoded is kept.
     """
-    import torch
-
-    torch.set_num_threads(max(1, job.threads))
-    arm = cast("NetworkArm", get_arm(job.kind_name)())
-    asked = int(job.options["batch_size"])
-    device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
-    if device.kind == "cpu":
-        keep_pages()
-    facts: dict[str, Any] = {"batch_size_used": asked, "device": device.kind, "dtype": device.dtype}
-    facts |= {"device_name": device.name, "fallbacks": list(device.fallbacks)}
-    images = np.load(job.images, mmap_mode="r")
-    inputs = _inputs(job)
-    kept = KeptFeatures(job, inputs)
-    earlier = kept.read()
+    begun = _Encoding(job)
     with CostMeter("encode") as meter:
         try:
-            require_cohort(job.cohort, job.gate)
             table = _table(job)
-            check_pooling(table, job.options["pooling"], job.labels_of)
-            if earlier is not None:
-                rows, facts = earlier
-            else:
-                load = arm.load_random if job.random_weights else arm.load
-                with naming(job.kind_name, job.arm):
-                    encoder = load(job.weights, images.shape[1], job.options, job.seed)
-                facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
-                facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
-                with naming(job.kind_name, job.arm):
-                    rows = _encode(job, arm, encoder, images, table, device, inputs, facts)
+            rows = begun.rows(table)
             pooled, subject_ids, image_ids = pool_samples(rows, table, job.options["pooling"], job.labels_of)
         except (SixgigError, RuntimeError) as error:
+            rows, pooled, subject_ids, image_ids = _failed(job.arm, error, begun.facts)
+    facts = begun.facts
+    facts.setdefault("cost", _cost(meter, len(rows) or len(begun.images), facts))
+    _write_all(job, features, image_features, rows, (pooled, subject_ids, image_ids), facts)
+    begun.keep(image_features)
+
+
+def encode_shard(job: EncodeJob, output: Encoded) -> None:
+    """Encode a part of a cohort's images, ``job.part``, for :func:`gather_cohort`.
+
+    When the arm fails with a known reason, there are no rows, and ``status`` says ``failed: reason``.
+
+    Raises:
+        GpuError: See :func:`encode_cohort`.
+        PassingError: Likewise.
+    """
+    begun = _Encoding(job)
+    with CostMeter("encode") as meter:
+        try:
+            rows = begun.rows(_table(job))
+        except (SixgigError, RuntimeError) as error:
+            rows, *_ = _failed(job.arm, error, begun.facts)
+    begun.facts.setdefault("cost", _cost(meter, len(rows), begun.facts))
+    write_shard(output, rows, begun.facts)
+    begun.keep(output.rows)
+
+
+def gather_cohort(job: EncodeJob, shards: Sequence[Encoded], features: Path, image_features: Path) -> None:
+    """Write what :func:`encode_cohort` writes, from what shards have encoded.
+
+    Args:
+        job: What they encoded; its ``part`` is None.
+        shards: Their files, in order.
+        features: Output .npz.
+        image_features: Output .npy.
+    """
+    asked = int(job.options["batch_size"])
+    facts: dict[str, Any] = {"batch_size_used": asked, "device": "cpu", "dtype": "float32", "fallbacks": []}
+    with CostMeter("encode") as meter:
+        try:
+            table = _table(job)
+            rows, facts = read_shards(shards)
+            if facts.get("status"):
+                say_failed(facts["status"])
+                pooled, subject_ids, image_ids = np.zeros((0, 0), np.float32), np.zeros(0, dtype=str), None
+            else:
+                pooled, subject_ids, image_ids = pool_samples(rows, table, job.options["pooling"], job.labels_of)
+        except (SixgigError, RuntimeError) as error:
             rows, pooled, subject_ids, image_ids = _failed(job.arm, error, facts)
-    facts.setdefault("cost", _cost(meter, len(rows) or len(images), facts))
+    facts.setdefault("cost", _cost(meter, len(rows), facts))
+    _write_all(job, features, image_features, rows, (pooled, subject_ids, image_ids), facts)
+
+
+class _Encoding:
+    """An encoding that has begun: its device, and what an earlier run has left of it.
+
+    Attributes:
+        images: The images of the cohort.
+        facts: What is written down about it.
+    """
+
+    def __init__(self, job: EncodeJob) -> None:
+        import torch
+
+        torch.set_num_threads(max(1, job.threads))
+        self._job = job
+        self._device = choose_device(job.device, job.options["precision"], job.memory_limit_mb)
+        if self._device.kind == "cpu":
+            keep_pages()
+        self.facts: dict[str, Any] = {"batch_size_used": int(job.options["batch_size"]), "device": self._device.kind}
+        self.facts |= {"dtype": self._device.dtype, "device_name": self._device.name}
+        self.facts["fallbacks"] = list(self._device.fallbacks)
+        self.images = np.load(job.images, mmap_mode="r")
+        self._inputs = _inputs(job)
+        self._kept = KeptFeatures(job, self._inputs, job.place)
+        self._earlier = self._kept.read()
+
+    def rows(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the features of every image or volume that the job encodes.
+
+        Raises:
+            SixgigError: The arm fails.
+        """
+        job, facts = self._job, self.facts
+        if self._earlier is not None:
+            rows, self.facts = self._earlier
+            return rows
+        chosen = job.rows(len(table))
+        if job.part and chosen.start == chosen.stop:  # there are fewer batches than parts
+            return np.zeros((0, 0), np.float32)
+        arm = cast("NetworkArm", get_arm(job.kind_name)())
+        load = arm.load_random if job.random_weights else arm.load
+        with naming(job.kind_name, job.arm):
+            encoder = load(job.weights, self.images.shape[1], job.options, job.seed)
+        facts |= {"backbone": encoder.backbone, "weights": dict(encoder.weights)}
+        facts["fallbacks"] += encoder.weights.get("pretraining", {}).get("fallbacks", [])
+        with naming(job.kind_name, job.arm):
+            return _encode(job, arm, encoder, self.images, table, self._device, self._inputs, facts)
+
+    def keep(self, image_features: Path) -> None:
+        """Keep what was encoded for the next run; what went wrong is tried again."""
+        if not self.facts.get("status") and not self.facts["fallbacks"]:
+            self._kept.write(image_features, self.facts)
+
+
+def _write_all(
+    job: EncodeJob,
+    features: Path,
+    image_features: Path,
+    rows: np.ndarray,
+    pooled: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    facts: Mapping[str, Any],
+) -> None:
     with atomic_path(image_features, rows.nbytes) as partial, partial.open("wb") as stream:
         np.save(stream, rows)
-    write_features(features, pooled, subject_ids, image_ids)
-    _write_sidecar(features, job.arm, asked, len(rows) or len(images), pooled, len(set(subject_ids)), facts)
-    if not facts.get("status") and not facts["fallbacks"]:  # what went wrong is tried again
-        kept.write(image_features, facts)
+    write_features(features, *pooled)
+    number = len(rows) or len(np.load(job.images, mmap_mode="r"))
+    asked = int(job.options["batch_size"])
+    _write_sidecar(features, job.arm, asked, number, pooled[0], len(set(pooled[1])), facts)
 
 
 def _table(job: EncodeJob) -> pd.DataFrame:
-    """Return what each row of the features belongs to: the manifest, or its first row of every volume."""
-    return _rows_of(MANIFEST.read(job.manifest), volumes=job.volumes is not None)
+    """Return what each row of the features belongs to: the manifest, or its first row of every volume.
+
+    Raises:
+        SixgigError: The cohort failed, or its features cannot be pooled as the arm asks.
+    """
+    require_cohort(job.cohort, job.gate)
+    table = _rows_of(MANIFEST.read(job.manifest), volumes=job.volumes is not None)
+    check_pooling(table, job.options["pooling"], job.labels_of)
+    return table
 
 
 def _rows_of(manifest: pd.DataFrame, *, volumes: bool) -> pd.DataFrame:
@@ -146,7 +261,7 @@ def _inputs(job: EncodeJob) -> dict[str, Any]:
         "image": [job.image_filter, job.image_crop],
         "seed": job.seed,
         "digest": job.digest,
-    }
+    } | ({"part": list(job.part)} if job.part else {})
 
 
 def _encode(
@@ -168,30 +283,32 @@ def _encode(
             if encoder.describe is None
             else encoder.describe(volumes.shape)
         )
-        names = list(table["volume_id"])
+        names = list(table["volume_id"])[job.rows(len(volumes))]
 
         def work_on_volumes(
             chosen: Any, rung: Rung, dtype: str, partial: Any, advance: Callable[[int], None]
         ) -> np.ndarray:
-            some, their = (volumes, names) if chosen is None else (volumes[chosen], [names[row] for row in chosen])
+            some, their = (own, names) if chosen is None else (own[chosen], [names[row] for row in chosen])
             rows: np.ndarray = encoder.encode(some, rung, dtype, partial, advance, their)
             return rows
 
+        own = volumes[job.rows(len(volumes))]
         asked = int(job.options["batch_size"])
-        return _down_the_ladder(job, work_on_volumes, len(volumes), "volumes", device, inputs, facts, asked)
+        return _down_the_ladder(job, work_on_volumes, len(own), "volumes", device, inputs, facts, asked)
 
     assert isinstance(arm, ImageArm)
     facts["input"] = describe_input(data_config(job.weights), images.shape, job.image_filter, job.image_crop)
 
     def work_on_images(chosen: Any, rung: Rung, dtype: str, partial: Any, advance: Callable[[int], None]) -> np.ndarray:
-        some = images if chosen is None else images[chosen]
+        some = own_images if chosen is None else own_images[chosen]
         return encode(arm, encoder, some, job.options, rung, dtype, partial, advance)
 
+    own_images = images[job.rows(len(images))]
     batch, given_up = fitting_batch(
         int(job.options["batch_size"]), encoder.backbone, images.shape[1], device, job.memory_limit_mb
     )
     facts["fallbacks"] += given_up
-    return _down_the_ladder(job, work_on_images, len(images), "images", device, inputs, facts, batch)
+    return _down_the_ladder(job, work_on_images, len(own_images), "images", device, inputs, facts, batch)
 
 
 def _down_the_ladder(
@@ -216,7 +333,7 @@ def _down_the_ladder(
             )  # fmt: skip
         # A checkpoint is continued only at the same batch size and type: both change the last bits of a feature.
         key = {**inputs, "batch_size": rung.batch_size, "device": rung.device, "dtype": dtype}
-        folder = checkpoints.checkpoint_folder(job.checkpoints, f"encode-{job.cohort}-{job.arm}", key)
+        folder = checkpoints.checkpoint_folder(job.checkpoints, job.place, key)
         partial = PartialFeatures(folder, number)
         if partial.done:
             _LOG.info("resumed at %d of %d %s", partial.done, number, unit)

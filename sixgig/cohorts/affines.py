@@ -11,13 +11,16 @@
 
 from __future__ import annotations
 
-import nibabel as nib
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-from nibabel.quaternions import quat2mat
 
 from sixgig.cohorts import geometry
 from sixgig.cohorts.geometry import Axes
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 Vector = npt.NDArray[np.float64]
 
@@ -90,6 +93,8 @@ def place_voxels(
 
 def _qform(header: nib.Nifti1Header) -> tuple[Vector, bool]:
     """Return directions and origin [3, 4], and whether the quaternion had to be made a rotation, as niftilib does."""
+    from nibabel.quaternions import quat2mat  # planning need not wait for it
+
     vector = np.array([header[f"quatern_{name}"] for name in "bcd"], dtype=np.float64)
     length = float(vector @ vector)
     if length > 1:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.orientations import io_orientation
 
 Axes = npt.NDArray[np.float64]
 Spacing = tuple[float, float, float]
@@ -55,6 +54,8 @@ def nearest(axes: npt.NDArray[Any]) -> Axes:
     """Return nibabel's orientation of the columns: the axis of the body that each is nearest to, and its sign."""
     affine = np.eye(4)
     affine[:3, :3] = axes
+    from nibabel.orientations import io_orientation  # planning need not wait for it
+
     return np.asarray(io_orientation(affine), dtype=np.float64)
 
 

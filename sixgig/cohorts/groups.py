@@ -176,10 +176,7 @@ def _of_table(
                 "keep the right row of the two",
             )
         places.setdefault(name, row.number)
-    found = Discovery()
-    compare_ids(path, values, subjects, found, max_unmatched=1.0)
-    if found.unmatched:
-        _log.warning("%s: ids that are no subjects of the cohort: %s", path.name, ", ".join(found.unmatched))
+    compare_ids(path, values, subjects, Discovery(), max_unmatched=1.0)
     return Known(path, values, names)
 
 

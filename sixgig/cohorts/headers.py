@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from sixgig.cohorts import geometry
 from sixgig.cohorts.affines import place_voxels, sizes_of_pixdim
@@ -23,9 +21,6 @@ _ORIENT_AT = 252
 _ORIENT = ("LAS", "LSA", "ASL", "LPS", "LIA", "AIL")
 #: Length of the header of NIfTI-1 and Analyze.
 _FIRST = 348
-#: By whether it is NIfTI-2.
-_SINGLES = {False: nib.Nifti1Image, True: nib.Nifti2Image}
-_PAIRS = {False: nib.Nifti1Pair, True: nib.Nifti2Pair}
 #: nibabel tells about a header what is told here in other words.
 _QUIET = logging.Logger("headers", logging.CRITICAL + 1)
 
@@ -66,7 +61,7 @@ def read_nifti(start: Bytes, *, pair: bool = False, trust_pixdim: bool = False) 
     Raises:
         HeaderDataError, ValueError, and whatever else nibabel stumbles over: The header is damaged.
     """
-    header_class = (_PAIRS if pair else _SINGLES)[_is_second(start)].header_class
+    header_class = (_pairs() if pair else _singles())[_is_second(start)].header_class
     header = header_class(start[: header_class.sizeof_hdr].tobytes(), check=False)
     pixdim = np.array(header["pixdim"], dtype=np.float64)
     header.check_fix(logger=_QUIET, error_level=40)
@@ -92,7 +87,7 @@ def read_nifti(start: Bytes, *, pair: bool = False, trust_pixdim: bool = False) 
 
 def is_nifti(start: Bytes) -> bool:
     """Whether a header of a pair is NIfTI's: Analyze's is the same but for its last bytes."""
-    return any(kind.header_class.may_contain_header(start.tobytes()) for kind in _PAIRS.values())
+    return any(kind.header_class.may_contain_header(start.tobytes()) for kind in _pairs().values())
 
 
 def read_analyze(path: Path, start: Bytes, mat: Path) -> Header:
@@ -106,6 +101,9 @@ def read_analyze(path: Path, start: Bytes, mat: Path) -> Header:
     Raises:
         ImageFileError, HeaderDataError, ValueError, and whatever else nibabel stumbles over: The header is damaged.
     """
+    import nibabel as nib  # here and below: planning need not wait for it
+    from nibabel.orientations import axcodes2ornt, inv_ornt_aff
+
     image = nib.load(path)
     pixdim = np.array(type(image.header)(start[:_FIRST].tobytes(), check=False)["pixdim"], dtype=np.float64)
     shape = tuple(image.shape)
@@ -145,11 +143,25 @@ def read_analyze(path: Path, start: Bytes, mat: Path) -> Header:
 
 def read_shape(start: Bytes) -> tuple[int, ...]:
     """Return the shape that a header gives; empty if it is unreadable."""
-    header_class = _SINGLES[_is_second(start)].header_class
+    header_class = _singles()[_is_second(start)].header_class
     try:
         return tuple(header_class(start[: header_class.sizeof_hdr].tobytes(), check=False).get_data_shape())
     except Exception:  # nibabel raises whatever it stumbles over
         return ()
+
+
+def _singles() -> dict[bool, Any]:
+    """Return nibabel's classes of files with header and voxels, by whether they are NIfTI-2."""
+    import nibabel as nib
+
+    return {False: nib.Nifti1Image, True: nib.Nifti2Image}
+
+
+def _pairs() -> dict[bool, Any]:
+    """Return nibabel's classes of headers that have a file of their own, by whether they are NIfTI-2."""
+    import nibabel as nib
+
+    return {False: nib.Nifti1Pair, True: nib.Nifti2Pair}
 
 
 def _three(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -25,7 +25,8 @@ from sixgig.runtime.checkpoints import drop
 
 #: Seconds between two moments at which what was prepared is put safely on the disk.
 _SYNC_EVERY = 2.0
-_IMAGES, _VOLUMES, _LINES = "images.npy", "volumes.npy", "journal.jsonl"
+#: Files of a journal: the arrays, and a line per subject.
+IMAGES, VOLUMES, LINES = "images.npy", "volumes.npy", "journal.jsonl"
 _ORDERED = "ordered-"
 #: Shape of a row and type of each array by the name of its file.
 _Arrays = dict[str, tuple[tuple[int, ...], npt.DTypeLike]]
@@ -62,22 +63,22 @@ class Journal:
         self._n_images = self._n_volumes = 0
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for name in (_IMAGES, _VOLUMES):
+            for name in (IMAGES, VOLUMES):
                 unlink_twin(folder / name)
                 (folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
-            arrays: _Arrays = {_IMAGES: (image_row, np.uint8), _VOLUMES: (volume_row, np.float16)}
+            arrays: _Arrays = {IMAGES: (image_row, np.uint8), VOLUMES: (volume_row, np.float16)}
             lines = self._replay(arrays)
             try:
                 lines = self._compact(lines, arrays)
-                self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8, keep=self._n_images)
-                self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16, keep=self._n_volumes)
+                self._images = ArrayStream(folder / IMAGES, image_row, np.uint8, keep=self._n_images)
+                self._volumes = ArrayStream(folder / VOLUMES, volume_row, np.float16, keep=self._n_volumes)
             except ValueError:  # the arrays do not match the lines: nothing can be kept
                 lines = []
                 self._forget()
-                self._images = ArrayStream(folder / _IMAGES, image_row, np.uint8)
-                self._volumes = ArrayStream(folder / _VOLUMES, volume_row, np.float16)
-            (folder / _LINES).write_text("".join(lines), encoding="utf-8")
-            self._text = (folder / _LINES).open("a", encoding="utf-8")
+                self._images = ArrayStream(folder / IMAGES, image_row, np.uint8)
+                self._volumes = ArrayStream(folder / VOLUMES, volume_row, np.float16)
+            (folder / LINES).write_text("".join(lines), encoding="utf-8")
+            self._text = (folder / LINES).open("a", encoding="utf-8")
         self.n_kept = len(self._entries)
         self._pending: list[str] = []
         self._synced = time.monotonic()
@@ -162,7 +163,7 @@ class Journal:
             if not self._images.closed:
                 self.sync()
             output.mkdir(parents=True, exist_ok=True)
-            for stream, name, spans in ((self._images, _IMAGES, images), (self._volumes, _VOLUMES, volumes)):
+            for stream, name, spans in ((self._images, IMAGES, images), (self._volumes, VOLUMES, volumes)):
                 stream.close()
                 ordered = self._folder / f"{_ORDERED}{name}"
                 ordered.unlink(missing_ok=True)  # the published file may be this one, under a second name
@@ -179,8 +180,8 @@ class Journal:
         """
         entries = [self._entries[name] for name in self._subjects]
         with writing(self._folder):
-            (self._folder / _LINES).write_text("", encoding="utf-8")  # no row is believed until all is in its place
-            for name in (_IMAGES, _VOLUMES):
+            (self._folder / LINES).write_text("", encoding="utf-8")  # no row is believed until all is in its place
+            for name in (IMAGES, VOLUMES):
                 (self._folder / name).unlink(missing_ok=True)
                 (self._folder / f"{_ORDERED}{name}").unlink(missing_ok=True)
                 try:
@@ -191,7 +192,7 @@ class Journal:
             pairs = zip(self._subjects, entries, strict=True)
             # What was left out is looked at again by the next preparation: a decoder may have been installed.
             lines = (line_of(NOBODY if entry.rejections else name, entry) for name, entry in pairs)
-            write_text(self._folder / _LINES, "".join(lines))
+            write_text(self._folder / LINES, "".join(lines))
 
     def __enter__(self) -> Journal:
         return self
@@ -212,7 +213,7 @@ class Journal:
 
         A subject whose rows are not what was written is prepared again: its line becomes one about nobody.
         """
-        path = self._folder / _LINES
+        path = self._folder / LINES
         lines: list[str] = []
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         for line in text.splitlines(keepends=True):
@@ -230,7 +231,7 @@ class Journal:
         return lines
 
     def _intact(self, entry: Entry, arrays: _Arrays) -> bool:
-        spans = {_IMAGES: (entry.image, len(entry.rows)), _VOLUMES: (entry.volume, entry.n_volumes)}
+        spans = {IMAGES: (entry.image, len(entry.rows)), VOLUMES: (entry.volume, entry.n_volumes)}
         try:
             rows = [stored_rows(self._folder / name, *arrays[name], *span) for name, span in spans.items()]
         except (OSError, ValueError):
@@ -250,11 +251,11 @@ class Journal:
             return lines
         entries = [self._entries[subject_of(line)] for line in kept]
         spans = {
-            _IMAGES: ([(entry.image, len(entry.rows)) for entry in entries if entry.rows], self._n_images),
-            _VOLUMES: ([(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes], self._n_volumes),
+            IMAGES: ([(entry.image, len(entry.rows)) for entry in entries if entry.rows], self._n_images),
+            VOLUMES: ([(entry.volume, entry.n_volumes) for entry in entries if entry.n_volumes], self._n_volumes),
         }
         # Without a line no row is believed, should this be broken off between the two arrays.
-        (self._folder / _LINES).write_text("", encoding="utf-8")
+        (self._folder / LINES).write_text("", encoding="utf-8")
         for name, (row, dtype) in arrays.items():
             stream = ArrayStream(self._folder / name, row, dtype, keep=spans[name][1])
             stream.close()

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from sixgig.errors import ImageError
 
@@ -36,6 +35,8 @@ def fill_background(voxels: npt.NDArray[Any], path: Path) -> list[str]:
         return []
     if number == voxels.size:
         raise ImageError(path, "holds NaN in every voxel", _NEXT_STEP)
+    from scipy import ndimage  # planning need not wait for it
+
     regions, _ = ndimage.label(empty)
     outside = set()
     for axis in range(3):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.orientations import apply_orientation
 
 from sixgig.cohorts import geometry
 from sixgig.cohorts.base import Item, Record, Remark, Volume
@@ -194,6 +193,8 @@ def _where_it_lies(stored: Sequence[Stored], rooms: Bytes) -> npt.NDArray[Any] |
     steps = [abs(step) for step in first.voxels.strides]
     if steps != sorted(steps):  # another axis than X varies fastest: planes would lie scattered
         return None
+    from nibabel.orientations import apply_orientation  # planning need not wait for it
+
     shape = [0, 0, 0]
     for axis, place in enumerate(first.orientation[:, 0].astype(int)):
         shape[axis] = first.voxels.shape[place]

@@ -19,7 +19,7 @@ _FOREGROUNDS = ("nonzero", "all", "otsu")
 _KEYS = ("modalities", "limit", "partitions", "classes", "pseudonyms", "normalise", "foreground", *_VOLUME_KEYS)
 #: Keys of a cohort's stanza that other stages read.
 _OTHER_KEYS = (
-    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "evaluate_on",
+    "adapter", "source", "title", "positive", "official_splits", "splits_file", "metrics_of", "evaluate_on", "shards",
     "duplicates",
     "groups", "group_by", "pretraining_groups", *CLINICAL_KEYS,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from sixgig.cohorts.faults import passing_fault
 from sixgig.cohorts.preparation import prepare_cohort
+from sixgig.cohorts.shards import Shard, with_shards
 from sixgig.errors import PassingError, SixgigError
 from sixgig.runtime.atomic import atomic_path, read_json, write_json
 from sixgig.runtime.faults import as_outcome
@@ -45,7 +46,14 @@ def cohort_status(error: SixgigError, n_cohorts: int) -> str:
 
 
 def prepare_or_fail(
-    source: Path, output: Path, options: Mapping[str, Any], *, image_size: int, n_cohorts: int, **how: Any
+    source: Path,
+    output: Path,
+    options: Mapping[str, Any],
+    *,
+    image_size: int,
+    n_cohorts: int,
+    shards: Sequence[Shard] = (),
+    **how: Any,
 ) -> None:
     """Prepare a cohort; when its data or its stanza do not allow it, leave its files without rows and say why.
 
@@ -55,6 +63,7 @@ def prepare_or_fail(
         options: The cohort's stanza in the study file.
         image_size: Side of the images in pixels.
         n_cohorts: See :func:`cohort_status`.
+        shards: What other jobs have prepared of the cohort.
         how: Further arguments of :func:`sixgig.cohorts.preparation.prepare_cohort`.
 
     Raises:
@@ -64,12 +73,14 @@ def prepare_or_fail(
     with CostMeter("prepare") as meter:
         try:
             root = Path(read_json(source)["root"])
-            prepare_cohort(options["adapter"], root, output, image_size=image_size, options=options, **how)
+            prepare_cohort(
+                options["adapter"], root, output, image_size=image_size, options=options, shards=shards, **how
+            )
         except SixgigError as error:
             status = cohort_status(error, n_cohorts)
             _leave_failed(output, status, image_size, how["failed_list"], simulated=how["simulated"])
     facts = read_json(output / "cohort.json")
-    own = {"title": options["title"] or facts["title"], "cost": meter.cost().as_dict()}
+    own = {"title": options["title"] or facts["title"], "cost": with_shards(meter.cost().as_dict(), shards)}
     write_json(output / "cohort.json", facts | own)
 
 

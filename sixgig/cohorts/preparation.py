@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from sixgig.cohorts.pseudonyms import Pseudonyms
 from sixgig.cohorts.quarantine import Quarantine
 from sixgig.cohorts.recipe import Recipe
 from sixgig.cohorts.remarks import Remarks
+from sixgig.cohorts.shards import Shard, gather, preparation_key
 from sixgig.cohorts.subject import prepare_subject
 from sixgig.cohorts.treatment import STOP
 from sixgig.cohorts.withdrawal import remove_derived
@@ -36,7 +37,6 @@ from sixgig.errors import CohortError
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.checkpoints import checkpoint_folder, drop
 from sixgig.runtime.progress import Progress
-from sixgig.runtime.versions import reading_versions
 from sixgig.tables.cohorts import COPIES, MANIFEST
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ def prepare_cohort(
     digest: str = "",
     inventory: Path | None = None,
     key_table: Path | None = None,
+    shards: Sequence[Shard] = (),
 ) -> None:
     """Read a cohort and write its files, each whole or not at all.
 
@@ -94,6 +95,7 @@ def prepare_cohort(
             earlier one holds and that are gone, nothing stays in the study's folder, which is then two levels above
             the output. With it, finished subjects are kept for the next preparation, unless pseudonyms hide them.
         key_table: Where to write which pseudonym stands for whom; None: subjects and files keep their names.
+        shards: What other jobs have prepared of the cohort; none where this job prepares all of it.
 
     Raises:
         ConfigError: An option is wrong; the place is its config key.
@@ -110,15 +112,15 @@ def prepare_cohort(
     records = choose_subjects(found.records, options, limit, seed, f"cohorts.{cohort}")
     check_classes(records, options, f"cohorts.{cohort}")
     _log.info("cohort %s: %d subjects of %d found in %s", cohort, len(records), found.n_subjects, root)
-    key = {
-        "recipe": asdict(recipe), "adapter": adapter.name, "modalities": adapter.modalities,
-        "options": adapter.options, "digest": digest, "versions": reading_versions(),
-    }  # fmt: skip
+    key = preparation_key(adapter, recipe, digest)
+    image_row = (image_size, image_size, 3)
     volume_row = (*(recipe.volume_size or (0, 0, 0)), len(adapter.modalities))
     checkpoints = checkpoints or output.parent / ".checkpoints"
     with writing(checkpoints):
         folder = checkpoint_folder(checkpoints, f"prepare-{cohort}", key)
-    with Journal(folder, records, (image_size, image_size, 3), volume_row) as journal:
+    if shards:
+        gather(folder, shards, image_row, volume_row)
+    with Journal(folder, records, image_row, volume_row) as journal:
         _prepare_all(adapter, records, recipe, workers, journal, quarantine, remarks, found)
         rows, n_bytes = journal.publish(output)
         again = tuple(rejection.file for rejection in quarantine.rejections if rejection.passing)

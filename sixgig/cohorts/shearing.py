@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from sixgig.cohorts.geometry import Axes, Spacing, unsheared
 
@@ -27,6 +26,8 @@ def shear_back(array: npt.NDArray[Any], axes: Axes) -> tuple[Floats, Spacing]:
         float32 [X', Y', Z', M], X fastest in memory, with the least intensity of a channel where there was nothing; and
         its voxel size in mm.
     """
+    from scipy import ndimage  # planning need not wait for it
+
     straight, order, moved = unsheared(axes)
     lengths = np.array([array.shape[axis] for axis in order])
     corners = moved @ np.array(list(itertools.product(*((0, length - 1) for length in lengths)))).T

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.orientations import apply_orientation
 
 from sixgig.cohorts import geometry, headers
 from sixgig.cohorts.geometry import Spacing
@@ -87,6 +86,8 @@ def read_stored(path: Path, room: Bytes | None = None, *, trust_pixdim: bool = F
     Raises:
         ImageError: The file is empty, damaged, not numeric, has fewer than three axes or an invalid header.
     """
+    from nibabel.orientations import apply_orientation  # planning need not wait for it
+
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused below
             header, content, alone = _open(path, room, trust_pixdim)

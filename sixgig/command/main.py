@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sixgig.command.parser import command_parser
+from sixgig.command.saying import saying_once
 from sixgig.errors import SixgigError
 from sixgig.runtime.umask import keep_others_out
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(given)
     keep_others_out()
     try:
-        return int(chosen.work(chosen))
+        with saying_once():
+            return int(chosen.work(chosen))
     except BrokenPipeError:  # whoever read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CUT_OFF

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from sixgig.command.dry import DRY, show_plan, shows_plan
+from sixgig.command.option_values import option_value, option_values
+from sixgig.command.profiles import LOCAL, executor
 from sixgig.plan.failures import WITH_FAILURES, exit_code, failures, files_again
 from sixgig.plan.opening import open_plan
 from sixgig.plan.plan import Plan
@@ -19,6 +21,7 @@ from sixgig.plan.study_file import read_study
 from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.progress import REPORT_IS_NAMED
 from sixgig.runtime.stopping import SIGNALS, end_with_parent
+from sixgig.telling.closing import closing_lines
 
 #: Option of our own: what failed is tried again, with all that depends on it.
 _RETRY = "--retry-failed"
@@ -38,9 +41,10 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     Raises:
         SixgigError: The study file cannot be read, is wrong, or names files that do not exist.
     """
-    folder = Path(_value(options, "-d", "--directory") or ".")
+    folder = Path(option_value(options, "-d", "--directory") or ".")
     retry, options = _RETRY in options, [option for option in options if option != _RETRY]
-    name, plan = _check(study, folder, options)
+    elsewhere = executor(options) not in LOCAL
+    name, plan = _check(study, folder, options, elsewhere)
     with _working_in(folder):
         files = files_again(failures(plan)) if retry and plan is not None else []
     if retry and not files:
@@ -49,16 +53,16 @@ def run_study(study: Path, options: Sequence[str]) -> int:
         again = ["--forcerun", *files] if files else []
         # A target would count as one more file of --forcerun.
         return show_plan(study, [*again, *options] if options[0].startswith("-") else [*options, *again])
-    code = _follow(snakemake_command(study.resolve(), options, files))
-    report = folder / "results" / name / "report.html"
+    code = _follow(snakemake_command(study.resolve(), options, files, elsewhere))
     if DRY & set(options):
         return code
     if code == 0 and plan is not None:  # when there was nothing to do, Snakemake had no last word
         with _working_in(folder):
             code = exit_code(plan)
-    if code in (0, WITH_FAILURES) and report.is_file():
-        print(f"[sixgig] report: {report}")
-    elif code not in (0, WITH_FAILURES):
+    if code in (0, WITH_FAILURES):
+        for line in closing_lines(folder / "results" / name):
+            print(line)
+    else:
         print(
             "[sixgig] stopped before the end; what is finished is kept.",
             f"[sixgig] Next step: mend what is named above, then sixgig run {study}",
@@ -68,20 +72,23 @@ def run_study(study: Path, options: Sequence[str]) -> int:
     return code
 
 
-def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] = ()) -> list[str]:
+def snakemake_command(
+    study: Path, options: Sequence[str], again: Sequence[str] = (), elsewhere: bool = False
+) -> list[str]:
     """Return the command that runs a study, with this interpreter.
 
     Args:
         study: The study file.
         options: Options and targets for Snakemake.
         again: Files that are made again, with all that depends on them.
+        elsewhere: Whether jobs run on other machines: then the cores of this one are no limit.
     """
     command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
-    if _value(options, "-c", "--cores", "-j", "--jobs") is None:
+    if not elsewhere and option_value(options, "-c", "--cores", "-j", "--jobs") is None:
         command += ["--cores", "all"]
-    if _value(options, "--workflow-profile") is None:
+    if option_value(options, "--workflow-profile") is None:
         command += ["--workflow-profile", str(WORKFLOW / "profiles" / "default")]
-    if _value(options, "-q", "--quiet") is None:
+    if option_value(options, "-q", "--quiet") is None:
         command += ["--quiet", "host"]
     if again:
         command += ["--forcerun", *again]
@@ -89,49 +96,21 @@ def snakemake_command(study: Path, options: Sequence[str], again: Sequence[str] 
     return [*command, "--snakefile", str(WORKFLOW / "Snakefile"), *options]
 
 
-def _value(options: Sequence[str], *names: str) -> str | None:
-    """Return the value that an option of Snakemake is given, "" without a value; None when it is not given."""
-    found = None
-    for place, option in enumerate(options):
-        if option == "--":
-            break
-        for name in names:
-            if option == name:
-                following = options[place + 1 : place + 2]
-                found = following[0] if following and not following[0].startswith("-") else ""
-            elif option.startswith(f"{name}=" if name.startswith("--") else name) and option != name:
-                found = option.removeprefix(name).removeprefix("=")
-    return found
-
-
-def _values(options: Sequence[str], *names: str) -> list[str]:
-    """Return what follows an option that takes several values, up to the next option."""
-    found: list[str] = []
-    taken = False
-    for option in options:
-        if option.startswith("-"):
-            taken = option in names
-            found += [option.partition("=")[2] for name in names if option.startswith(f"{name}=")]
-        elif taken:
-            found.append(option)
-    return found
-
-
 def _working_in(folder: Path) -> contextlib.chdir[Path | str]:
     return contextlib.chdir(folder if folder.is_dir() else ".")
 
 
-def _check(study: Path, folder: Path, options: Sequence[str]) -> tuple[str, Plan | None]:
+def _check(study: Path, folder: Path, options: Sequence[str], elsewhere: bool) -> tuple[str, Plan | None]:
     """Find mistakes before Snakemake starts; paths in the study file count from the folder it runs in.
 
     Returns:
         The study's name, and its plan; None when other files count as well.
     """
-    file, entries = study.resolve(), _values(options, "-C", "--config")
+    file, entries = study.resolve(), option_values(options, "-C", "--config")
     with _working_in(folder):
-        if _value(options, "--configfile", "--configfiles") is not None:  # the file is not all that counts
+        if option_value(options, "--configfile", "--configfiles") is not None:  # the file is not all that counts
             return str(read_study([file], entries).config.get("study", "")), None
-        elsewhere = _value(options, "-e", "--executor", "--profile", "--workflow-profile") is not None
+        elsewhere = elsewhere or option_value(options, "--profile") is not None  # which may name an executor too
         plan = open_plan(
             [file], entries, with_conda="conda" in options or "--use-conda" in options, jobs_here=not elsewhere
         )

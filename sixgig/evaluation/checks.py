@@ -64,10 +64,12 @@ def check_folds(
 
 def _check_fractions(sizes: Mapping[str, int], evaluation: Mapping[str, Any], cohort: str) -> None:
     """Refuse a fraction of the labels with which a class has fewer training subjects than there are inner folds."""
+    if not evaluation.get("fractions"):
+        return
     from sixgig.evaluation.labelled import smallest_fraction, too_few_of, too_small
 
     folds, inner = evaluation["folds"], evaluation["inner_folds"]
-    for share in sorted(evaluation.get("fractions", ())):
+    for share in sorted(evaluation["fractions"]):
         found = too_few_of(sizes, folds, share, inner) if share < 1 else None
         if found is not None:
             least = smallest_fraction(min(sizes.values()), folds, inner)

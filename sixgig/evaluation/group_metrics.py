@@ -7,7 +7,7 @@ say how sure they are of *these fitted models*: other subjects of the same group
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -19,11 +19,15 @@ from sixgig.evaluation.bootstrap import bca_limits, subject_weights
 from sixgig.evaluation.clusters import Clusters
 from sixgig.evaluation.metrics import METRICS, Outcomes, metric_names, outcomes, weighted_metrics
 from sixgig.evaluation.recalls import WILSON, wilson_of_metric
+from sixgig.evaluation.runs import widen_metric
+from sixgig.evaluation.seeds import values_spread, widened
 from sixgig.tables.groups import DIFFERENCE, GAP, GROUPS
 from sixgig.tables.predictions import IMAGE
 
 Floats = NDArray[np.float64]
 _SAME = 1e-12
+#: Columns of means over seeds.
+SEED_COLUMNS = ("n_seeds", "seed_sd")
 #: Stands between two values of a group.
 AGAINST = " - "
 
@@ -33,16 +37,18 @@ class Within:
     """A metric within one value of a group.
 
     Attributes:
-        estimate: Mean over repeats; NaN when it is undefined or there are too few subjects.
+        estimate: Mean over repeats and seeds; NaN when it is undefined or there are too few subjects.
         n_subjects: Subjects with that value.
         method: How intervals are made, or ``none: why``.
-        limits: Confidence level -> ends of the interval; NaN without one.
+        limits: Confidence level -> ends of the interval, which knows nothing of seeds; NaN without one.
+        by_seed: Estimate by number of the seed; empty where every arm of the study has one.
     """
 
     estimate: float
     n_subjects: int
     method: str
     limits: Callable[[float], tuple[float, float]]
+    by_seed: Mapping[int, float] = field(default_factory=dict)
 
 
 def group_metrics(
@@ -54,6 +60,7 @@ def group_metrics(
     minimum: int = 5,
     alpha: float = 0.05,
     positive: str | None = None,
+    seeds: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
     """Return every metric within every value of every group, and the differences between values.
 
@@ -64,6 +71,10 @@ def group_metrics(
     (Bonferroni), so the largest difference lies between the largest of their lower ends and the largest of their upper
     ones. The estimate of that gap is still too high: the best and the worst of several values differ by chance, too.
 
+    With several seeds estimates are means over them, and intervals hold how far the seeds lie apart: of a difference
+    that of the seeds' differences, since one training that is worse may be so in both groups. See
+    :func:`sixgig.evaluation.seeds.widened`.
+
     Args:
         predictions: ``tables.PREDICTIONS`` of one cohort, arm and classifier.
         groups: ``tables.SUBJECT_GROUPS`` of the cohort. Subjects without a value, or that are not predicted, are left
@@ -73,6 +84,7 @@ def group_metrics(
         minimum: Subjects of each class that a value needs; with fewer it has no estimate.
         alpha: One minus the level of the intervals.
         positive: See ``sixgig.evaluation.metrics.positive_class``.
+        seeds: Number of the seed behind every repeat; None where every arm of the study has one.
 
     Returns:
         Columns of ``tables.GROUPS`` from ``metric`` on, by group, metric, and value in order of name.
@@ -83,14 +95,15 @@ def group_metrics(
     for group, own in known.groupby("group", sort=False):
         value_of = dict(zip(own["subject_id"].astype(str), own["value"].astype(str), strict=True))
         found = {
-            value: _within(predictions, value_of, value, n_resamples, seed, minimum, positive)
+            value: _within(predictions, value_of, value, n_resamples, seed, minimum, positive, seeds or {})
             for value in sorted(set(value_of.values()), key=value_order)
         }
         for metric in next(iter(found.values()), {}):
             within = {value: one[metric] for value, one in found.items()}
             named = {"metric": metric, "group": group}
-            rows += [named | row for row in (*_own(within, alpha), *differences(within, metric, alpha))]
-    return pd.DataFrame(rows, columns=GROUPS.column_names[GROUPS.column_names.index("metric") :])
+            rows += [named | row for row in (*_own(within, metric, alpha), *differences(within, metric, alpha))]
+    columns = GROUPS.column_names[GROUPS.column_names.index("metric") :]
+    return pd.DataFrame(rows, columns=columns if seeds is None else [*columns, *SEED_COLUMNS])
 
 
 def value_order(value: str) -> tuple[int, float, str]:
@@ -110,12 +123,14 @@ def _within(
     seed: int,
     minimum: int,
     positive: str | None,
+    seed_of: Mapping[int, int],
 ) -> dict[str, Within]:
     """Return every metric on the subjects with one value."""
     rows = predictions[predictions["subject_id"].astype(str).map(value_of) == value]
     unit = IMAGE if IMAGE in rows else "subject_id"
     rows = rows.sort_values(list(dict.fromkeys(["repeat", "subject_id", unit])), kind="stable")
-    repeats = [outcomes(part, positive) for _, part in rows.groupby("repeat", sort=True)]
+    found_in = {int(repeat): outcomes(part, positive) for repeat, part in rows.groupby("repeat", sort=True)}
+    repeats = list(found_in.values())
     first = rows[rows["repeat"] == rows["repeat"].min()]
     names = first["subject_id"].to_numpy(dtype=str)
     classes = repeats[0].classes
@@ -127,7 +142,12 @@ def _within(
         return {name: Within(np.nan, n_subjects, nothing, _no_limits) for name in metrics}
     clusters = Clusters.of(names, np.asarray(classes)[repeats[0].true])
     n_rows, strata = len(names), clusters.strata
-    centres = {name: float(values[0]) for name, values in _mean(repeats, np.ones((1, n_rows))).items()}
+    whole = np.ones((1, n_rows))
+    centres = {name: float(values[0]) for name, values in _mean(repeats, whole).items()}
+    of_seeds = {
+        number: _mean([one for repeat, one in found_in.items() if seed_of[repeat] == number], whole)
+        for number in dict.fromkeys(seed_of.values())
+    }
     wilson = {} if len(names) > n_subjects else {name: wilson_of_metric(name, repeats) for name in metrics}
     blocks = [clusters.spread([block]) for block in subject_weights(strata, n_resamples, seed, n_rows)]
     resampled = _joined([_mean(repeats, block) for each in blocks for block in each])
@@ -141,6 +161,8 @@ def _within(
             found[name] = Within(centres[name], n_subjects, WILSON, exact)
         else:
             found[name] = _bootstrapped(centres[name], resampled[name], jackknife[name], strata)
+        by_seed = {number: float(values[name][0]) for number, values in of_seeds.items()}
+        found[name] = replace(found[name], by_seed=by_seed)
     return found
 
 
@@ -164,12 +186,21 @@ def _bootstrapped(centre: float, values: Floats, jackknife: Floats, strata: NDAr
     return Within(centre, n_subjects, "bca" if defined else "percentile", bca if defined else percentile)
 
 
-def _own(within: Mapping[str, Within], alpha: float) -> list[dict[str, Any]]:
+def _own(within: Mapping[str, Within], metric: str, alpha: float) -> list[dict[str, Any]]:
     rows = []
     for value, one in within.items():
-        low, high = one.limits(1 - alpha)
-        rows.append(_row(value, None, one.estimate, low, high, one.n_subjects, one.method))
+        spread = values_spread(one.by_seed)
+        low, high = widen_metric(metric, one.estimate, *one.limits(1 - alpha), spread, alpha)
+        row = _row(value, None, one.estimate, low, high, one.n_subjects, one.method)
+        rows.append(row | _seed_columns(one.by_seed))
     return rows
+
+
+def _seed_columns(by_seed: Mapping[int, float]) -> dict[str, Any]:
+    """Return the number of seeds in which a value is defined, and their spread; nothing where there is one seed."""
+    if not by_seed:
+        return {}
+    return dict(zip(SEED_COLUMNS, (sum(map(np.isfinite, by_seed.values())), values_spread(by_seed).sd), strict=True))
 
 
 def differences(within: Mapping[str, Within], metric: str, alpha: float) -> list[dict[str, Any]]:
@@ -178,17 +209,21 @@ def differences(within: Mapping[str, Within], metric: str, alpha: float) -> list
     pairs = list(combinations(there, 2))
     if not pairs:
         return []
-    level = 1 - alpha / len(pairs)
+    alpha /= len(pairs)
+    level = 1 - alpha
     limits = {value: one.limits(level) for value, one in there.items()}
     rows, lows, highs = [], [], []
     for a, b in pairs:
         x, y = there[a].estimate, there[b].estimate
+        by_seed = {number: there[a].by_seed[number] - there[b].by_seed[number] for number in there[a].by_seed}
         low, high = mover(x, limits[a], y, limits[b])
+        low, high = widened(x - y, low, high, values_spread(by_seed), alpha, (-2.0, 2.0))
         lows.append(max(low, -high, 0.0))
         highs.append(max(high, -low))
         method = "mover" if not np.isnan(low) else "none: one of the two has no interval"
         n_subjects = there[a].n_subjects + there[b].n_subjects
-        rows.append(_row(DIFFERENCE, f"{a}{AGAINST}{b}", x - y, low, high, n_subjects, method))
+        row = _row(DIFFERENCE, f"{a}{AGAINST}{b}", x - y, low, high, n_subjects, method)
+        rows.append(row | _seed_columns(by_seed))
     best = max(there, key=lambda value: there[value].estimate)
     worst = min(reversed(list(there)), key=lambda value: there[value].estimate)  # another one where all are equal
     if not METRICS[metric].higher_is_better:

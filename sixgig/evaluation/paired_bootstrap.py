@@ -23,6 +23,7 @@ from scipy import stats
 from sixgig.evaluation.bootstrap import subject_weights
 from sixgig.evaluation.clusters import Clusters
 from sixgig.evaluation.metrics import METRICS, Resamples, outcomes
+from sixgig.evaluation.seeds import SeedSpread, with_seeds
 from sixgig.tables.predictions import IMAGE
 
 Floats = NDArray[np.float64]
@@ -71,6 +72,12 @@ class PairedDifference:
             return float(2 * stats.t.sf(abs(self.difference) / self.standard_error, self.df))
         return 1.0 if self.standard_error == 0 and abs(self.difference) < _CONSTANT else float("nan")
 
+    def with_seeds(self, spread: SeedSpread) -> PairedDifference:
+        """Return it as one of means over seeds, with their spread in the error; as it is with one seed."""
+        if spread.variance == 0 or np.isnan(self.standard_error):
+            return self
+        return PairedDifference(self.difference, *with_seeds(self.standard_error, self.df, spread))
+
     def interval(self, level: float) -> tuple[float, float]:
         """Return the ends of the interval with a confidence level; NaN where there is no standard error."""
         if not self.standard_error > _CONSTANT:
@@ -110,6 +117,14 @@ def resample_metric(
     without = [values((np.arange(n_subjects)[part, None] != clusters.members).astype(np.float64)) for part in rows]
     estimate = float(values(np.ones((1, n_rows)))[0])
     return Resampled(estimate, resampled, np.concatenate(without), clusters.strata)
+
+
+def metric_of(predictions: pd.DataFrame, metric: str, positive: str | None = None) -> float:
+    """Return a metric on all test subjects, its mean over the repeats; arguments as of :func:`resample_metric`."""
+    found = [outcomes(part, positive) for _, part in predictions.groupby("repeat", sort=True)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = [METRICS[metric].values(Resamples(one, np.ones((1, len(one.true)))))[0] for one in found]
+    return float(np.mean(values))
 
 
 def paired_difference(a: Resampled, b: Resampled) -> PairedDifference:

@@ -67,11 +67,12 @@ def _coefficient(
     design: Floats, positive: Truths, offset: Floats | None, subjects: NDArray[np.intp], confidence: float
 ) -> tuple[float, float, float]:
     """Return the first coefficient of a logistic regression, with its interval."""
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM  # statsmodels.api loads all of it
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # perfect separation shows in the standard error
-        model = sm.GLM(positive.astype(np.float64), design, family=sm.families.Binomial(), offset=offset)
+        model = GLM(positive.astype(np.float64), design, family=Binomial(), offset=offset)
         try:
             found = model.fit(cov_type="cluster", cov_kwds={"groups": subjects})
         except (np.linalg.LinAlgError, ValueError):

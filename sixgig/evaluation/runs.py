@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sixgig.arms.seeds import arm_and_seed
-from sixgig.evaluation.metrics import METRICS, Metric
-from sixgig.evaluation.seeds import SeedSpread, seed_variance, with_seeds
+from sixgig.evaluation.levels import at_level
+from sixgig.evaluation.metrics import METRICS
+from sixgig.evaluation.seeds import SeedSpread, seed_variance, widened
 from sixgig.runtime.outcomes import FAILED
+from sixgig.tables.predictions import PREDICTIONS
 
 Key = tuple[str, ...]
 _FALLBACK = "fallback: "
@@ -36,17 +39,55 @@ class Run(NamedTuple):
         return len(self.predictions) == 0
 
 
-def runs_of(keys: Iterable[Key]) -> dict[Key, list[Key]]:
-    """Return the runs of every method: cohort, arm and classifier to the keys of its files, by number of the seed."""
+def runs_of(keys: Iterable[Key], place: int = 1) -> dict[Key, list[Key]]:
+    """Return the runs of every method: its key, which names the arm, to the keys of its files, by number of the seed.
+
+    Args:
+        keys: Such as cohort, arm and classifier, with the name of a run for the arm.
+        place: Where in a key the arm stands.
+    """
     found: dict[Key, list[Key]] = {}
     for key in keys:
-        found.setdefault((key[0], arm_and_seed(key[1])[0], *key[2:]), []).append(key)
-    return {method: sorted(runs, key=seed_number) for method, runs in found.items()}
+        found.setdefault((*key[:place], arm_and_seed(key[place])[0], *key[place + 1 :]), []).append(key)
+    return {method: sorted(runs, key=lambda key: seed_number(key, place)) for method, runs in found.items()}
 
 
-def seed_number(key: Key) -> int:
-    """Return the number of the seed of a run's key."""
-    return arm_and_seed(key[1])[1]
+def seed_number(key: Key, place: int = 1) -> int:
+    """Return the number of the seed of a run's key, in which the arm stands at a place."""
+    return arm_and_seed(key[place])[1]
+
+
+def read_runs(
+    files: Mapping[Key, Path], runs: Sequence[Key], metrics_of: str, positive: str | None, place: int = 1
+) -> list[Run]:
+    """Return the runs of a method that have predictions, of what metrics count, by number of the seed.
+
+    Args:
+        files: Predictions by key.
+        runs: The keys of the method's runs; those without a file are left out.
+        metrics_of: ``subject`` or ``image``.
+        positive: See ``sixgig.evaluation.metrics.positive_class``.
+        place: Where in a key the arm stands.
+    """
+    known = [run for run in runs if run in files and _has_rows(files[run])]
+    tables = {seed_number(run, place): PREDICTIONS.read(files[run]) for run in known}
+    return [Run(seed, at_level(rows, metrics_of, positive), "ok") for seed, rows in tables.items() if len(rows)]
+
+
+def _has_rows(file: Path) -> bool:
+    """Whether a table has more than its header, which is quickly seen; a missing one is the reader's to tell."""
+    try:
+        with file.open("rb") as lines:
+            return len(lines.readline()) == 0 or bool(lines.readline().strip())
+    except OSError:
+        return True
+
+
+def seed_of_repeat(runs: Sequence[Run]) -> dict[int, int]:
+    """Return the number of the seed behind every repeat of :func:`joined` predictions."""
+    good = [run for run in runs if not run.failed]
+    repeats = _repeats(good[0].predictions) if good else 0
+    return {place * repeats + repeat: run.seed for place, run in enumerate(good) for repeat in range(repeats)}
 
 
 def joined(runs: Sequence[Run]) -> pd.DataFrame:
@@ -99,7 +140,7 @@ def with_spread(summary: pd.DataFrame, metrics: pd.DataFrame, alpha: float) -> p
     n_seeds = metrics["seed"].nunique() or pd.NA
     sds = [spreads[name].sd if name in spreads else float("nan") for name in names]
     ends = [
-        _widened(METRICS[name], estimate, low, high, spreads.get(name), alpha)
+        widen_metric(name, estimate, low, high, spreads.get(name), alpha)
         for name, estimate, low, high in zip(
             names, *(summary[end].to_numpy(dtype=float) for end in ("estimate", "ci_low", "ci_high")), strict=True
         )
@@ -128,28 +169,19 @@ def status_of(runs: Sequence[Run]) -> str:
     return f"{_FALLBACK}{'; '.join(dict.fromkeys(notes))}" if notes else "ok"
 
 
-def _widened(
-    metric: Metric, estimate: float, low: float, high: float, spread: SeedSpread | None, alpha: float
+def widen_metric(
+    name: str, estimate: float, low: float, high: float, spread: SeedSpread | None, alpha: float
 ) -> tuple[float, float]:
-    """Return the ends of an interval with the spread between seeds."""
-    from scipy.stats import norm
-    from scipy.stats import t as student
-
-    if spread is None or spread.variance == 0 or np.isnan([low, high]).any():
+    """Return the ends of a metric's interval with the spread between seeds; see :func:`with_spread`."""
+    if spread is None:
         return low, high
-    q = 1 - alpha / 2
-    logarithms = metric.family == "mean" and low > 0
-    if logarithms:
+    family = METRICS[name].family
+    if family == "mean" and low > 0:
+        center, lowest, highest = np.log([estimate, low, high]).tolist()
         spread = spread._replace(variance=spread.variance / estimate**2)
-
-    def wider(side: float) -> float:
-        error, df = with_seeds(side / norm.ppf(q), np.inf, spread)
-        return float(student.ppf(q, df)) * error
-
-    if logarithms:
-        return estimate / np.exp(wider(np.log(estimate / low))), estimate * np.exp(wider(np.log(high / estimate)))
-    lowest = -1.0 if metric.family == "confusion" else 0.0
-    return max(estimate - wider(estimate - low), lowest), min(estimate + wider(high - estimate), 1.0)
+        below, above = widened(center, lowest, highest, spread, alpha, (-np.inf, np.inf))
+        return float(np.exp(below)), float(np.exp(above))
+    return widened(estimate, low, high, spread, alpha, (-1.0 if family == "confusion" else 0.0, 1.0))
 
 
 def _repeats(predictions: pd.DataFrame) -> int:

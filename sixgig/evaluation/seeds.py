@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,52 @@ def seed_variance(scores: pd.DataFrame, others: pd.DataFrame | None = None) -> S
         return SeedSpread(1, float("nan"), 0.0, 0)
     sd = float(means.std(ddof=1))
     return SeedSpread(n, sd, sd**2 / n, n - 1)
+
+
+def values_spread(values: Mapping[int, float], others: Mapping[int, float] | None = None) -> SeedSpread:
+    """Return the same of one value per seed, such as a metric on a test set, or of differences of two methods'.
+
+    Args:
+        values: Value by number of the seed; seeds in which it is undefined do not count.
+        others: The same of the second method, paired as in :func:`seed_variance`; None for one method.
+    """
+    tables = [
+        pd.DataFrame({"seed": list(own), "repeat": 0, "fold": 0, "value": list(own.values())}).dropna()
+        for own in (values, others)
+        if own is not None
+    ]
+    if not all(len(table) for table in tables):
+        return SeedSpread(1, float("nan"), 0.0, 0)
+    return seed_variance(*tables)
+
+
+def widened(
+    estimate: float, low: float, high: float, spread: SeedSpread, alpha: float, limits: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the ends of an interval of a mean over seeds with the spread between them.
+
+    Each side counts as a normal quantile times an error; see :func:`with_seeds` for what is added to it.
+
+    Args:
+        estimate: The mean over seeds.
+        low: Lower end of the interval that knows nothing of seeds.
+        high: Its upper end.
+        spread: See :func:`seed_variance`; with one seed, or without an interval, the ends stay as they are.
+        alpha: 1 minus the level of the interval.
+        limits: What the value cannot be below or above.
+    """
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
+    if spread.variance == 0 or np.isnan([low, high]).any():
+        return low, high
+    q = 1 - alpha / 2
+
+    def wider(side: float) -> float:
+        error, df = with_seeds(side / norm.ppf(q), np.inf, spread)
+        return float(student.ppf(q, df)) * error
+
+    return max(estimate - wider(estimate - low), limits[0]), min(estimate + wider(high - estimate), limits[1])
 
 
 def with_seeds(error: float, df: float, spread: SeedSpread) -> tuple[float, float]:

@@ -21,7 +21,8 @@ class Kind:
         reads: Tables that it shows, relative to the study's folder; predictions and what training left need no mention.
         over_cohorts: Whether one figure is drawn over all cohorts, and not one for each of them.
         needs: When it is drawn: ``results`` (always), ``training`` (when an arm was trained), ``pictures`` (when an arm
-            that was trained leaves pictures), or ``fractions`` (when the study has label-fraction curves).
+            that was trained leaves pictures), ``fractions`` (when the study has label-fraction curves), or ``groups``
+            (when one of its cohorts has groups of subjects).
     """
 
     name: str

@@ -49,7 +49,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; the majority-class control is left out, because its score is the same throughout a fold.
     """
-    title = tr("{cohort}: how often scores come true", cohort=cohort)
+    title = tr("{cohort}: how often scores come true", cohort=titles.cohort_title(cohort))
     methods = [method for method in study.methods(cohort) if method.reads_features]
     predictions = {method: study.predictions(cohort, method) for method in methods}
     frames = [frame for frame in predictions.values() if frame is not None]

@@ -53,7 +53,9 @@ def _is_kind(target: ast.expr) -> bool:
 KINDS = find_kinds(Path(__file__).parent)
 
 
-def kinds_of(over_cohorts: bool, trained: bool = True, pictures: bool = True, fractions: bool = False) -> list[Kind]:
+def kinds_of(
+    over_cohorts: bool, trained: bool = True, pictures: bool = True, fractions: bool = False, groups: bool = False
+) -> list[Kind]:
     """Return the kinds of figure that a study has.
 
     Args:
@@ -61,8 +63,9 @@ def kinds_of(over_cohorts: bool, trained: bool = True, pictures: bool = True, fr
         trained: Whether the study has an arm that is trained.
         pictures: Whether it has one that leaves pictures of what it learned.
         fractions: Whether it has label-fraction curves.
+        groups: Whether a cohort of it has groups of subjects.
     """
-    there = {"results": True, "training": trained, "pictures": pictures, "fractions": fractions}
+    there = {"results": True, "training": trained, "pictures": pictures, "fractions": fractions, "groups": groups}
     return [kind for kind in KINDS.values() if kind.over_cohorts == over_cohorts and there[kind.needs]]
 
 
@@ -140,7 +143,7 @@ def draw_figure(study: Study, name: str, cohort: str | None = None) -> Figure:
         SixgigError: There is no such kind of figure, or no such cohort.
         TableError: A table that it needs is missing or damaged.
     """
-    known = {kind.name: kind for kind in kinds_of(over_cohorts=cohort is None, fractions=True)}
+    known = {kind.name: kind for kind in kinds_of(over_cohorts=cohort is None, fractions=True, groups=True)}
     if name not in known:
         raise SixgigError(f"figure {name!r}", "there is no such figure", f"use one of {', '.join(known)}")
     draw = importlib.import_module(module_of(known[name])).draw

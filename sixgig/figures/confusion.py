@@ -55,7 +55,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; the majority-class control is left out, because its matrix is known before it is drawn.
     """
-    title = tr("{cohort}: share of each true class predicted as each class", cohort=cohort)
+    title = tr("{cohort}: share of each true class predicted as each class", cohort=titles.cohort_title(cohort))
     methods = [method for method in study.methods(cohort) if method.reads_features]
     predictions = {method: study.predictions(cohort, method) for method in methods}
     frames = [frame for frame in predictions.values() if frame is not None]

@@ -43,7 +43,9 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has both an estimate and a cost.
     """
-    title = tr("{cohort}: {metric} against cost", cohort=cohort, metric=titles.metric_words(study.metric))
+    title = tr(
+        "{cohort}: {metric} against cost", cohort=titles.cohort_title(cohort), metric=titles.metric_words(study.metric)
+    )
     rows = study.budget[study.budget["cohort"] == cohort]
     rows = rows[rows["estimate"].notna() & (rows["seconds"] > 0)]
     if not len(rows):

@@ -77,7 +77,9 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    title = tr("{cohort}: {metric} and time", cohort=cohort, metric=titles.metric_words(study.metric))
+    title = tr(
+        "{cohort}: {metric} and time", cohort=titles.cohort_title(cohort), metric=titles.metric_words(study.metric)
+    )
     rows = arms_by_time(study, cohort)
     rows = rows[rows["seconds"] > 0]
     if not len(rows):

@@ -40,7 +40,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says so for a cohort without two classes.
     """
-    title = tr("{cohort}: decision curves", cohort=cohort)
+    title = tr("{cohort}: decision curves", cohort=titles.cohort_title(cohort))
     rows = study.decision_curve
     rows = rows[rows["cohort"] == cohort]
     methods = [method for method in study.methods(cohort) if method.reads_features]

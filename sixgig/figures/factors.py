@@ -56,7 +56,13 @@ def draw(study: Study) -> Figure:
         for factor, (words, colour) in PARTS.items():
             shares = rows[rows["factor"] == factor].set_index("cohort")["eta_squared"].astype(float)
             widths = [float(shares[cohort]) for cohort in cohorts]
-            axes.barh(cohorts, widths, left=[start[name] for name in cohorts], color=colour, label=tr(words))
+            axes.barh(
+                [titles.cohort_title(name) for name in cohorts],
+                widths,
+                left=[start[name] for name in cohorts],
+                color=colour,
+                label=tr(words),
+            )
             for place, (cohort, width) in enumerate(zip(cohorts, widths, strict=True)):
                 if width >= _READABLE:
                     middle = start[cohort] + width / 2

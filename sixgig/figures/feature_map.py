@@ -46,7 +46,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when the study has no map of the cohort.
     """
-    title = tr("{cohort}: features in two dimensions", cohort=cohort)
+    title = tr("{cohort}: features in two dimensions", cohort=titles.cohort_title(cohort))
     rows = study.feature_map[study.feature_map["cohort"] == cohort].reset_index(drop=True)
     if not len(rows):
         return style.empty_figure(title, tr("no arm of this cohort has features to map"))

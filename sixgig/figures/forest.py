@@ -68,7 +68,7 @@ def draw(study: Study, cohort: str) -> Figure:
         The figure, 4.6 inches wide, so that it can be read on a telephone; an empty one that says why without rows.
     """
     rows = of_cohort(study, cohort)
-    title = tr("{cohort}: planned comparisons", cohort=cohort)
+    title = tr("{cohort}: planned comparisons", cohort=titles.cohort_title(cohort))
     if not len(rows):
         return style.empty_figure(title, tr("no comparison of this cohort could be planned or tested"), 4.6)
     groups = [(str(question), own) for question, own in rows.groupby("question", sort=False)]

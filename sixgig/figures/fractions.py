@@ -46,7 +46,11 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has an estimate.
     """
-    title = tr("{cohort}: {metric} against labelled subjects", cohort=cohort, metric=titles.metric_words(study.metric))
+    title = tr(
+        "{cohort}: {metric} against labelled subjects",
+        cohort=titles.cohort_title(cohort),
+        metric=titles.metric_words(study.metric),
+    )
     known = {
         method: points
         for method, points in curves(study, cohort).items()

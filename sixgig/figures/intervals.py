@@ -52,7 +52,7 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     title = tr(
         "{cohort}: {metric} with {level} interval",
-        cohort=cohort,
+        cohort=titles.cohort_title(cohort),
         metric=titles.metric_words(study.metric),
         level=numbers.level(study.alpha),
     )

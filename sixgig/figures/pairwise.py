@@ -43,7 +43,7 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     title = tr(
         "{cohort}: difference in {metric}, row minus column",
-        cohort=cohort,
+        cohort=titles.cohort_title(cohort),
         metric=titles.metric_words(study.metric),
     )
     methods = study.methods(cohort)

@@ -41,7 +41,7 @@ def draw(study: Study, cohort: str) -> Figure:
     """
     arms = study.training.pictured_arms(cohort)
     names = ", ".join(titles.arm_title(arm) for arm in arms)
-    title = tr("{cohort}: masked patches filled in by {arm}", cohort=cohort, arm=names)
+    title = tr("{cohort}: masked patches filled in by {arm}", cohort=titles.cohort_title(cohort), arm=names)
     found = [pictures for arm in arms if (pictures := study.training.pictures(cohort, arm))]
     if not found:
         return style.empty_figure(title, tr("masked image modelling was not trained to its end on this cohort"))

@@ -88,7 +88,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; the area given for a curve is the mean over repeats, as in the summary.
     """
-    title = tr("{cohort}: ROC curves of out-of-fold scores", cohort=cohort)
+    title = tr("{cohort}: ROC curves of out-of-fold scores", cohort=titles.cohort_title(cohort))
     curves: dict[Method, Curve] = {}
     n_classes, asked = 0, study.positive(cohort)
     for method in study.methods(cohort):

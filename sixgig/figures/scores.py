@@ -37,7 +37,11 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no method has a fold score.
     """
-    title = tr("{cohort}: {metric} in each test fold", cohort=cohort, metric=titles.metric_words(study.metric))
+    title = tr(
+        "{cohort}: {metric} in each test fold",
+        cohort=titles.cohort_title(cohort),
+        metric=titles.metric_words(study.metric),
+    )
     frame = study.metrics
     frame = frame[(frame["cohort"] == cohort) & (frame["metric"] == study.metric)].dropna(subset=["value"])
     scores = {}

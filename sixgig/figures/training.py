@@ -37,7 +37,7 @@ def draw(study: Study, cohort: str) -> Figure:
     Returns:
         The figure; an empty one that says why when no arm has a loss curve.
     """
-    title = tr("{cohort}: loss while the arms learned", cohort=cohort)
+    title = tr("{cohort}: loss while the arms learned", cohort=titles.cohort_title(cohort))
     curves = {arm: curve for arm in study.training.arms(cohort) if len(curve := study.training.curve(cohort, arm))}
     if not curves:
         return style.empty_figure(title, tr("no arm of this cohort was trained to its end"))

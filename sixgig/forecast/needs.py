@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sixgig.arms.seeds import arm_and_seed
 from sixgig.forecast.base import JobKey
+from sixgig.forecast.sharding import shard_keys
 
 if TYPE_CHECKING:
     from sixgig.plan.plan import Plan
@@ -47,7 +47,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     predictions: set[JobKey] = set()
     features: set[JobKey] = set()
     for cohort in plan.cohorts:
-        yield from _cohort(cohort)
+        yield from _cohort(plan, cohort)
         for job, needed in _arms(plan, cohort):
             if job.rule in ("encode_images", "code_features", "compute_features"):
                 features.add(job)
@@ -59,19 +59,19 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     yield from external.items()
     tested = {job for job in external if job.rule == "classify_external"}
     yield score, predictions | features | tested
-    yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features
+    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
+    yield costs, {JobKey("prepare_cohort", cohort) for cohort in plan.cohorts} | predictions | features | curves
     tables, pictured = {score, costs}, {".".join(key) for key in plan.mapped_arms}
     mapped = {job for job in features if job.name in pictured}
     for rule, needed in (
-        ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", _first_seeds(predictions)),
-        ("compare_test_sets", {score, *tested, *_first_seeds(predictions)}),
+        ("compare_methods", {score}), ("weigh_contrasts", {score}), ("compare_subjects", predictions),
+        ("compare_test_sets", {score, *tested, *predictions}),
         ("compare_cohorts", {score}), ("explain_variance", {score}),
         ("weigh_budget", {score, costs, *features}), ("map_features", mapped),
-        ("weigh_clinical_use", _first_seeds(predictions)),
+        ("weigh_clinical_use", predictions | tested),
     ):  # fmt: skip
         yield JobKey(rule), needed
         tables.add(JobKey(rule))
-    curves = {JobKey(plan.fractions_rule(key[2]), ".".join(key)) for key in plan.fraction_keys}
     if plan.has_fractions:
         yield JobKey("score_fractions"), {score, *curves}
         tables.add(JobKey("score_fractions"))
@@ -140,14 +140,9 @@ def _external(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
             yield seen(cohort, arm, other), {gate, JobKey("split_cohort", cohort), *own, *needed}
     for cohort, other, arm, classifier in plan.external_method_keys:
         needed = {JobKey("check_external", f"{cohort}.on.{other}")}
-        if arm in plan.arms:
+        if arm in plan.runs:
             needed |= {JobKey(rule_of(arm), f"{cohort}.{arm}"), seen(cohort, arm, other)}
         yield JobKey("classify_external", f"{cohort}.{arm}.{classifier}.on.{other}"), needed
-
-
-def _first_seeds(predictions: set[JobKey]) -> set[JobKey]:
-    """Return the jobs without those of further seeds: tests over subjects are about the first one's models."""
-    return {job for job in predictions if not any(number for _, number in map(arm_and_seed, job.name.split(".")))}
 
 
 def _drawn_from(plan: Plan, *, over_cohorts: bool) -> set[JobKey]:
@@ -156,12 +151,16 @@ def _drawn_from(plan: Plan, *, over_cohorts: bool) -> set[JobKey]:
     return {JobKey(rule) for rule, written in _TABLES.items() if names & set(written)}
 
 
-def _cohort(cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
+def _cohort(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
     rules = ("obtain_cohort", "prepare_cohort", "split_cohort", "check_leakage")
     jobs = [JobKey(rule, cohort) for rule in rules]
     yield jobs[0], set()
     for before, job in pairwise(jobs):
         yield job, {before}
+    shards = shard_keys(plan.shards(cohort), "prepare", cohort)
+    for shard in shards:
+        yield shard, {jobs[0]}
+    yield jobs[1], set(shards)
 
 
 def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
@@ -179,7 +178,10 @@ def _arms(plan: Plan, cohort: str) -> Iterator[tuple[JobKey, set[JobKey]]]:
             yield trained, {gate, weights, *environments}
             yield checked, {trained}
             needed = {gate, trained, checked}
-        yield JobKey("encode_images", f"{cohort}.{arm}"), needed
+        shards = shard_keys(plan.shards(cohort), "encode", f"{cohort}.{arm}")
+        for shard in shards:
+            yield shard, {*needed, JobKey("prepare_cohort", cohort)}
+        yield JobKey("encode_images", f"{cohort}.{arm}"), {*needed, *shards}
     for arm in plan.plain_arms:
         yield JobKey("compute_features", f"{cohort}.{arm}"), {gate}
     for arm in plan.feature_arms:

@@ -161,6 +161,8 @@ def _with_sidecar(folder: Path, job: JobKey, measured: Measured | None) -> Measu
         return measured
     if str(facts.get("status", "")).startswith("failed"):
         return None
+    if facts.get("shards"):  # its seconds are those of the shards, which are jobs of their own
+        return measured
     seconds = max(measured.seconds, float(cost.get("seconds") or 0.0))  # features may be those of an earlier run
     resumed, steps = facts.get("resumed_at") or 0, facts.get("steps") or 0
     if 0 < resumed < steps:

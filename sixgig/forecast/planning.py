@@ -26,6 +26,7 @@ from sixgig.plan.opening import open_plan
 from sixgig.plan.places import check_places
 from sixgig.plan.plan import Plan
 from sixgig.plan.study_file import read_study
+from sixgig.statistics.resampled import FEW
 
 
 def make_plan(
@@ -124,9 +125,18 @@ def _machine_words(machine: Machine) -> str:
 
 def _notes(plan: Plan, jobs: Sequence[StudyJob], costs: Mapping[JobKey, JobCost]) -> list[str]:
     notes = [*failures.sentences(plan), *plan.changes()]
+    tested = plan.config["evaluation"]["folds"] * plan.config["evaluation"]["repeats"]
+    if tested < FEW:
+        notes.append(
+            f"{tested} test folds (evaluation.folds times evaluation.repeats) show large differences only: with fewer "
+            f"than {FEW}, a test takes at least the spread of the study's other comparisons"
+        )
     away = [name for name, files in plan.inputs.items() if files.own_folder and not files.own_folder.exists()]
     if away:
         notes.append(f"planned without the data of {', '.join(away)}, which are not there; their size is assumed")
+    simulated = [str(plan.config["cohorts"][name]["title"] or name) for name in plan.cohorts if plan.simulated(name)]
+    if simulated:
+        notes.append(f"simulated images, which say nothing about patients: {', '.join(simulated)}")
     running = [job.running for job in jobs if job.running is not None]
     if running:
         host = running[0].host

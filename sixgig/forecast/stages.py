@@ -45,9 +45,10 @@ _MIB = 2**20
 THREADS = {
     "obtain_cohort": 4, "prepare_cohort": 4, "pretrain_arm": 4, "encode_images": 4, "code_features": 2,
     "compute_features": 4, "encode_external": 4, "code_external": 2, "score_predictions": 4, "score_fractions": 4,
+    "prepare_shard": 4, "encode_shard": 4,
 }  # fmt: skip
 #: Rules that ask for the card, whether there is one or not.
-ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images", "encode_external")
+ON_THE_CARD = ("check_environment", "pretrain_arm", "encode_images", "encode_shard", "encode_external")
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ class Stages:
 
     def external_fit(self, cohort: str, arm: str, classifier: str) -> JobCost:
         """Return the cost of one search on all evaluation subjects of a cohort."""
-        if arm not in self.plan.arms:
+        if arm not in self.plan.runs:
             return self.small("predict_majority")
         evaluation = self.plan.config["evaluation"]
         seconds, held = self._searching(cohort, arm, classifier)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sixgig.errors import SixgigError
+from sixgig.forecast import sharding
 from sixgig.forecast.base import JobCost, JobKey
 from sixgig.forecast.rates import Machine
 from sixgig.forecast.stages import Stages
@@ -67,7 +68,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         yield JobKey("build_weights", name), stages.weights(name)
     for cohort in plan.cohorts:
         yield JobKey("obtain_cohort", cohort), stages.obtain(cohort)
-        yield JobKey("prepare_cohort", cohort), stages.prepare(cohort)
+        yield from sharding.preparation(stages, cohort)
         yield JobKey("split_cohort", cohort), stages.small("split_cohort")
         yield JobKey("check_leakage", cohort), stages.leakage(cohort)
         if plan.has_majority:
@@ -77,7 +78,7 @@ def _before_hashes(stages: Stages) -> Iterator[tuple[JobKey, JobCost]]:
         yield JobKey("check_training", f"{cohort}.{arm}"), stages.check(cohort, arm)
     for cohort in plan.cohorts:
         for arm in plan.image_arms:
-            yield JobKey("encode_images", f"{cohort}.{arm}"), stages.encode(cohort, arm)
+            yield from sharding.encoding(stages, cohort, arm)
         for arm in plan.plain_arms:
             yield JobKey("compute_features", f"{cohort}.{arm}"), stages.compute(cohort, arm)
         for arm in plan.feature_arms:

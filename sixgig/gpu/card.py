@@ -21,7 +21,8 @@ _LOG = logging.getLogger(__name__)
 _MIB = 1024 * 1024
 _SMI_SECONDS = 20.0
 _SMI_FIELDS = "uuid,name,memory.total"
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+#: Environment variable with the cards that CUDA may use.
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MIG = "MIG-"
 
 
@@ -62,7 +63,7 @@ def first_card(nvml: ModuleType | None = None, environment: Mapping[str, str] | 
         environment: Environment variables; ``os.environ`` when None.
     """
     variables = os.environ if environment is None else environment
-    visible = variables.get(_VISIBLE)
+    visible = variables.get(VISIBLE)
     wanted = None if visible is None else visible.split(",")[0].strip()
     if wanted in ("", "-1"):
         return None
@@ -73,6 +74,26 @@ def first_card(nvml: ModuleType | None = None, environment: Mapping[str, str] | 
         return None
     ask_cuda = len(found) > 1 and variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID"
     return choose(found, wanted, _uuid_by_cuda if ask_cuda else None)
+
+
+def visible_cards(nvml: ModuleType | None = None, environment: Mapping[str, str] | None = None) -> list[Card]:
+    """Return every card that CUDA may use, in the order of the variable, or of their places on the bus without it.
+
+    Args:
+        nvml: The ``pynvml`` module, or None to import it.
+        environment: Environment variables; ``os.environ`` when None.
+    """
+    wanted = (os.environ if environment is None else environment).get(VISIBLE)
+    if wanted is None:
+        return all_cards(nvml)
+    found: list[Card] = []
+    cards = all_cards(nvml)
+    for entry in (part.strip() for part in wanted.split(",")):
+        card = _part(entry, nvml) if entry.startswith(_MIG) else choose(cards, entry)
+        if card is None:  # CUDA takes none of those behind it
+            break
+        found.append(card)
+    return found
 
 
 def choose(cards: Sequence[Card], wanted: str | None, by_cuda: Callable[[], str | None] | None = None) -> Card | None:
@@ -100,7 +121,7 @@ def used_uuid(uuid: str, environment: Mapping[str, str] | None = None) -> str:
 
     For a part of a card (MIG), some versions of CUDA tell the UUID of the whole card: the part is what is used.
     """
-    wanted = (os.environ if environment is None else environment).get(_VISIBLE, "").split(",")[0].strip()
+    wanted = (os.environ if environment is None else environment).get(VISIBLE, "").split(",")[0].strip()
     if wanted.startswith(_MIG):
         return wanted[len(_MIG) :]
     return uuid[len("GPU-") :] if uuid.startswith("GPU-") else uuid

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from sixgig.errors import GpuError
 from sixgig.gpu.card import used_uuid
+from sixgig.gpu.choice import take_free_card
 from sixgig.gpu.processor import require_bfloat16
+from sixgig.runtime.progress import tell
 
 _LOG = logging.getLogger(__name__)
 _MIB = 1024 * 1024
@@ -63,7 +65,7 @@ def no_gpu(place: str, who: str) -> GpuError:
 
 
 def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
-    """Choose the device and apply the memory limit to this process.
+    """Choose the device, a free card where there are several, and apply the memory limit to this process.
 
     On a card the limit is enforced by torch's allocator: a request beyond it raises out-of-memory, although the
     card may have more. bfloat16 is chosen where the card computes it natively (compute capability 8.0 and later), else
@@ -77,6 +79,8 @@ def choose_device(asked: str, precision: str, memory_limit_mb: int) -> Device:
     Raises:
         GpuError: ``cuda`` was asked for and torch cannot use a GPU; or bfloat16, and the CPU has no units for it.
     """
+    if asked != "cpu":
+        take_free_card(tell)
     import torch
 
     if asked == "cuda":

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sixgig.errors import GpuError
-from sixgig.runtime.locks import wait_for
+from sixgig.runtime.locks import is_free, wait_for
 
 #: The folder of the locks: fixed, because two folders would be two locks; there on every machine, for every user, and
 #: seen by containers that share the machine's files.
@@ -28,6 +28,8 @@ FOLDER = Path("/tmp")
 HELD_BY_PARENT = "SIXGIG_GPU_LOCKS"
 _MODE = 0o444
 _held: list[int] = []
+#: Descriptors of locks that this process has taken and not used yet, by the lock's path.
+_reserved: dict[Path, int] = {}
 
 
 def lock_path(card: str) -> Path:
@@ -51,13 +53,31 @@ def hold_gpu(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
     Raises:
         GpuError: The lock's file cannot be opened, or is no plain file.
     """
-    descriptor = _lock(path, tell)
+    reserved = _reserved.pop(path, None)
+    descriptor = _lock(path, tell) if reserved is None else reserved
     _held.append(descriptor)
     try:
         yield
     finally:
         _held.remove(descriptor)
         os.close(descriptor)
+
+
+def reserve(path: Path) -> bool:
+    """Take the lock file ``path`` for this process without waiting; :func:`hold_gpu` then uses it.
+
+    Returns:
+        Whether nobody else holds it.
+
+    Raises:
+        GpuError: See :func:`hold_gpu`.
+    """
+    descriptor = _open(path)
+    if is_free(descriptor) and _is_at(path, descriptor):
+        _reserved[path] = descriptor
+        return True
+    os.close(descriptor)
+    return False
 
 
 def descriptors_for_child(environment: Mapping[str, str] | None = None) -> tuple[int, ...]:

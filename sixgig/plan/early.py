@@ -177,6 +177,9 @@ def check_cohort(plan: Plan, study: Study, name: str) -> set[str]:
     distinct = distinct_items(found.records)
     check_names(distinct, f"config key {section}.source")
     records = choose_subjects(distinct, stanza, stanza.get("limit"), plan.seed, section)
+    if plan.shards(name) > len(records):
+        reason = f"is {plan.shards(name)}, and the cohort has {len(records)} subjects"
+        raise ConfigError(f"config key {section}.shards", reason, f"write {len(records)} at most; 1 for one job")
     deep = files.adapter.dimensions == 3
     check_bag_sizes(config, records, name, deep, {arm: bool(plan.volumes_file(name, arm)) for arm in plan.arms})
     concat = {arm: plan.encodes_volumes(name, arm) for arm in plan.arms if plan.concatenates(arm)}
@@ -190,7 +193,7 @@ def _check_groups(plan: Plan, subjects: list[str], name: str, stanza: Mapping[st
     """Check the groups of a phantom, or of a table of the user's; other cohorts say theirs when they are prepared."""
     from sixgig.cohorts.groups import group_subjects, said_before
 
-    simulated = "phantom" in stanza["source"]
+    simulated = plan.draws_groups(name)
     if said_before(stanza, simulated) and not plan.key_table(name):
         place = f"config key cohorts.{name}.groups"
         group_subjects(subjects, stanza, plan.inputs[name].adapter, Path(), simulated=simulated, key=place)

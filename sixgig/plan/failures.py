@@ -125,10 +125,10 @@ def _failed_external(plan: Plan) -> Iterator[Failure]:
         stem = plan.external_stem(cohort, arm, other)
         if _status(plan, cohort, arm).startswith(FAILED) or _gate_failed(plan, cohort, other):
             continue
-        yield from _own_failure(f"arm {arm} of {cohort} on {other}", f"{stem}.json", f"{stem}.npz")
+        yield from _own_failure(f"arm {spoken(arm)} of {cohort} on {other}", f"{stem}.json", f"{stem}.npz")
     for cohort, other, arm, classifier in plan.external_method_keys:
         stem = f"{root}/predictions/{cohort}/{arm}.{classifier}.on.{other}"
-        what = f"classifier {classifier} of arm {arm} of {cohort} on {other}"
+        what = f"classifier {classifier} of arm {spoken(arm)} of {cohort} on {other}"
         yield from _own_failure(what, f"{stem}.json", f"{stem}.csv")
 
 

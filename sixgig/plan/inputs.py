@@ -17,6 +17,7 @@ from sixgig.cohorts.changes import describe_changes
 from sixgig.cohorts.inventory import Inventory, Stock, next_attempt, read_inventory, take_stock, take_tables
 from sixgig.cohorts.registry import open_adapter
 from sixgig.errors import SixgigError
+from sixgig.phantoms.marker import is_phantom
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.digests import settings_digest
 from sixgig.runtime.known_digests import content_digest
@@ -58,6 +59,11 @@ class CohortInput:
         source = self._stanza["source"]
         path = source.get("path") or source.get("recipe", {}).get("folder")
         return user_path(path) if path else None
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether sixgig made the images: the study file asks for a phantom, or names a folder with its mark."""
+        return "phantom" in self._stanza["source"] or (self.own_folder is not None and is_phantom(self.own_folder))
 
     @cached_property
     def root(self) -> Path | None:

@@ -13,7 +13,7 @@ from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.use import CLINICAL_KEYS, clinical_use
 
 #: Keys of a cohort's stanza that its preparation does not need.
-_LATER = ("metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups", *CLINICAL_KEYS)
+_LATER = ("shards", "metrics_of", "evaluate_on", "groups", "group_by", "pretraining_groups", *CLINICAL_KEYS)
 
 
 class CohortLookups:
@@ -99,7 +99,7 @@ class CohortLookups:
 
     def group_state(self, cohort: str) -> str:
         """Return what changes when a file changes from which a cohort itself says its groups."""
-        return "" if self.group_table(cohort) or self.simulated(cohort) else self.inputs[cohort].state
+        return "" if self.group_table(cohort) or self.draws_groups(cohort) else self.inputs[cohort].state
 
     def site_splits(self) -> list[str]:
         """Return the splits of :attr:`site_cohorts`, whose folds are not equal."""
@@ -157,12 +157,39 @@ class CohortLookups:
         return f"results/{self.study}/cohorts/{cohort}/inventory.json"
 
     def simulated(self, cohort: str) -> bool:
-        """Whether sixgig wrote the cohort itself."""
+        """Whether sixgig made the images of a cohort, for this study or earlier."""
+        return self.inputs[cohort].simulated
+
+    def draws_groups(self, cohort: str) -> bool:
+        """Whether a cohort's subjects are made for this study, so that groups of theirs are drawn, too."""
         return "phantom" in self.config["cohorts"][cohort]["source"]
 
     def adapter_module(self, cohort: str) -> str:
         """Return the module of the adapter that reads a cohort."""
         return load_adapter(self.config["cohorts"][cohort]["adapter"]).__module__
+
+    def shards(self, cohort: str) -> int:
+        """Return how many jobs prepare a cohort, and encode it with each network, side by side."""
+        return int(self.config["cohorts"][cohort].get("shards") or 1)
+
+    @property
+    def sharded_cohorts(self) -> list[str]:
+        """Cohorts that several jobs prepare and encode."""
+        return [name for name in self.cohorts if self.shards(name) > 1]
+
+    def shard_files(self, cohort: str, kind: str, arm: str = "") -> list[str]:
+        """Return what the shards of a cohort leave for the job that gathers them; nothing without shards.
+
+        They lie with the checkpoints, because they are no results, and those of preparation name subjects.
+
+        Args:
+            cohort: The cohort.
+            kind: End of the name: ``jsonl``, ``images.npy``, ``volumes.npy``, ``json`` or ``npy``.
+            arm: The arm that encodes; empty for preparation.
+        """
+        folder = f"results/{self.study}/.checkpoints/shards/{cohort}"
+        numbers = range(1, self.shards(cohort) + 1) if cohort in self.sharded_cohorts else ()
+        return [f"{folder}/{arm or 'prepared'}.{number}.{kind}" for number in numbers]
 
     def cohort_files(self, name: str) -> list[str]:
         """Return the file of this name of every cohort."""

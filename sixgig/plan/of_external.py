@@ -10,7 +10,7 @@ from sixgig.plan.of_arms import ArmLookups
 
 
 class ExternalLookups(ArmLookups):
-    """The cohorts under ``evaluate_on``: of every arm its first seed is tested there."""
+    """The cohorts under ``evaluate_on``: every seed of an arm is tested there."""
 
     @property
     def external_keys(self) -> list[tuple[str, str]]:
@@ -20,23 +20,28 @@ class ExternalLookups(ArmLookups):
     @property
     def external_trained(self) -> list[str]:
         """The trained arms, which encode another cohort with what they learned on their own."""
-        return [arm for arm in self.arms if arm in self.pretrained_arms] if self.external_keys else []
+        return [arm for arm in self.runs if arm in self.pretrained_arms] if self.external_keys else []
 
     @property
     def external_coded(self) -> list[str]:
         """The arms that compute features from those of another arm."""
-        return [arm for arm in self.arms if arm in self.feature_arms] if self.external_keys else []
+        return [arm for arm in self.runs if arm in self.feature_arms] if self.external_keys else []
 
     @property
     def external_arm_keys(self) -> list[tuple[str, str, str]]:
         """Cohort, arm and external cohort of all features that are computed for these tests alone."""
-        arms = [arm for arm in self.arms if arm in (*self.external_trained, *self.external_coded)]
+        arms = [arm for arm in self.runs if arm in (*self.external_trained, *self.external_coded)]
         return [(cohort, arm, other) for cohort, other in self.external_keys for arm in arms]
 
     @property
     def external_method_keys(self) -> list[tuple[str, str, str, str]]:
         """Cohort, external cohort, arm and classifier of every test."""
-        return [(*key, *method) for key in self.external_keys for method in methods_of(self.config)]
+        return [
+            (*key, run, name)
+            for key in self.external_keys
+            for arm, name in methods_of(self.config)
+            for run in self.runs_of(arm) or [arm]
+        ]
 
     def external_check(self, cohort: str) -> list[str]:
         """Return the files of a cohort by which two are compared."""
@@ -54,7 +59,7 @@ class ExternalLookups(ArmLookups):
 
     def external_sides(self, cohort: str, arm: str, other: str, suffix: str) -> list[str]:
         """Return an arm's features of a cohort and of another one; none for a control that sees none."""
-        if arm not in self.arms:
+        if arm not in self.runs:
             return []
         return [
             f"results/{self.study}/features/{cohort}/{arm}.{suffix}",

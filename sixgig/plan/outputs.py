@@ -51,7 +51,8 @@ def hashed_files(plan: Plan) -> list[str]:
         *(file for suffix in ("csv", "json") for file in plan.fraction_predictions(suffix)),
         *plan.targets("statistics"),
         *(file for suffix in FORMATS for file in plan.figures(suffix)),
-        *(name.replace("{study}", plan.study) for name in plan.tables()),
+        *plan.tables(),
         f"{root}/report.html",
+        f"{root}/verdicts.csv",
     ]
     return list(dict.fromkeys(files))

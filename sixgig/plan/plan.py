@@ -107,14 +107,14 @@ class Plan(ExternalLookups):
 
     @property
     def test_set_keys(self) -> list[tuple[str, str, str, str]]:
-        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen."""
-        held_out = [(cohort, HELD_OUT, arm, classifier) for cohort, arm, classifier in self.method_keys]
+        """Cohort, test set, arm and classifier of all predictions of subjects that no method has seen, every seed's."""
+        held_out = [(cohort, HELD_OUT, run, classifier) for cohort, run, classifier in self.method_runs]
         return held_out + self.external_method_keys
 
     @property
     def test_set_files(self) -> list[str]:
         """The predictions of :attr:`test_set_keys`, in their order."""
-        return self.predictions("test.csv") + self.external_predictions("csv")
+        return self.predictions("test.csv", seeds=True) + self.external_predictions("csv")
 
     @property
     def contrasts(self) -> list[tuple[str, str, str]]:
@@ -180,8 +180,7 @@ class Plan(ExternalLookups):
             return [f"{root}/{name}" for name in names]
         if stage == "report":
             tracking = [f"{root}/mlflow.json"] if self.config["tracking"]["mlflow"] else []
-            tables = [name.replace("{study}", self.study) for name in self.tables()]
-            return [f"{root}/report.html", *tracking, *tables, f"{root}/{OUTPUTS}"]
+            return [f"{root}/report.html", f"{root}/verdicts.csv", *tracking, *self.tables(), f"{root}/{OUTPUTS}"]
         raise ValueError(f"no stage {stage}")
 
     def trainings(self, suffix: str, cohort: str | None = None) -> list[str]:
@@ -217,7 +216,8 @@ class Plan(ExternalLookups):
 
     def kinds(self, over_cohorts: bool) -> list[Kind]:
         """Return the kinds of figure of every cohort, or those over all cohorts together."""
-        return kinds_of(over_cohorts, bool(self.pretrained_arms), self.leaves_pictures, self.has_fractions)
+        trained, groups = bool(self.pretrained_arms), bool(self.grouped_cohorts)
+        return kinds_of(over_cohorts, trained, self.leaves_pictures, self.has_fractions, groups)
 
     def figures(self, suffix: str) -> list[str]:
         """Return every figure file of a type, ``svg``, ``png`` or ``pdf``."""
@@ -247,10 +247,14 @@ class Plan(ExternalLookups):
         return self.predictions("csv", cohort) + trainings + info
 
     def tables(self) -> list[str]:
-        """Return every table that is exported for a paper; the study's name stays a wildcard."""
-        own = exports.cohort_tables(self.has_fractions)
-        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own)]
-        return [f"results/{{study}}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
+        """Return every table that is exported for a paper.
+
+        The study's name is no wildcard in them: Snakemake tries every output that begins as a file does, for each of
+        the files of a study, and these are many.
+        """
+        own = {c: exports.cohort_tables(self.has_fractions, c in self.grouped_cohorts) for c in self.cohorts}
+        names = [*exports.STUDY_TABLES, *(f"{cohort}.{name}" for cohort in self.cohorts for name in own[cohort])]
+        return [f"results/{self.study}/tables/{name}.{suffix}" for name in names for suffix in exports.SUFFIXES]
 
     def classifier_module(self, classifier: str) -> str:
         """Return the module that builds a classifier."""

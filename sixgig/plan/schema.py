@@ -17,6 +17,7 @@ from sixgig.arms import registry as arms
 from sixgig.arms.instances import arms_in_order, kind_of
 from sixgig.classifiers import registry as classifiers
 from sixgig.cohorts import registry as cohorts
+from sixgig.runtime.discovery import load_yaml
 
 #: Where the whole schema is kept for people and editors, in a clone.
 WRITTEN = Path(__file__).resolve().parents[2] / "config" / "schema.yaml"
@@ -26,9 +27,7 @@ _HEADER = "# Made by `make format` (python -m sixgig.plan.schema) from schema.ya
 @cache
 def load_schema() -> dict[str, Any]:
     """Return the JSON schema of a study file; made once, so leave it as it is."""
-    import yaml
-
-    schema: dict[str, Any] = yaml.safe_load(schema_text())
+    schema: dict[str, Any] = load_yaml(schema_text())
     return schema
 
 

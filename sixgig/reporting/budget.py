@@ -9,7 +9,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title
+from sixgig.words.titles import cohort_title, method_title
 
 #: What each front is about, by the column that holds it.
 FRONT_TITLES = {
@@ -35,7 +35,7 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
     if not len(front):
         return []
     fast, top = front.iloc[0], front.iloc[-1]
-    facts = {"cohort": cohort, "fast": method_title(_method(fast)), "fast_facts": _facts(fast)}
+    facts = {"cohort": cohort_title(cohort), "fast": method_title(_method(fast)), "fast_facts": _facts(fast)}
     if fast["seconds"] == top["seconds"]:
         found = [tr("On {cohort} no arm is faster or scores better than {fast} ({fast_facts}).", **facts)]
     else:
@@ -51,7 +51,7 @@ def _of_cohort(study: Study, cohort: str) -> list[str]:
         found.append(
             tr(
                 "On {cohort} the arms ran on different devices ({devices}), so their times cannot be compared fairly.",
-                cohort=cohort,
+                cohort=cohort_title(cohort),
                 devices=", ".join(devices),
             )
         )
@@ -109,7 +109,7 @@ def budget(study: Study) -> TableView:
         fronts = [tr(title) for column, title in FRONT_TITLES.items() if _on(row[column])]
         table.rows.append(
             [
-                views.text(row["cohort"]),
+                views.cohort(row["cohort"]),
                 views.method(_method(row)),
                 _estimate(row),
                 Cell(", ".join(fronts) or tr("none")),

@@ -14,6 +14,8 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said
+from sixgig.words.titles import cohort_title
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,6 @@ class CohortView:
     duplicates: TableView
     near_copies: TableView
     near_copies_warning: str
-
-
-def title(study: Study, cohort: str) -> str:
-    """A cohort's title for people; with its name where two cohorts of the study have the same, or it has none."""
-    own = study.cohort_info(cohort).get("title")
-    others = [study.cohort_info(other).get("title") for other in study.cohorts if other != cohort]
-    return f"{own} ({cohort})" if own in others else str(own or cohort)
 
 
 def describe(study: Study, cohort: str) -> CohortView:
@@ -77,15 +72,15 @@ def describe(study: Study, cohort: str) -> CohortView:
         facts.insert(2, (tr("Modalities"), ", ".join(modalities)))
     planes = dict(info.get("planes") or {})
     if set(planes) - {"axial"}:
-        said = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
-        facts.insert(4, (tr("Planes of the slices"), said))
+        counted = ", ".join(f"{tr(name)}: {numbers.count(number)}" for name, number in planes.items())
+        facts.insert(4, (tr("Planes of the slices"), counted))
     passed, leakage = leakage_sentence(study.leakage(cohort))
     return CohortView(
         name=cohort,
-        title=title(study, cohort),
+        title=cohort_title(cohort),
         simulated=bool(info.get("simulated")),
-        failed=study.failed_cohort(cohort),
-        note=str(info.get("subject_note") or ""),
+        failed=said(study.failed_cohort(cohort)),
+        note=said(str(info.get("subject_note") or "")),
         facts=facts,
         leakage_passed=passed,
         leakage=leakage,
@@ -179,7 +174,7 @@ def _roles(cohort: str, splits: pd.DataFrame) -> TableView:
     shown = [role for role in ("evaluation", "pretraining", "test") if role != "test" or role in set(splits["role"])]
     table = TableView(
         f"roles-{cohort}",
-        tr("{cohort}: subjects by class and role.", cohort=cohort),
+        tr("{cohort}: subjects by class and role.", cohort=cohort_title(cohort)),
         [tr("Class"), *(tr(role.capitalize()) for role in shown)],
         sortable=False,
     )
@@ -201,7 +196,10 @@ def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
     """Identical images of different subjects that are always on one side of the splits: harmless, but worth a look."""
     table = TableView(
         f"duplicates-{cohort}",
-        tr("{cohort}: identical images of different subjects, always in one role and one fold.", cohort=cohort),
+        tr(
+            "{cohort}: identical images of different subjects, always in one role and one fold.",
+            cohort=cohort_title(cohort),
+        ),
         [tr("Images")],
         sortable=False,
     )
@@ -213,12 +211,13 @@ def _duplicates(cohort: str, gate: dict[str, Any]) -> TableView:
 def _quarantine(study: Study, cohort: str) -> TableView:
     table = TableView(
         f"quarantine-{cohort}",
-        tr("{cohort}: inputs left out.", cohort=cohort),
+        tr("{cohort}: inputs left out.", cohort=cohort_title(cohort)),
         [tr("File"), tr("Subject"), tr("Reason")],
         sortable=False,
     )
     for _, row in study.quarantine(cohort).iterrows():
-        table.rows.append([views.text(row[name]) for name in ("file", "subject_id", "reason")])
+        named = [views.text(row[name]) for name in ("file", "subject_id")]
+        table.rows.append([*named, Cell(said(str(row["reason"])))])
     return table
 
 
@@ -226,12 +225,15 @@ def _remarks(study: Study, cohort: str) -> TableView:
     """Sum up the remarks: one row for each thing that was said, with the first file that it was said of."""
     table = TableView(
         f"remarks-{cohort}",
-        tr("{cohort}: what is to be known of the inputs; the whole list is in remarks.csv.", cohort=cohort),
+        tr(
+            "{cohort}: what is to be known of the inputs; the whole list is in remarks.csv.",
+            cohort=cohort_title(cohort),
+        ),
         [tr("About"), tr("Files"), tr("First file"), tr("Remark")],
         sortable=False,
     )
     for key, rows in study.remarks(cohort).groupby(["kind", "remark"], sort=False):
         kind, remark = map(str, cast(tuple[str, str], key))
         number = Cell(numbers.count(len(rows)), float(len(rows)), numeric=True)
-        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(remark)])
+        table.rows.append([Cell(tr(kind)), number, views.text(rows["file"].iloc[0]), Cell(said(remark))])
     return table

@@ -9,7 +9,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title, metric_words
+from sixgig.words.titles import cohort_title, method_title, metric_title, metric_words
 
 _OTHER_WAY = {"a better": "b better", "b better": "a better"}
 #: Pairs that the page shows; of more it shows those of the method that scored highest. The files have all.
@@ -42,7 +42,7 @@ def _pairs(study: Study, cohort: str, *, brief: bool) -> TableView:
         "asked. Corrected resampled t-test (Nadeau and Bengio), Holm's correction over {comparisons}. Difference is A "
         "minus B, of the means of the fold scores; its interval of {level} is for that pair alone. Detectable: the "
         "true difference that this test finds in 80% of such studies, at Bonferroni's level.",
-        cohort=cohort,
+        cohort=cohort_title(cohort),
         level=numbers.level(study.alpha),
         comparisons=numbers.plural(int(rows["p_value"].notna().sum()), "comparison"),
     )
@@ -112,6 +112,14 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
             *([tr("AUC, A minus B"), tr("DeLong p (Holm)")] if binary else []),
         ],
     )
+    several = "seeds_agree" in subjects
+    if several:
+        view.caption += " " + tr(
+            "These tests are about one fitted model each. Where arms were trained with several seeds they are those of "
+            "the first seed, 0 of {number}; the last columns say how many seeds have the same verdict.",
+            number=numbers.count(study.seeds),
+        )
+        view.columns += [tr("McNemar, seeds that agree"), *([tr("DeLong, seeds that agree")] if binary else [])]
     subjects = _shown(study, cohort, subjects, view, "tests") if brief else subjects
     rows = []
     for _, mcnemar in subjects.iterrows():
@@ -126,6 +134,8 @@ def _tests(study: Study, cohort: str, *, brief: bool) -> TableView:
         if binary:
             difference = views.number(None if delong is None else delong["difference"], numbers.difference)
             cells += [difference, _p_cell(delong, study.alpha)]
+        if several:
+            cells += [views.agreement(row) for row in ([mcnemar, delong] if binary else [mcnemar])]
         order = [mcnemar["p_holm"], mcnemar["p_value"]]
         rows.append((tuple(float("inf") if numbers.is_missing(p) else float(p) for p in order), cells))
     view.rows = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
@@ -194,7 +204,7 @@ def _tests_caption(study: Study, cohort: str, binary: bool) -> str:
         tr(
             "{cohort}: are the predictions of these fitted models different? This is another question than which arm "
             "to train, and no verdict rests on it; Holm's correction for each test apart.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
         ),
         tr(
             "McNemar and DeLong count each image once, by its class scores averaged over the repeats, and do not take "

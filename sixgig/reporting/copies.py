@@ -8,6 +8,7 @@ from typing import Any
 from sixgig.reporting.views import Cell, TableView
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.titles import cohort_title
 
 #: Groups that the report shows; copies.csv holds all.
 _SHOWN = 20
@@ -52,7 +53,7 @@ def across(cohort: str, gate: Mapping[str, Any]) -> TableView:
     """Return the first groups of near copies that are on two sides of a split."""
     table = TableView(
         f"near-copies-{cohort}",
-        tr("{cohort}: near copies in different roles or folds (the first of copies.csv).", cohort=cohort),
+        tr("{cohort}: near copies in different roles or folds (the first of copies.csv).", cohort=cohort_title(cohort)),
         [tr("Images")],
         sortable=False,
     )

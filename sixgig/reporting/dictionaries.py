@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sixgig.reporting import views
-from sixgig.reporting.views import Cell, TableView
+from sixgig.reporting.views import TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.titles import cohort_title
 
 
 def dictionaries(study: Study) -> TableView:
@@ -35,7 +36,7 @@ def dictionaries(study: Study) -> TableView:
         errors = [learned.get(f"relative_error_{name}") for name in ("learning", "others", "random_atoms")]
         table.rows.append(
             [
-                Cell(cohort),
+                views.cohort(cohort),
                 views.arm(arm),
                 views.number(learned["atoms"], numbers.count),
                 views.number(learned.get("learning_images"), numbers.count),
@@ -49,7 +50,7 @@ def notes(study: Study) -> list[str]:
     """Say where a dictionary had few images to learn from, and where learning it was worth nothing."""
     said = []
     for cohort, arm, learned in _learned(study):
-        known = {"cohort": cohort, "arm": views.arm(arm).text, "atoms": numbers.count(learned["atoms"])}
+        known = {"cohort": cohort_title(cohort), "arm": views.arm(arm).text, "atoms": numbers.count(learned["atoms"])}
         if learned.get("few_images"):
             text = tr(
                 "{cohort}, {arm}: {atoms} atoms were learned from {images} images, which is too few to learn more than "

@@ -30,8 +30,11 @@ COHORT_TABLES = {
 }
 #: Further tables of each cohort of a study with label-fraction curves.
 FRACTION_TABLES = {"fractions": ("sixgig.reporting.fractions", "estimates")}
+#: Further tables of each cohort with groups of subjects.
+GROUP_TABLES = {"groups": ("sixgig.reporting.groups", "every")}
 #: Tables of the study: their file name, and module and function of the view.
 STUDY_TABLES = {
+    "verdicts": ("sixgig.reporting.verdict_table", "verdicts"),
     "results": ("sixgig.reporting.results", "overview"),
     "held_out": ("sixgig.reporting.results", "held_out"),
     "test_pairs": ("sixgig.reporting.test_sets", "pairs"),
@@ -44,8 +47,9 @@ STUDY_TABLES = {
     "tripod_ai": ("sixgig.reporting.checklists.tables", "tripod_ai"),
     "claim": ("sixgig.reporting.checklists.tables", "claim"),
 }
+_EVERY = (COHORT_TABLES, FRACTION_TABLES, GROUP_TABLES, STUDY_TABLES)
 #: Modules that make the tables.
-MODULES = sorted({module for module, _ in (*COHORT_TABLES.values(), *FRACTION_TABLES.values(), *STUDY_TABLES.values())})
+MODULES = sorted({module for tables in _EVERY for module, _ in tables.values()})
 #: File types of every table.
 SUFFIXES = ("csv", "tex", "md")
 _LATEX = {
@@ -67,9 +71,9 @@ _LATEX = {
 }
 
 
-def cohort_tables(fractions: bool) -> dict[str, tuple[str, str]]:
-    """Return the tables of each cohort of a study, with or without label-fraction curves."""
-    return COHORT_TABLES | (FRACTION_TABLES if fractions else {})
+def cohort_tables(fractions: bool, groups: bool) -> dict[str, tuple[str, str]]:
+    """Return the tables of a cohort, with or without label-fraction curves and groups of subjects."""
+    return COHORT_TABLES | (FRACTION_TABLES if fractions else {}) | (GROUP_TABLES if groups else {})
 
 
 def table_views(study: Study) -> Iterator[tuple[str, TableView]]:
@@ -77,7 +81,7 @@ def table_views(study: Study) -> Iterator[tuple[str, TableView]]:
     for name, (module, view) in STUDY_TABLES.items():
         yield name, getattr(importlib.import_module(module), view)(study)
     for cohort in study.cohorts:
-        for name, (module, view) in cohort_tables(study.has_fractions).items():
+        for name, (module, view) in cohort_tables(study.has_fractions, bool(study.groups_of(cohort))).items():
             yield f"{cohort}.{name}", getattr(importlib.import_module(module), view)(study, cohort)
 
 

@@ -13,21 +13,13 @@ from sixgig.figures.forest import of_cohort, verdict_words
 from sixgig.reporting import verdict
 from sixgig.reporting.verdict import Verdict
 from sixgig.results.study import Study
+from sixgig.verdicts.judging import LEVELS
 from sixgig.words import numbers
 from sixgig.words.language import tr
 from sixgig.words.titles import arm_title
 
 #: Figures of the first screen, by kind; all others are folded away.
 FIGURES = ("forest", "cost_axis")
-#: Verdicts in two words, by level.
-LEVELS = {
-    "better": "difference shown",
-    "equivalent": "equally good",
-    "undecided": "undecided",
-    "noise": "undecided",
-    "control": "no better than a control",
-    "failed": "failed",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ def answers(study: Study) -> dict[str, Answer]:
     found = {}
     for cohort in study.cohorts:
         judged = verdict.judge(study, cohort)
-        found[cohort] = Answer(judged, tr(LEVELS.get(judged.level, judged.level)), facts(study, cohort))
+        found[cohort] = Answer(judged, tr(LEVELS[judged.level]), facts(study, cohort))
     return found
 
 

@@ -8,19 +8,25 @@ from sixgig.results.fractions import Point, curves, first_reaching, level_of, re
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title, metric_words
+from sixgig.words.titles import cohort_title, method_title, metric_title, metric_words
 
 
 def sentence(study: Study, cohort: str) -> str:
     """Say which arm reaches a level with fewest labelled subjects, where the intervals show it."""
     found = reaching(curves(study, cohort))
     if found is None:
-        return tr("On {cohort} fewer than two arms have an estimate, so none needs fewest labels.", cohort=cohort)
+        return tr(
+            "On {cohort} fewer than two arms have an estimate, so none needs fewest labels.",
+            cohort=cohort_title(cohort),
+        )
     if not found.n_tried:
-        return tr("On {cohort} no method could be trained with fewer than all labels; see what failed.", cohort=cohort)
+        return tr(
+            "On {cohort} no method could be trained with fewer than all labels; see what failed.",
+            cohort=cohort_title(cohort),
+        )
     point = found.point
     facts = {
-        "cohort": cohort,
+        "cohort": cohort_title(cohort),
         "metric": metric_words(study.metric),
         "level": _level(found.level),
         "number": numbers.count(point.n_labelled),
@@ -61,7 +67,7 @@ def estimates(study: Study, cohort: str) -> TableView:
         "{cohort}: {metric} with the {confidence} interval of the procedure, by the labelled subjects of a training "
         "fold. Every method is trained on the same subjects of a fold, those of a smaller share are "
         "among those of a larger one, and the test folds are the same. All labels: the ordinary run.",
-        cohort=cohort,
+        cohort=cohort_title(cohort),
         metric=metric_title(study.metric),
         confidence=numbers.level(study.alpha),
     )

@@ -22,7 +22,7 @@ from sixgig.results.study import Method, Study
 from sixgig.tables.roles import EVALUATION, PRETRAINING
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title, metric_words
+from sixgig.words.titles import cohort_title, method_title, metric_title, metric_words
 
 
 @dataclass
@@ -142,10 +142,12 @@ def _table(study: Study, cohort: str, group: str) -> TableView:
         "The interval of the largest difference holds for all pairs of values together; the difference itself is too "
         "high on average, since the best and the worst of several differ by chance, too. Groups may differ in more "
         "than their name, such as in how many are ill.",
-        cohort=cohort,
+        cohort=cohort_title(cohort),
         metric=metric_title(study.metric),
         group=group,
     )
+    if study.seeds > 1:
+        caption += " " + tr("Values are means over seeds, and intervals hold how far these lie apart.")
     own = values_of(study, cohort, group, methods[0]) if methods else []
     columns = [f"{value.name} ({numbers.count(value.n_subjects)})" for value in own]
     view = TableView(f"groups-{cohort}-{group}", caption, [tr("Method"), *columns, tr("Largest difference")])
@@ -153,6 +155,30 @@ def _table(study: Study, cohort: str, group: str) -> TableView:
         gap = gap_of(study, cohort, group, method)
         cells = [_cell(value) for value in values_of(study, cohort, group, method)]
         view.rows.append([views.method(method), *cells, _gap(gap)])
+    return view
+
+
+def every(study: Study, cohort: str) -> TableView:
+    """Every group and value (rows) for every method, and the largest differences: one table, for a paper."""
+    view = TableView(
+        f"every-group-{cohort}",
+        tr(
+            "{cohort}: {metric} within groups of subjects, over pooled out-of-fold predictions of these fitted models, "
+            "with intervals; the interval of a largest difference holds for all pairs of values together.",
+            cohort=cohort_title(cohort),
+            metric=metric_title(study.metric),
+        ),
+        [tr("Group"), tr("Method"), tr("Value"), tr("Subjects"), metric_title(study.metric)],
+    )
+    for group in groups_of(study, cohort):
+        for method in study.methods(cohort):
+            key = [Cell(group), views.method(method)]
+            for value in values_of(study, cohort, group, method):
+                number = views.number(value.n_subjects, numbers.count)
+                view.rows.append([*key, Cell(value.name), number, _cell(value)])
+            gap = gap_of(study, cohort, group, method)
+            if gap is not None:
+                view.rows.append([*key, Cell(tr("Largest difference")), views.number(None, numbers.count), _gap(gap)])
     return view
 
 

@@ -11,7 +11,7 @@ from sixgig.statistics.friedman import MOST_COHORTS, WANTED_POWER
 from sixgig.statistics.omnibus import MIN_COHORTS
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, classifier_title, method_title, metric_words
+from sixgig.words.titles import arm_title, classifier_title, cohort_title, method_title, metric_words
 
 #: Factors of the table, for people.
 FACTOR_TITLES = {"arm": "Arm", "classifier": "Classifier", "interaction": "Interaction and noise"}
@@ -158,7 +158,7 @@ def _left_out(study: Study) -> list[str]:
     rows = study.ranks[study.ranks["status"].str.startswith("left out")]
     sentences = []
     for status in rows["status"].unique():
-        cohorts = str(status).partition(" on ")[2]
+        cohorts = ", ".join(map(cohort_title, str(status).partition(" on ")[2].split(", ")))
         methods = _names(rows[rows["status"] == status])
         sentences.append(
             tr("Not ranked: {methods}, without an estimate on {cohorts}.", methods=methods, cohorts=cohorts)
@@ -243,14 +243,18 @@ def factor_sentences(study: Study) -> list[str]:
         if status.startswith("undefined"):
             reason = tr(status.partition(": ")[2])
             sentences.append(
-                tr("{cohort}: arm and classifier cannot be compared ({reason}).", cohort=cohort, reason=reason)
+                tr(
+                    "{cohort}: arm and classifier cannot be compared ({reason}).",
+                    cohort=cohort_title(cohort),
+                    reason=reason,
+                )
             )
             continue
         shares = {factor: numbers.percent(rows.loc[factor, "eta_squared"]) for factor in rows.index}
         text = tr(
             "On {cohort} the arm explains {arm} of the variance between methods, the classifier {classifier}, their "
             "interaction and noise {interaction}; the estimates run from {lowest} to {highest}.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             lowest=numbers.score(first["lowest"]),
             highest=numbers.score(first["highest"]),
             **shares,
@@ -287,7 +291,7 @@ def factors(study: Study) -> TableView:
     for _, row in study.factors.iterrows():
         table.rows.append(
             [
-                views.text(row["cohort"]),
+                views.cohort(row["cohort"]),
                 Cell(tr(FACTOR_TITLES[str(row["factor"])])),
                 views.number(row["levels"], numbers.count),
                 views.number(row["df"], numbers.count),

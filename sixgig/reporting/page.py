@@ -41,6 +41,7 @@ from sixgig.version import __version__
 from sixgig.words import numbers
 from sixgig.words.language import current, tr
 from sixgig.words.showing import showing
+from sixgig.words.titles import cohort_title
 
 _FACT_NAMES = {"gpu": "GPU", "memory_gb": "memory", "memory_mb": "memory"}
 #: Template, style and script of the report.
@@ -78,7 +79,7 @@ def _render(study: Study) -> str:
     environment.globals["tr"] = tr
     trained = any(study.training.arms(cohort) for cohort in study.cohorts)
     pictures = any(study.training.leaves_pictures(cohort) for cohort in study.cohorts)
-    kinds = kinds_of(over_cohorts=False, trained=trained, pictures=pictures, fractions=study.has_fractions)
+    kinds = kinds_of(False, trained, pictures, study.has_fractions, study.has_groups)
     folder, study_kinds = study.folder / "figures", kinds_of(over_cohorts=True)
     names = study.cohorts
     figures = {
@@ -90,6 +91,7 @@ def _render(study: Study) -> str:
     environment.globals["explained"] = explaining({**terms, **glossary.names(study)})
     return environment.get_template("report.html.j2").render(
         study=study,
+        title=tr(study.title),
         language=current(),
         version=__version__,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -196,7 +198,7 @@ def inline_svg(info: FigureInfo) -> Markup:
     content = re.sub(r"url\(#", f"url(#{prefix}", content)
     content = re.sub(r'href="#', f'href="#{prefix}', content)
     content = content.replace('<g class="tells">', '<g class="tells" tabindex="0">')
-    label = Markup.escape(f"{info.cohort}: {info.title}" if info.cohort else info.title)
+    label = Markup.escape(f"{cohort_title(info.cohort)}: {info.title}" if info.cohort else info.title)
     return Markup(re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', content, count=1))
 
 

@@ -18,7 +18,8 @@ from sixgig.runtime.versions import ENCODING_PACKAGES
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import classifier_title, metric_title
+from sixgig.words.said_by_jobs import said
+from sixgig.words.titles import arm_title, classifier_title, cohort_title, metric_title
 
 
 def _estimate_cell(row: object, strong: bool = False) -> Cell:
@@ -42,7 +43,7 @@ def overview(study: Study) -> TableView:
             metric=metric_title(study.metric),
             level=numbers.level(study.alpha),
         ),
-        [tr("Method"), *by_cohort],
+        [tr("Method"), *map(cohort_title, by_cohort)],
     )
     for method in methods:
         cells = [views.method(method)]
@@ -93,7 +94,7 @@ def held_out(study: Study) -> TableView:
             cells = [Cell(numbers.MISSING, numeric=True) if row is None else _estimate_cell(row) for row in found]
             n_subjects = views.number(own["n_subjects"].iloc[0], numbers.count)
             where = [Cell(tested_on(str(place)))] if external else []
-            table.rows.append([Cell(str(cohort)), *where, views.method(method), n_subjects, *cells])
+            table.rows.append([views.cohort(cohort), *where, views.method(method), n_subjects, *cells])
     return table
 
 
@@ -105,7 +106,7 @@ def all_metrics(study: Study, cohort: str) -> TableView:
         f"metrics-{cohort}",
         tr(
             "{cohort}: every metric with its {level} interval. *: ran with a fallback.",
-            cohort=cohort,
+            cohort=cohort_title(cohort),
             level=numbers.level(study.alpha),
         ),
         [tr("Method"), *(metric_title(name) for name in names)],
@@ -136,7 +137,7 @@ def costs(study: Study) -> TableView:
     for _, row in study.costs.iterrows():
         table.rows.append(
             [
-                views.text(row["cohort"]),
+                views.cohort(row["cohort"]),
                 _run(row),
                 views.text(row["stage"]),
                 views.number(row["seconds"], numbers.seconds),
@@ -183,10 +184,10 @@ def arms(study: Study) -> TableView:
             weights = sidecar.get("weights") or {}
             table.rows.append(
                 [
-                    views.text(cohort),
+                    views.cohort(cohort),
                     views.arm(name),
-                    views.text(sidecar.get("backbone")),
-                    views.text(weights.get("name")),
+                    _backbone(sidecar),
+                    _weights(weights),
                     views.text((weights.get("sha256") or tr("none"))[:12]),
                     views.number(sidecar.get("n_features"), numbers.count),
                     views.text(sidecar.get("device")),
@@ -196,6 +197,18 @@ def arms(study: Study) -> TableView:
                 ]
             )
     return table
+
+
+def _backbone(sidecar: Mapping[str, Any]) -> Cell:
+    """The network, or the arm whose features an arm reads."""
+    source = sidecar.get("source_arm")
+    return Cell(tr("features of {arm}", arm=arm_title(str(source)))) if source else views.text(sidecar.get("backbone"))
+
+
+def _weights(weights: Mapping[str, Any]) -> Cell:
+    """Their name in the study file; those that were trained here have that of their start."""
+    start = ((weights.get("source") or {}).get("pretraining") or {}).get("name")
+    return Cell(tr("trained here from {start}", start=start)) if start else views.text(weights.get("name"))
 
 
 def _precision(sidecar: Mapping[str, Any]) -> Any:
@@ -253,7 +266,7 @@ def trouble(study: Study) -> TableView:
         seen: dict[tuple[str, str, str], None] = {}
         failed = study.failed_cohort(cohort)
         if failed:
-            what = [Cell(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(failed)]
+            what = [views.cohort(cohort), Cell(tr("every arm")), Cell(tr("failed"), strong=True), Cell(said(failed))]
             table.rows.append(what)
             continue
         for method, row in study.estimates(cohort).items():
@@ -273,10 +286,10 @@ def trouble(study: Study) -> TableView:
         for arm, kind, reason in seen:
             table.rows.append(
                 [
-                    Cell(cohort),
+                    views.cohort(cohort),
                     views.arm(arm),
                     Cell(tr(kind), strong=kind in ("failed", tr("label leak?"))),
-                    Cell(reason or tr("no reason given")),
+                    Cell(said(reason) or tr("no reason given")),
                 ]
             )
     return table

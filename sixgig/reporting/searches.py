@@ -7,7 +7,7 @@ from typing import Any
 
 from sixgig.results.study import Study
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title
+from sixgig.words.titles import cohort_title, method_title
 
 
 def notes(study: Study) -> list[str]:
@@ -21,7 +21,7 @@ def notes(study: Study) -> list[str]:
                     "{cohort}, {method}: {parameter} {asked} came to {used} in {folds} of {of} folds, because the "
                     "vectors have {dimensions} dimensions there and more would reproduce every vector exactly. Of "
                     "{candidates} candidates {compared} differ; equal ones were dropped.",
-                    cohort=cohort,
+                    cohort=cohort_title(cohort),
                     method=method_title(method),
                     parameter=parameter,
                     asked=", ".join(map(str, values["asked"])),

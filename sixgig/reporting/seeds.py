@@ -10,7 +10,7 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Method, Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, method_title, metric_title, metric_words
+from sixgig.words.titles import arm_title, cohort_title, method_title, metric_title, metric_words
 
 
 def sentences(study: Study) -> list[str]:
@@ -61,7 +61,7 @@ def seeds(study: Study) -> TableView:
             means = _means(study, cohort, method)
             table.rows.append(
                 [
-                    Cell(cohort),
+                    views.cohort(cohort),
                     views.method(method),
                     views.number(row["n_seeds"], numbers.count),
                     views.number(row["estimate"], numbers.score),
@@ -104,7 +104,7 @@ def _widest(study: Study, cohort: str) -> str:
     method = max(known, key=lambda name: known[name])
     return tr(
         "{cohort}: the {metric} of {method} differs most between seeds, with a standard deviation of {sd}.",
-        cohort=cohort,
+        cohort=cohort_title(cohort),
         metric=metric_words(study.metric),
         method=method_title(method),
         sd=numbers.score(known[method]),

@@ -8,7 +8,7 @@ from sixgig.results.study import Method, Study
 from sixgig.tables.use import HELD_OUT
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title, metric_title
+from sixgig.words.titles import cohort_title, method_title, metric_title
 
 #: What the tests ask, by their name in the table.
 _TITLES = {"bootstrap": "bootstrap", "mcnemar": "McNemar", "delong": "DeLong"}
@@ -16,7 +16,7 @@ _TITLES = {"bootstrap": "bootstrap", "mcnemar": "McNemar", "delong": "DeLong"}
 
 def tested_on(name: str) -> str:
     """Return what a test set is called."""
-    return tr("official test set") if name == HELD_OUT else name
+    return tr("official test set") if name == HELD_OUT else cohort_title(name)
 
 
 def pairs(study: Study) -> TableView:
@@ -44,6 +44,14 @@ def pairs(study: Study) -> TableView:
             tr("Verdict"),
         ],
     )
+    several = "seeds_agree" in rows
+    if several:
+        view.columns.append(tr("Seeds that agree"))
+        view.caption += " " + tr(
+            "With several seeds the bootstrap compares means over them, with their spread in the interval; McNemar's "
+            "and DeLong's tests are those of the first seed, with the number of seeds whose own test has the same "
+            "verdict."
+        )
     for _, row in rows.iterrows():
         a = Method(str(row["arm_a"]), str(row["classifier_a"]))
         b = Method(str(row["arm_b"]), str(row["classifier_b"]))
@@ -51,7 +59,7 @@ def pairs(study: Study) -> TableView:
         own_metric = row["test"] == "bootstrap"
         view.rows.append(
             [
-                Cell(str(row["cohort"])),
+                views.cohort(row["cohort"]),
                 Cell(tested_on(str(row["tested_on"]))),
                 Cell(_TITLES[str(row["test"])]),
                 Cell(metric_title(str(row["metric"]))),
@@ -65,6 +73,7 @@ def pairs(study: Study) -> TableView:
                     tr("{method} better", method=better) if better else tr(str(row["verdict"])),
                     strong=own_metric and better is not None,
                 ),
+                *([views.agreement(row)] if several else []),
             ]
         )
     return view

@@ -92,7 +92,7 @@ def track_study(study: Study, target: Target, files: Sequence[Path], trainings: 
     ids = {}
 
     parent = open_run(client, experiment, known, _WHOLE_STUDY, study.title, {STUDY: study.name})
-    _log(client, parent, _study_params(study), _study_metrics(study), {})
+    _log(client, parent, _study_params(study), _study_metrics(study), _verdict_tags(study))
     track_card(client, parent, study)
     ids[_WHOLE_STUDY] = str(parent.info.run_id)
     for curve in trainings:
@@ -156,6 +156,14 @@ def _study_params(study: Study) -> dict[str, Any]:
     return params
 
 
+def _verdict_tags(study: Study) -> dict[str, str]:
+    """Level and headline of every cohort, as tags: a verdict may change, and MLflow's parameters cannot."""
+    tags: dict[str, str] = {}
+    for _, row in study.verdicts.iterrows():
+        tags |= {f"sixgig.verdict.{row['cohort']}.{name}": str(row[name]) for name in ("level", "headline")}
+    return tags
+
+
 def _study_metrics(study: Study) -> dict[str, float]:
     return {"seconds": float(study.costs["seconds"].sum())}
 
@@ -190,8 +198,9 @@ def _method_metrics(study: Study, cohort: str, method: Method) -> dict[str, floa
             metrics |= {name: point.estimate, f"{name}.ci_low": point.low, f"{name}.ci_high": point.high}
     measured = ["seconds", "images_per_second", "peak_vram_mb", "peak_rss_mb"]
     for stage, row in rows(study.costs).groupby("stage", sort=False)[measured].mean().iterrows():  # over seeds
-        if str(stage).startswith("classify:") and stage != f"classify:{method.classifier}":
+        kind, _, classifier = str(stage).partition(":")
+        if classifier not in ("", method.classifier):
             continue
         for name in measured:
-            metrics[f"cost.{str(stage).partition(':')[0]}.{name}"] = float(row[name])
+            metrics[f"cost.{kind}.{name}"] = float(row[name])
     return metrics

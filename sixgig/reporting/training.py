@@ -9,6 +9,8 @@ from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said
+from sixgig.words.titles import cohort_title
 
 #: What is measured on evaluation subjects before and after training, in words.
 MEASURES = {
@@ -43,14 +45,14 @@ def training(study: Study) -> TableView:
             facts = study.training.facts(cohort, arm)
             if str(facts.get("status", "")).startswith("failed"):
                 table.rows.append(
-                    [Cell(cohort), views.run(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
+                    [views.cohort(cohort), views.run(arm), Cell(tr("failed"), strong=True), *[views.text(None)] * 6]
                 )
                 continue
             evidence = facts.get("evidence") or {}
             measure = str(evidence.get("measure"))
             table.rows.append(
                 [
-                    Cell(cohort),
+                    views.cohort(cohort),
                     views.run(arm),
                     Cell(_with(facts)),
                     Cell(_steps(facts), float(facts.get("steps") or 0), numeric=True),
@@ -91,17 +93,17 @@ def reconstruction(study: Study) -> TableView:
                 continue
             before, after = found["before"], found["after"]
             values = (before["network"], *(after[n] for n in ("network", "mean_of_visible", "nearest_visible_patch")))
-            mode = f"{facts.get('mode')}, {facts.get('loss')}, {facts.get('init')}"
+            mode = ", ".join(said(str(facts.get(name))) for name in ("mode", "loss", "init"))
             mode += tr(", as published: z-scores") if facts.get("reference") else ""
             cells = [views.number(value, numbers.score, strong=place == 1) for place, value in enumerate(values)]
-            table.rows.append([Cell(cohort), views.arm(arm), Cell(mode), *cells])
+            table.rows.append([views.cohort(cohort), views.arm(arm), Cell(mode), *cells])
     return table
 
 
 def notes(study: Study) -> list[str]:
     """Notes of the trainings besides their numbers, such as that the cohort needed another loss."""
     return [
-        f"{cohort}, {views.run(arm).text}: {note}"
+        f"{cohort_title(cohort)}, {views.run(arm).text}: {said(str(note).removeprefix(f'{cohort}: '))}"
         for cohort in study.cohorts
         for arm in study.training.runs(cohort)
         for note in study.training.facts(cohort, arm).get("notes") or []

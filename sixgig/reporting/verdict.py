@@ -9,11 +9,14 @@ import pandas as pd
 from sixgig.arms.instances import instances
 from sixgig.errors import ConfigError
 from sixgig.results.study import Study
+from sixgig.tables.verdicts import VERDICTS
 from sixgig.verdicts.judging import Verdict
 from sixgig.verdicts.judging import judge as judge_tables
 from sixgig.verdicts.tables import CohortTables
+from sixgig.words.showing import showing
+from sixgig.words.titles import cohort_title
 
-__all__ = ["Verdict", "judge", "tables_of"]
+__all__ = ["Verdict", "judge", "judgements", "tables_of", "verdict_rows"]
 
 
 def judge(study: Study, cohort: str) -> Verdict:
@@ -24,6 +27,25 @@ def judge(study: Study, cohort: str) -> Verdict:
         cohort: The cohort.
     """
     return judge_tables(tables_of(study, cohort))
+
+
+def judgements(study: Study) -> list[Verdict]:
+    """Return the verdict on every cohort, real cohorts first."""
+    return [judge(study, cohort) for cohort in sorted(study.cohorts, key=study.is_simulated)]
+
+
+def verdict_rows(study: Study) -> pd.DataFrame:
+    """Return the rows of ``tables.VERDICTS``, in the language of the study."""
+    with showing(study):
+        rows = [
+            {
+                "cohort": found.cohort, "title": cohort_title(found.cohort),
+                "images": "simulated" if study.is_simulated(found.cohort) else "real", "level": found.level,
+                "headline": found.headline, "sentences": " ".join(found.sentences) or None,
+            }
+            for found in judgements(study)
+        ]  # fmt: skip
+    return pd.DataFrame(rows, columns=VERDICTS.column_names)
 
 
 def tables_of(study: Study, cohort: str) -> CohortTables:

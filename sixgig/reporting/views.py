@@ -10,7 +10,7 @@ from sixgig.arms.seeds import arm_and_seed
 from sixgig.results.study import Method
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_colour, arm_title, classifier_title, method_title
+from sixgig.words.titles import arm_colour, arm_title, classifier_title, cohort_title, method_title
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ def number(value: Any, form: Callable[[Any], str], strong: bool = False) -> Cell
     return Cell(form(value), None if numbers.is_missing(value) else float(value), strong=strong, numeric=True)
 
 
+def agreement(row: Any) -> Cell:
+    """A cell that says how many seeds have the verdict of a test's row; ``n/a`` where there is none."""
+    if row is None or "seeds_agree" not in row or numbers.is_missing(row["seeds_agree"]):
+        return Cell(numbers.MISSING)
+    agree, number = int(row["seeds_agree"]), int(row["n_seeds"])
+    text = tr("{agree} of {number}", agree=numbers.count(agree), number=numbers.count(number))
+    return Cell(text, agree / max(1, number), numeric=True)
+
+
 def method(value: Method) -> Cell:
     """A cell that names a method, with its arm's colour."""
     colour, classifier = arm_colour(value.arm), classifier_title(value.classifier)
@@ -61,6 +70,11 @@ def arm(name: Any) -> Cell:
     if numbers.is_missing(name):
         return Cell(tr("shared by all arms"))
     return Cell(arm_title(str(name)), colour=arm_colour(str(name)), arm=arm_title(str(name)))
+
+
+def cohort(name: Any) -> Cell:
+    """A cell that names a cohort by its title."""
+    return Cell(cohort_title(str(name)))
 
 
 def run(name: str) -> Cell:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method, Study
 from sixgig.tables.groups import DIFFERENCE, GAP
 
@@ -66,13 +67,20 @@ def gap_of(study: Study, cohort: str, group: str, method: Method) -> Difference 
 
 
 def leading_method(study: Study, cohort: str) -> Method | None:
-    """Return the method with the highest estimate that is no control; None when all failed."""
+    """Return the method with the best estimate that is no control; None when all failed."""
+    return next(iter(leading_methods(study, cohort)), None)
+
+
+def leading_methods(study: Study, cohort: str) -> list[Method]:
+    """Return the method with the best estimate of every arm that is no control, the best first; none that failed."""
+    sign = 1 if METRICS[study.metric].higher_is_better else -1
     found = {
-        method: float(row["estimate"])
+        method: sign * float(row["estimate"])
         for method, row in study.estimates(cohort).items()
         if not method.is_control and not pd.isna(row["estimate"])
     }
-    return max(found, key=lambda method: found[method]) if found else None
+    ranked = sorted(found, key=lambda method: -found[method])
+    return list({method.arm: method for method in reversed(ranked)}.values())[::-1]
 
 
 def missing_of(study: Study, cohort: str) -> dict[str, int]:

@@ -88,15 +88,53 @@ class StatisticsTables:
 
     @cached_property
     def clinical(self) -> pd.DataFrame:
-        """``statistics/clinical.csv``: errors at the operating point, predictive values and calibration."""
-        return read_table(CLINICAL, self.folder / "statistics/clinical.csv")
+        """``statistics/clinical.csv``: errors at the operating point, predictive values and calibration.
+
+        Rows of out-of-fold predictions; those of test sets are :attr:`clinical_tests`.
+        """
+        return _held_in(self._all_clinical)
+
+    @cached_property
+    def clinical_tests(self) -> pd.DataFrame:
+        """The same on held-out test sets and external cohorts, with ``tested_on``; no rows without any."""
+        return _tested(self._all_clinical)
 
     @cached_property
     def decision_curve(self) -> pd.DataFrame:
-        """``statistics/decision_curve.csv``: net benefit by threshold probability, of cohorts with two classes."""
+        """``statistics/decision_curve.csv``: net benefit by threshold probability, of cohorts with two classes.
+
+        Rows of out-of-fold predictions; those of test sets are :attr:`decision_curve_tests`.
+        """
+        return _held_in(self._all_curves)
+
+    @cached_property
+    def decision_curve_tests(self) -> pd.DataFrame:
+        """The same on held-out test sets and external cohorts, with ``tested_on``; no rows without any."""
+        return _tested(self._all_curves)
+
+    @cached_property
+    def _all_clinical(self) -> pd.DataFrame:
+        return read_table(CLINICAL, self.folder / "statistics/clinical.csv")
+
+    @cached_property
+    def _all_curves(self) -> pd.DataFrame:
         return read_table(DECISION_CURVE, self.folder / "statistics/decision_curve.csv")
 
     @cached_property
     def feature_map(self) -> pd.DataFrame:
         """``statistics/feature_map.csv``: evaluation samples of some arms in two dimensions."""
         return read_table(FEATURE_MAP, self.folder / "statistics/feature_map.csv")
+
+
+def _held_in(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of out-of-fold predictions."""
+    if "tested_on" not in rows:
+        return rows
+    return rows[rows["tested_on"].isna()].drop(columns="tested_on").reset_index(drop=True)
+
+
+def _tested(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of test sets."""
+    if "tested_on" not in rows:
+        return rows.iloc[:0].assign(tested_on=pd.Series(dtype="string"))
+    return rows[rows["tested_on"].notna()].reset_index(drop=True)

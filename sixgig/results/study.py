@@ -28,6 +28,7 @@ from sixgig.tables.groups import GROUPS, SUBJECT_GROUPS
 from sixgig.tables.levels import labels_of, metrics_of
 from sixgig.tables.predictions import IMAGE, PREDICTIONS
 from sixgig.tables.scores import METRICS, SUMMARY
+from sixgig.tables.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,6 +131,14 @@ class Study(StatisticsTables):
         return str(self.config.get("title") or self.name)
 
     @cached_property
+    def cohort_titles(self) -> dict[str, str]:
+        """Titles of its cohorts; with the key where two have the same, and the key alone where there is none."""
+        stanzas = self.config.get("cohorts") or {}
+        titles = {cohort: str((stanza or {}).get("title") or cohort) for cohort, stanza in stanzas.items()}
+        own = list(titles.values())
+        return {cohort: title if own.count(title) == 1 else f"{title} ({cohort})" for cohort, title in titles.items()}
+
+    @cached_property
     def looks(self) -> dict[str, Look]:
         """How its arms and controls are shown, by name in display order."""
         return looks_of(self.config, self.info.get("arms") or ())
@@ -197,6 +206,11 @@ class Study(StatisticsTables):
         """``test_summary.csv``: the same on held-out official test sets, for cohorts that have one."""
         return read_table(SUMMARY, self.folder / "test_summary.csv")
 
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """``verdicts.csv``: what every cohort shows, real cohorts first."""
+        return read_table(VERDICTS, self.folder / VERDICTS.name)
+
     @property
     def has_fractions(self) -> bool:
         """Whether the study has label-fraction curves."""
@@ -256,10 +270,15 @@ class Study(StatisticsTables):
 
     # ---- statistics
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether a cohort has groups of subjects, such as sites."""
+        return any(cohort.get("groups") for cohort in (self.config.get("cohorts") or {}).values())
+
     @cached_property
     def groups(self) -> pd.DataFrame:
         """``statistics/groups.csv``: metrics within groups of subjects; no rows where the study has none."""
-        if not any(cohort.get("groups") for cohort in (self.config.get("cohorts") or {}).values()):
+        if not self.has_groups:
             return GROUPS.check(pd.DataFrame(columns=GROUPS.column_names), "groups")
         return read_table(GROUPS, self.folder / "statistics/groups.csv")
 
@@ -298,6 +317,10 @@ class Study(StatisticsTables):
     def cohort_info(self, cohort: str) -> dict[str, Any]:
         """``cohort.json``: adapter, dimensions, subjects, classes, simulated or real."""
         return read_object(self.cohort_folder(cohort) / "cohort.json")
+
+    def is_simulated(self, cohort: str) -> bool:
+        """Whether sixgig made the images of a cohort."""
+        return bool(self.cohort_info(cohort).get("simulated"))
 
     def failed_cohort(self, cohort: str) -> str:
         """Why a cohort failed, so that nothing was computed on it; empty for one that did not."""

@@ -16,7 +16,12 @@ def homes(folder: Path, file: str) -> list[str]:
 @cache
 def read_yaml(path: Path) -> Mapping[str, Any]:
     """Return what a YAML file of the package says; read once, so leave it as it is."""
+    loaded: Mapping[str, Any] = load_yaml(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def load_yaml(text: str) -> Any:
+    """Return what a text of YAML says: with the parser in C, which is ten times faster, where it was built."""
     import yaml
 
-    loaded: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

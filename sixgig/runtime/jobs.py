@@ -16,9 +16,10 @@ from sixgig.errors import SixgigError
 from sixgig.redaction import RedactedStream, redacted
 from sixgig.runtime.attempts import Attempt
 from sixgig.runtime.faults import passing
+from sixgig.runtime.orphans import when_orphaned
 from sixgig.runtime.processes import end_with_owner
 from sixgig.runtime.progress import STUDY_LINE, TERMINAL_FD, tell
-from sixgig.runtime.running import recorded
+from sixgig.runtime.running import recorded, study_and_job
 from sixgig.runtime.stopping import Stopped, end_with_parent, obey_signals
 from sixgig.runtime.umask import keep_others_out
 
@@ -75,8 +76,11 @@ def job(log: str | os.PathLike[str], attempt: int = 1, lists: Sequence[Path] = (
     obey_signals()
     end_with_parent(os.getppid(), signal.SIGTERM)
     end_with_owner()
-    keep_others_out()
     path = Path(log)
+    found = study_and_job(path)
+    if found is not None:
+        when_orphaned(found[0].name, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    keep_others_out()
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

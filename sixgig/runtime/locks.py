@@ -36,7 +36,7 @@ def wait_for(descriptor: int, tell: Callable[[float], object] = lambda seconds: 
         tell: See :func:`locked`.
     """
     began, told = time.monotonic(), -_TELL_SECONDS
-    while not _taken(descriptor):
+    while not is_free(descriptor):
         waited = time.monotonic() - began
         if waited - told >= _TELL_SECONDS:
             told = waited
@@ -44,7 +44,8 @@ def wait_for(descriptor: int, tell: Callable[[float], object] = lambda seconds: 
         time.sleep(_POLL_SECONDS)
 
 
-def _taken(descriptor: int) -> bool:
+def is_free(descriptor: int) -> bool:
+    """Take the lock of an open file if nobody else holds it; return whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

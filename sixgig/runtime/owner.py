@@ -19,12 +19,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sixgig.errors import SixgigError
-from sixgig.runtime.processes import OWNER, Identity, end_members, this_process
+from sixgig.runtime.processes import OWNER, OWNERS, Identity, end_members, this_process
 from sixgig.runtime.running import FOLDER, killed_jobs
 from sixgig.runtime.stopping import GRACE_SECONDS
 
-#: Where the files of owners are, in the working directory; one for each study.
-OWNERS = Path(".snakemake") / "sixgig"
 SNAKEMAKE_LOCKS = Path(".snakemake") / "locks"
 #: How often an owner shows to other machines that it lives, and how long they look.
 BEAT_SECONDS, LOOK_SECONDS = 15.0, 90.0

@@ -18,6 +18,8 @@ from pathlib import Path
 
 #: Environment variable with the main process of the run that a process belongs to.
 OWNER = "SIXGIG_OWNER"
+#: Where the files of owners are, in the working directory; one for each study.
+OWNERS = Path(".snakemake") / "sixgig"
 _POLL_SECONDS = 0.1
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 

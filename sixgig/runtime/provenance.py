@@ -13,8 +13,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from sixgig.runtime.known_source import KnownSource
 from sixgig.runtime.places import PACKAGE, WORKFLOW
+from sixgig.runtime.user_cache import user_cache
 
 #: Modules that cannot change what a job writes: messages, measurements, locks, and registries that look names up. What
 #: they import does not count either, unless another module imports it. The `checks` of arms, which refuse studies and
@@ -62,12 +65,13 @@ class Source:
     Args:
         package: Folder of the package.
         scripts: Folder of the scripts that rules run.
+        store: File that keeps what was found in their files; see :class:`KnownSource`.
     """
 
-    def __init__(self, package: Path, scripts: Path) -> None:
+    def __init__(self, package: Path, scripts: Path, store: Path) -> None:
         self._package, self._scripts = package, scripts
+        self._known = KnownSource(store, file_facts, Path(__file__))
         self._imports = cache(self._find_imports)
-        self._normal = cache(normal_form)
 
     def modules(self, script: str | None, *further: str) -> list[str]:
         """Return the dotted names of all modules behind a rule, sorted.
@@ -97,7 +101,8 @@ class Source:
             named.append((f"scripts/{script}", self._scripts / f"{script}.py"))
         digest = hashlib.sha256()
         for name, path in named:
-            digest.update(f"{name}\0{self._normal(path)}\0".encode())
+            digest.update(f"{name}\0{self._known.facts(path)['code']}\0".encode())
+        self._known.save()
         return digest.hexdigest()[:16]
 
     def template_digest(self) -> str:
@@ -118,13 +123,19 @@ class Source:
         return root == self._package.name and self._package.joinpath(*parts).with_suffix(".py").is_file()
 
     def _find_imports(self, path: Path) -> tuple[str, ...]:
-        names: set[str] = set()
-        for node in running_code(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        return tuple(sorted(name for name in names if self._is_inside(name)))
+        return tuple(name for name in self._known.facts(path)["imports"] if self._is_inside(name))
+
+
+def file_facts(content: bytes) -> dict[str, Any]:
+    """Return what a Python file imports (``imports``, sorted names) and the sha256 of its normal form (``code``)."""
+    names: set[str] = set()
+    for node in running_code(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    own = sorted(name for name in names if name.partition(".")[0] == PACKAGE.name)
+    return {"imports": own, "code": hashlib.sha256(normal_form(content).encode()).hexdigest()}
 
 
 def running_code(tree: ast.AST) -> Iterator[ast.AST]:
@@ -139,9 +150,9 @@ def running_code(tree: ast.AST) -> Iterator[ast.AST]:
         yield from running_code(child)
 
 
-def normal_form(path: Path) -> str:
+def normal_form(content: bytes) -> str:
     """Return a Python file as text in which comments, docstrings and formatting leave no trace."""
-    tree = ast.parse(path.read_bytes())
+    tree = ast.parse(content)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -162,4 +173,4 @@ def files_digest(paths: Iterable[Path], root: Path) -> str:
 @cache
 def this_source() -> Source:
     """Return the source code that runs."""
-    return Source(PACKAGE, WORKFLOW / "scripts")
+    return Source(PACKAGE, WORKFLOW / "scripts", user_cache("source.json"))

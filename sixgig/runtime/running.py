@@ -95,6 +95,13 @@ def study_and_job(log: Path) -> tuple[Path, str, str] | None:
     return None
 
 
+def study_folder(log: str) -> Path:
+    """Return the folder of the study that a rule's log belongs to: ``results/<study>``, or its copy of a bucket's."""
+    found = study_and_job(Path(log))
+    assert found is not None, log
+    return found[0]
+
+
 @contextmanager
 def recorded(log: Path) -> Iterator[Record | None]:
     """Hold the record of a job for the length of the block.

@@ -6,11 +6,12 @@ import functools
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,7 +28,9 @@ _SNAKEMAKE = "snakemake.logging"
 _LAST_SECONDS = GRACE_SECONDS + 10.0
 
 
-def supervise(workflow: Any, scheduler: Any, study: str) -> None:
+def supervise(
+    workflow: Any, scheduler: Any, study: str, starting: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> None:
     """Make this process the owner of a study while Snakemake executes it; a dry run and a report own nothing.
 
     When the study has a living owner, that is said, and the process ends with code 1.
@@ -36,6 +39,7 @@ def supervise(workflow: Any, scheduler: Any, study: str) -> None:
         workflow: Snakemake's workflow, as a Snakefile has it, in the main process.
         scheduler: Snakemake's class of schedulers, which takes SIGTERM for itself and then waits for running jobs.
         study: Name of the study.
+        starting: How jobs are started: what is entered while the study is owned.
     """
     execute, prepare = workflow.execute, workflow._prepare_dag
 
@@ -43,7 +47,7 @@ def supervise(workflow: Any, scheduler: Any, study: str) -> None:
     def execute_as_owner(*arguments: Any, **named: Any) -> Any:
         if not named["executor_plugin"].common_settings.dryrun_exec:
             ownership = Ownership(study, Path.cwd(), tell)
-            with _owning(ownership, scheduler, study):
+            with _owning(ownership, scheduler, study), starting():
                 workflow._prepare_dag = _noting_locks(workflow, prepare, ownership)
                 return _going_on(workflow, execute, *arguments, **named)
         return _going_on(workflow, execute, *arguments, **named)
@@ -158,7 +162,8 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 def _jobs(processes: list[Identity], study: str, told: set[Identity]) -> list[Identity]:
     """Return those of the processes that are jobs, and no job's children: a job ends its own."""
-    recorded = {job.pid for job in running_jobs(Path("results") / study)}
+    here = socket.gethostname()
+    recorded = {job.pid for job in running_jobs(Path("results") / study) if job.host == here}
     return [process for process in processes if process not in told and not recorded & set(ancestors(process.pid))]
 
 

@@ -26,6 +26,7 @@ _ABOUT = {
     "report.html": "Report of the study", "study.json": "Configuration, versions and machine of the study",
     "study.yaml": "Study file", "metrics.csv": "Metrics of every test fold",
     "summary.csv": "Estimates with intervals", "test_summary.csv": "Estimates on held-out test subjects",
+    "verdicts.csv": "What every cohort shows, in words",
     "costs.csv": "What every stage took", "splits.csv": "Role and fold of every subject",
     "manifest.csv": "One row per image", "outputs.sha256": "sha256 of the files of this archive",
 }  # fmt: skip

@@ -103,8 +103,9 @@ def method_costs(
     """
     rows = costs[costs["cohort"] == cohort]
     stage = rows["stage"].astype(str)
-    mine = (rows["arm"] == arm) & (~stage.str.startswith("classify:") | (stage == f"classify:{classifier}"))
-    borrowed = (rows["arm"] == source_arm) & ~stage.str.startswith("classify:")
+    of_features = ~stage.str.startswith(("classify:", "fractions:"))  # curves with fewer labels are no part of a method
+    mine = (rows["arm"] == arm) & (of_features | (stage == f"classify:{classifier}"))
+    borrowed = (rows["arm"] == source_arm) & of_features
     names = ("seconds", "seconds_train", "seconds_encode", "seconds_classify")
     if not mine.fillna(False).any():
         return dict.fromkeys((*names, "peak_vram_mb", "peak_rss_mb", "device"))

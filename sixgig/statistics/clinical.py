@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from sixgig.evaluation.calibration import design_effects, wilson
-from sixgig.evaluation.levels import at_level
-from sixgig.evaluation.metrics import Outcomes, outcomes
-from sixgig.evaluation.operating_point import OperatingPoint, held_out_decisions, held_out_folds
-from sixgig.evaluation.recalibration import at_prevalence, calibration_line, held_out_probabilities
+from sixgig.evaluation.runs import Run, read_runs, runs_of
+from sixgig.evaluation.seeds import values_spread, widened
+from sixgig.statistics.clinical_values import Quantities, each_class, two_classes
+from sixgig.statistics.decided import Decided, decide, joined, read_rows
 from sixgig.statistics.decision_curve import THRESHOLDS, net_benefit, treat_all
-from sixgig.statistics.predictive_values import Value, predictive_values
 from sixgig.tables.clinical import CLINICAL, DECISION_CURVE
-from sixgig.tables.predictions import PREDICTIONS
+from sixgig.tables.format import Table
 from sixgig.tables.use import require_two_classes
 
-_NAN = float("nan")
-Truths = NDArray[np.bool_]
+Key = tuple[str, ...]
+#: What a quantity cannot be below or above; the others are unbounded.
+_SHARE = (0.0, 1.0)
+_BOUNDS = dict.fromkeys(("sensitivity", "specificity", "ppv", "npv"), _SHARE)
+_ANY = (-np.inf, np.inf)
 
 
 class ClinicalTables(NamedTuple):
@@ -46,7 +46,7 @@ class ClinicalUse:
         positive: The positive class; the alphabetically last one when None.
         metrics_of: What is counted: ``subject`` or ``image``.
         operating_point: What the study file says, such as ``{sensitivity: 0.9}``; None for the predicted classes.
-        prevalence: Share of positive subjects where methods are used; that of the cohort when None.
+        prevalence: Share of positive subjects where methods are used; that of the tested subjects when None.
     """
 
     positive: str | None = None
@@ -55,130 +55,136 @@ class ClinicalUse:
     prevalence: float | None = None
 
 
-class _Rows(NamedTuple):
-    """Predictions of one method, as arrays of one length."""
-
-    data: Outcomes
-    subjects: NDArray[np.intp]
-    repeats: NDArray[np.intp]
-    folds: NDArray[np.intp]
-
-
 def weigh_clinical_use(
-    files: Mapping[tuple[str, ...], Path],
+    files: Mapping[Key, Path],
     uses: Mapping[str, ClinicalUse],
     probabilities: Collection[str],
     alpha: float = 0.05,
+    tests: Mapping[Key, Path] | None = None,
 ) -> ClinicalTables:
     """Compute both tables from the predictions of a study.
 
+    An arm of several seeds counts with all of them. They are taken as further repeats, so that shares are means over
+    seeds; the intervals hold how far the seeds lie apart (:func:`sixgig.evaluation.seeds.widened`).
+
+    On a test set everything that is chosen or fitted is so on the out-of-fold predictions of the method's own
+    evaluation subjects, seed by seed: the threshold of the operating point, and the sigmoid that turns ranks into
+    probabilities. A test set that lacks one of two classes has no rows.
+
     Args:
-        files: Predictions by cohort, arm and classifier. A method without predictions (it failed) has no rows.
-        uses: How the methods of each cohort are to be used.
+        files: Out-of-fold predictions by cohort, arm and classifier; an arm of several seeds under a name for each. A
+            method without predictions (it failed) has no rows.
+        uses: How the methods of each cohort are to be used; those of an external cohort as the cohort that trained
+            them says.
         probabilities: Classifiers whose scores are probabilities; those of others are turned into such on the other
             folds where a probability is needed.
         alpha: Intervals are at level 1 - alpha.
+        tests: Predictions of test subjects by cohort, test set (``tested_on``), arm and classifier.
 
     Raises:
         ConfigError: An operating point or a prevalence is asked for on a cohort that does not have two classes.
         TableError: A file is damaged.
     """
-    values: list[dict[str, Any]] = []
-    curves: list[pd.DataFrame] = []
-    for (cohort, arm, classifier), file in files.items():
-        use = uses[cohort]
-        frame = at_level(PREDICTIONS.read(file), use.metrics_of, use.positive)
-        if not len(frame):
-            continue
-        key = {"cohort": cohort, "arm": arm, "classifier": classifier}
-        own = classifier in probabilities
-        facts = key | {"scores": "probabilities" if own else "ranks"}
-        rows = _rows(frame, use.positive)
-        if len(rows.data.classes) == 2:
-            found, curve = _two_classes(rows, use, own, 1 - alpha)
-            curves.append(pd.DataFrame(key | curve))
-        else:
-            require_two_classes(vars(use), len(rows.data.classes), f"cohorts.{cohort}")
-            found = _each_class(rows, 1 - alpha)
-        values += [facts | row for row in found]
-    names = DECISION_CURVE.column_names
-    return ClinicalTables(
-        CLINICAL.check(pd.DataFrame(values, columns=CLINICAL.column_names), CLINICAL.name),
-        DECISION_CURVE.check(pd.concat(curves) if curves else pd.DataFrame(columns=names), DECISION_CURVE.name),
-    )
+    methods = runs_of(files)
+    tested = runs_of(tests or {}, place=2)
+    found = _Found(several=any(len(runs) > 1 for runs in (*methods.values(), *tested.values())))
+    trained: dict[Key, list[Run]] = {}
+    for key, runs in methods.items():
+        use = uses[key[0]]
+        trained[key] = read_runs(files, runs, use.metrics_of, use.positive)
+        found.add(key, None, use, trained[key], {}, key[2] in probabilities, alpha)
+    for (cohort, tested_on, arm, classifier), runs in tested.items():
+        use, key = uses[cohort], (cohort, arm, classifier)
+        shown = read_runs(tests or {}, runs, use.metrics_of, use.positive, place=2)
+        by_seed = {run.seed: run.predictions for run in trained.get(key, [])}
+        shown = [run for run in shown if run.seed in by_seed and _has_all_classes(run, by_seed[run.seed])]
+        found.add(key, tested_on, use, shown, by_seed, classifier in probabilities, alpha)
+    return found.tables()
 
 
-def _rows(frame: pd.DataFrame, positive: str | None) -> _Rows:
-    _, subjects = np.unique(frame["subject_id"].to_numpy(dtype=str), return_inverse=True)
-    repeats, folds = (frame[name].to_numpy(dtype=np.intp) for name in ("repeat", "fold"))
-    return _Rows(outcomes(frame, positive), subjects, repeats, folds)
+def _has_all_classes(run: Run, trained: pd.DataFrame) -> bool:
+    return trained["label"].nunique() > 2 or run.predictions["label"].nunique() == 2
 
 
-def _two_classes(rows: _Rows, use: ClinicalUse, own: bool, level: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the rows of one method on a cohort with two classes, and the columns of its decision curve."""
-    data, point = rows.data, OperatingPoint.of(use.operating_point)
-    scores, truth = data.scores[:, data.positive], data.true == data.positive
-    share = float(truth.mean())
-    prevalence = share if use.prevalence is None else use.prevalence
-    promised = scores if own else held_out_probabilities(scores, truth, rows.repeats, rows.folds)
-    if use.prevalence is not None:
-        promised = at_prevalence(promised, share, prevalence)
-    threshold = _NAN
-    if point.kind == "labels":
-        decided = data.predicted == data.positive
-    else:
-        ranked = promised if point.kind == "threshold" else scores
-        decided, thresholds = held_out_decisions(ranked, truth, rows.repeats, rows.folds, point)
-        threshold = float(thresholds.mean())
-    found = _errors(rows, decided, truth, prevalence, level)
-    found["threshold"] = Value(threshold, _NAN, _NAN)
-    line = calibration_line(scores, truth, rows.subjects, level)
-    if not any(np.ptp(scores[fold]) for fold, _ in held_out_folds(rows.repeats, rows.folds)):
-        line = line._replace(slope=(_NAN, _NAN, _NAN))  # what differs between folds is their share of positives
-    found |= {"calibration_slope": Value(*line.slope), "calibration_intercept": Value(*line.intercept)}
-    facts = {"prevalence": prevalence, "operating_point": point.name}
-    curve = {
-        "threshold": THRESHOLDS,
-        "net_benefit": net_benefit(promised, truth, prevalence),
-        "treat_all": treat_all(prevalence),
-        "prevalence": prevalence,
-    }
-    return list(_quantities(found, data.classes[data.positive], facts)), curve
+class _Found:
+    """The rows of both tables, one method after another."""
 
+    def __init__(self, *, several: bool) -> None:
+        self._several = several
+        self._values: list[dict[str, Any]] = []
+        self._curves: list[pd.DataFrame] = []
+        self._on_tests = False
 
-def _each_class(rows: _Rows, level: float) -> list[dict[str, Any]]:
-    """Return sensitivity and positive predictive value of every class against the rest, from the predicted classes."""
-    found: list[dict[str, Any]] = []
-    for index, name in enumerate(rows.data.classes):
-        truth = rows.data.true == index
-        share = float(truth.mean())
-        own = _errors(rows, rows.data.predicted == index, truth, share, level)
-        facts = {"prevalence": share, "operating_point": OperatingPoint().name}
-        found += _quantities({key: own[key] for key in ("sensitivity", "ppv")}, name, facts)
-    return found
+    def add(
+        self,
+        key: Key,
+        tested_on: str | None,
+        use: ClinicalUse,
+        runs: Sequence[Run],
+        trained: Mapping[int, pd.DataFrame],
+        own: bool,
+        alpha: float,
+    ) -> None:
+        """Add the rows of one method on its own cohort, or on a test set."""
+        if not runs:
+            return
+        named = dict(zip(("cohort", "arm", "classifier"), key, strict=True)) | {"tested_on": tested_on}
+        self._on_tests |= tested_on is not None
+        rows = {run.seed: read_rows(run.predictions, use.positive) for run in runs}
+        classes = next(iter(rows.values())).data.classes
+        facts = named | {"scores": "probabilities" if own else "ranks"}
+        if len(classes) != 2:
+            require_two_classes(vars(use), len(classes), f"cohorts.{key[0]}")
+            by_seed = {seed: each_class([one], 1 - alpha) for seed, one in rows.items()} if len(rows) > 1 else {}
+            self._values += [
+                facts | row for row in self._rows(each_class(list(rows.values()), 1 - alpha), by_seed, alpha)
+            ]
+            return
+        fitted = {seed: read_rows(predictions, use.positive) for seed, predictions in trained.items()}
+        decided = {
+            seed: decide(one, fitted.get(seed), use.operating_point, use.prevalence, own) for seed, one in rows.items()
+        }
+        together = joined(list(decided.values()))
+        prevalence = float(together.truth.mean()) if use.prevalence is None else use.prevalence
+        positive = classes[next(iter(rows.values())).data.positive]
 
+        def quantities(part: Decided) -> Quantities:
+            return two_classes(part, positive, use.operating_point, prevalence, 1 - alpha)
 
-def _errors(rows: _Rows, decided: Truths, truth: Truths, prevalence: float, level: float) -> dict[str, Value]:
-    """Return sensitivity, specificity and predictive values, each subject (or image) counted once over the repeats."""
-    shares, numbers, found = [], [], {}
-    for name, chosen in (("sensitivity", truth), ("specificity", ~truth)):
-        right = (decided == truth)[chosen]
-        repeats = len(np.unique(rows.repeats))
-        n = len(right) / repeats
-        _, members = np.unique(rows.subjects[chosen], return_inverse=True)
-        if len(right) > len(np.unique(np.column_stack([members, rows.repeats[chosen]]), axis=0)):  # images
-            n /= float(design_effects(right, np.zeros(len(right), dtype=np.intp), members, repeats)[0])
-        share = float(right.mean())
-        low, high = wilson(np.array([share]), np.array([n]), level)
-        found[name] = Value(share, float(low[0]), float(high[0]))
-        shares.append(share)
-        numbers.append(n)
-    found["ppv"], found["npv"] = predictive_values(shares[0], shares[1], numbers[0], numbers[1], prevalence, level)
-    return found
+        by_seed = {seed: quantities(one) for seed, one in decided.items()} if len(decided) > 1 else {}
+        self._values += [facts | row for row in self._rows(quantities(together), by_seed, alpha)]
+        self._curves.append(self._curve(together, list(decided.values()), prevalence).assign(**named))
 
+    def _rows(self, whole: Quantities, by_seed: Mapping[int, Quantities], alpha: float) -> Iterator[dict[str, Any]]:
+        for place, (row, (estimate, low, high)) in whole.items():
+            shown = {"class": place[0], "quantity": place[1], "estimate": estimate, **row}
+            if by_seed:
+                spread = values_spread({seed: own[place][1].estimate for seed, own in by_seed.items()})
+                low, high = widened(estimate, low, high, spread, alpha, _BOUNDS.get(place[1], _ANY))
+                shown |= {"n_seeds": spread.n_seeds, "seed_sd": spread.sd}
+            elif self._several:
+                shown |= {"n_seeds": 1, "seed_sd": np.nan}
+            yield shown | {"ci_low": low, "ci_high": high}
 
-def _quantities(found: Mapping[str, Value], name: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for quantity, (estimate, low, high) in found.items():
-        yield {
-            "class": name, "quantity": quantity, "estimate": estimate, "ci_low": low, "ci_high": high, **facts,
-        }  # fmt: skip
+    def _curve(self, together: Decided, seeds: Sequence[Decided], prevalence: float) -> pd.DataFrame:
+        curve = {
+            "threshold": THRESHOLDS,
+            "net_benefit": net_benefit(together.promised, together.truth, prevalence),
+            "treat_all": treat_all(prevalence),
+            "prevalence": prevalence,
+        }
+        if self._several:
+            own = [net_benefit(one.promised, one.truth, prevalence) for one in seeds]
+            curve |= {"n_seeds": len(own), "seed_sd": np.std(own, axis=0, ddof=1) if len(own) > 1 else np.nan}
+        return pd.DataFrame(curve)
+
+    def tables(self) -> ClinicalTables:
+        """Return both tables, checked."""
+        return ClinicalTables(
+            self._table(CLINICAL, pd.DataFrame(self._values)),
+            self._table(DECISION_CURVE, pd.concat(self._curves) if self._curves else pd.DataFrame()),
+        )
+
+    def _table(self, table: Table, rows: pd.DataFrame) -> pd.DataFrame:
+        rare = ["tested_on"] * self._on_tests + ["n_seeds", "seed_sd"] * self._several
+        return table.check(rows.reindex(columns=[*table.column_names, *rare]), table.name)

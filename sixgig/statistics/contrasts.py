@@ -16,7 +16,13 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.evaluation.seeds import SeedSpread
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.multiplicity import decide, holm, holm_levels
-from sixgig.statistics.resampled import CorrectedMean, corrected_mean, corrected_resampled_t_test, ratio_of
+from sixgig.statistics.resampled import (
+    CorrectedMean,
+    corrected_mean,
+    corrected_resampled_t_test,
+    least_deviation,
+    ratio_of,
+)
 from sixgig.statistics.selection import procedure_spreads
 from sixgig.tables.contrasts import CONTRASTS, NOT_TESTABLE
 
@@ -85,7 +91,9 @@ def weigh_contrasts(
     for cohort, own in scores.groupby("cohort", sort=False):
         values = own.pivot(index=["repeat", "fold"], columns="arm", values="value").astype(float)
         ratio, seeds = ratio_of(settings.n_test_over_n_train, str(cohort)), partial(spread, str(cohort))
-        family = [_compare(values, Contrast(*contrast), ratio, settings.rope, seeds) for contrast in planned]
+        asked = [Contrast(*contrast) for contrast in planned]
+        least = least_deviation(_differences(values, contrast) for contrast in asked)
+        family = [_compare(values, contrast, ratio, settings.rope, seeds, least) for contrast in asked]
         fixed = {"cohort": cohort, "metric": metric, "rope": settings.rope}
         rows += [fixed | row for row in _judged(family, metric, settings, n_subjects[str(cohort)])]
     return CONTRASTS.check(pd.DataFrame(rows, columns=CONTRASTS.column_names), f"contrasts by {metric}")
@@ -127,26 +135,34 @@ def equivalence(found: CorrectedMean, rope: float) -> float:
     return float(student.sf((rope - abs(found.mean)) / found.error, found.df))
 
 
+def _differences(values: pd.DataFrame, contrast: Contrast) -> NDArray[np.float64]:
+    """Return the differences of two arms on the folds where both have a score; none where one is missing."""
+    if contrast.a not in values or contrast.b not in values:
+        return np.empty(0)
+    return (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
+
+
 def _compare(
     values: pd.DataFrame,
     contrast: Contrast,
     ratio: float,
     rope: float,
     spread: Callable[[str, str], SeedSpread | None],
+    least: float,
 ) -> dict[str, Any]:
     """Return what one contrast shows by itself."""
     row: dict[str, Any] = contrast._asdict()
     nothing: dict[str, Any] = dict.fromkeys(("difference", "standard_error", "p_value", "p_equivalence"), float("nan"))
     nothing |= {"df": None, "error": 0.0}
     absent = [arm for arm in (contrast.a, contrast.b) if arm not in values or values[arm].isna().all()]
+    differences = _differences(values, contrast)
     if absent:
         return row | nothing | {"why": f"{' and '.join(absent)} without scores"}
-    differences: NDArray[np.float64] = (values[contrast.a] - values[contrast.b]).dropna().to_numpy(np.float64)
     if len(differences) < 2:
         return row | nothing | {"why": "fewer than two shared folds"}
     seeds = spread(contrast.a, contrast.b)
-    test = corrected_resampled_t_test(differences, ratio, spread=seeds)
-    found = corrected_mean(differences, ratio, seeds)
+    test = corrected_resampled_t_test(differences, ratio, spread=seeds, least=least)
+    found = corrected_mean(differences, ratio, seeds, least)
     return row | {
         "difference": test.difference,
         "standard_error": test.error,

@@ -20,6 +20,7 @@ def collect_costs(
     trainings: Mapping[tuple[str, ...], Path],
     sidecars: Mapping[tuple[str, ...], Path],
     predictions: Mapping[tuple[str, ...], Path],
+    curves: Mapping[tuple[str, ...], Path] | None = None,
 ) -> pd.DataFrame:
     """Read what the jobs of a study say about themselves.
 
@@ -28,10 +29,12 @@ def collect_costs(
         trainings: Facts of training by cohort and arm, for the arms that are trained.
         sidecars: Sidecars of features by cohort and arm.
         predictions: Facts of classification by cohort, arm and classifier.
+        curves: Facts of label-fraction curves, by the same; None without any.
 
     Returns:
         Rows of :data:`sixgig.tables.costs.COSTS`: one per cohort for its preparation, one per arm for its training
-        (when it has one) and for encoding, one per method for classification; of every seed where arms have several.
+        (when it has one) and for encoding, one per method for classification, and one for its label-fraction curve; of
+        every seed where arms have several.
     """
     rows: list[dict[str, Any]] = []
     for (cohort,), facts in cohorts.items():
@@ -45,6 +48,8 @@ def collect_costs(
             rows.append(named | {"stage": "encode"} | row)
         for key in (key for key in predictions if key[0] == cohort):
             rows.append({"cohort": cohort, "arm": key[1], **read_json(predictions[key])["cost"]})
+        for key in (key for key in curves or {} if key[0] == cohort):
+            rows.append({"cohort": cohort, "arm": key[1], **read_json((curves or {})[key])["cost"]})
     table = pd.DataFrame(rows, columns=COSTS.column_names)
     names = [arm_and_seed(name) if isinstance(name, str) else (None, None) for name in table["arm"]]
     if any(number for _, number in names):

@@ -12,7 +12,8 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     """Correct the p values of one family (Holm, Scandinavian Journal of Statistics 6, 1979).
 
     A test that was not defined has no p value: it stays NaN and does not count as a member of the family, because it
-    could not have found anything.
+    could not have found anything. (statsmodels' ``multipletests`` gives the same, but collects garbage at every call,
+    which took 0.1 s; a statistics stage has hundreds of families.)
 
     Args:
         p_values: Uncorrected p values; NaN where a test was not defined.
@@ -20,13 +21,11 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     Returns:
         Corrected p values in the same order.
     """
-    from statsmodels.stats.multitest import multipletests
-
-    corrected = np.array(p_values, dtype=np.float64)
-    defined = ~np.isnan(corrected)
-    if defined.any():
-        corrected[defined] = multipletests(corrected[defined], method="holm")[1]
-    return corrected
+    values = np.array(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]  # NaN is sorted to the end
+    raw = values[order] * np.arange(len(order), 0, -1)
+    values[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
+    return values
 
 
 def holm_levels(p_values: Sequence[float], alpha: float) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from sixgig.statistics.bayesian import correlated_t_posterior
 from sixgig.statistics.detectable import detectable_difference
 from sixgig.statistics.fold_differences import fold_differences, seed_spreads
 from sixgig.statistics.multiplicity import decide, holm
-from sixgig.statistics.resampled import corrected_resampled_t_test, ratio_of
+from sixgig.statistics.resampled import corrected_resampled_t_test, least_deviation, ratio_of
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import BAYESIAN, PAIRWISE
 
@@ -40,23 +41,29 @@ def compare_pairs(
     Raises:
         ConfigError: There is no such metric.
     """
-    families: dict[str, list[dict[str, Any]]] = {}
+    rows: list[dict[str, Any]] = []
     spread = seed_spreads(metrics, metric)
-    for pair, differences in fold_differences(metrics, metric):
-        if len(differences) < 2:
-            logging.getLogger(__name__).warning(
-                "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared", *pair, metric
+    for cohort, found in groupby(fold_differences(metrics, metric), key=lambda item: item[0].cohort):
+        pairs, ratio, family = list(found), ratio_of(n_test_over_n_train, cohort), []
+        least = least_deviation(differences for _, differences in pairs)
+        for pair, differences in pairs:
+            if len(differences) < 2:
+                logging.getLogger(__name__).warning(
+                    "%s: %s and %s share fewer than two folds with a defined %s, so they are not compared",
+                    *pair, metric,
+                )  # fmt: skip
+                continue
+            test = corrected_resampled_t_test(
+                differences, ratio, confidence=1 - alpha, spread=spread(pair), least=least
             )
-            continue
-        ratio = ratio_of(n_test_over_n_train, pair.cohort)
-        test = corrected_resampled_t_test(differences, ratio, confidence=1 - alpha, spread=spread(pair))
-        families.setdefault(pair.cohort, []).append(
-            pair.columns()
-            | {"metric": metric, "n_scores": len(differences)}
-            | {name: getattr(test, name) for name in ("difference", "ci_low", "ci_high", "t", "df", "p_value")}
-            | {"effect_size": test.effect_size, "error": test.error}
-        )
-    return _table(PAIRWISE, [row for family in families.values() for row in _judged(family, metric, alpha)], metric)
+            family.append(
+                pair.columns()
+                | {"metric": metric, "n_scores": len(differences)}
+                | {name: getattr(test, name) for name in ("difference", "ci_low", "ci_high", "t", "df", "p_value")}
+                | {"effect_size": test.effect_size, "error": test.error}
+            )
+        rows += _judged(family, metric, alpha)
+    return _table(PAIRWISE, rows, metric)
 
 
 def weigh_pairs(

@@ -12,21 +12,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sixgig.errors import TableError
-from sixgig.evaluation.levels import at_level, joint_class
+from sixgig.evaluation.levels import joint_class
 from sixgig.evaluation.metrics import outcomes
+from sixgig.evaluation.runs import read_runs, runs_of
 from sixgig.statistics.delong import clustered_delong
 from sixgig.statistics.fold_differences import Pair
 from sixgig.statistics.mcnemar import clustered_mcnemar, exact_mcnemar
 from sixgig.statistics.multiplicity import decide, holm
+from sixgig.statistics.seed_verdicts import AGREEMENT, of_seed, seeds_in, tell_agreement
 from sixgig.tables.format import Table
 from sixgig.tables.pairs import DELONG, MCNEMAR
-from sixgig.tables.predictions import IMAGE, PREDICTIONS, SCORE
+from sixgig.tables.predictions import IMAGE, SCORE
 
 #: Digits of a mean score that count; predictions are written with as many. The order in which repeats are added up
 #: must not break ties.
 _DIGITS = 10
 #: Scores that differ by less are equal.
 _SAME = 1e-9
+
+
+#: Arm and classifier.
+Method = tuple[str, str]
 
 
 class SubjectTests(NamedTuple):
@@ -80,10 +86,11 @@ def compare_subjects(
 
     Where images are counted, those of a subject are not taken for independent: see
     :func:`sixgig.statistics.mcnemar.clustered_mcnemar` and :func:`sixgig.statistics.delong.clustered_delong`.
+    Every seed of an arm is a fitted model with tests of its own: see :mod:`sixgig.statistics.seed_verdicts`.
 
     Args:
-        files: Predictions by cohort, arm and classifier. Each cohort is a family of its own for Holm's correction; a
-            method without predictions (its arm failed) is in no pair.
+        files: Predictions by cohort, arm and classifier, an arm of several seeds under a name for each. Each cohort is
+            a family of its own for Holm's correction; a method without predictions (its arm failed) is in no pair.
         alpha: Level at which Holm's p value decides the verdict.
         positives: Positive class of a cohort, which decides on subjects whose images are of both; None for the default.
         metrics_of: What metrics count on a cohort, ``subject`` or ``image``; subjects when a cohort is not named.
@@ -93,27 +100,54 @@ def compare_subjects(
     """
     mcnemar: list[dict[str, Any]] = []
     delong: list[dict[str, Any]] = []
-    for cohort in dict.fromkeys(key[0] for key in files):
-        found: dict[tuple[str, str], SubjectScores] = {}
-        constant: set[tuple[str, str]] = set()
-        for (_, arm, classifier), file in ((key, file) for key, file in files.items() if key[0] == cohort):
+    methods = runs_of(files)
+    for cohort in dict.fromkeys(key[0] for key in methods):
+        found: dict[Method, dict[int, SubjectScores]] = {}
+        constant: set[tuple[Method, int]] = set()
+        for (_, arm, classifier), keys in ((key, keys) for key, keys in methods.items() if key[0] == cohort):
             counted = (metrics_of or {}).get(cohort, "subject")
-            predictions = at_level(PREDICTIONS.read(file), counted, (positives or {}).get(cohort))
-            if len(predictions):
-                found[arm, classifier] = mean_scores(predictions)
-                if is_constant(predictions):
-                    constant.add((arm, classifier))
-                _check_same_subjects(found, (arm, classifier), file)
-        mcnemar += _judged([_mcnemar(Pair(cohort, a, b), found[a], found[b]) for a, b in combinations(found, 2)], alpha)
-        if all(scores.scores.shape[1] == 2 for scores in found.values()):
-            delong += _judged(
-                [
-                    _delong(Pair(cohort, a, b), found[a], found[b], alpha)
-                    for a, b in combinations([method for method in found if method not in constant], 2)
-                ],
-                alpha,
-            )
+            for run in read_runs(files, keys, counted, (positives or {}).get(cohort)):
+                own = found.setdefault((arm, classifier), {})
+                own[run.seed] = mean_scores(run.predictions)
+                if is_constant(run.predictions):
+                    constant.add(((arm, classifier), run.seed))
+                _check_same_subjects(next(iter(next(iter(found.values())).values())), own[run.seed], files[keys[0]])
+        family = _Family(cohort, found, constant, alpha)
+        seeds = seeds_in(found.values())
+        mcnemar += tell_agreement(family.mcnemar, seeds)
+        if all(scores.scores.shape[1] == 2 for own in found.values() for scores in own.values()):
+            delong += tell_agreement(family.delong, seeds)
     return SubjectTests(_table(MCNEMAR, mcnemar), _table(DELONG, delong))
+
+
+class _Family(NamedTuple):
+    """The methods of a cohort by number of the seed, with those that are constant in one."""
+
+    cohort: str
+    found: dict[Method, dict[int, SubjectScores]]
+    constant: set[tuple[Method, int]]
+    alpha: float
+
+    def of_seed(self, seed: int | None, *, varying: bool) -> dict[Method, SubjectScores]:
+        """Return the methods in one seed, the first for None; ``varying``: only those that are not constant."""
+        numbers = {method: of_seed({number: number for number in own}, seed) for method, own in self.found.items()}
+        return {
+            method: self.found[method][number]
+            for method, number in numbers.items()
+            if number is not None and not (varying and (method, number) in self.constant)
+        }
+
+    def mcnemar(self, seed: int | None) -> dict[Any, dict[str, Any]]:
+        """Return McNemar's tests by pair."""
+        own = self.of_seed(seed, varying=False)
+        rows = {(a, b): _mcnemar(Pair(self.cohort, a, b), own[a], own[b]) for a, b in combinations(own, 2)}
+        return _judged(rows, self.alpha)
+
+    def delong(self, seed: int | None) -> dict[Any, dict[str, Any]]:
+        """Return DeLong's tests by pair."""
+        own = self.of_seed(seed, varying=True)
+        rows = {(a, b): _delong(Pair(self.cohort, a, b), own[a], own[b], self.alpha) for a, b in combinations(own, 2)}
+        return _judged(rows, self.alpha)
 
 
 def is_constant(predictions: pd.DataFrame) -> bool:
@@ -158,8 +192,7 @@ def mean_scores(predictions: pd.DataFrame) -> SubjectScores:
     return SubjectScores(subjects, found.true, found.scores, found.predicted, *images)
 
 
-def _check_same_subjects(found: Mapping[tuple[str, str], SubjectScores], method: tuple[str, str], file: Path) -> None:
-    first, latest = next(iter(found.values())), found[method]
+def _check_same_subjects(first: SubjectScores, latest: SubjectScores, file: Path) -> None:
     same_images = first.images is latest.images or np.array_equal(first.images, latest.images)  # type: ignore[arg-type]
     if (
         not np.array_equal(first.subjects, latest.subjects)
@@ -189,9 +222,9 @@ def _delong(pair: Pair, a: SubjectScores, b: SubjectScores, alpha: float) -> dic
     return facts | {name: getattr(test, name) for name in names}
 
 
-def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
+def _judged(family: dict[Any, dict[str, Any]], alpha: float) -> dict[Any, dict[str, Any]]:
     """Return the rows of one cohort with Holm's correction over them."""
-    for row, p_holm in zip(family, holm([row["p_value"] for row in family]), strict=True):
+    for row, p_holm in zip(family.values(), holm([row["p_value"] for row in family.values()]), strict=True):
         difference = row["difference"] if "difference" in row else row["only_a_right"] - row["only_b_right"]
         row |= {"p_holm": p_holm, "verdict": decide(difference, p_holm, alpha)}
     return family
@@ -199,4 +232,5 @@ def _judged(family: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
 
 def _table(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = table.column_names + (["counted"] if any(row["counted"] == "image" for row in rows) else [])
+    columns += [name for name in AGREEMENT if any(name in row for row in rows)]
     return table.check(pd.DataFrame(rows, columns=columns), table.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +12,15 @@ import pandas as pd
 
 from sixgig.classifiers.registry import alone
 from sixgig.errors import TableError
-from sixgig.evaluation.levels import at_level
-from sixgig.evaluation.paired_bootstrap import Resampled, paired_difference, resample_metric
+from sixgig.evaluation.paired_bootstrap import Resampled, metric_of, paired_difference, resample_metric
+from sixgig.evaluation.runs import Run, joined, read_runs, runs_of
+from sixgig.evaluation.seeds import values_spread
 from sixgig.statistics.delong import clustered_delong
 from sixgig.statistics.mcnemar import McNemarTest, clustered_mcnemar, exact_mcnemar
 from sixgig.statistics.multiplicity import decide, holm
+from sixgig.statistics.seed_verdicts import AGREEMENT, of_seed, seeds_in, tell_agreement
 from sixgig.statistics.subjects import SubjectScores, mean_scores
-from sixgig.tables.predictions import IMAGE, PREDICTIONS
+from sixgig.tables.predictions import IMAGE
 from sixgig.tables.test_pairs import TEST_PAIRS
 
 #: Arm and classifier.
@@ -26,12 +28,19 @@ Method = tuple[str, str]
 _NAN = float("nan")
 
 
-class _Tested(NamedTuple):
-    """One method on a test set."""
+class _Fitted(NamedTuple):
+    """One fitted model on a test set."""
 
-    resampled: Resampled
     scores: SubjectScores
     right: np.ndarray
+
+
+class _Tested(NamedTuple):
+    """One method on a test set: its metric over all seeds, each seed's, and the models by number of the seed."""
+
+    resampled: Resampled
+    by_seed: dict[int, float]
+    models: dict[int, _Fitted]
 
 
 def chosen_methods(summary: pd.DataFrame, cohort: str, metric: str) -> dict[str, Method]:
@@ -69,8 +78,12 @@ def compare_on_test_sets(
 
     DeLong's test is left out where either method gives all subjects the same score: it would test a constant.
 
+    With several seeds the bootstrap compares means over them, with their spread in its error; McNemar's and DeLong's
+    tests are those of the first seed, with how many seeds agree (:mod:`sixgig.statistics.seed_verdicts`).
+
     Args:
-        files: Predictions by cohort, test set (``tested_on``), arm and classifier; those without rows are left out.
+        files: Predictions by cohort, test set (``tested_on``), arm and classifier, an arm of several seeds under a name
+            for each; those without rows are left out.
         summary: ``tables.SUMMARY`` of the cross-validation, which chose the classifier of each arm.
         metric: The study's metric; higher is better.
         alpha: Level at which Holm's p value decides the verdict.
@@ -88,43 +101,58 @@ def compare_on_test_sets(
         TableError: A file is damaged, or two methods predict different subjects of one test set.
     """
     rows: list[dict[str, Any]] = []
+    methods = runs_of(files, place=2)
     for cohort, tested_on in dict.fromkeys(key[:2] for key in files):
         counted, positive = metrics_of.get(cohort, "subject"), positives.get(cohort)
         tested: dict[str, _Tested] = {}
-        for arm, method in chosen_methods(summary, cohort, metric).items():
-            file = files.get((cohort, tested_on, *method))
-            predictions = None if file is None else PREDICTIONS.read(file)
-            if predictions is not None and len(predictions):
-                tested[arm] = _tested(at_level(predictions, counted, positive), metric, n_resamples, seed, positive)
-                _check_same(tested[arm], next(iter(tested.values())), file)
         chosen = chosen_methods(summary, cohort, metric)
+        for arm, method in chosen.items():
+            keys = methods.get((cohort, tested_on, *method), [])
+            runs = read_runs(files, keys, counted, positive, place=2)
+            if runs:
+                tested[arm] = _tested(runs, metric, n_resamples, seed, positive)
+                for model in tested[arm].models.values():
+                    _check_same(model, _first(next(iter(tested.values()))), files[keys[0]])
         wanted = combinations(tested, 2) if pairs is None else pairs
-        families: dict[str, list[tuple[dict[str, Any], Any]]] = {"bootstrap": [], "mcnemar": [], "delong": []}
-        for a, b in dict.fromkeys(wanted):
-            if a not in tested or b not in tested:
-                continue
-            names = ("arm_a", "classifier_a", "arm_b", "classifier_b")
-            shared: dict[str, Any] = {"cohort": cohort, "tested_on": tested_on}
-            shared |= dict(zip(names, (*chosen[a], *chosen[b]), strict=True))
-            shared["n_subjects"] = len(np.unique(tested[a].scores.subjects))
-            for name, facts, ends in _tests(tested[a], tested[b], metric):
-                families[name].append((shared | {"test": name} | facts, ends))
-        for family in families.values():
-            rows += _judged(family, alpha)
-    return TEST_PAIRS.check(pd.DataFrame(rows, columns=TEST_PAIRS.column_names), TEST_PAIRS.name)
+        asked = [pair for pair in dict.fromkeys(wanted) if pair[0] in tested and pair[1] in tested]
+        for compare in (_bootstrap, _mcnemar, _delong):
+            family = _Family(compare, metric, tested, asked, alpha)
+            seeds = seeds_in(own.models for own in tested.values())
+            for row in family.rows(seeds):
+                a, b = row["arm_a"], row["arm_b"]
+                row |= {"cohort": cohort, "tested_on": tested_on, "n_subjects": _n_subjects(tested[a])}
+                rows.append(row | {"classifier_a": chosen[a][1], "classifier_b": chosen[b][1]})
+    rare = [name for name in AGREEMENT if any(name in row for row in rows)]
+    return TEST_PAIRS.check(pd.DataFrame(rows, columns=[*TEST_PAIRS.column_names, *rare]), TEST_PAIRS.name)
 
 
-def _tested(predictions: pd.DataFrame, metric: str, n_resamples: int, seed: int, positive: str | None) -> _Tested:
-    resampled = resample_metric(predictions, metric, n_resamples=n_resamples, seed=seed, positive=positive)
+def _first(tested: _Tested) -> _Fitted:
+    return next(iter(tested.models.values()))
+
+
+def _n_subjects(tested: _Tested) -> int:
+    return len(np.unique(_first(tested).scores.subjects))
+
+
+def _tested(runs: Sequence[Run], metric: str, n_resamples: int, seed: int, positive: str | None) -> _Tested:
+    together = joined(runs)
+    return _Tested(
+        resample_metric(together, metric, n_resamples=n_resamples, seed=seed, positive=positive),
+        {run.seed: metric_of(run.predictions, metric, positive) for run in runs},
+        {run.seed: _fitted(run.predictions) for run in runs},
+    )
+
+
+def _fitted(predictions: pd.DataFrame) -> _Fitted:
     scores = mean_scores(predictions)
     if predictions["repeat"].nunique() > 1:
-        return _Tested(resampled, scores, scores.right)
+        return _Fitted(scores, scores.right)
     names = [name for name in ("subject_id", IMAGE) if name in predictions]
     ordered = predictions.sort_values(names, kind="stable")  # the order of mean_scores
-    return _Tested(resampled, scores, (ordered["predicted"] == ordered["label"]).to_numpy(dtype=bool))
+    return _Fitted(scores, (ordered["predicted"] == ordered["label"]).to_numpy(dtype=bool))
 
 
-def _check_same(latest: _Tested, first: _Tested, file: object) -> None:
+def _check_same(latest: _Fitted, first: _Fitted, file: object) -> None:
     ours, theirs = latest.scores, first.scores
     if not np.array_equal(ours.subjects, theirs.subjects) or not np.array_equal(ours.true, theirs.true):
         raise TableError(
@@ -134,33 +162,83 @@ def _check_same(latest: _Tested, first: _Tested, file: object) -> None:
         )
 
 
-def _tests(a: _Tested, b: _Tested, metric: str) -> list[tuple[str, dict[str, Any], Any]]:
-    """Return name, facts, and what gives the interval at a level, of the tests of one pair."""
-    difference = paired_difference(a.resampled, b.resampled)
-    found: list[tuple[str, dict[str, Any], Any]] = [
-        (
-            "bootstrap",
-            {"metric": metric, "difference": difference.difference, "p_value": difference.p_value},
-            difference.interval,
-        )
-    ]
-    of_images = a.scores.images is not None
-    right = clustered_mcnemar(a.right, b.right, a.scores.subjects) if of_images else exact_mcnemar(a.right, b.right)
-    shift = (right.only_a - right.only_b) / len(a.right)
-    facts = {"metric": "accuracy", "difference": shift, "p_value": right.p_value}
-    found.append(("mcnemar", facts, None if of_images else lambda level: mcnemar_interval(right, level)))
-    positive = a.scores.true == 1
-    scores = (a.scores.scores[:, -1], b.scores.scores[:, -1])
-    two_classes = a.scores.scores.shape[1] == 2
-    if two_classes and all(np.ptp(own) > 0 for own in scores) and _may_rank(a.scores, positive):
-        test = clustered_delong(*scores, positive, a.scores.subjects)
+#: A test's columns, and what gives its interval at a level, or None.
+_Test = tuple[dict[str, Any], Callable[[float], tuple[float, float]] | None]
 
-        def ends(level: float) -> tuple[float, float]:
-            again = clustered_delong(*scores, positive, a.scores.subjects, level)
-            return again.ci_low, again.ci_high
 
-        found.append(("delong", {"metric": "macro_auc", "difference": test.difference, "p_value": test.p_value}, ends))
-    return found
+class _Family(NamedTuple):
+    """One kind of test on one test set, over which Holm's correction goes."""
+
+    compare: Callable[[_Tested, _Tested, str, int | None], _Test | None]
+    metric: str
+    tested: Mapping[str, _Tested]
+    pairs: Sequence[tuple[str, str]]
+    alpha: float
+
+    def rows(self, seeds: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows, and where there are several seeds how many are behind each."""
+        if self.compare is not _bootstrap:
+            return tell_agreement(self._of_seed, seeds)
+        found = self._of_seed(None)
+        if seeds:
+            for (a, b), row in found.items():
+                row["n_seeds"] = max(len(self.tested[a].models), len(self.tested[b].models))
+        return list(found.values())
+
+    def _of_seed(self, seed: int | None) -> dict[tuple[str, str], dict[str, Any]]:
+        tests = {
+            (a, b): test
+            for a, b in self.pairs
+            if (test := self.compare(self.tested[a], self.tested[b], self.metric, seed)) is not None
+        }
+        named = {pair: {"arm_a": pair[0], "arm_b": pair[1]} for pair in tests}
+        family = [(named[pair] | facts, ends) for pair, (facts, ends) in tests.items()]
+        return dict(zip(tests, _judged(family, self.alpha), strict=True))
+
+
+def _bootstrap(a: _Tested, b: _Tested, metric: str, seed: int | None) -> _Test:
+    """Compare the metric of two methods, means over their seeds."""
+    del seed
+    spread = values_spread(a.by_seed, b.by_seed)
+    found = paired_difference(a.resampled, b.resampled).with_seeds(spread)
+    facts = {"test": "bootstrap", "metric": metric, "difference": found.difference, "p_value": found.p_value}
+    return facts, found.interval
+
+
+def _mcnemar(a: _Tested, b: _Tested, metric: str, seed: int | None) -> _Test | None:
+    """Compare which subjects two models get right."""
+    del metric
+    one, two = of_seed(a.models, seed), of_seed(b.models, seed)
+    if one is None or two is None:
+        return None
+    of_images = one.scores.images is not None
+    test = (
+        clustered_mcnemar(one.right, two.right, one.scores.subjects)
+        if of_images
+        else exact_mcnemar(one.right, two.right)
+    )
+    shift = (test.only_a - test.only_b) / len(one.right)
+    facts = {"test": "mcnemar", "metric": "accuracy", "difference": shift, "p_value": test.p_value}
+    return facts, None if of_images else lambda level: mcnemar_interval(test, level)
+
+
+def _delong(a: _Tested, b: _Tested, metric: str, seed: int | None) -> _Test | None:
+    """Compare how two models rank subjects of two classes; None where either ranks nothing."""
+    del metric
+    one, two = of_seed(a.models, seed), of_seed(b.models, seed)
+    if one is None or two is None or one.scores.scores.shape[1] != 2:
+        return None
+    positive, scores = one.scores.true == 1, (one.scores.scores[:, -1], two.scores.scores[:, -1])
+    if not all(np.ptp(own) > 0 for own in scores) or not _may_rank(one.scores, positive):
+        return None
+    subjects = one.scores.subjects
+    test = clustered_delong(*scores, positive, subjects)
+
+    def ends(level: float) -> tuple[float, float]:
+        again = clustered_delong(*scores, positive, subjects, level)
+        return again.ci_low, again.ci_high
+
+    return {"test": "delong", "metric": "macro_auc", "difference": test.difference, "p_value": test.p_value}, ends
 
 
 def _may_rank(scores: SubjectScores, positive: np.ndarray) -> bool:

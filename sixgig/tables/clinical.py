@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from sixgig.tables.format import ARM, CLASSIFIER, COHORT, Column, Table
+from sixgig.tables.format import ARM, CLASSIFIER, COHORT, N_SEEDS, SEED_SD, Column, Table
 
 _PREVALENCE = Column(
     "prevalence", "number", "share of the class that predictive values hold for: the cohort's `prevalence`, or its own"
 )
+_TESTED_ON = Column(
+    "tested_on",
+    "string",
+    "held_out for the cohort's official test set, or the external cohort that its models were tested on; empty for "
+    "out-of-fold predictions, absent where no cohort has test subjects",
+    required=False,
+    rare=True,
+)
 
 CLINICAL = Table(
     "clinical.csv",
-    "errors and calibration of every method at the cohort's operating point, from out-of-fold predictions; with more "
-    "than two classes sensitivity and ppv of each class against the rest",
+    "errors and calibration of every method at the cohort's operating point, from out-of-fold predictions and on "
+    "test sets; with more than two classes sensitivity and ppv of each class against the rest",
     (
         COHORT,
         ARM,
@@ -20,10 +28,10 @@ CLINICAL = Table(
         Column(
             "quantity",
             "string",
-            "sensitivity, specificity, ppv, npv (predictive values), threshold (mean over folds), calibration_slope, "
-            "calibration_intercept (slope held at 1)",
+            "sensitivity, specificity, ppv, npv (predictive values), threshold (mean over folds and seeds), "
+            "calibration_slope, calibration_intercept (slope held at 1)",
         ),
-        Column("estimate", "number", "mean over repeats; empty when undefined", required=False),
+        Column("estimate", "number", "mean over repeats and seeds; empty when undefined", required=False),
         Column(
             "ci_low",
             "number",
@@ -36,10 +44,13 @@ CLINICAL = Table(
         Column(
             "operating_point",
             "string",
-            "labels (the classes that the classifier predicts), or what the threshold was to reach on the other folds, "
-            "such as sensitivity 0.9",
+            "labels (the classes that the classifier predicts), or what the threshold was to reach on the other folds "
+            "(for a test set: on all out-of-fold predictions), such as sensitivity 0.9",
         ),
         Column("scores", "string", "probabilities, or ranks: scores that weigh classes alike and are no probabilities"),
+        _TESTED_ON,
+        N_SEEDS,
+        SEED_SD,
     ),
 )
 
@@ -55,5 +66,8 @@ DECISION_CURVE = Table(
         Column("net_benefit", "number", "net benefit of treating those at or above it; of treating nobody it is 0"),
         Column("treat_all", "number", "net benefit of treating everybody"),
         _PREVALENCE,
+        _TESTED_ON,
+        N_SEEDS,
+        SEED_SD,
     ),
 )

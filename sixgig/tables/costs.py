@@ -10,7 +10,11 @@ COSTS = Table(
     (
         COHORT,
         Column("arm", "string", "arm; empty for work shared by all arms", required=False),
-        Column("stage", "string", "prepare, pretrain, encode, or classify:<classifier>"),
+        Column(
+            "stage",
+            "string",
+            "prepare, pretrain, encode, classify:<classifier>, or fractions:<classifier> (its label-fraction curve)",
+        ),
         Column("seconds", "number", "wall time"),
         Column("images_per_second", "number", "images over seconds; empty when no images were encoded", required=False),
         Column("peak_vram_mb", "number", "peak GPU memory in MiB; 0 on a CPU"),

@@ -69,17 +69,18 @@ class Table:
                 f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
                 "delete the file and run snakemake again, or correct its header if you wrote it yourself",
             )
-        checked = frame[names + extra].copy()
         kinds = {column.name: column.type for column in self.columns if column.name in names} | dict.fromkeys(
             extra, "number"
         )
+        columns: dict[str, pd.Series] = {}
         for name, kind in kinds.items():
             try:
-                checked[name] = checked[name].astype(_TYPES[kind])  # type: ignore[call-overload]
+                columns[name] = frame[name].astype(_TYPES[kind])  # type: ignore[call-overload]
             except (ValueError, TypeError) as error:
                 raise TableError(
                     place, f"column {name!r} is not of type {kind}: {error}", "correct the values in that column"
                 ) from error
+        checked = pd.DataFrame(columns, index=frame.index, copy=True)
         for column in self.columns:
             if column.required and column.name in names and checked[column.name].isna().any():
                 row = int(checked[column.name].isna().to_numpy().argmax())
@@ -110,7 +111,7 @@ class Table:
             frame = pd.read_csv(Path(path), dtype=text, keep_default_na=False, na_values=[""])
         except (OSError, ValueError, pd.errors.ParserError) as error:
             raise TableError(path, f"cannot be read as CSV: {error}", "run snakemake to write it again") from error
-        for name in text:
+        for name in text if _has_apostrophe(Path(path)) else ():
             if name in frame:
                 frame[name] = frame[name].str.replace(GUARD, "", regex=True)
         return self.check(frame, path)
@@ -121,9 +122,30 @@ class Table:
         return frame.assign(**{name: frame[name].str.replace(FORMULA, "'", regex=True) for name in texts})
 
 
+def _has_apostrophe(path: Path) -> bool:
+    """Whether a file holds an apostrophe: without one no text in it is guarded."""
+    with path.open("rb") as file:
+        return any(b"'" in block for block in iter(lambda: file.read(1 << 20), b""))
+
+
 #: Columns that several tables share.
 COHORT = Column("cohort", "string", "cohort name from the config")
 ARM = Column("arm", "string", "arm or control that computed the features")
 CLASSIFIER = Column("classifier", "string", "classifier fitted to the features")
 METRIC = Column("metric", "string", "metric name, see sixgig.evaluation.metrics")
 SUBJECT = Column("subject_id", "string", "subject (patient)")
+#: Of tables whose values are means over seeds.
+N_SEEDS = Column(
+    "n_seeds",
+    "integer",
+    "seeds whose values are averaged; empty without any, absent where every arm of the study has one",
+    required=False,
+    rare=True,
+)
+SEED_SD = Column(
+    "seed_sd",
+    "number",
+    "standard deviation of the value between seeds, which the interval holds; empty with one seed",
+    required=False,
+    rare=True,
+)

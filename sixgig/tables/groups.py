@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sixgig.tables.format import ARM, CLASSIFIER, COHORT, METRIC, SUBJECT, Column, Table
+from sixgig.tables.format import ARM, CLASSIFIER, COHORT, METRIC, N_SEEDS, SEED_SD, SUBJECT, Column, Table
 
 #: What stands in place of a group's value in rows about two values, or all of them.
 GAP, DIFFERENCE = "gap", "difference"
@@ -61,5 +61,7 @@ GROUPS = Table(
             "how the interval was made: wilson, bca, percentile, mover (from the intervals of two values), pairs (from "
             "those of all differences), or 'none: why'",
         ),
+        N_SEEDS,
+        SEED_SD,
     ),
 )

@@ -81,6 +81,18 @@ _COUNTED = Column(
     rare=True,
 )
 
+#: Of tests of fitted models, which every seed has for itself.
+AGREEMENT = (
+    Column(
+        "n_seeds",
+        "integer",
+        "seeds in which the pair was tested, of which the row shows the first; absent where every arm has one",
+        required=False,
+        rare=True,
+    ),
+    Column("seeds_agree", "integer", "seeds whose own test has this verdict", required=False, rare=True),
+)
+
 MCNEMAR = Table(
     "mcnemar.csv",
     "exact McNemar tests between two methods of one cohort; each subject counts once, by its class scores averaged "
@@ -96,6 +108,7 @@ MCNEMAR = Table(
         _P_HOLM,
         _VERDICT,
         _COUNTED,
+        *AGREEMENT,
     ),
 )
 
@@ -118,5 +131,6 @@ DELONG = Table(
         _P_HOLM,
         _VERDICT,
         _COUNTED,
+        *AGREEMENT,
     ),
 )

@@ -42,5 +42,20 @@ TEST_PAIRS = Table(
         ),
         Column("n_subjects", "integer", "test subjects"),
         Column("verdict", "string", "a better, b better, within noise, or not testable, at the study's alpha"),
+        Column(
+            "n_seeds",
+            "integer",
+            "seeds behind the row: bootstrap averages over them; mcnemar and delong show the first that was tested; "
+            "absent where every arm has one",
+            required=False,
+            rare=True,
+        ),
+        Column(
+            "seeds_agree",
+            "integer",
+            "mcnemar and delong: seeds whose own test has this verdict; empty for bootstrap",
+            required=False,
+            rare=True,
+        ),
     ),
 )

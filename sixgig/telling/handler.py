@@ -16,6 +16,7 @@ from sixgig.runtime.places import WORKFLOW
 from sixgig.runtime.progress import REPORT_IS_NAMED, STUDY_LINE
 from sixgig.runtime.running import running_jobs
 from sixgig.telling import status_file
+from sixgig.telling.closing import closing_lines
 from sixgig.telling.ending import Ending, end_lines
 from sixgig.telling.hook import run_hook
 from sixgig.telling.lines import Pace, clock, in_words, opening_line, status_line
@@ -232,9 +233,9 @@ class Teller(logging.Handler):
             self._write(f"[sixgig] {trouble}")
 
     def _say_report(self) -> None:
-        report = self._folder / "report.html"
-        if report.is_file() and REPORT_IS_NAMED not in os.environ:
-            self._write(f"[sixgig] report: {report}")
+        if REPORT_IS_NAMED not in os.environ:
+            for line in closing_lines(self._folder):
+                self._write(line)
 
     def _give_up(self, error: Exception) -> None:
         """Telling has failed: say so once, and leave the run alone."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from sixgig.arms.registry import is_random
 from sixgig.verdicts.deciding import GUESSING, Decision
 from sixgig.verdicts.tables import CohortTables
 from sixgig.words import numbers
 from sixgig.words.language import tr
+from sixgig.words.said_by_jobs import said
 from sixgig.words.showing import look_of
-from sixgig.words.titles import arm_title
+from sixgig.words.titles import arm_title, short_arm_title
 
 #: Arms that a headline names; of more it gives the number.
 _MOST_NAMED = 4
@@ -24,14 +26,14 @@ def headline(tables: CohortTables, found: Decision) -> str:
     """
     if found.level == "failed":
         if found.reason == "cohort":
-            return tr("This cohort failed, and nothing was computed on it: {reason}.", reason=tables.failure)
+            return tr("This cohort failed, and nothing was computed on it: {reason}.", reason=said(tables.failure))
         return tr("No arm finished on this cohort.")
     if found.level == "better":
         return _better(tables, found)
     if found.level == "equivalent":
         return _equivalent(tables, found)
     if found.level == "control":
-        names = tr(" or ").join(floor_words(name) for name in found.floors)
+        names = tr(" or ").join(floor_words(tables, found))
         if found.reason == "nobody":
             return tr("No arm is shown to be better than {name}.", name=names)
         return tr(
@@ -54,12 +56,24 @@ def listed(names: list[str]) -> str:
     return tr(" and ").join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def floor_words(name: str) -> str:
-    """What a control does, for "better than ..."."""
-    if name == GUESSING:
-        return tr("guessing")
+def floor_words(tables: CohortTables, found: Decision) -> list[str]:
+    """What the controls do that stand in the way, for "better than ..."; networks with random weights come last."""
+    about = tables.done if found.reason == "nobody" else found.chosen
+    rows = tables.contrasts[(tables.contrasts["question"] == "control") & tables.contrasts["a"].isin(about)]
+    own = {str(name) for name in rows["b"] if is_random(str(name))}
+    said = [_does(name) for name in found.floors if name not in own]
+    stand = [name for name in found.floors if name in own]
+    if set(stand) != own:  # "the same networks" would tell of more than these
+        return said + [short_arm_title(name) for name in stand]
+    if not stand:
+        return said
+    one, many = tr("the same network with random weights"), tr("the same networks with random weights")
+    return [*said, one if len(stand) == 1 else many]
+
+
+def _does(name: str) -> str:
     look = look_of(name)
-    return tr(look.words, network=look.network) if look else arm_title(name)
+    return tr("guessing") if name == GUESSING else tr(look.words) if look and look.words else short_arm_title(name)
 
 
 def share_of_time(tables: CohortTables, cheap: str, dear: str) -> float | None:

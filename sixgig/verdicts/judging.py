@@ -9,6 +9,15 @@ from sixgig.verdicts.headlines import headline
 from sixgig.verdicts.sentences import sentences
 from sixgig.verdicts.tables import CohortTables
 
+#: Verdicts in two words, by level.
+LEVELS = {
+    "better": "difference shown",
+    "equivalent": "equally good",
+    "undecided": "undecided",
+    "control": "no better than a control",
+    "failed": "failed",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:

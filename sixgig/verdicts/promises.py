@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator
 
 from sixgig.results.study import Method
 from sixgig.statistics.disagreements import CHANCE, WORSE, disagreements
-from sixgig.tables.use import HELD_OUT
 from sixgig.verdicts.tables import CohortTables
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import method_title
+from sixgig.words.titles import method_title, place_title
 
 
 def broken_promises(tables: CohortTables, arms: Collection[str]) -> Iterator[str]:
@@ -27,7 +26,7 @@ def broken_promises(tables: CohortTables, arms: Collection[str]) -> Iterator[str
             continue
         words = {
             "method": method_title(Method(*found.method)),
-            "place": tr("the held-out test set") if found.tested_on == HELD_OUT else found.tested_on,
+            "place": place_title(found.tested_on),
             "tested": numbers.with_interval(found.tested, found.low, found.high),
             "before": numbers.score(found.validated),
         }

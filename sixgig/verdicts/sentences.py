@@ -15,7 +15,8 @@ from sixgig.verdicts.promises import broken_promises
 from sixgig.verdicts.tables import CohortTables, is_failed
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, lower_case, metric_title
+from sixgig.words.said_by_jobs import said as said_by_job
+from sixgig.words.titles import arm_title, lower_case, metric_title, place_title
 
 #: What ends the reason of a contrast with an arm that has no scores.
 _WITHOUT = " without scores"
@@ -118,7 +119,7 @@ def trouble(tables: CohortTables) -> list[str]:
     """Sentences on arms that failed or fell back, one per arm and status."""
     said = []
     for arm, status in tables.summary[["arm", "status"]].drop_duplicates().itertuples(index=False):
-        reason = str(status).partition(":")[2].strip().rstrip(".") or tr("no reason given")
+        reason = said_by_job(str(status).partition(":")[2].strip().rstrip(".")) or tr("no reason given")
         if is_failed(status):
             said.append(tr("{arm} failed and has no result: {reason}.", arm=arm_title(arm), reason=reason))
         elif status != "ok":
@@ -203,8 +204,7 @@ def _test_sets(tables: CohortTables, found: Decision) -> Iterator[str]:
     for arm in found.chosen:
         for other in others:
             for place, word in tested(tables, arm, other):
-                name = tr("the held-out test set") if place == "held_out" else place
-                text = {"place": name, "a": arm_title(arm), "b": arm_title(other)}
+                text = {"place": place_title(place), "a": arm_title(arm), "b": arm_title(other)}
                 if word == "a better":
                     yield (
                         tr("On {place}, too, {a} is better than {b}.", **text)

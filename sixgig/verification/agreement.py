@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from sixgig.arms.base import PretrainedArm
 from sixgig.arms.instances import instances, seeded
@@ -50,6 +51,8 @@ from sixgig.tables.scores import METRICS, SUMMARY
 from sixgig.tables.test_pairs import TEST_PAIRS
 from sixgig.tables.use import HELD_OUT, clinical_use
 from sixgig.verification.findings import DAMAGE, ERROR, NOTE, OK, Finding, reason_of
+from sixgig.verification.maps import NAME as FEATURE_MAP
+from sixgig.verification.maps import check_feature_map
 from sixgig.version import __version__
 
 _IMAGE_STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
@@ -95,8 +98,9 @@ class Recomputed:
         """The predictions of external cohorts by cohort, external cohort, arm and classifier, as tables have them."""
         folder, stanzas = self._study.folder / "predictions", self._study.config["cohorts"]
         found = {
-            (c, other, arm, name): folder / c / f"{arm}.{name}.on.{other}.{suffix}"
+            (c, other, run, name): folder / c / f"{run}.{name}.on.{other}.{suffix}"
             for c, arm, name in self.keys
+            for run in self._runs.get(arm, [arm])
             for other in stanzas[c].get("evaluate_on", ())
         }
         return dict(sorted(found.items(), key=lambda item: self._place_of_test(*item[0][:2])))
@@ -134,13 +138,15 @@ class Recomputed:
 
     @cached_property
     def _subjects(self) -> SubjectTests:
-        return compare_subjects(self._predictions("csv"), self._study.alpha, self._positives, self._metrics_of)
+        return compare_subjects(
+            self._predictions("csv", seeds=True), self._study.alpha, self._positives, self._metrics_of
+        )
 
     @cached_property
     def _clinical(self) -> ClinicalTables:
         uses = {name: ClinicalUse(**clinical_use(stanza)) for name, stanza in self._study.config["cohorts"].items()}
         own = {key[2] for key in self.keys if gives_probabilities(key[2])}
-        return weigh_clinical_use(self._predictions("csv"), uses, own, self._study.alpha)
+        return weigh_clinical_use(self._predictions("csv", seeds=True), uses, own, self._study.alpha, self._test_sets())
 
     @cached_property
     def _over_cohorts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -188,18 +194,21 @@ class Recomputed:
 
     def _groups(self) -> pd.DataFrame:
         return score_groups(
-            {key: path for key, path in self._predictions("csv").items() if key[0] in self._grouped},
+            {key: path for key, path in self._predictions("csv", seeds=True).items() if key[0] in self._grouped},
             {cohort: self._study.cohort_folder(cohort) / "groups.csv" for cohort in self._grouped},
             {cohort: int(self._study.groups_of(cohort)["minimum"]) for cohort in self._grouped},
             self._positives, self._metrics_of, n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
             alpha=self._study.alpha, threads=self._threads,
         )  # fmt: skip
 
+    def _test_sets(self) -> dict[tuple[str, ...], Path]:
+        """The predictions of test subjects by cohort, test set, arm and classifier, of every seed."""
+        held_out = self._predictions("test.csv", seeds=True)
+        return {(key[0], HELD_OUT, *key[1:]): path for key, path in held_out.items()} | self._external("csv")
+
     def _test_pairs(self) -> pd.DataFrame:
-        files = {(key[0], HELD_OUT, *key[1:]): path for key, path in self._predictions("test.csv").items()}
-        files |= self._external("csv")
         return compare_on_test_sets(
-            files, self._study.summary, self._study.metric, self._study.alpha,
+            self._test_sets(), self._study.summary, self._study.metric, self._study.alpha,
             n_resamples=int(self._settings["bootstrap_samples"]), seed=self._seed,
             positives=self._positives, metrics_of=self._metrics_of,
             pairs=[(a, b) for _, a, b in self._planned()],
@@ -243,15 +252,19 @@ class Recomputed:
             (c,): folder / "cohorts" / c / "cohort.json" for c in dict.fromkeys(key[0] for key in self.keys)
         }
         sidecars = self._sidecars(seeds=True)
-        return collect_costs(cohorts, trainings, sidecars, self._predictions("json", seeds=True))
+        curves = self._curves("json") if self._study.has_fractions else {}
+        return collect_costs(cohorts, trainings, sidecars, self._predictions("json", seeds=True), curves)
+
+    def _curves(self, suffix: str) -> dict[tuple[str, ...], Path]:
+        """What label-fraction curves left, by cohort, arm and classifier."""
+        folder, keys = self._study.folder / "fractions", [key for key in self.keys if alone(key[2]) is None]
+        return {key: folder / key[0] / f"{key[1]}.{key[2]}.{suffix}" for key in keys}
 
     def _fractions(self) -> pd.DataFrame:
-        folder, config = self._study.folder, self._study.config
-        keys = [key for key in self.keys if alone(key[2]) is None]
-        stems = {key: folder / "fractions" / key[0] / f"{key[1]}.{key[2]}" for key in keys}
+        config = self._study.config
         files = FractionFiles(
-            {key: stem.with_name(f"{stem.name}.csv") for key, stem in stems.items()},
-            {key: stem.with_name(f"{stem.name}.json") for key, stem in stems.items()},
+            self._curves("csv"),
+            self._curves("json"),
             {(c,): self._study.cohort_folder(c) / "splits.csv" for c in config["cohorts"]},
             {(c,): self._study.cohort_folder(c) / "leakage.json" for c in config["cohorts"]},
         )
@@ -277,8 +290,10 @@ class Recomputed:
 def check_tables(study: Study, threads: int) -> Iterator[Finding]:
     """Compute metrics, summary and tests again and compare them with the files, number by number."""
     again = Recomputed(study, threads)
-    with tempfile.TemporaryDirectory() as folder:
+    known = {FEATURE_MAP}
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):  # as jobs of one core compute them
         for name, table, compute, source in again.tables():
+            known.add(name)
             try:
                 with redirect_stderr(io.StringIO()):  # bars of progress
                     table.write(compute(), Path(folder) / "again.csv")
@@ -286,6 +301,12 @@ def check_tables(study: Study, threads: int) -> Iterator[Finding]:
                 yield Finding("tables", ERROR, f"{name} cannot be computed again: {reason_of(error)}", name)
                 continue
             yield same_text("tables", study.folder, name, Path(folder) / "again.csv", source)
+    with threadpool_limits(1):
+        yield from check_feature_map(study)
+    for path in sorted((study.folder / "statistics").glob("*.csv")):
+        name = path.relative_to(study.folder).as_posix()
+        if name not in known:
+            yield Finding("tables", NOTE, f"{name} is not computed again", name)
 
 
 def check_exports(study: Study) -> Iterator[Finding]:
@@ -323,7 +344,7 @@ def check_figures(study: Study) -> Iterator[Finding]:
     folder = study.folder / "figures"
     infos = figure_list(folder, kinds_of(over_cohorts=True))
     for cohort in study.cohorts:
-        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions), cohort)
+        infos += figure_list(folder, kinds_of(False, trained, pictures, study.has_fractions, study.has_groups), cohort)
     problems = 0
     without_images = any(study.images(cohort) is None for cohort in study.cohorts)
     left_out = []

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-import yaml
+from sixgig.runtime.discovery import load_yaml
 
 _FOLDER = Path(__file__).parent / "languages"
 #: What `language` may be in a study file: English, and each language that has a file of translations.
@@ -54,5 +54,5 @@ def tr(text: str, /, **values: object) -> str:
 @cache
 def catalogue(language: str) -> dict[str, str]:
     """Return English text -> its translation."""
-    pairs = yaml.safe_load((_FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
+    pairs = load_yaml((_FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
     return {pair["en"]: pair[language] for pair in pairs}

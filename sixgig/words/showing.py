@@ -1,4 +1,4 @@
-"""The study that report and figures are about: its language, and how its arms are shown."""
+"""The study that report and figures are about: its language, and how its cohorts and arms are shown."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from sixgig.results.study import Study
 
 _current: ContextVar[Mapping[str, Look] | None] = ContextVar("looks", default=None)
+_cohorts: ContextVar[Mapping[str, str] | None] = ContextVar("cohorts", default=None)
 
 
 @contextmanager
 def showing(study: Study) -> Iterator[None]:
-    """Within this context, titles and colours of arms are those of a study, and words are in its language."""
-    token = _current.set(study.looks)
+    """Within this context, titles of cohorts and arms and colours are those of a study, and words in its language."""
+    token, titles = _current.set(study.looks), _cohorts.set(study.cohort_titles)
     try:
         with speaking(study.language):
             yield
     finally:
+        _cohorts.reset(titles)
         _current.reset(token)
 
 
@@ -35,6 +37,11 @@ def look_of(arm: str) -> Look | None:
     if found is None and arm.startswith(RANDOM_PREFIX):
         return random_look(arm.removeprefix(RANDOM_PREFIX))
     return found
+
+
+def title_of(cohort: str) -> str:
+    """Return the title of a cohort of the study; its key outside of any study, and for a cohort without a title."""
+    return (_cohorts.get() or {}).get(cohort, cohort)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Readable names of arms, classifiers, methods and metrics, and the colours of arms."""
+"""Readable names of cohorts, arms, classifiers, methods and metrics, and the colours of arms."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from sixgig.arms.registry import control_key, is_control
 from sixgig.classifiers import registry as classifiers
 from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Method
+from sixgig.tables.use import HELD_OUT
 from sixgig.words.language import current, tr
-from sixgig.words.showing import look_of
+from sixgig.words.showing import look_of, title_of
 
 #: For arms of older studies that are not here any more: the two Okabe-Ito colours that no arm has.
 _OTHER_COLOURS = ("#56B4E9", "#B8AE14")
+
+
+def cohort_title(cohort: str) -> str:
+    """The cohort's name for people; tables have its key."""
+    return tr(title_of(cohort))
+
+
+def place_title(tested_on: str) -> str:
+    """What methods were tested on, inside a sentence: a held-out test set, or another cohort."""
+    return tr("the held-out test set") if tested_on == HELD_OUT else cohort_title(tested_on)
 
 
 def arm_title(arm: str) -> str:

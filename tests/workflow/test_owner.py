@@ -15,11 +15,14 @@ from sixgig.runtime.running import running_jobs
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
+from functools import partial
 from snakemake.scheduling.job_scheduler import JobScheduler
+from snakemake.script import PythonScript
 from sixgig.runtime.supervision import supervise
+from sixgig.runtime.warm.starts import warm_starts
 
 if workflow.is_main_process:
-    supervise(workflow, JobScheduler, "s")
+    supervise(workflow, JobScheduler, "s", partial(warm_starts, PythonScript, bool))
 
 rule all:
     input: expand("results/s/out/{{n}}.txt", n=range(2))

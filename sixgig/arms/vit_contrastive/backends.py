@@ -20,11 +20,13 @@ from sixgig.contrastive.training import train
 from sixgig.errors import ArmError
 from sixgig.gpu.alone import card_alone
 from sixgig.gpu.card import first_card
+from sixgig.gpu.choice import take_free_card
 from sixgig.gpu.device import choose_device
 from sixgig.gpu.ladder import Rung, climb_down, rungs
 from sixgig.runtime.atomic import read_json
 from sixgig.runtime.attempts import fallbacks as memory_fallbacks
 from sixgig.runtime.attempts import fewer
+from sixgig.runtime.progress import tell
 from sixgig.training.arrays import read_arrays, write_arrays
 from sixgig.training.checkpoints import CheckpointStore
 from sixgig.weights.export import import_vit
@@ -110,6 +112,8 @@ def train_in_tensorflow1(training: Training, python: str, found: Mapping[str, An
     """
     job = training.job
     use_gpu = found["device"] == "cuda" and job.device != "cpu"
+    if use_gpu:
+        take_free_card(tell)
     card = first_card() if use_gpu else None
     device, dtype = ("cuda", _tensorflow_type(job.options["precision"])) if card else ("cpu", "float32")
     fallbacks = []

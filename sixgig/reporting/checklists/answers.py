@@ -11,7 +11,7 @@ from sixgig.evaluation.metrics import METRICS
 from sixgig.results.study import Study
 from sixgig.words import numbers
 from sixgig.words.language import tr
-from sixgig.words.titles import arm_title, classifier_title, method_title, metric_title, metric_words
+from sixgig.words.titles import arm_title, classifier_title, cohort_title, method_title, metric_title, metric_words
 
 
 class Answers:
@@ -32,7 +32,7 @@ class Answers:
     def _each(self, say: Callable[[str], str]) -> str:
         """Join what is said of every cohort."""
         said = [(cohort, say(cohort)) for cohort in self._cohorts]
-        return "; ".join(f"{cohort}: {text}" for cohort, text in said if text)
+        return "; ".join(f"{cohort_title(cohort)}: {text}" for cohort, text in said if text)
 
     def _classifiers(self) -> list[str]:
         own = dict.fromkeys(m.classifier for c in self._cohorts for m in self._study.methods(c) if m.reads_features)
@@ -179,7 +179,9 @@ class Answers:
         kinds = [tr("probabilities of {names}", names=", ".join(own))] * bool(own)
         kinds += [tr("ranks of {names}", names=", ".join(others))] * bool(others)
         stated = "; ".join(
-            f"{c}: {_words(kind)} {value:g}" for c, point in points.items() for kind, value in point.items()
+            f"{cohort_title(c)}: {_words(kind)} {value:g}"
+            for c, point in points.items()
+            for kind, value in point.items()
         )
         return tr(
             "A class, and {scores}. Threshold: {stated}.",
@@ -199,7 +201,7 @@ class Answers:
         held = list(dict.fromkeys(self._study.test_summary["cohort"].astype(str)))
         if not held:
             return tr("No data beside those of the cross-validation: there is no external test set.")
-        return tr("Held-out test sets of {cohorts}, scored once.", cohorts=", ".join(held))
+        return tr("Held-out test sets of {cohorts}, scored once.", cohorts=", ".join(map(cohort_title, held)))
 
     def groups(self) -> str:
         """Performance by centre, scanner, sex or age."""
@@ -264,7 +266,7 @@ class Answers:
             said.append(
                 tr(
                     "Simulated cohorts ({names}) test the workflow; they say nothing about patients.",
-                    names=", ".join(simulated),
+                    names=", ".join(map(cohort_title, simulated)),
                 )
             )
         return " ".join(said)

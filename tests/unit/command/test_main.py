@@ -1,8 +1,10 @@
 """The command line: what it passes on, what it checks first, and its exit codes."""
 
+import logging
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -11,6 +13,7 @@ from sixgig.command import run
 from sixgig.command.main import main
 from sixgig.errors import GpuError
 from sixgig.runtime.places import WORKFLOW
+from sixgig.tables.verdicts import VERDICTS
 
 STUDY = {
     "study": "x",
@@ -29,6 +32,7 @@ def started(tmp_path, monkeypatch):
     commands = []
     monkeypatch.setattr(run, "_follow", lambda command: commands.append(command) or 0)
     monkeypatch.setattr("sixgig.command.dry.plan_study", lambda *given, **named: 0)
+    monkeypatch.setattr("sixgig.command.profiles.find_spec", lambda name: name)  # every plugin is installed
     return commands
 
 
@@ -87,6 +91,21 @@ def test_report_is_named_after_a_run_and_not_after_a_dry_one(started, tmp_path, 
     assert "report" not in capsys.readouterr().out
     main(["run", "study.yaml", "-d", str(folder)])
     assert capsys.readouterr().out == f"[sixgig] report: {folder}/results/x/report.html\n"
+
+
+def test_a_run_ends_with_the_verdicts_real_cohorts_first(started, tmp_path, capsys):
+    (tmp_path / "results/x").mkdir(parents=True)
+    rows = [("a", "Heart", "real", "better", "Use A."), ("p", "Phantom", "simulated", "failed", "None finished.")]
+    table = pd.DataFrame(rows, columns=VERDICTS.column_names[:-1]).assign(sentences=None)
+    VERDICTS.write(table, tmp_path / "results/x/verdicts.csv")
+    main(["run", "study.yaml"])
+    assert capsys.readouterr().out == ""  # a run of some stages has no report yet
+    (tmp_path / "results/x/report.html").write_text("")
+    main(["run", "study.yaml"])
+    assert capsys.readouterr().out.splitlines() == [
+        "[sixgig] Heart: Use A.", "[sixgig] Phantom (simulated): None finished.",
+        "[sixgig] report: results/x/report.html",
+    ]  # fmt: skip
 
 
 def test_a_run_that_stops_names_the_next_step(started, monkeypatch, capsys):
@@ -190,3 +209,17 @@ def test_one_option_tries_again_what_failed(started, tmp_path, capsys):
     place = started[1].index("--forcerun")
     assert started[1][place + 1 : place + 3] == ["results/x/features/c/baseline_cnn.npz", "--snakefile"]
     assert started[1][-2:] == ["--cores", "1"]
+
+
+def test_a_warning_is_said_once_in_a_command_and_again_in_the_next(started, monkeypatch, capsys):
+    log = logging.getLogger("sixgig.somewhere")
+
+    def plan_study(*given, **named):
+        for name in ("x", "x", "y"):
+            log.warning("2 subjects are not in the cohort: %s", name)
+
+    monkeypatch.setattr("sixgig.command.dry.plan_study", plan_study)
+    monkeypatch.setattr(log, "propagate", False)  # the tests' own handlers would take it
+    for _ in range(2):
+        assert main(["run", "study.yaml", "-n"]) == 0
+        assert capsys.readouterr().err == "".join(f"2 subjects are not in the cohort: {name}\n" for name in "xy")

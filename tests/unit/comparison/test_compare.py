@@ -14,11 +14,14 @@ from sixgig.comparison.same_data import common_cohorts
 from sixgig.comparison.settings import Difference, differing_settings, differing_versions
 from sixgig.comparison.showing import as_html, as_json, as_text, compare_studies
 from sixgig.errors import SixgigError
+from sixgig.reporting.verdict import judge
 from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.statistics.pairwise import compare_pairs, weigh_pairs
 from sixgig.tables.cohorts import MANIFEST, SPLITS
+from sixgig.tables.contrasts import CONTRASTS
 from sixgig.tables.predictions import PREDICTIONS
+from sixgig.words.showing import showing
 from tests.unit.reporting.fake_study import write_fake_study
 
 COHORTS = ("elpv", "brats_phantom")
@@ -156,6 +159,30 @@ def test_predictions_of_other_subjects_are_refused(a: Path, b: Path) -> None:
     PREDICTIONS.write(frame.assign(subject_id=frame["subject_id"].replace("elpv-001", "x")), path)
     with pytest.raises(SixgigError, match="its subjects or their classes are not those of the other study"):
         compare_studies(Study(a), Study(b))
+
+
+def test_verdicts_stand_side_by_side_and_cohorts_have_titles(a: Path, b: Path) -> None:
+    both = compare_studies(Study(a), Study(a))
+    (line,) = [line for line in as_text(both).splitlines() if "verdict" in line and "of both" in line][:1]
+    with showing(Study(a)):
+        assert line == f"  verdict of both: {judge(Study(a), 'elpv').headline}"
+    path = b / "statistics" / "contrasts.csv"
+    table = CONTRASTS.read(path)
+    better = table["question"].isin(["baseline", "start", "control"])
+    CONTRASTS.write(table.assign(verdict=table["verdict"].mask(better, "a better")), path)
+    found = compare_studies(Study(a), Study(b))
+    said, text = as_json(found)["cohorts"][0]["verdicts"], as_text(found)
+    assert said["differ"]
+    assert said["a"]["headline"] != said["b"]["headline"]
+    assert (said["a"]["level"], said["b"]["level"]) == (judge(Study(a), "elpv").level, judge(Study(b), "elpv").level)
+    for line in (f"verdict of A: {said['a']['headline']}", f"verdict of B: {said['b']['headline']}"):
+        assert line in text
+        assert line in as_html(found)
+    assert "the verdicts differ" in text
+    assert "ELPV solar cells: balanced accuracy, 90 subjects" in text
+    assert "Pure ViT + SVM" in text
+    assert "vit_pure" not in text
+    assert "elpv" not in text.replace(str(a.parent), "")
 
 
 def test_text_json_and_page_say_the_same(a: Path, b: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

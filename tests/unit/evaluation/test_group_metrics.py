@@ -141,3 +141,21 @@ def test_the_gap_of_equal_groups_is_too_high_and_its_interval_still_holds_zero()
         covered += gap["ci_low"] <= 0
     assert 0.07 < np.mean(gaps) < 0.13  # the range of three values of standard error 0.063 is 1.69 of them
     assert covered / 400 >= 0.95
+
+
+def test_several_seeds_are_averaged_and_a_difference_has_the_spread_of_its_own():
+    """Seeds are 0.2 apart on both sites, in step: estimates spread, and their difference does not."""
+    first, groups = subjects({"A": {"a": (9, 10), "b": (9, 10)}, "B": {"a": (7, 10), "b": (7, 10)}})
+    second, _ = subjects({"A": {"a": (7, 10), "b": (7, 10)}, "B": {"a": (5, 10), "b": (5, 10)}})
+    both = pd.concat([first, second.assign(repeat=1)], ignore_index=True)
+    how = {"n_resamples": 100, "seed": 1}
+    table = group_metrics(both, groups, seeds={0: 0, 1: 1}, **how)
+    plain = group_metrics(both, groups, **how)
+    own, before = (row(found, "accuracy", "A") for found in (table, plain))
+    assert own["estimate"] == pytest.approx(0.8)
+    assert (own["n_seeds"], own["seed_sd"]) == (2, pytest.approx(0.2 / np.sqrt(2)))
+    assert own["ci_low"] < before["ci_low"] < before["ci_high"] < own["ci_high"]
+    difference, same = (row(found, "accuracy", "difference") for found in (table, plain))
+    assert (difference["estimate"], difference["seed_sd"]) == (pytest.approx(0.2), pytest.approx(0))
+    assert difference[["ci_low", "ci_high"]].tolist() == pytest.approx(same[["ci_low", "ci_high"]].tolist())
+    assert "n_seeds" not in plain

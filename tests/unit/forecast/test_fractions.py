@@ -30,7 +30,7 @@ def test_plans_name_the_fractions_below_one_in_order(plan_of):
     plan = plan_of(evaluation__fractions=SHARES)
     assert plan.fractions == [0.1, 0.5]
     assert "results/default/fractions.csv" in plan.targets("statistics")
-    assert "results/default/tables/elpv.fractions.csv" in [name.replace("{study}", "default") for name in plan.tables()]
+    assert "results/default/tables/elpv.fractions.csv" in plan.tables()
     assert plan.fraction_predictions("csv")[0].startswith("results/default/fractions/elpv/")
     assert len(plan.fraction_keys) == 42
     assert "results/default/figures/elpv/fractions.svg" in plan.figures("svg")

@@ -62,6 +62,13 @@ def test_a_study_that_can_start(asked, tmp_path):
     assert found.expected == ()
 
 
+def test_few_test_folds_are_told(asked, tmp_path):
+    entries = ["evaluation={folds: 3, repeats: 1}"]
+    (note,) = make_plan([tmp_path / "study.yaml"], entries).notes
+    assert note.startswith("3 test folds (evaluation.folds times evaluation.repeats) show large differences only")
+    assert make_plan([tmp_path / "study.yaml"], ["evaluation={folds: 5, repeats: 1}"]).notes == []
+
+
 def test_more_cores_than_there_are_are_not_planned_with(asked, tmp_path):
     assert make_plan([tmp_path / "study.yaml"], cores=99).cores == REFERENCE.cores
 

@@ -6,6 +6,7 @@ import csv
 import functools
 import hashlib
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from sixgig.errors import ConfigError
+from sixgig.phantoms.marker import is_phantom
 from sixgig.phantoms.writing import write_phantom
 
 BRATS = functools.partial(write_phantom, "brats", shape=(32, 32, 24), spacing=6.0, seed=5)
@@ -206,3 +208,12 @@ def test_impossible_values_are_refused(tmp_path: Path, kind: str, change: dict[s
         write_phantom(kind, tmp_path / "cohort", **(values | change))  # type: ignore[arg-type]
     assert "Next step: " in str(caught.value)
     assert not (tmp_path / "cohort").exists()
+
+
+def test_a_folder_that_sixgig_wrote_is_known_wherever_it_lies(brats: Path, acdc: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(acdc, tmp_path / "elsewhere"))
+    (subjects,) = [path for path in copy.iterdir() if path.is_dir()]
+    assert [is_phantom(place) for place in (brats, acdc, copy, subjects)] == [True] * 4
+    (real,) = subjects.glob(".*.json")
+    real.unlink()
+    assert [is_phantom(place) for place in (copy, subjects, tmp_path / "nowhere", Path(__file__))] == [False] * 4

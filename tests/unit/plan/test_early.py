@@ -96,6 +96,13 @@ def test_attention_over_single_images_is_refused_while_planning(plan_of):
         plan_of(study)
 
 
+def test_more_shards_than_subjects_are_refused_while_planning(plan_of):
+    said = r"config key cohorts.pics.shards: is 1000, and the cohort has 21 subjects\n.*write 21 at most"
+    with pytest.raises(SixgigError, match=said):
+        plan_of(STUDY, "cohorts={pics: {shards: 1000}}")
+    assert plan_of(STUDY, "cohorts={pics: {shards: 2}}").shards("pics") == 2
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from sixgig.errors import CohortError, ConfigError
+from sixgig.forecast.base import JobKey
 from sixgig.forecast.needs import needs_of
 from sixgig.plan.config import complete
 from sixgig.plan.external import check_external_classes
@@ -79,6 +80,25 @@ def test_learning_arms_have_features_of_their_own_and_frozen_ones_share(config):
     assert len(plan.external_predictions("csv")) == len(plan.methods)
     assert plan.test_set_keys[-1][:2] == ("brats_phantom", "there")
     assert len(plan.test_set_keys) == len(plan.test_set_files)
+
+
+def test_every_seed_is_tested_with_what_it_learned(config):
+    config["evaluation"]["seeds"] = 2
+    plan = Plan(config, look=False)
+    root = "results/default/features"
+    assert plan.external_stem("brats_phantom", "vit_contrastive-seed1", "there") == (
+        f"{root}/brats_phantom/vit_contrastive-seed1.on.there"
+    )
+    assert plan.external_source("brats_phantom", "vit_sparse", "there").endswith(".images.npy")
+    assert plan.external_sides("brats_phantom", "control_random_vit-seed1", "there", "npz") == [
+        f"{root}/{cohort}/control_random_vit-seed1.npz" for cohort in ("brats_phantom", "there")
+    ]
+    assert ("brats_phantom", "there", "vit_contrastive-seed1", "svm") in plan.external_method_keys
+    assert len(plan.test_set_keys) == len(plan.test_set_files) == len(set(plan.test_set_files))
+    needs = needs_of(plan)
+    job = JobKey("classify_external", "brats_phantom.vit_contrastive-seed1.svm.on.there")
+    assert JobKey("encode_external", "brats_phantom.vit_contrastive-seed1.on.there") in needs[job]
+    assert job in needs[JobKey("weigh_clinical_use")]
 
 
 def test_nothing_changes_without_the_key(config):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sixgig.cohorts.inventory import Inventory
+from sixgig.phantoms.cohort import RECORD
 from sixgig.plan.inputs import AS_OBTAINED, CohortInput
 from sixgig.runtime.atomic import write_json
 from sixgig.runtime.known_digests import KnownDigests, content_digest
@@ -120,3 +121,9 @@ def test_attempts_are_counted_while_the_files_stay(here: Path) -> None:
     assert attempt(attempt=1) == 1
     os.utime("data/a/1.png", (1, 1))
     assert own().attempt == 0
+
+
+def test_images_that_sixgig_made_are_simulated_by_phantom_and_by_path(here: Path) -> None:
+    assert [own().simulated, obtained().simulated] == [False, True]
+    write_json(here / "data" / RECORD, {"kind": "acdc"})
+    assert own().simulated

@@ -155,7 +155,7 @@ def test_converters_are_those_of_the_package():
 
 
 def test_exported_tables_are_those_of_the_package(config):
-    assert "results/{study}/tables/elpv.pairs.tex" in Plan(config).tables()
+    assert "results/default/tables/elpv.pairs.tex" in Plan(config).tables()
     assert "results/default/tables/results.md" in Plan(config).targets("report")
 
 

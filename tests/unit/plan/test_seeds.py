@@ -89,7 +89,7 @@ def test_a_forecast_counts_every_seed(config, three):
     assert len(training) == 3 * sum(job.rule == "pretrain_arm" for job in once)
     assert needs[JobKey("encode_images", "elpv.vit_mim-seed1")] >= {JobKey("pretrain_arm", "elpv.vit_mim-seed1")}
     assert JobKey("classify_subjects", "elpv.vit_mim-seed1.svm") in needs[JobKey("score_predictions")]
-    assert JobKey("classify_subjects", "elpv.vit_mim-seed1.svm") not in needs[JobKey("compare_subjects")]
+    assert JobKey("classify_subjects", "elpv.vit_mim-seed1.svm") in needs[JobKey("compare_subjects")]
 
 
 def test_label_fractions_with_seeds_are_refused_while_planning(config):

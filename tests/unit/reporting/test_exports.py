@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sixgig.reporting import exports, page
+from sixgig.reporting import exports, first_screen, page
+from sixgig.reporting.verdict import verdict_rows
 from sixgig.reporting.views import Cell, TableView
 from sixgig.results.study import Study
+from sixgig.words.showing import showing
 
 VIEW = TableView(
     "metrics-a_b",
@@ -49,15 +51,35 @@ def folder(drawn_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_files_and_page_show_the_same_numbers(folder: Path, drawn_study: Path):
-    html = page.render(Study(drawn_study))
+    html = page.render(Study(drawn_study)).replace("\N{NO-BREAK SPACE}", " ")  # numbers keep together on the page
     names = {path.name for path in folder.iterdir()}
     assert {"results.csv", "results.tex", "results.md", "elpv.metrics.tex", "elpv.pairs.md", "costs.csv"} <= names
     for path in folder.glob("*.csv"):
+        if path.name == "verdicts.csv":
+            continue
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
         numbers = [cell for row in rows[1:] for cell in row if re.fullmatch(r"[\d.\[\], ]+", cell)]
         assert numbers or len(rows) == 1
         for cell in numbers:
             assert cell in html, (path.name, cell)
+
+
+def test_the_verdicts_are_those_of_the_page_with_real_cohorts_first(folder: Path, drawn_study: Path):
+    study = Study(drawn_study)
+    rows = list(csv.reader((folder / "verdicts.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[0] == ["Cohort", "Images", "Level", "Verdict", "Why"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["ELPV solar cells", "real"], ["BraTS phantom (simulated)", "simulated"],
+        ["ACDC phantom (simulated)", "simulated"],
+    ]  # fmt: skip
+    with showing(study):
+        said = {answer.verdict.cohort: answer for answer in first_screen.answers(study).values()}
+    table = verdict_rows(study)
+    assert list(table["cohort"]) == ["elpv", "brats_phantom", "acdc_phantom"]
+    for row, (_, kept) in zip(rows[1:], table.iterrows(), strict=True):
+        answer = said[str(kept["cohort"])]
+        assert row[2:] == [answer.level, answer.verdict.headline, " ".join(answer.verdict.sentences)]
+        assert (kept["level"], kept["headline"]) == (answer.verdict.level, answer.verdict.headline)
 
 
 def test_failed_arm_is_in_the_files(folder: Path):

@@ -1,10 +1,14 @@
 """Who it works for: sentences and tables of groups of subjects."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from sixgig.evaluation.metrics import METRICS
+from sixgig.figures.catalogue import draw_figure
 from sixgig.reporting import groups
-from sixgig.results.groups import leading_method
+from sixgig.results.groups import leading_method, leading_methods
 from sixgig.results.study import Study
 from sixgig.tables.groups import GROUPS, SUBJECT_GROUPS
 from sixgig.words.showing import showing
@@ -18,7 +22,7 @@ HIGH, LOW = ("A", 0.78, 0.7, 0.85, 40), ("B", 0.61, 0.5, 0.7, 23)
 def section(drawn_study):
     """Return the section of a study whose leading method has these values, and these differences between them."""
 
-    def of(values, differences, missing=0, by=""):
+    def of(values, differences, missing=0, by="", study_only=False):
         study = Study(drawn_study)
         method = leading_method(study, COHORT)
         key = (COHORT, *method, "balanced_accuracy", "scanner")
@@ -35,6 +39,8 @@ def section(drawn_study):
             sited = splits.assign(group=[f"site {number}" for number in fold])
             study.splits = lambda cohort: sited
             study.info["config"].setdefault("cohorts", {}).setdefault(COHORT, {})["group_by"] = by
+        if study_only:
+            return study, method_title(method)
         with showing(study):
             (found,) = groups.sections(study)
             return found, method_title(method)
@@ -89,3 +95,47 @@ def test_a_study_without_groups_has_no_section(drawn_study):
     assert len(study.groups) == 0
     with showing(study):
         assert groups.sections(study) == []
+
+
+def test_the_figure_and_the_exported_table_show_values_and_gap(section, drawn_study):
+    differences = [("difference", "A - B", 0.17, 0.03, 0.3), ("gap", "A - B", 0.17, 0.03, 0.3)]
+    few = ("C", None, None, None, 4)
+    study, method = section([HIGH, LOW, few], differences, study_only=True)
+    figure = draw_figure(study, "groups", COHORT)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["A (40)", "B (23)", "C (4)"]
+    gap = f"scanner: largest difference of {method} 0.170 [0.030, 0.300], A against B"
+    assert axes.get_title("left").replace("\n", " ") == gap
+    leading = [line for line in axes.lines if line.get_label() == method]
+    assert [list(line.get_xdata()) for line in leading] == [[0.78, 0.61]]
+    ends = [list(line.get_xdata()) for line in axes.lines if line.get_linestyle() == "-"]
+    assert [0.7, 0.85] in ends
+    assert [0.5, 0.7] in ends
+    with showing(study):
+        view = groups.every(study, COHORT)
+    assert [[cell.text for cell in row] for row in view.rows] == [
+        ["scanner", method, "A", "40", "0.780 [0.700, 0.850]"],
+        ["scanner", method, "B", "23", "0.610 [0.500, 0.700]"],
+        ["scanner", method, "C", "4", "too few"],
+        ["scanner", method, "Largest difference", "n/a", "0.170 [0.030, 0.300] (A - B)"],
+    ]
+
+
+def test_the_figure_of_a_cohort_without_groups_says_so(drawn_study):
+    (axes,) = draw_figure(Study(drawn_study), "groups", COHORT).axes
+    assert "this cohort has no groups of subjects with results" in axes.texts[0].get_text().replace("\n", " ")
+
+
+@pytest.mark.parametrize("more_is_better", [True, False])
+def test_the_leading_method_of_every_arm_has_its_best_estimate(drawn_study, more_is_better, monkeypatch):
+    study = Study(drawn_study)
+    metric = METRICS["balanced_accuracy"]
+    monkeypatch.setitem(METRICS, "balanced_accuracy", replace(metric, higher_is_better=more_is_better))
+    best = leading_methods(study, COHORT)
+    rows = {method: row["estimate"] for method, row in study.estimates(COHORT).items()}
+    assert [method.arm for method in best] == sorted({method.arm for method in best}, key=[m.arm for m in best].index)
+    pick = max if more_is_better else min
+    for method in best:
+        assert rows[method] == pick(value for other, value in rows.items() if other.arm == method.arm)
+    assert rows[best[0]] == pick(rows[method] for method in best)
+    assert leading_method(study, COHORT) == best[0]

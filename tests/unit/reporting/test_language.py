@@ -7,6 +7,7 @@ from string import Formatter
 from typing import get_args, get_type_hints
 
 import pytest
+import yaml
 from jinja2 import Environment, nodes
 
 from sixgig.arms import registry as arms
@@ -15,11 +16,11 @@ from sixgig.cohorts.base import Remark
 from sixgig.evaluation.metrics import METRICS
 from sixgig.figures import factors, forest
 from sixgig.figures.catalogue import KINDS, draw_figure
-from sixgig.reporting import budget, first_screen, over_cohorts, page, training
+from sixgig.reporting import budget, over_cohorts, page, training
 from sixgig.reporting.checklists.items import CLAIM, TRIPOD_AI
 from sixgig.results.study import Study
 from sixgig.statistics.factors import ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER
-from sixgig.verdicts import sentences
+from sixgig.verdicts import judging, sentences
 from sixgig.words import numbers
 from sixgig.words.language import LANGUAGES, catalogue, current, speaking, tr
 
@@ -55,7 +56,7 @@ def texts_by_name():
     yield from over_cohorts.FACTOR_TITLES.values()
     yield from (item.topic for item in (*TRIPOD_AI, *CLAIM))
     yield from budget.FRONT_TITLES.values()
-    yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *first_screen.LEVELS.values())
+    yield from (*forest.QUESTIONS.values(), *forest.VERDICTS.values(), *judging.LEVELS.values())
     yield from (words for words, _ in factors.PARTS.values())
     yield from (ALL_EQUAL, FEW_ARMS, ONE_CLASSIFIER)
     yield from ("difference found", "no verdict")
@@ -93,6 +94,8 @@ def test_arms_and_classifiers_have_titles(language):
 def test_no_translation_is_left_over(language):
     spoken = {*texts_in_code(), *texts_by_name()} | {"GPU", "memory", "original", "masked input", "reconstruction"}
     spoken |= {"axial", "coronal", "sagittal"}
+    default = yaml.safe_load((PACKAGE.parent / "config/config.yaml").read_text())
+    spoken |= {default["title"], *(cohort["title"] for cohort in default["cohorts"].values())}
     assert sorted(catalogue(language).keys() - spoken) == []
 
 

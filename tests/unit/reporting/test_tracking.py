@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sixgig.reporting.tracking import track_study, track_study_safely
+from sixgig.reporting.verdict import verdict_rows
 from sixgig.results.study import Method, Study
 from sixgig.runtime.atomic import write_json
+from sixgig.tables.verdicts import VERDICTS
 from sixgig.tracking import live as live_module
 from sixgig.tracking.live import LiveRun
 from sixgig.tracking.store import open_store
@@ -30,6 +32,7 @@ def patient(monkeypatch):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_fake_study(tmp_path_factory.mktemp("results") / "fake", cohorts=("brats_phantom",))
+    VERDICTS.write(verdict_rows(Study(folder)), folder / "verdicts.csv")
     (folder / "report.html").write_text("<!DOCTYPE html><title>report</title>")
     (folder / "figures" / "brats_phantom").mkdir(parents=True)
     (folder / "figures" / "brats_phantom" / "roc.svg").write_text("<svg/>")
@@ -74,6 +77,14 @@ def test_params_metrics_and_status(folder, tracked, client):
     assert run.data.metrics["balanced_accuracy.ci_low"] == row["ci_low"]
     assert run.data.metrics["cost.encode.seconds"] > 0
     assert run.data.metrics["cost.classify.seconds"] == 3.0
+
+
+def test_the_verdict_is_a_tag_of_the_study(folder, tracked, client):
+    tags = client.get_run(tracked["study"]).data.tags
+    (row,) = Study(folder).verdicts.to_dict("records")
+    assert tags["sixgig.verdict.brats_phantom.level"] == row["level"] != ""
+    assert tags["sixgig.verdict.brats_phantom.headline"] == row["headline"]
+    assert row["title"] == "BraTS phantom (simulated)"
 
 
 def test_a_failed_arm_is_a_failed_run(tracked, client):

@@ -8,7 +8,9 @@ import pytest
 
 from sixgig.reporting import tracking
 from sixgig.reporting.tracking import track_study, track_study_safely
+from sixgig.reporting.verdict import verdict_rows
 from sixgig.results.study import Study
+from sixgig.tables.verdicts import VERDICTS
 from sixgig.tracking import live as live_module
 from sixgig.tracking.live import LiveRun
 from sixgig.tracking.store import known_runs, open_experiment, open_store
@@ -85,6 +87,7 @@ def test_a_server_that_hangs_holds_up_neither_steps_nor_the_end(server, tmp_path
 
 def test_a_server_that_dies_while_the_study_is_recorded(server, tmp_path, monkeypatch):
     folder = write_fake_study(tmp_path / "fake", cohorts=("brats_phantom",))
+    VERDICTS.write(verdict_rows(Study(folder)), folder / "verdicts.csv")
     (folder / "report.html").write_text("<!DOCTYPE html><title>report</title>")
     (folder / "figures").mkdir()
     (folder / "figures" / "roc.svg").write_text("<svg/>")

@@ -25,6 +25,7 @@ def entries():
     """Yield the name of an entry, the script of its rule (None for a command), and the modules that no import shows."""
     by_kind = {
         "prepare_cohort": {name: (load_adapter(name).__module__,) for name in adapter_names()},
+        "prepare_shard": {name: (load_adapter(name).__module__,) for name in adapter_names()},
         "build_weights": {name: (module,) for name, module in CONVERTERS.items()},
         "classify_subjects": {},
         "classify_bags": {},
@@ -33,6 +34,7 @@ def entries():
         "predict_majority": {},
         "pretrain_arm": {},
         "encode_images": {},
+        "encode_shard": {},
         "code_features": {},
         "compute_features": {},
         "encode_external": {},
@@ -50,6 +52,8 @@ def entries():
         rule = "code_features" if issubclass(arm, FeatureArm) else "encode_images"
         rule = "compute_features" if issubclass(arm, PlainArm) else rule
         by_kind[rule][name] = (arm.__module__,)
+        if rule == "encode_images":
+            by_kind["encode_shard"][name] = (arm.__module__,)
         if rule == "code_features":
             by_kind["code_external"][name] = (arm.__module__,)
         if issubclass(arm, PretrainedArm):

@@ -23,7 +23,7 @@ def checkout(tmp_path):
 
 
 def source(checkout):
-    return Source(checkout / "sixgig", checkout / "scripts")
+    return Source(checkout / "sixgig", checkout / "scripts", checkout / "known.json")
 
 
 def test_modules_follow_what_runs_and_nothing_else(checkout):
@@ -58,12 +58,10 @@ def test_unknown_module_is_an_error():
         this_source().digest(None, "sixgig.nothing")
 
 
-def test_a_string_that_is_no_docstring_counts(tmp_path):
-    file = tmp_path / "file.py"
+def test_a_string_that_is_no_docstring_counts():
     forms = set()
     for text in ('x = "one"\n', 'x = "two"\n', 'def f():\n    """one"""\n    return 1\n', "def f():\n    return 1\n"):
-        file.write_text(text)
-        forms.add(normal_form(file))
+        forms.add(normal_form(text.encode()))
     assert len(forms) == 3
 
 
@@ -83,9 +81,9 @@ def test_template_digest_sees_templates_languages_and_looks(tmp_path):
     for file in ("reporting/templates/a", "words/languages/a", "arms/one/look.yaml", "arms/two/look.yaml"):
         (package / file).parent.mkdir(parents=True)
         (package / file).write_text(file)
-        digests.add(Source(package, tmp_path).template_digest())
+        digests.add(Source(package, tmp_path, tmp_path / "known.json").template_digest())
     (package / "arms/one/options.yaml").write_text("description: Nothing is drawn from it.")
-    digests.add(Source(package, tmp_path).template_digest())
+    digests.add(Source(package, tmp_path, tmp_path / "known.json").template_digest())
     assert len(digests) == 4
 
 
@@ -99,3 +97,14 @@ def test_looks_options_and_checks_are_behind_no_result(checkout):
     assert after != before
     (checkout / "sixgig/arms/checks.py").write_text("one = 2\n")
     assert source(checkout).digest("work") == after
+
+
+def test_what_is_known_of_a_file_is_kept_and_another_content_is_looked_at(checkout, monkeypatch):
+    first = source(checkout).digest("work")
+    monkeypatch.setattr("sixgig.runtime.provenance.ast.parse", lambda _: pytest.fail("parsed again"))
+    assert source(checkout).digest("work") == first
+    monkeypatch.undo()
+    (checkout / "sixgig" / "deep.py").write_text("def half(x):\n    return x / 4\n")
+    changed = source(checkout).digest("work")
+    (checkout / "known.json").write_text("[broken")
+    assert source(checkout).digest("work") == changed != first

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import pytest
 
@@ -19,9 +17,7 @@ BOUND = 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)
 def found():
     """What the studies show, one column for each."""
     true = truth(CELL, np.random.default_rng(0), samples=2000)
-    gc.freeze()  # Holm's correction by statsmodels collects garbage every time
     studies = [judge(CELL, draw(CELL, [4, number]), true, every_pair=False) for number in range(STUDIES)]
-    gc.unfreeze()
     return Study(*np.array(studies, dtype=float).T)
 
 

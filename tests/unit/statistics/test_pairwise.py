@@ -144,3 +144,14 @@ def test_an_arm_that_only_one_cohort_has_is_compared_there():
     both = pd.concat([scores({"a": 0.6, "b": 0.7}), scores({"a": 0.6, "c": 0.7}, cohort="acdc")])
     pairs = compare_pairs(both, "balanced_accuracy", 0.25)
     assert pairs[["cohort", "arm_a", "arm_b"]].to_numpy().tolist() == [["elpv", "a", "b"], ["acdc", "a", "c"]]
+
+
+def test_pairs_on_three_folds_share_the_deviation_of_their_family():
+    """A pair whose three differences are nearly equal by chance is not called different."""
+    values = {"a": [0.6, 0.7, 0.8], "b": [0.5, 0.6, 0.7001], "c": [0.7, 0.6, 0.75]}
+    parts = [scores({name: 0.5}).iloc[:3].assign(repeat=0, fold=[0, 1, 2], value=own) for name, own in values.items()]
+    row = compare_pairs(pd.concat(parts), "balanced_accuracy", 0.5).iloc[0]
+    assert (row["arm_a"], row["arm_b"], row["verdict"]) == ("a", "b", "within noise")
+    assert row["p_value"] > 0.2
+    alone = compare_pairs(pd.concat(parts[:2]), "balanced_accuracy", 0.5).iloc[0]
+    assert alone["verdict"] == "a better"

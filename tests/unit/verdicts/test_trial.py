@@ -14,6 +14,7 @@ NAN = float("nan")
 GOOD = {CNN: 0.70, PURE: 0.80, MIM: 0.75, RANDOM: 0.60, MAJORITY: 0.50}
 #: Each arm is shown to be better than the random network.
 CONTROLS = [("control", arm, RANDOM, "a better") for arm in (CNN, PURE, MIM)]
+OTHER = "control_random_efficientnet"
 GONE = f"not testable: {RANDOM} without scores"
 
 
@@ -25,6 +26,11 @@ def against(pure: str, mim: str = "undecided", controls: list = CONTROLS) -> lis
 def control(cnn: str, pure: str, mim: str) -> list:
     """Return the contrasts with the random network."""
     return [("control", arm, RANDOM, word) for arm, word in zip((CNN, PURE, MIM), (cnn, pure, mim), strict=True)]
+
+
+def own_controls(vits: str) -> list:
+    """Return the contrasts of each arm with its own random network, where that of the CNN is not beaten."""
+    return [("control", CNN, OTHER, "undecided"), ("control", PURE, RANDOM, vits), ("control", MIM, RANDOM, vits)]
 
 
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -166,12 +172,28 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "no arm beats the random network": (
         {"estimates": GOOD, "contrasts": against("undecided", controls=control(*["undecided"] * 3))},
         "control",
-        "No arm is shown to be better than random weights in ViT.",
+        "No arm is shown to be better than the same network with random weights.",
+    ),
+    "no arm beats its own random network": (
+        {
+            "estimates": GOOD | {OTHER: 0.5},
+            "contrasts": against("undecided", controls=own_controls("undecided")),
+        },
+        "control",
+        "No arm is shown to be better than the same networks with random weights.",
+    ),
+    "the random network of the others is beaten": (
+        {
+            "estimates": GOOD | {CNN: 0.82, OTHER: 0.5},
+            "contrasts": against("undecided", controls=own_controls("a better")),
+        },
+        "control",
+        "No arm is shown to be better than Random EfficientNet.",
     ),
     "the better one does not beat the random network, another does": (
         {"estimates": GOOD, "contrasts": against("a better", controls=control("a better", "undecided", "undecided"))},
         "control",
-        "Pure ViT scored highest, but is not shown to be better than random weights in ViT.",
+        "Pure ViT scored highest, but is not shown to be better than the same network with random weights.",
     ),
     "of two better ones the second passes its control": (
         {
@@ -184,12 +206,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "the control scores as high": (
         {"estimates": GOOD | {RANDOM: 0.80}, "contrasts": against("a better")},
         "control",
-        "No arm is shown to be better than random weights in ViT.",
+        "No arm is shown to be better than the same network with random weights.",
     ),
     "the control is equivalent": (
         {"estimates": GOOD, "contrasts": against("a better", controls=control(*["equivalent"] * 3))},
         "control",
-        "No arm is shown to be better than random weights in ViT.",
+        "No arm is shown to be better than the same network with random weights.",
     ),
     "a score without variance": (
         {"estimates": GOOD | {PURE: 1.0}, "contrasts": against("a better"), "half": NAN},

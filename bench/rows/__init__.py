@@ -1,0 +1,1 @@
+"""The rows of the bench: one module per section, each with a TITLE and `rows(quick)`."""

@@ -1,0 +1,1 @@
+"""Jobs that begin in a process which has imported already what they need."""
