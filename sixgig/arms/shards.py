@@ -71,6 +71,9 @@ def read_shards(shards: Sequence[Encoded]) -> tuple[np.ndarray, dict[str, Any]]:
     for name in ("device", "device_name", "dtype"):
         facts[name] = ", ".join(dict.fromkeys(str(told[index][name]) for index in filled))
     facts["batch_size_used"] = min(told[index]["batch_size_used"] for index in filled)
+    measured = [told[index]["rounding"] for index in filled if "rounding" in told[index]]
+    if measured:
+        facts["rounding"] = max(measured, key=lambda found: float(found["relative_error"]))
     rows = np.concatenate([arrays[index] for index in filled])
     seconds = sum(cost["seconds"] for cost in costs)
     facts["cost"] = {
