@@ -70,8 +70,8 @@ def rows(quick: bool) -> Iterator[Row]:
     scores = rng.normal(size=(2, 2 * n)) + positive
     yield Row(
         f"DeLong's test, {2 * n:,} subjects",
-        Variant("sixgig", lambda: np.array([delong_test(*scores, positive).p_value])),
-        [Variant("as its paper writes it", lambda: np.array([delong_plain.p_value(*scores, positive)]))],
+        Variant("sixgig", lambda: np.array([delong_test(scores[0], scores[1], positive).p_value])),
+        [Variant("as its paper writes it", lambda: np.array([delong_plain.p_value(scores[0], scores[1], positive)]))],
         within(1e-9),
         1.0,
         rounds,

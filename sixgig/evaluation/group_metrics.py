@@ -129,7 +129,9 @@ def _within(
     rows = predictions[predictions["subject_id"].astype(str).map(value_of) == value]
     unit = IMAGE if IMAGE in rows else "subject_id"
     rows = rows.sort_values(list(dict.fromkeys(["repeat", "subject_id", unit])), kind="stable")
-    found_in = {int(repeat): outcomes(part, positive) for repeat, part in rows.groupby("repeat", sort=True)}
+    found_in = {
+        repeat: outcomes(rows[rows["repeat"] == repeat], positive) for repeat in map(int, np.unique(rows["repeat"]))
+    }
     repeats = list(found_in.values())
     first = rows[rows["repeat"] == rows["repeat"].min()]
     names = first["subject_id"].to_numpy(dtype=str)
