@@ -114,14 +114,14 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the study there, and stop")
     asked = parser.parse_args()
     size = (1, 1, 1, 1) if asked.tiny else (asked.cohorts, asked.arms, asked.classifiers, asked.seeds)
-    further: dict[str, Any] = {} if asked.shards is None else {"shards": asked.shards}
+    further: dict[str, Any] = {"subjects": asked.subjects} | ({} if asked.shards is None else {"shards": asked.shards})
     if asked.write:
         asked.write.mkdir(parents=True, exist_ok=True)
-        print(write_study(asked.write.resolve(), *size, subjects=asked.subjects, **further))
+        print(write_study(asked.write.resolve(), *size, **further))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        study = write_study(folder, *size, subjects=asked.subjects, **further)
+        study = write_study(folder, *size, **further)
         snakemake = [sys.executable, "-m", "snakemake", "-s", str(_ROOT / "Snakefile"), "-d", name, "--cores", "2"]
         commands = {
             "snakemake -n": [*snakemake, "-n", "--quiet", "all", "--configfile", str(study)],
