@@ -37,7 +37,8 @@ def said(study: Study) -> list[str]:
 def test_the_sentence_names_an_arm_where_the_intervals_show_it(folder):
     full = {("dinov2_small", 1.0): 0.9, ("dinov3_base", 1.0): 0.85, ("siglip2", 1.0): 0.8}
     assert said(changed(folder, full | {("dinov2_small", 0.25): 0.88})) == [
-        "On ELPV solar cells DINOv2 ViT-S/14 + SVM reaches a balanced accuracy of 0.85 with fewest labelled subjects: 18 (25% of a "
+        "On ELPV solar cells DINOv2 ViT-S/14 + SVM reaches a balanced accuracy of 0.85 with fewest labelled subjects: "
+        "18 (25% of a "
         "training fold), where its 95% interval is 0.860 to 0.900 and those of all other arms end below 0.85."
     ]
     study = changed(folder, full | {("dinov2_small", 0.25): 0.88, ("siglip2", 0.25): 0.84})
