@@ -37,16 +37,17 @@ def said(study: Study) -> list[str]:
 def test_the_sentence_names_an_arm_where_the_intervals_show_it(folder):
     full = {("dinov2_small", 1.0): 0.9, ("dinov3_base", 1.0): 0.85, ("siglip2", 1.0): 0.8}
     assert said(changed(folder, full | {("dinov2_small", 0.25): 0.88})) == [
-        "On elpv DINOv2 ViT-S/14 + SVM reaches a balanced accuracy of 0.85 with fewest labelled subjects: 18 (25% of a "
+        "On ELPV solar cells DINOv2 ViT-S/14 + SVM reaches a balanced accuracy of 0.85 with fewest labelled subjects: "
+        "18 (25% of a "
         "training fold), where its 95% interval is 0.860 to 0.900 and those of all other arms end below 0.85."
     ]
     study = changed(folder, full | {("dinov2_small", 0.25): 0.88, ("siglip2", 0.25): 0.84})
     (text,) = said(study)
-    assert text.startswith("On elpv it is not shown which arm reaches a balanced accuracy of 0.85")
+    assert text.startswith("On ELPV solar cells it is not shown which arm reaches a balanced accuracy of 0.85")
     assert text.endswith("0.860 to 0.900, and 2 of 3 arms and controls have intervals that reach that level.")
     assert "DINOv2" not in text
     assert said(changed(folder, full)) == [
-        "On elpv no arm reaches a balanced accuracy of 0.85 with fewer than all 72 labelled subjects."
+        "On ELPV solar cells no arm reaches a balanced accuracy of 0.85 with fewer than all 72 labelled subjects."
     ]
 
 
@@ -56,10 +57,12 @@ def test_failed_fractions_are_said_in_the_sentence_and_among_what_failed(folder)
     few = (table["fraction"] < 1) & ((table["fraction"] > 0.2) | (table["arm"] != "dinov2_small"))
     table.loc[few, ["estimate", "ci_low", "ci_high"]] = None
     table.loc[few, "status"] = "failed: class 'defect' has 1 labelled subject"
-    assert said(study)[0].startswith("On elpv no arm reaches")
+    assert said(study)[0].startswith("On ELPV solar cells no arm reaches")
     table.loc[table["fraction"] < 1, ["estimate", "ci_low", "ci_high"]] = None
     table.loc[table["fraction"] < 1, "status"] = "failed: class 'defect' has 1 labelled subject"
-    assert said(study) == ["On elpv no method could be trained with fewer than all labels; see what failed."]
+    assert said(study) == [
+        "On ELPV solar cells no method could be trained with fewer than all labels; see what failed."
+    ]
     with showing(study):
         rows = [[cell.text for cell in row] for row in results.trouble(study).rows]
     assert [
