@@ -1,4 +1,4 @@
-"""Two of a kind, a 3D network, features by hand, codes of volumes, attention and fractions of labels in one study."""
+"""Two of a kind, a 3D network, features by hand, codes of volumes, attention, fractions and shards in one study."""
 
 import json
 import zipfile
@@ -43,7 +43,7 @@ def config(tiny_config, volume_weights):
         **{key: tiny_config[key] for key in ("seed", "device", "image")},
         "study": "together",
         "title": "All together",
-        "cohorts": {"brats_phantom": tiny_config["cohorts"]["brats_phantom"]},
+        "cohorts": {"brats_phantom": tiny_config["cohorts"]["brats_phantom"] | {"shards": 2}},
         "weights": {"vit": tiny_config["weights"]["vit"], "segresnet": volume_weights},
         "arms": {
             "tokens": {"kind": "vit_pure", "weights": "vit", "token": "mean", "batch_size": 8},
@@ -70,7 +70,7 @@ def test_every_piece_runs_beside_the_others_and_opens_what_it_declares(folder):
     assert {job.rule: audit.undeclared(job) for job in jobs if audit.undeclared(job)} == {}
     rules = [job.rule for job in jobs]
     wanted = {
-        "encode_images": 5, "compute_features": 1, "code_features": 1, "classify_subjects": 7, "classify_bags": 2,
+        "prepare_shard": 2, "encode_shard": 10, "encode_images": 5, "compute_features": 1, "code_features": 1, "classify_subjects": 7, "classify_bags": 2,
         "classify_fractions": 7, "classify_bag_fractions": 2, "score_fractions": 1,
     }  # fmt: skip
     assert {rule: rules.count(rule) for rule in wanted} == wanted
