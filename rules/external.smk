@@ -117,9 +117,7 @@ if PLAN.external_keys:
             image_features=lambda wildcards: PLAN.external_bags(
                 wildcards.cohort, wildcards.arm, wildcards.other, wildcards.classifier
             ),
-            images=lambda wildcards: PLAN.external_manifests(
-                wildcards.cohort, wildcards.other, wildcards.classifier
-            ),
+            images=lambda wildcards: PLAN.external_manifests(wildcards.cohort, wildcards.other, wildcards.classifier),
             sidecar=lambda wildcards: PLAN.external_sides(wildcards.cohort, wildcards.arm, wildcards.other, "json"),
             splits=[
                 "results/{study}/cohorts/{cohort}/splits.csv",
@@ -147,9 +145,7 @@ if PLAN.external_keys:
         params:
             options=lambda wildcards: PLAN.external_options(wildcards.classifier),
             inner_folds=lambda wildcards: PLAN.external_folds(wildcards.classifier),
-            of_volumes=lambda wildcards: PLAN.external_of_volumes(
-                wildcards.cohort, wildcards.arm, wildcards.classifier
-            ),
+            of_volumes=lambda wildcards: PLAN.external_of_volumes(wildcards.cohort, wildcards.arm, wildcards.classifier),
             seed=PLAN.seed,
             digest=lambda wildcards: code_digest("classify_external", PLAN.classifier_module(wildcards.classifier)),
         script:
