@@ -66,7 +66,7 @@ def test_failed_fractions_are_said_in_the_sentence_and_among_what_failed(folder)
     with showing(study):
         rows = [[cell.text for cell in row] for row in results.trouble(study).rows]
     assert [
-        "elpv",
+        "ELPV solar cells",
         "DINOv2 ViT-S/14",
         "failed",
         "SVM with 10% of the labels: class 'defect' has 1 labelled subject",

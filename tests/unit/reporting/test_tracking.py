@@ -136,6 +136,7 @@ def test_a_store_of_an_earlier_release_forgets_its_paths(tmp_path):
 
     folder = write_fake_study(tmp_path / "old", cohorts=("brats_phantom",))
     (folder / "report.html").write_text("report")
+    VERDICTS.write(verdict_rows(Study(folder)), folder / "verdicts.csv")
     old = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
     before = old.create_experiment("fake (until it was moved from file:///home/maria/x)", "file:///home/maria/x")
     experiment = old.create_experiment("fake", artifact_location=(folder / "mlartifacts").as_uri())
