@@ -87,7 +87,7 @@ def _needs(plan: Plan) -> Iterator[tuple[JobKey, set[JobKey]]]:
     yield report, {*drawn, *tables, *predictions, *features, *gates, study}
     yield JobKey("export_tables"), {*tables, *features, *predictions, *gates, study}
     if plan.config["tracking"]["mlflow"]:
-        yield JobKey("track_study"), {report, *drawn, *tables, *features, study}
+        yield JobKey("track_study"), {report, JobKey("export_tables"), *drawn, *tables, *features, study}
     checked = {JobKey("check_training", f"{cohort}.{arm}") for cohort, arm in plan.trained_keys}
     yield (
         JobKey("hash_outputs"),
