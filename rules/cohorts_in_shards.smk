@@ -12,9 +12,13 @@ if PLAN.sharded_cohorts:
             source="results/{study}/cohorts/{cohort}/source.json",
         output:
             lines=temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.jsonl"),
-            images=temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.images.npy"),
-            volumes=temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.volumes.npy"),
-            facts=temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.json"),
+            images=ensure(
+                temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.images.npy"), non_empty=True
+            ),
+            volumes=ensure(
+                temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.volumes.npy"), non_empty=True
+            ),
+            facts=ensure(temp("results/{study}/.checkpoints/shards/{cohort}/prepared.{shard}.json"), non_empty=True),
         log:
             "results/{study}/logs/prepare_shard/{cohort}.{shard}.log",
         benchmark:

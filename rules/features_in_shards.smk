@@ -13,8 +13,8 @@ if PLAN.sharded_cohorts and PLAN.image_arms:
             weights=lambda wildcards: PLAN.encoder_file(wildcards.cohort, wildcards.arm),
             provenance=lambda wildcards: PLAN.provenance_file(PLAN.encoder_file(wildcards.cohort, wildcards.arm)),
         output:
-            rows=temp("results/{study}/.checkpoints/shards/{cohort}/{arm}.{shard}.npy"),
-            facts=temp("results/{study}/.checkpoints/shards/{cohort}/{arm}.{shard}.json"),
+            rows=ensure(temp("results/{study}/.checkpoints/shards/{cohort}/{arm}.{shard}.npy"), non_empty=True),
+            facts=ensure(temp("results/{study}/.checkpoints/shards/{cohort}/{arm}.{shard}.json"), non_empty=True),
         log:
             "results/{study}/logs/encode_shard/{cohort}.{arm}.{shard}.log",
         benchmark:

@@ -55,7 +55,11 @@ def _read_job(path, root):
     files = [str(here / file) for name in ("input", "output", "log") for file in declared[name]]
     folders = [str(here / name) for name in declared["params"] if name.startswith("results/")]
     folders += [str(root / name) for name in OF_EVERY_JOB]
-    if declared["rule"] in ("prepare_cohort", "group_subjects"):  # an input says where the raw files of the cohort are
+    if declared["rule"] in (
+        "prepare_cohort",
+        "prepare_shard",
+        "group_subjects",
+    ):  # an input says where the raw files of the cohort are
         folders.append(str(here / json.loads((here / declared["input"][0]).read_text())["root"]))
     listings = ("os.listdir", "os.scandir")
     return Job(
