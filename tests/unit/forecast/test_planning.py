@@ -43,6 +43,9 @@ def asked(tmp_path, monkeypatch):
     return questions
 
 
+SIMULATED = "simulated images, which say nothing about patients: c"
+
+
 def with_data(tmp_path, **changes):
     cohort = {"adapter": "acdc", "source": {"path": "nowhere"}}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, "cohorts": {"c": cohort}, **changes}))
@@ -54,7 +57,7 @@ def test_a_study_that_can_start(asked, tmp_path):
     assert (found.study, found.title, found.cores, found.device) == ("x", "A study", 1, "")
     assert found.costs[JobKey("encode_images", "c.baseline_cnn")].seconds == found.seconds > 0
     assert found.fits
-    assert found.notes == []
+    assert found.notes == [SIMULATED]
     assert [room.name for room in found.rooms] == ["memory", "disk"]
     assert all(room.there_mb > 0 for room in found.rooms)
     assert asked[0].look
@@ -64,9 +67,10 @@ def test_a_study_that_can_start(asked, tmp_path):
 
 def test_few_test_folds_are_told(asked, tmp_path):
     entries = ["evaluation={folds: 3, repeats: 1}"]
-    (note,) = make_plan([tmp_path / "study.yaml"], entries).notes
+    simulated, note = make_plan([tmp_path / "study.yaml"], entries).notes
+    assert simulated == SIMULATED
     assert note.startswith("3 test folds (evaluation.folds times evaluation.repeats) show large differences only")
-    assert make_plan([tmp_path / "study.yaml"], ["evaluation={folds: 5, repeats: 1}"]).notes == []
+    assert make_plan([tmp_path / "study.yaml"], ["evaluation={folds: 5, repeats: 1}"]).notes == [SIMULATED]
 
 
 def test_more_cores_than_there_are_are_not_planned_with(asked, tmp_path):
@@ -99,14 +103,15 @@ def test_what_failed_before_is_named(asked, tmp_path):
     folder = tmp_path / "results/x/features/c"
     folder.mkdir(parents=True)
     (folder / "baseline_cnn.json").write_text(json.dumps({"status": "failed: no rows"}))
-    (note,) = make_plan([tmp_path / "study.yaml"]).notes
+    simulated, note = make_plan([tmp_path / "study.yaml"]).notes
+    assert simulated == SIMULATED
     assert note.startswith("arm baseline_cnn on c failed: no rows; to try again: --forcerun ")
 
 
 def test_a_job_without_a_forecast_is_named(asked, tmp_path, monkeypatch):
     made = [job("new_rule", "", "report")]
     monkeypatch.setattr(planning, "ask_snakemake", lambda question, study: made)
-    assert make_plan([tmp_path / "study.yaml"]).notes == ["no forecast for new_rule: counted as nothing"]
+    assert make_plan([tmp_path / "study.yaml"]).notes == [SIMULATED, "no forecast for new_rule: counted as nothing"]
 
 
 def test_what_snakemake_complains_about_is_told(tmp_path, monkeypatch):

@@ -31,7 +31,9 @@ def test_default_study(config):
     assert len(plan.methods) == 7 * 2 + 1
     assert ("control_majority_class", "majority_class") in plan.methods
     assert len(plan.targets("classify")) == 3 * 15
-    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/mlflow.json"]
+    assert plan.targets("report")[:3] == [
+        f"results/default/{name}" for name in ("report.html", "verdicts.csv", "mlflow.json")
+    ]
     assert "results/default/statistics/omnibus.csv" in plan.targets("statistics")
     assert "results/default/figures/critical_difference.png" in plan.figures("png")
     assert plan.weights_file("control_random_vit") == plan.weights_file("vit_pure")
@@ -45,7 +47,9 @@ def test_arms_without_controls_and_tracking(config):
     plan = Plan(config)
     assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
     assert plan.feature_arms == []
-    assert plan.targets("report")[:2] == ["results/default/report.html", "results/default/tables/results.csv"]
+    assert plan.targets("report")[:3] == [
+        f"results/default/{name}" for name in ("report.html", "verdicts.csv", "tables/results.csv")
+    ]
 
 
 def test_pseudonyms_are_the_default_where_ids_are_those_of_patients(config, tmp_path):
