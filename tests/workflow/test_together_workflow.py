@@ -70,7 +70,8 @@ def test_every_piece_runs_beside_the_others_and_opens_what_it_declares(folder):
     assert {job.rule: audit.undeclared(job) for job in jobs if audit.undeclared(job)} == {}
     rules = [job.rule for job in jobs]
     wanted = {
-        "prepare_shard": 2, "encode_shard": 10, "encode_images": 5, "compute_features": 1, "code_features": 1, "classify_subjects": 7, "classify_bags": 2,
+        "prepare_shard": 2, "encode_shard": 10,
+        "encode_images": 5, "compute_features": 1, "code_features": 1, "classify_subjects": 7, "classify_bags": 2,
         "classify_fractions": 7, "classify_bag_fractions": 2, "score_fractions": 1,
     }  # fmt: skip
     assert {rule: rules.count(rule) for rule in wanted} == wanted

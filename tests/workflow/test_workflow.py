@@ -33,8 +33,8 @@ RANDOM = ("control_random_efficientnet", "control_random_vit")
 
 #: Scripts that the tiny study does not need; test_together_workflow.py audits them.
 ELSEWHERE = {
-    "prepare_shard", "encode_shard", "compute_features", "classify_bags", "classify_fractions", "classify_bag_fractions",
-    "score_fractions",
+    "prepare_shard", "encode_shard", "compute_features", "classify_bags", "classify_fractions",
+    "classify_bag_fractions", "score_fractions",
     "check_external", "encode_external", "code_external", "classify_external", "group_subjects", "compare_groups",
 }  # fmt: skip
 

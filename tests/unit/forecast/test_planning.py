@@ -67,7 +67,7 @@ def test_a_study_that_can_start(asked, tmp_path):
 
 def test_few_test_folds_are_told(asked, tmp_path):
     entries = ["evaluation={folds: 3, repeats: 1}"]
-    simulated, note = make_plan([tmp_path / "study.yaml"], entries).notes
+    note, simulated = make_plan([tmp_path / "study.yaml"], entries).notes
     assert simulated == SIMULATED
     assert note.startswith("3 test folds (evaluation.folds times evaluation.repeats) show large differences only")
     assert make_plan([tmp_path / "study.yaml"], ["evaluation={folds: 5, repeats: 1}"]).notes == [SIMULATED]
@@ -103,7 +103,7 @@ def test_what_failed_before_is_named(asked, tmp_path):
     folder = tmp_path / "results/x/features/c"
     folder.mkdir(parents=True)
     (folder / "baseline_cnn.json").write_text(json.dumps({"status": "failed: no rows"}))
-    simulated, note = make_plan([tmp_path / "study.yaml"]).notes
+    note, simulated = make_plan([tmp_path / "study.yaml"]).notes
     assert simulated == SIMULATED
     assert note.startswith("arm baseline_cnn on c failed: no rows; to try again: --forcerun ")
 

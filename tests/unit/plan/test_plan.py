@@ -48,7 +48,7 @@ def test_arms_without_controls_and_tracking(config):
     assert plan.methods == [("baseline_cnn", "svm"), ("baseline_cnn", "src")]
     assert plan.feature_arms == []
     assert plan.targets("report")[:3] == [
-        f"results/default/{name}" for name in ("report.html", "verdicts.csv", "tables/results.csv")
+        f"results/default/{name}" for name in ("report.html", "verdicts.csv", "tables/verdicts.csv")
     ]
 
 
