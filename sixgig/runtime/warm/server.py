@@ -18,12 +18,12 @@ import importlib
 import json
 import os
 import random
+import runpy
 import selectors
 import signal
 import socket
 import sys
 import tempfile
-import types
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -193,11 +193,7 @@ def run(line: dict[str, Any]) -> None:
     for name in ("sitecustomize", "usercustomize"):  # may look at what is started
         if name in sys.modules:
             importlib.reload(sys.modules[name])
-    main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__file__ = file
-    with open(file, encoding="utf-8") as stream:
-        code = compile(stream.read(), file, "exec")
-    exec(code, main.__dict__)
+    runpy.run_path(file, run_name="__main__")
 
 
 if __name__ == "__main__":
