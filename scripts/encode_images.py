@@ -22,27 +22,7 @@ if __name__ == "__main__":
 
     with job(snakemake.log[0], snakemake.resources.attempt):
         main(
-            EncodeJob(
-                cohort=snakemake.wildcards.cohort,
-                arm=snakemake.wildcards.arm,
-                kind=snakemake.params.kind,
-                random_weights=snakemake.params.random_weights,
-                options=snakemake.params.options,
-                weights=Path(snakemake.input.weights),
-                images=Path(snakemake.input.images),
-                volumes=Path(snakemake.input.volumes[0]) if snakemake.input.volumes else None,
-                manifest=Path(snakemake.input.manifest),
-                gate=Path(snakemake.input.gate),
-                checkpoints=Path(snakemake.params.checkpoints),
-                image_filter=snakemake.params.image["filter"],
-                image_crop=snakemake.params.image.get("crop"),
-                device=snakemake.params.device,
-                memory_limit_mb=snakemake.params.memory_limit_mb,
-                seed=snakemake.params.seed,
-                threads=snakemake.threads,
-                digest=snakemake.params.digest,
-                labels_of=snakemake.params.labels_of,
-            ),
+            EncodeJob.of_rule(snakemake),
             features=Path(snakemake.output.features),
             image_features=Path(snakemake.output.image_features),
             shards=[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from sixgig.arms.job import Job
 from sixgig.arms.shards import Part
@@ -29,6 +29,38 @@ class EncodeJob(Job):
     image_crop: float | None = None
     random_weights: bool = False
     part: Part | None = None
+
+    @classmethod
+    def of_rule(cls, rule: Any, arm: str | None = None, part: Part | None = None) -> Self:
+        """Return the job of a rule, which Snakemake gives its script.
+
+        Args:
+            rule: The script's ``snakemake``.
+            arm: Name of the arm where it is not the rule's wildcard.
+            part: The part of the cohort that the job encodes; None for all of it.
+        """
+        return cls(
+            cohort=rule.wildcards.cohort,
+            arm=arm or rule.wildcards.arm,
+            kind=rule.params.kind,
+            random_weights=rule.params.get("random_weights", False),
+            options=rule.params.options,
+            weights=Path(rule.input.weights),
+            images=Path(rule.input.images),
+            volumes=next(map(Path, rule.input.volumes), None),
+            manifest=Path(rule.input.manifest),
+            gate=Path(rule.input.gate),
+            checkpoints=Path(rule.params.checkpoints),
+            image_filter=rule.params.image["filter"],
+            image_crop=rule.params.image.get("crop"),
+            device=rule.params.device,
+            memory_limit_mb=rule.params.memory_limit_mb,
+            seed=rule.params.seed,
+            threads=rule.threads,
+            digest=rule.params.digest,
+            labels_of=rule.params.labels_of,
+            part=part,
+        )
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from sixgig.results.study import Study
 from sixgig.runtime.atomic import read_json, write_json
 from sixgig.runtime.recorded_hashes import write_hashes
 from sixgig.tables.cohorts import SPLITS
-from sixgig.verification.agreement import Recomputed
+from sixgig.verification.recomputed import Recomputed
 from tests.unit.reporting.fake_study import write_fake_study
 
 COHORT = "brats_phantom"

@@ -13,6 +13,7 @@ from sixgig.tables.feature_map import FEATURE_MAP
 from sixgig.tables.features import write_features
 from sixgig.verification import agreement, maps
 from sixgig.verification.findings import ERROR, NOTE, OK
+from sixgig.verification.recomputed import Recomputed
 from tests.unit.verification.conftest import COHORT
 
 ARMS = ("baseline_cnn", "vit_pure")
@@ -67,12 +68,12 @@ def test_without_features_the_map_is_named_as_not_computed_again(mapped: Path) -
 
 def test_every_table_under_statistics_is_computed_again_or_named(mapped: Path, monkeypatch) -> None:
     study = Study(mapped)
-    again = {name for name, *_ in agreement.Recomputed(study, 1).tables()} | {maps.NAME}
+    again = {name for name, *_ in Recomputed(study, 1).tables()} | {maps.NAME}
     written = {Path(file).relative_to(f"results/{study.name}").as_posix() for file in
                Plan(study.config, look=False).targets("statistics")}  # fmt: skip
     assert written == again
     (mapped / "statistics/notes.csv").write_text("a\n1\n")
-    monkeypatch.setattr(agreement.Recomputed, "tables", lambda _: iter(()))
+    monkeypatch.setattr(Recomputed, "tables", lambda _: iter(()))
     found = {finding.place: finding.text for finding in agreement.check_tables(study, 1)}
     assert found["statistics/notes.csv"] == "statistics/notes.csv is not computed again"
     assert set(found) == {f"statistics/{path.name}" for path in (mapped / "statistics").glob("*.csv")}
