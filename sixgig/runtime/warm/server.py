@@ -15,10 +15,11 @@ import ast
 import atexit
 import gc
 import importlib
+import importlib.machinery
+import importlib.util
 import json
 import os
 import random
-import runpy
 import selectors
 import signal
 import socket
@@ -180,6 +181,13 @@ def _silent() -> Iterator[None]:
         os.close(nowhere)
 
 
+class _ScriptLoader(importlib.machinery.SourceFileLoader):
+    """Loads a script that is used once: nothing is kept of it."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0) -> None:
+        """Write no bytecode."""
+
+
 def run(line: dict[str, Any]) -> None:
     """Run a script as Python does that is started with it."""
     file = line["file"]
@@ -193,7 +201,13 @@ def run(line: dict[str, Any]) -> None:
     for name in ("sitecustomize", "usercustomize"):  # may look at what is started
         if name in sys.modules:
             importlib.reload(sys.modules[name])
-    runpy.run_path(file, run_name="__main__")
+    loader = _ScriptLoader("__main__", file)
+    spec = importlib.util.spec_from_loader("__main__", loader)
+    assert spec is not None  # the loader knows its file
+    main = importlib.util.module_from_spec(spec)
+    main.__spec__ = None  # as a script's is: processes that it starts go by its file
+    sys.modules["__main__"] = main
+    loader.exec_module(main)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,14 @@ def test_what_a_script_imports_is_imported_once_and_each_job_is_a_process_of_its
     assert script.cold == []
 
 
+def test_a_job_is_the_main_module_until_its_end_and_leaves_no_bytecode(starts):
+    work = "import atexit, os; mine = 7; see = lambda: open(os.environ['SEEN'] + '.end', 'w').write("
+    work += 'f\'{sys.modules["__main__"].mine} {sys.modules["__main__"].__spec__}\'); atexit.register(see)'
+    execute(Script(starts, work))
+    assert (starts / "seen.end").read_text() == "7 None"
+    assert not list(starts.glob("**/work*.pyc"))
+
+
 def test_what_a_job_imports_later_is_there_for_the_next(starts):
     script = Script(starts, "import colorsys; Path('seen.before').open('a').write(f'{before}\\n')")
     with pytest.MonkeyPatch.context() as patch:
